@@ -1,0 +1,86 @@
+"""
+Bytes and headers to events and back: the only place where event JSON is parsed.
+
+Events travel as JSON values with CloudEvents 1.0 binary-mode headers
+(https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from schemas.events import SCHEMA_VERSION, Event
+
+E = TypeVar("E", bound=Event)
+Headers = list[tuple[str, bytes | None]]
+
+#: Headers of the W3C trace context, carried from each message to what it causes.
+TRACE_HEADERS = ("traceparent", "tracestate")
+
+
+class UndecodableError(ValueError):
+    """The bytes are no event that this version understands; `reason` is a short code, the message a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def encode(event: Event, *, source: str, cause: Iterable[tuple[str, bytes | None]] = ()) -> tuple[bytes, Headers]:
+    """
+    Write an event as a Kafka value and its headers.
+
+    `source` names the producing stage; with the upload's id it identifies the event, so the same
+    event written twice has the same identity. `cause` are the headers of the message it answers.
+    """
+    value = event.model_dump_json(exclude_none=True).encode()
+    headers: Headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event.upload_id.encode()),
+        ("ce_type", event.ce_type.encode()),
+        ("ce_source", source.encode()),
+        ("ce_time", getattr(event, event.time_field).isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+    return value, headers + [(name, value) for name, value in cause if name in TRACE_HEADERS]
+
+
+def decode(kind: type[E], value: bytes | None) -> E:
+    """
+    Read an event of a known kind.
+
+    Raises:
+        UndecodableError: `tombstone`, `not-json`, `unknown-version` or `invalid-event`.
+
+    """
+    if value is None:
+        msg = "the message has no value (a tombstone); events are never deleted this way"
+        raise UndecodableError("tombstone", msg)
+    try:
+        data = from_json(value)
+    except ValueError as error:
+        msg = f"the value is not JSON: {_position(error)}"
+        raise UndecodableError("not-json", msg) from None
+    if not isinstance(data, dict):
+        msg = f"the value is a JSON {type(data).__name__}, not an object"
+        raise UndecodableError("not-json", msg)
+    version = data.get("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        shown = version if isinstance(version, int) else type(version).__name__
+        msg = f"schema_version is {shown}; this reader understands {SCHEMA_VERSION}. Upgrade it, then replay"
+        raise UndecodableError("unknown-version", msg)
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'event'}: {e['msg']}" for e in error.errors())
+        msg = f"not a valid {kind.__name__}: {problems[:500]}"
+        raise UndecodableError("invalid-event", msg) from None
+
+
+def _position(error: ValueError) -> str:
+    # Parser messages may quote a name or number from the input; the position alone is safe to show.
+    text = str(error)
+    at = text.rfind("at line")
+    return text[at:] if at >= 0 else "no position"

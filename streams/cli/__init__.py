@@ -1,0 +1,1 @@
+"""The `hangtag` command, one file per command group."""

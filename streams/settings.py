@@ -1,0 +1,78 @@
+"""
+Every setting, read once from the environment (and `.env`). Nothing else reads `os.environ`.
+
+Knows no other module of ours, so that anything may be handed a `Settings`.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One variable `HANGTAG_<NAME>` per field; lists and tables are written as JSON."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HANGTAG_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    # Kafka
+    bootstrap_servers: str = Field("localhost:9092", description="Kafka brokers, comma separated.")
+    topic_prefix: str = Field("outfit", description="First part of every topic's name.")
+    group_prefix: str = Field("hangtag", description="First part of every consumer group's name.")
+    replication: int = Field(1, ge=1, description="Replicas of each topic that `hangtag topics apply` creates.")
+    session_timeout_s: float = Field(20, gt=0, description="A worker silent for this long loses its partitions.")
+    rebalance_timeout_s: float = Field(60, gt=0, description="Longest a rebalance waits for a worker to drain.")
+    commit_interval_s: float = Field(1, gt=0, description="How often finished offsets are committed.")
+
+    # Flow of one stage
+    in_flight: int = Field(64, ge=1, description="Events worked on at the same time by one stage process.")
+    pending: int = Field(256, ge=1, description="Events taken from Kafka and not yet finished.")
+    span: int = Field(512, ge=1, description="Largest distance between the oldest unfinished and the newest offset.")
+    drain_s: float = Field(20, ge=0, description="On stop or rebalance, seconds to finish what was begun.")
+    retry_base_s: float = Field(0.5, gt=0, description="First retry waits up to this long; each next up to twice.")
+    retry_cap_s: float = Field(30, gt=0, description="No retry waits longer than this, unless asked to.")
+    halt_in_a_row: int = Field(1000, ge=1, description="Stop the stage after this many dead letters in a row.")
+    halt_share: float = Field(0.5, gt=0, le=1, description="Stop when this share of the last 2,000 events died.")
+    zombie_after_s: float = Field(25, gt=0, description="A stage with no assignment for this long exits.")
+    health_host: str = Field("127.0.0.1", description="Address of a stage's /healthz, /readyz and /metrics.")
+    health_port: int = Field(0, ge=0, le=65535, description="Their port; 0 switches them off.")
+
+    # Photos
+    store_url: str = Field(
+        "file:.hangtag/photos", description="Where photos lie: a folder (file:PATH), s3://, gs:// or az:// URL."
+    )
+
+    # OCR
+    ocr_urls: tuple[str, ...] = Field(("http://127.0.0.1:8000",), description="OCR workers the recognize stage uses.")
+    ocr_token: SecretStr | None = Field(None, description="Bearer token of the OCR workers.")
+    ocr_timeout_s: float = Field(60, gt=0, description="Longest one photo may take at an OCR worker.")
+    ocr_host: str = Field("127.0.0.1", description="Address `hangtag ocr serve` listens on.")
+    ocr_port: int = Field(8000, ge=0, le=65535, description="Port `hangtag ocr serve` listens on; 0 picks a free one.")
+    ocr_engine: Literal["rapid", "scripted"] = Field("rapid", description="Engine of the OCR worker.")
+    ocr_slots: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        description="Photos one OCR worker reads at the same time; default one per core.",
+    )
+    ocr_queue: int = Field(64, ge=0, description="Photos that may wait at one OCR worker; more get a 503.")
+    photo_max_bytes: int = Field(20_000_000, ge=1, description="Larger photos are refused, unread.")
+    photo_max_pixels: int = Field(60_000_000, ge=1, description="Photos with more pixels are refused, undecoded.")
+    photo_long_side: int = Field(2048, ge=64, description="Photos are scaled down to this many pixels.")
+
+    # Rules
+    lexicon: Path | None = Field(None, description="Folder of a shop's own lexicon, merged over the shipped one.")
+
+    # Klaviyo
+    klaviyo_url: str = Field("https://a.klaviyo.com", description="Klaviyo's API, or the sandbox.")
+    klaviyo_key: SecretStr | None = Field(None, description="Private API key; scopes events:write, profiles:write.")
+    klaviyo_revision: str = Field("2026-07-15", description="API revision sent with every request.")
+    klaviyo_metric: str = Field("Outfit Tagged", description="Name of the metric that each tagged upload counts for.")
+    klaviyo_timeout_s: float = Field(30, gt=0, description="Longest one Klaviyo request may take.")
+    state_url: str = Field("sqlite:///.hangtag/state.db", description="Database of style profiles (SQLAlchemy URL).")
+
+    # Logs
+    log_format: Literal["console", "json"] = Field("console", description="Console lines for people, JSON otherwise.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
