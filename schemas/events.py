@@ -4,7 +4,7 @@ Everything that travels on a topic, as frozen models. No behaviour beyond valida
 Fields marked `repr=False` hold what a shopper wrote or who they are: they must never reach a log.
 """
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -60,6 +60,10 @@ class Event(Noun):
     uploaded_at: AwareDatetime
     #: True for old uploads run through again: recorded everywhere, but sets off no Klaviyo flow.
     backfill: bool = False
+
+    def carried(self) -> dict[str, Any]:
+        """Give the fields that every later event of the same upload repeats."""
+        return {name: getattr(self, name) for name in ("upload_id", "shopper_id", "uploaded_at", "backfill")}
 
 
 class Photo(Noun):

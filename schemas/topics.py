@@ -21,6 +21,8 @@ class Topic:
     event: type[Event] | None
     partitions: int
     retention: timedelta
+    #: Largest record batch the topic takes, bytes. Dead letters need room for their extra headers.
+    max_message_bytes: int = 1_048_588
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def topics(prefix: str = "outfit") -> Topics:
         return Topic(f"{prefix}.{name}", event, partitions=12, retention=WEEK)
 
     def dlq(name: str) -> Topic:
-        return Topic(dlq_name(f"{prefix}.{name}"), None, partitions=3, retention=2 * WEEK)
+        return Topic(dlq_name(f"{prefix}.{name}"), None, partitions=3, retention=2 * WEEK, max_message_bytes=2_097_152)
 
     return Topics(
         uploads=topic("uploads", PhotoUploaded),

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     retry_cap_s: float = Field(30, gt=0, description="No retry waits longer than this, unless asked to.")
     halt_in_a_row: int = Field(1000, ge=1, description="Stop the stage after this many dead letters in a row.")
     halt_share: float = Field(0.5, gt=0, le=1, description="Stop when this share of the last 2,000 events died.")
-    zombie_after_s: float = Field(25, gt=0, description="A stage with no assignment for this long exits.")
+    zombie_after_s: float = Field(90, gt=0, description="A stage with no assignment for this long exits.")
     health_host: str = Field("127.0.0.1", description="Address of a stage's /healthz, /readyz and /metrics.")
     health_port: int = Field(0, ge=0, le=65535, description="Their port; 0 switches them off.")
 
@@ -76,3 +76,8 @@ class Settings(BaseSettings):
     # Logs
     log_format: Literal["console", "json"] = Field("console", description="Console lines for people, JSON otherwise.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+
+def child_environment(**settings: object) -> dict[str, str]:
+    """Give this process's environment with some settings changed, for a child process."""
+    return dict(os.environ) | {f"HANGTAG_{name.upper()}": str(value) for name, value in settings.items()}

@@ -2,10 +2,24 @@
 
 import typer
 
-from streams.cli import klaviyo, ocr, rules
+from streams.cli import broker, demo, dlq, klaviyo, ocr, rules, tail, topics, upload, worker
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    # Its tracebacks show local variables, and those hold what shoppers photographed.
+    pretty_exceptions_enable=False,
+    help="Hangtag reads the text in shoppers' outfit photos and keeps their Klaviyo profiles up to date.",
+)
+app.command()(demo.demo)
+app.command()(broker.broker)
+app.add_typer(topics.app, name="topics")
+app.add_typer(worker.app, name="worker")
 app.add_typer(ocr.app, name="ocr")
+app.command()(upload.upload)
+app.command()(tail.tail)
+app.command()(tail.trace)
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(rules.app, name="rules")
 app.add_typer(klaviyo.app, name="klaviyo")
 

@@ -1,0 +1,68 @@
+"""
+`recognize`: a photo was uploaded, so get the text from it.
+
+A photo that cannot be read is the shopper's to mend: it becomes feedback, not a dead letter.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+from ocr_worker.images import Refused
+from ocr_worker.pool import OcrPool
+from schemas.events import (
+    Engine,
+    FeedbackCode,
+    Messages,
+    PhotoRead,
+    PhotoUploaded,
+    Quality,
+    TextRecognized,
+    UploadFeedback,
+)
+from schemas.outcomes import Later, Misconfigured, Never
+from streams.stage import Answer
+from streams.store import PhotoStore, TooLarge
+
+MESSAGES: dict[FeedbackCode, Messages] = {
+    "blurry": Messages(zh="建议上传更清晰的图片", en="Please upload a clearer photo"),
+    "no_text": Messages(zh="图片中没有找到文字", en="No text was found in the photo"),
+    "unreadable": Messages(zh="图片已损坏，请重新上传", en="The photo is damaged; please upload it again"),
+    "too_large": Messages(zh="图片过大，请上传较小的图片", en="The photo is too large; please upload a smaller one"),
+    "unsupported": Messages(
+        zh="不支持这种文件，请上传 JPEG、PNG 或 HEIC 图片",
+        en="This is no photo we can read; please upload JPEG, PNG or HEIC",
+    ),
+}
+
+
+async def recognize(event: PhotoUploaded, *, store: PhotoStore, pool: OcrPool, now: Callable[[], datetime]) -> Answer:
+    """Read the photo: its text, or feedback on why there is none, or both."""
+
+    def feedback(code: FeedbackCode) -> UploadFeedback:
+        return UploadFeedback(**event.carried(), code=code, messages=MESSAGES[code], judged_at=now())
+
+    photo = await store.get(event.photo.uri)
+    if isinstance(photo, TooLarge):
+        return (feedback("too_large"),)
+    if not isinstance(photo, bytes):
+        return photo
+    digest = hashlib.sha256(photo).hexdigest()
+    if event.photo.sha256 is not None and event.photo.sha256 != digest:
+        return Never("photo-changed", "the photo's bytes are not those the event was published for (sha256 differs)")
+    reading = await pool.read(photo, content_type=event.photo.content_type)
+    if isinstance(reading, Later | Misconfigured):
+        return reading
+    if isinstance(reading, Refused):
+        return (feedback(reading.code),)
+    read = TextRecognized(
+        **event.carried(),
+        photo=PhotoRead(uri=event.photo.uri, sha256=digest, width=reading.image.width, height=reading.image.height),
+        identity=event.identity,
+        texts=reading.texts,
+        quality=Quality(verdict=reading.quality.verdict, sharpness=reading.quality.sharpness),
+        engine=Engine(name=reading.engine.name, model=reading.engine.model, revision=reading.engine.revision),
+        recognized_at=now(),
+    )
+    unusable = reading.quality.verdict in {"blurry", "no_text"}
+    return (read, feedback(reading.quality.verdict)) if unusable else (read,)

@@ -1,0 +1,174 @@
+"""
+Faust under our rules: it fetches, balances and runs the lifecycle; the window decides when offsets move.
+
+Every private name of Faust and aiokafka that we touch stands in this file, pinned to
+faust-streaming 0.15.3; `tests/contract/test_faust_names.py` fails when an upgrade moves one.
+Faust's own acknowledgements are never used: it commits past unfinished work (docs/streams.md).
+"""
+
+import logging
+import time
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+
+from streams.settings import Settings
+from streams.stage import Record
+from streams.window import Delivery, GapError, Partition, Window
+
+log = structlog.get_logger()
+
+
+class StageApp(faust.App):  # type: ignore[misc]  # faust has no type information here
+    """One stage's membership in its consumer group."""
+
+    #: Faust tells of every step under the class's own logger otherwise.
+    logger = logging.getLogger("faust")
+
+    def __init__(self, settings: Settings, *, group: str, topic: str) -> None:
+        """Configure Faust; nothing connects before `start`."""
+        super().__init__(
+            group,
+            broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
+            value_serializer="raw",
+            key_serializer="raw",
+            store="memory://",
+            autodiscover=False,
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            stream_buffer_maxsize=settings.pending,
+            broker_commit_interval=settings.commit_interval_s,
+            broker_session_timeout=settings.session_timeout_s,
+            broker_heartbeat_interval=min(3.0, settings.session_timeout_s / 5),
+            broker_rebalance_timeout=settings.rebalance_timeout_s,
+            broker_request_timeout=max(60.0, settings.session_timeout_s + 5),
+            # An outage downstream may last; leaving the group meanwhile would only add a rebalance to it.
+            broker_max_poll_interval=3600.0,
+            consumer_auto_offset_reset="earliest",
+        )
+        self.window: Window[Record] | None = None
+        self.crash_on: Any = None
+        self._drain_s = settings.drain_s
+        self._done: dict[TP, int] = {}
+        self._unsettled_since: float | None = time.monotonic()
+        source = self.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        self.agent(source, name=f"{group}.intake", concurrency=1)(self._intake)
+
+    async def _intake(self, stream: Any) -> None:
+        assert self.window is not None  # noqa: S101 - bound before start
+        try:
+            async for event in stream.noack().events():
+                await self.window.admit(_delivery(event.message))
+        except GapError as gap:
+            self.crash_on(gap)
+
+    def done(self, partition: Partition, offset: int) -> None:
+        """Remember that everything below `offset` is done, for the next commit."""
+        self._done[TP(partition.topic, partition.number)] = offset
+
+    async def commit_done(self) -> None:
+        """Commit what is done. What the broker does not take is tried again with the next commit."""
+        offsets, self._done = self._done, {}
+        if offsets and not await self.consumer._commit(offsets):
+            self._done = offsets | self._done
+
+    async def first_offset(self, partition: Partition) -> int | None:
+        """Tell where a partition must start: at the group's commit, else at the earliest record."""
+        tp = TP(partition.topic, partition.number)
+        committed: int | None = self.consumer._committed_offset.get(tp)
+        if committed is not None:
+            return committed
+        earliest = await self.consumer.earliest_offsets(tp)
+        return next(iter(earliest.values()), None)
+
+    def zombie(self, patience_s: float) -> str | None:
+        """
+        Say why this member consumes nothing and never will, if so.
+
+        On a coordinator error aiokafka parks until `getmany` collects the exception, and Faust
+        never calls it: the process would live on, silently.
+        """
+        client = self.consumer._thread._consumer
+        coordinator = getattr(client, "_coordinator", None)
+        if coordinator is not None:
+            if coordinator._pending_exception is not None:
+                return f"coordinator error {type(coordinator._pending_exception).__name__}"
+            if coordinator._coordination_task.done():
+                return "the coordination task has ended"
+        since = self._unsettled_since
+        if since is not None and time.monotonic() - since > patience_s:
+            return f"no assignment for {patience_s:.0f} s"
+        return None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the group has given this member its partitions (perhaps none)."""
+        return self._unsettled_since is None
+
+    async def recreated(self) -> str | None:
+        """Name a partition whose log ends before where we are: its topic was deleted and made again."""
+        assert self.window is not None  # noqa: S101 - bound before start
+        assigned = self.consumer.assignment()
+        if not assigned:
+            return None
+        for tp, end in (await self.consumer.highwaters(*assigned)).items():
+            position = self.window.position(Partition(tp.topic, tp.partition))
+            if position is not None and position > end:
+                return f"{tp.topic}[{tp.partition}]"
+        return None
+
+    async def on_first_start(self) -> None:
+        """Make no folders: there are no tables."""
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._unsettled_since = time.monotonic()
+        if not self.should_stop:
+            await self._quiesce()
+        await super()._on_partitions_revoked(revoked)
+
+    async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        assert self.window is not None  # noqa: S101 - bound before start
+        if assigned and not self.should_stop:
+            await self._rewind_recreated(assigned)
+        await super()._on_partitions_assigned(assigned, generation_id)
+        self.window.resume()
+        self._unsettled_since = None
+        log.info("assigned", group=self.conf.id, partitions=sorted(tp.partition for tp in assigned))
+
+    async def _stop_consumer(self) -> None:
+        if self._consumer is not None and not self.rebalancing:
+            await self._quiesce()
+        await super()._stop_consumer()
+
+    async def _quiesce(self) -> None:
+        """Take nothing more, finish what was begun, commit it, and let nothing late move an offset."""
+        assert self.window is not None  # noqa: S101 - bound before start
+        self.consumer.stop_flow()
+        self.flow_control.suspend()
+        self.flow_control.clear()
+        await self.window.drain(self._drain_s)
+        await self.commit_done()
+        self._done.clear()
+
+    async def _rewind_recreated(self, assigned: set[TP]) -> None:
+        """Where the group's commit lies behind the end of the log, Faust would drop records silently: start over."""
+        thread = self.consumer._thread
+        client = thread._ensure_consumer()
+        ends = await self.consumer.highwaters(*assigned)
+        rewound = {}
+        for tp in assigned:
+            committed = await thread.call_thread(client.committed, tp)
+            if committed is not None and committed > ends[tp]:
+                rewound[tp] = (await self.consumer.earliest_offsets(tp))[tp]
+        if rewound:
+            log.warning("topic was made again, starting at its beginning", partitions=[str(tp) for tp in rewound])
+            await self.consumer._commit(rewound)
+
+
+def _delivery(message: Any) -> Delivery[Record]:
+    record = Record(message.key, message.value, list(message.headers or ()), message.timestamp)
+    return Delivery(Partition(message.topic, message.partition), message.key, message.offset, record)

@@ -1,0 +1,133 @@
+"""`hangtag dlq`: what stopped and why, and putting it back after a fix."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from streams.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+TOPIC = typer.Option(None, help="Only letters of this topic: uploads, texts or tags.")
+REASON = typer.Option(None, help="Only letters with this reason.")
+SINCE = typer.Option(None, help="Only letters from here on: an age (15m, 2h, 7d) or an RFC 3339 time.")
+LIMIT = typer.Option(None, min=1, help="At most so many, oldest first.")
+
+
+@app.command(name="list")
+def list_letters(
+    topic: str = TOPIC,
+    reason: str = REASON,
+    since: str = SINCE,
+    limit: int = LIMIT,
+    *,
+    replayed: bool = typer.Option(False, help="Show letters that were replayed, too."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object per letter."),
+) -> None:
+    """List dead letters, oldest first."""
+    found = [letter for letter in _letters(topic, reason, since) if replayed or not letter.replayed]
+    shown = found[:limit]
+    if as_json:
+        for letter in shown:
+            typer.echo(json.dumps(_facts(letter), ensure_ascii=False))
+        return
+    table = Table("letter", "when", "stage", "reason", "why", "tries")
+    for letter in shown:
+        facts = _facts(letter)
+        cells = (facts[name] for name in ("letter", "time", "stage", "reason", "message", "attempts"))
+        table.add_row(*(escape(str(cell)) for cell in cells))
+    Console().print(table)
+    counts = Counter(str(_facts(letter)["reason"]) for letter in found)
+    summary = ", ".join(f"{count} {why}" for why, count in counts.most_common())
+    typer.echo(f"{len(found)} letters ({len(shown)} shown): {summary}" if found else "no dead letters")
+
+
+@app.command()
+def show(
+    letter: str = typer.Argument(..., help="Place of a letter as `dlq list` names it: topic:partition:offset."),
+    *,
+    as_json: bool = typer.Option(False, "--json", help="One JSON object."),
+) -> None:
+    """Show one letter whole: why it died, its headers and its original value."""
+    name, _, _ = letter.rpartition(":")[0].partition(":")
+    found = [one for one in _letters(name, None, None) if one.place == letter]
+    if not found:
+        typer.echo(f"no letter at {letter}; see `hangtag dlq list --replayed`", err=True)
+        raise typer.Exit(1)
+    seen = found[0].seen
+    whole = _facts(found[0]) | {
+        "key": _text(seen.key),
+        "headers": [[header, _text(value)] for header, value in seen.headers],
+        "value": _text(seen.value),
+    }
+    if as_json:
+        typer.echo(json.dumps(whole, ensure_ascii=False))
+        return
+    for field, value in whole.items():
+        typer.echo(f"{field}: {value}" if field != "headers" else "\n".join(f"header {h}: {v!r}" for h, v in value))
+
+
+@app.command()
+def replay(
+    topic: str = TOPIC,
+    reason: str = REASON,
+    since: str = SINCE,
+    limit: int = LIMIT,
+    *,
+    dry_run: bool = typer.Option(False, help="Only say what would be replayed."),
+) -> None:
+    """Put dead letters back on their topics. Safe to interrupt and to repeat; new letters wait for the next time."""
+    from streams import wiring
+    from streams.dlq import replay as put_back
+
+    found = _letters(topic, reason, since)
+    chosen = [letter for letter in found if not letter.replayed and letter.facts is not None][:limit]
+    if dry_run:
+        for letter in chosen:
+            typer.echo(f"would replay {letter.place} ({_facts(letter)['reason']})")
+        typer.echo(f"{len(chosen)} letters would be replayed")
+        return
+
+    async def run() -> str | None:
+        emitter = wiring.make_emitter(Settings())
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("replaying", total=len(chosen))
+            refused = await put_back(chosen, emitter, tell=lambda _letter: progress.advance(task))
+        await emitter.aclose()
+        return refused.message if refused else None
+
+    trouble = asyncio.run(run())
+    if trouble is not None:
+        typer.echo(f"stopped: {trouble}. Run the same command again to go on", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{len(chosen)} letters replayed")
+
+
+def _letters(topic: str | None, reason: str | None, since: str | None) -> Any:
+    from streams.dlq import letters
+    from streams.follow import UnreadableTopicError, parse_since
+
+    try:
+        return letters(Settings(), topic=topic, reason=reason, since=parse_since(since, now=time.time()))
+    except (ValueError, UnreadableTopicError) as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _facts(letter: Any) -> dict[str, Any]:
+    facts = letter.facts
+    known = facts.model_dump() if facts else dict.fromkeys(("stage", "reason", "message", "attempts"), "unknown")
+    moment = datetime.fromtimestamp(letter.seen.timestamp, UTC).isoformat(timespec="seconds")
+    return {"letter": letter.place, "time": moment, "replayed": letter.replayed, **known}
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode("utf-8", "backslashreplace")

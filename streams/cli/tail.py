@@ -1,0 +1,95 @@
+"""`hangtag tail` and `hangtag trace`: look into topics."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streams.settings import Settings
+
+
+def tail(
+    topic: str = typer.Argument(
+        ..., help="Short name (uploads, texts, tags, profiles, feedback, uploads.dlq) or full."
+    ),
+    since: str = typer.Option(
+        None, help="Start here: an age (15m, 2h, 7d) or an RFC 3339 time; default: new ones only."
+    ),
+    *,
+    follow: bool = typer.Option(True, help="Wait for new messages; --no-follow stops at the newest."),
+    values: bool = typer.Option(False, help="Show values too. They hold what shoppers photographed."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object per message."),
+) -> None:
+    """Follow a topic."""
+    from streams import follow as topics
+
+    settings = Settings()
+    name = topic if topic.startswith(f"{settings.topic_prefix}.") else f"{settings.topic_prefix}.{topic}"
+    try:
+        start = topics.parse_since(since, now=time.time())
+        messages = topics.follow(settings, [name], since=start, from_end=since is None and follow, forever=follow)
+        for seen in messages:
+            shown = _shown(seen, values=values)
+            typer.echo(json.dumps(shown, ensure_ascii=False) if as_json else _line(shown))
+    except (ValueError, topics.UnreadableTopicError) as error:
+        raise typer.BadParameter(str(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def trace(
+    upload_id: str = typer.Argument(..., help="As in the upload's event."),
+    since: str = typer.Option(None, help="Search from here on: an age (15m, 2h, 7d) or an RFC 3339 time."),
+    *,
+    as_json: bool = typer.Option(False, "--json", help="One JSON object per message."),
+) -> None:
+    """Follow one upload through every topic; exit 1 when it is nowhere."""
+    from streams.follow import UnreadableTopicError, parse_since
+    from streams.trace import trace_upload
+
+    try:
+        steps = trace_upload(Settings(), upload_id, since=parse_since(since, now=time.time()))
+    except (ValueError, UnreadableTopicError) as error:
+        raise typer.BadParameter(str(error)) from None
+    if as_json:
+        for step in steps:
+            typer.echo(step.model_dump_json())
+    elif steps:
+        table = Table("when", "after", "topic", "at", "what", "outcome")
+        for step in steps:
+            after = f"{(step.at - steps[0].at).total_seconds() * 1000:.0f} ms"
+            place = f"{step.partition}:{step.offset}"
+            when = step.at.strftime("%H:%M:%S.%f")[:-3]
+            table.add_row(when, after, step.topic, place, step.what, Text(step.outcome))
+        Console().print(table)
+    if not steps:
+        typer.echo(f"no message of upload {upload_id} in any topic (they are kept for 7 days)", err=True)
+        raise typer.Exit(1)
+
+
+def _shown(seen: Any, *, values: bool) -> dict[str, Any]:
+    shown = {
+        "topic": seen.topic,
+        "partition": seen.partition,
+        "offset": seen.offset,
+        "time": datetime.fromtimestamp(seen.timestamp, UTC).isoformat(timespec="milliseconds"),
+        "key": _text(seen.key),
+        "headers": {name: _text(value) for name, value in seen.headers},
+    }
+    return shown | {"value": _text(seen.value)} if values else shown
+
+
+def _line(shown: dict[str, Any]) -> str:
+    headers = " ".join(f"{name}={value!r}" for name, value in shown["headers"].items())
+    place = f"{shown['topic']}[{shown['partition']}]@{shown['offset']}"
+    value = f"\n  {shown['value']!r}" if "value" in shown else ""
+    return f"{shown['time']} {place} key={shown['key']!r} {headers}{value}"
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode("utf-8", "backslashreplace")

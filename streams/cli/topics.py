@@ -1,0 +1,55 @@
+"""`hangtag topics`: create what is missing, and say where the cluster differs from the design."""
+
+import json
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streams.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+
+@app.command()
+def apply() -> None:
+    """Create the topics that are missing. Changes and deletes nothing that is there."""
+    from streams.topic_admin import EmbeddedBrokerError, create_missing
+
+    settings = Settings()
+    try:
+        created = create_missing(settings)
+    except EmbeddedBrokerError as error:
+        typer.echo(str(error))
+        raise typer.Exit(1) from None
+    typer.echo("\n".join(f"created {name}" for name in created) or "every topic is there already")
+    _show(settings, as_json=False)
+
+
+@app.command(name="list")
+def list_topics(*, as_json: bool = typer.Option(False, "--json", help="One JSON object per topic.")) -> None:
+    """Compare the cluster's topics with the design; exit 1 when they differ."""
+    _show(Settings(), as_json=as_json)
+
+
+def _show(settings: Settings, *, as_json: bool) -> None:
+    from streams.topic_admin import compare
+
+    found = compare(settings)
+    if as_json:
+        for topic in found:
+            typer.echo(json.dumps(topic.model_dump()))
+    else:
+        table = Table("topic", "partitions", "kept for", "differs from the design")
+        for topic in found:
+            days = "?" if topic.retention_ms is None else f"{topic.retention_ms / 86_400_000:g} days"
+            table.add_row(
+                topic.name,
+                str(topic.partitions or "-"),
+                days,
+                "; ".join(topic.drift),
+                style="yellow" if topic.drift else None,
+            )
+        Console().print(table)
+    if any(topic.drift for topic in found):
+        raise typer.Exit(1)

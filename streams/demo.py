@@ -1,0 +1,160 @@
+"""
+The whole chain on embedded defaults, as its own processes: broker, OCR worker, local Klaviyo, three stages.
+
+Knows how to start, feed, watch and stop it. What came out is judged from the topics alone.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from streams import wiring
+from streams.journeys import Journey, Journeys
+from streams.publish import publish_upload
+from streams.settings import Settings, child_environment
+from streams.supervisor import Child, hangtag, start, stop
+
+_KEY = "pk_demo"
+#: Photos of each made-up shopper, so that profiles grow over several uploads.
+_PHOTOS_PER_SHOPPER = 4
+
+
+class DemoError(Exception):
+    """A part of the demo ended by itself; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A demo that runs: how to reach it."""
+
+    settings: Settings
+    klaviyo_url: str
+    children: tuple[Child, ...]
+
+
+@asynccontextmanager
+async def running(tell: Callable[[str], None]) -> AsyncIterator[Running]:
+    """Start every part, and stop every part whatever happens."""
+    children: list[Child] = []
+    with tempfile.TemporaryDirectory(prefix="hangtag-demo-") as folder:
+        base = Path(folder)
+
+        def child(name: str, *arguments: str, **settings: object) -> Child:
+            made = Child(name, hangtag(*arguments), child_environment(**settings), log=base / f"{name}.log")
+            children.append(made)
+            return made
+
+        try:
+            tell("starting Kafka, the OCR worker and a local Klaviyo")
+            # Room for others on the machine: every part asks for a free port.
+            servers = [
+                child("broker", "broker", "--port", "0"),
+                child("ocr", "ocr", "serve", "--port", "0"),
+                child("klaviyo", "klaviyo", "sandbox", "--port", "0", "--key", _KEY),
+            ]
+            broker, ocr_url, klaviyo_url = await asyncio.gather(*(_ready(server) for server in servers))
+            changed: dict[str, Any] = {
+                "bootstrap_servers": broker,
+                "store_url": f"file:{base / 'photos'}",
+                "state_url": f"sqlite:///{base / 'state.db'}",
+                "ocr_urls": (ocr_url,),
+                "klaviyo_url": klaviyo_url,
+                "klaviyo_key": SecretStr(_KEY),
+                "session_timeout_s": 6,
+                "drain_s": 5,
+            }
+            settings = Settings(**changed)
+            environment = changed | {"ocr_urls": f'["{ocr_url}"]', "klaviyo_key": _KEY}
+            tell("starting the three stages")
+            await asyncio.gather(
+                *(start(child(stage, "worker", stage, **environment)) for stage in ("recognize", "tag", "sync"))
+            )
+            yield Running(settings, klaviyo_url, tuple(children))
+        finally:
+            # Stages first: they still need the others to finish what they began.
+            stages, others = children[3:], children[:3]
+            for group in (stages, others):
+                await asyncio.gather(*(stop(one, grace_s=12) for one in group))
+
+
+async def feed(demo: Running, photos: Sequence[Path], tell: Callable[[], None]) -> dict[str, Path]:
+    """Store and publish each photo; answers upload ids to photos."""
+    uploads: dict[str, Path] = {}
+    settings = demo.settings
+    emitter, store = wiring.make_emitter(settings), wiring.make_store(settings)
+    for at, photo in enumerate(photos):
+        answer = await publish_upload(
+            photo.read_bytes(),
+            name=photo.name,
+            shopper_id=f"shopper-{at // _PHOTOS_PER_SHOPPER + 1}",
+            email=None,
+            store=store,
+            emitter=emitter,
+            topic=wiring.make_topics(settings).uploads,
+            now=wiring.now,
+        )
+        if not isinstance(answer, str):
+            raise DemoError(f"{photo.name} was not published: {answer.message}")
+        uploads[answer] = photo
+        tell()
+    await emitter.aclose()
+    return uploads
+
+
+async def watch(
+    demo: Running, uploads: dict[str, Path], *, limit_s: float, tell: Callable[[int], None]
+) -> dict[str, Journey]:
+    """Follow the topics until every upload has reached its end, or the time is up."""
+    journeys = Journeys(demo.settings, set(uploads))
+    stopping = False
+    following = asyncio.create_task(asyncio.to_thread(journeys.follow, lambda: not stopping))
+    deadline = time.monotonic() + limit_s
+    try:
+        while time.monotonic() < deadline and not following.done():
+            ended = await asyncio.to_thread(journeys.ended)
+            tell(ended)
+            if ended == len(uploads):
+                break
+            _check(demo.children)
+            await asyncio.sleep(0.2)
+    finally:
+        stopping = True
+        await following
+    return journeys.by_upload
+
+
+async def profiles(demo: Running) -> list[dict[str, Any]]:
+    """Ask the local Klaviyo what each profile now says."""
+    async with httpx.AsyncClient(base_url=demo.klaviyo_url, timeout=10) as client:
+        state = (await client.get("/sandbox/state")).raise_for_status().json()
+    found: list[dict[str, Any]] = state["profiles"]
+    return found
+
+
+async def _ready(server: Child, *, limit_s: float = 90) -> str:
+    """Wait for the line that says it is ready, and take the address from its end."""
+    await start(server, capture=True)
+    async with asyncio.timeout(limit_s):
+        while (line := await server.lines.get()) is not None:
+            if " ready on " in line:
+                return line.rsplit(" ", 1)[-1]
+    raise DemoError(f"{server.name} did not start:\n{_log_end(server)}")
+
+
+def _check(children: Sequence[Child]) -> None:
+    for child in children:
+        if child.process is not None and child.process.returncode is not None:
+            raise DemoError(f"{child.name} ended by itself ({child.process.returncode}):\n{_log_end(child)}")
+
+
+def _log_end(child: Child) -> str:
+    lines = child.log.read_text(errors="replace").splitlines() if child.log and child.log.exists() else []
+    return "\n".join(lines[-30:])

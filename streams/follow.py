@@ -1,0 +1,147 @@
+"""Reads topics for people and tools: from a time or the start, to the end or for ever. Commits nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas.codec import Headers
+from streams.kafka import reader
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A message as it lies in a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    #: Broker or producer time, seconds since the epoch.
+    timestamp: float
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class UnreadableTopicError(Exception):
+    """A topic is missing or Kafka does not answer. Check `hangtag topics list`."""
+
+
+def follow(
+    settings: Settings,
+    names: list[str],
+    *,
+    since: float | None = None,
+    from_end: bool = False,
+    forever: bool = False,
+    going: Callable[[], bool] = lambda: True,
+) -> Iterator[Seen]:
+    """
+    Yield the messages of topics, in order within each partition.
+
+    Args:
+        settings: Where Kafka is.
+        names: The topics.
+        since: Start at this time, seconds since the epoch; None starts at the beginning.
+        from_end: Start behind the newest message instead.
+        forever: Wait for new messages too, until `going` says no; else stop at the newest as of now.
+        going: Asked about twice a second.
+
+    Raises:
+        UnreadableTopicError: a topic is missing, or no broker answered.
+
+    """
+    consumer = reader(settings)
+    try:
+        partitions = _partitions(consumer, names)
+        starts = _starts(consumer, partitions, since=since, from_end=from_end)
+        ends = {} if forever else _ends(consumer, partitions)
+        left = {_at(start) for start in starts if forever or start.offset < ends[_at(start)]}
+        consumer.assign([start for start in starts if _at(start) in left])
+        while going() and (forever or left):
+            message = consumer.poll(0.5)
+            if message is None:
+                continue
+            place = (message.topic(), message.partition())
+            if message.error() is not None:
+                if message.error().code() == KafkaError._PARTITION_EOF and not forever:  # noqa: SLF001 - librdkafka's local code
+                    left.discard(place)
+                continue
+            if not forever:
+                if place not in left:
+                    continue
+                if message.offset() + 1 >= ends[place]:
+                    left.discard(place)
+            yield _seen(message)
+    except KafkaException as error:
+        raise UnreadableTopicError(f"cannot read {', '.join(names)}: {error.args[0].str()}") from None
+    finally:
+        consumer.close()
+
+
+def parse_since(text: str | None, *, now: float) -> float | None:
+    """
+    Read `90s`, `15m`, `2h`, `7d` (ago) or an RFC 3339 time into seconds since the epoch.
+
+    Raises:
+        ValueError: it is neither.
+
+    """
+    if text is None:
+        return None
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    if text[-1:] in units and text[:-1].isdigit():
+        return now - int(text[:-1]) * units[text[-1]]
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone: write 2026-01-31T08:00:00Z, or an age such as 15m, 2h, 7d")
+    return moment.timestamp()
+
+
+def _partitions(consumer: Consumer, names: list[str]) -> list[TopicPartition]:
+    metadata = consumer.list_topics(timeout=10)
+    missing = [name for name in names if name not in metadata.topics]
+    if missing:
+        raise UnreadableTopicError(f"no topic {', '.join(missing)}. Create it with `hangtag topics apply`")
+    return [TopicPartition(name, number) for name in names for number in metadata.topics[name].partitions]
+
+
+def _starts(
+    consumer: Consumer, partitions: list[TopicPartition], *, since: float | None, from_end: bool
+) -> list[TopicPartition]:
+    if since is None:
+        at_end = 1 if from_end else 0
+        return [
+            TopicPartition(at.topic, at.partition, consumer.get_watermark_offsets(at, timeout=10)[at_end])
+            for at in partitions
+        ]
+    asked = [TopicPartition(at.topic, at.partition, int(since * 1000)) for at in partitions]
+    found = consumer.offsets_for_times(asked, timeout=10)
+    return [
+        at
+        if at.offset >= 0
+        else TopicPartition(at.topic, at.partition, consumer.get_watermark_offsets(at, timeout=10)[1])
+        for at in found
+    ]
+
+
+def _ends(consumer: Consumer, partitions: list[TopicPartition]) -> dict[tuple[str, int], int]:
+    return {_at(at): consumer.get_watermark_offsets(at, timeout=10)[1] for at in partitions}
+
+
+def _at(place: TopicPartition) -> tuple[str, int]:
+    return place.topic, place.partition
+
+
+def _seen(message: Message) -> Seen:
+    return Seen(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        timestamp=message.timestamp()[1] / 1000,
+        key=message.key(),
+        value=message.value(),
+        headers=list(message.headers() or ()),
+    )

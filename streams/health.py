@@ -1,0 +1,36 @@
+"""
+A stage's own small HTTP server: /healthz (alive, no zombie), /readyz (has its partitions), /metrics.
+
+Faust's web server stays off: it binds every address and answers more than is asked.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from streams.app import StageApp
+from streams.settings import Settings
+
+
+async def serve_health(settings: Settings, app: StageApp) -> Callable[[], Awaitable[None]]:
+    """Start it where settings say, if they say; answers how to stop it."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        reason = app.zombie(settings.zombie_after_s)
+        return web.Response(text="ok" if reason is None else reason, status=200 if reason is None else 503)
+
+    async def readyz(_request: web.Request) -> web.Response:
+        return web.Response(text="ready" if app.settled else "no assignment yet", status=200 if app.settled else 503)
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    server = web.Application()
+    server.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    runner = web.AppRunner(server, access_log=None)
+    await runner.setup()
+    if settings.health_port:
+        await web.TCPSite(runner, settings.health_host, settings.health_port).start()
+    return runner.cleanup

@@ -1,0 +1,46 @@
+"""Logs of every process: one line per event that matters, for people or as JSON. Never text, e-mail or image bytes."""
+
+import logging
+import sys
+
+import structlog
+
+from streams.settings import Settings
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Send our lines and the libraries' to stderr in the chosen form."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        shared.append(structlog.processors.format_exc_info)
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The default prints local variables, and those hold what shoppers photographed.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    )
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # Libraries speak of every connection and request; their warnings are enough.
+    for noisy in ("faust", "mode", "aiokafka", "httpx", "httpcore", "asyncio", "rebalance", "alembic", "uvicorn"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))

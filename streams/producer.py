@@ -1,0 +1,93 @@
+"""
+Emission: one confluent-kafka idempotent producer per process, each message awaited until delivered.
+
+Faust's own awaited send costs most of its time (bench/streams.py), and knows no delivery report.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from schemas.codec import Headers
+from schemas.outcomes import Later, Never
+
+#: How often delivery reports are collected while messages are on their way, seconds.
+_POLL_S = 0.002
+
+_REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD}
+_NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001 - librdkafka's local codes
+
+
+class Emitter:
+    """
+    Sends messages and awaits the broker's word on each.
+
+    Reports are collected by the event loop itself while something is on its way: no thread, no
+    wake-up per message, nothing to do when idle.
+    """
+
+    def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
+        """Take confluent-kafka's settings; what delivery guarantees need is set here."""
+        self._producer = Producer(
+            {
+                "acks": "all",
+                "enable.idempotence": True,
+                # The same partition for a key as Java and aiokafka producers choose.
+                "partitioner": "murmur2_random",
+                "compression.type": "lz4",
+                "linger.ms": 2,
+                "delivery.timeout.ms": 30_000,
+                "message.max.bytes": 8_000_000,
+                **config,
+            }
+        )
+        self._on_the_way: set[asyncio.Future[Later | Never | None]] = set()
+        self._collector: asyncio.Task[None] | None = None
+
+    async def send(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers
+    ) -> Later | Never | None:
+        """Send one message and wait until every in-sync replica has it: None then, else why it does not."""
+        loop = asyncio.get_running_loop()
+        delivered: asyncio.Future[Later | Never | None] = loop.create_future()
+
+        def on_delivery(error: KafkaError | None, _message: Message) -> None:
+            self._on_the_way.discard(delivered)
+            if not delivered.done():
+                delivered.set_result(None if error is None else _why(error, topic))
+
+        while True:
+            try:
+                self._producer.produce(topic, key=key, value=value, headers=headers, on_delivery=on_delivery)
+                break
+            except BufferError:
+                # librdkafka's queue is full: let reports come in, then go on.
+                self._producer.poll(0)
+                await asyncio.sleep(_POLL_S)
+            except KafkaException as error:
+                return _why(error.args[0], topic)
+        self._on_the_way.add(delivered)
+        if self._collector is None:
+            self._collector = loop.create_task(self._collect())
+        return await delivered
+
+    async def aclose(self) -> None:
+        """Wait for what is on its way, at most the delivery timeout."""
+        await asyncio.to_thread(self._producer.flush, 10)
+        if self._collector is not None:
+            self._collector.cancel()
+
+    async def _collect(self) -> None:
+        while self._on_the_way:
+            self._producer.poll(0)
+            await asyncio.sleep(_POLL_S)
+        self._collector = None
+
+
+def _why(error: KafkaError, topic: str) -> Later | Never:
+    if error.code() in _REFUSED:
+        return Never("refused-by-kafka", f"{topic} refuses the message for good: {error.name()}")
+    if error.code() in _NO_TOPIC:
+        return Later("topic-missing", f"{topic} does not exist. Create it with `hangtag topics apply`")
+    return Later("undelivered", f"{topic} did not take a message: {error.name()}. It is sent again; check the brokers")

@@ -1,0 +1,198 @@
+"""
+One stage of the flow: decode an event, hand it to the handler, deliver what it answers, or set it aside.
+
+Knows neither Faust nor the window: it works on one delivery at a time and says whether that
+delivery is done or when to try again.
+"""
+
+import random
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from schemas.codec import Headers, UndecodableError, decode, encode
+from schemas.events import DeadLetter, Event
+from schemas.outcomes import Later, Misconfigured, Never
+from schemas.topics import Topic, dlq_name
+from streams import metrics
+from streams.dead_letters import HaltLimit, earlier_attempts, letter_headers
+from streams.producer import Emitter
+from streams.window import Delivery
+
+log = structlog.get_logger()
+
+#: What a handler answers: events to publish (none is fine), or why there are none.
+Answer = tuple[Event, ...] | Later | Never | Misconfigured
+Handler = Callable[[Event], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A Kafka message as it came."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    #: Broker time, seconds since the epoch.
+    timestamp: float
+
+
+class HaltError(Exception):
+    """Too much goes dead. The stage stops on purpose, and must not be restarted before someone has looked."""
+
+
+class Stage:
+    """Binds a handler to its topic, to where its answers go, and to the rules of retry and death."""
+
+    def __init__(
+        self,
+        name: str,
+        topic: Topic,
+        handle: Handler,
+        *,
+        outputs: dict[type[Event], Topic],
+        emitter: Emitter,
+        halt: HaltLimit,
+        retry_base_s: float,
+        retry_cap_s: float,
+        patience: int = 20,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """
+        Make a stage.
+
+        Args:
+            name: Of the stage (recognize, tag, sync).
+            topic: What it consumes.
+            handle: Works on one event.
+            outputs: The topic of each kind of event it may answer.
+            emitter: Delivers messages.
+            halt: When to stop on purpose.
+            retry_base_s: Longest first wait; doubles with each try.
+            retry_cap_s: Longest wait of all, unless the other side asked for more.
+            patience: Failures of one event, while others succeed, before it is given up. While
+                nothing succeeds it is an outage, and there is no limit.
+            jitter: Random number in [0, 1) for full jitter.
+
+        """
+        self.name, self.topic, self.outputs, self._handle = name, topic, outputs, handle
+        self.dead_letters = dlq_name(topic.name)
+        self._emitter, self._halt = emitter, halt
+        self._base, self._cap, self._patience, self._jitter = retry_base_s, retry_cap_s, patience, jitter
+        self._successes = 0
+
+    async def process(self, delivery: Delivery[Record]) -> float | None:
+        """
+        Work on one delivery: None when it is done (answers or dead letter delivered), else seconds to wait.
+
+        Raises:
+            HaltError: the halt limit is reached.
+
+        """
+        successes = self._successes
+        answer, exception_class = await self._answer(delivery.record)
+        if isinstance(answer, tuple):
+            refused = await self._emit(answer, delivery.record)
+            if refused is None:
+                self._successes += 1
+                self._finished(dead=False)
+                return None
+            answer, exception_class = refused, "confluent_kafka.KafkaException"
+        if isinstance(answer, Later | Misconfigured):
+            delivery.lonely_failures += self._successes > successes
+            given_up = self._given_up(answer, delivery)
+            if given_up is None:
+                return self._wait(answer, delivery)
+            answer = given_up
+        refused = await self._bury(delivery, answer, exception_class)
+        if refused is not None:
+            return self._wait(Later(refused.reason, refused.message), delivery)
+        self._finished(dead=True)
+        return None
+
+    async def _answer(self, record: Record) -> tuple[Answer, str]:
+        """Answer the handler's answer and, where an exception took its place, that exception's class."""
+        kind = self.topic.event
+        assert kind is not None  # noqa: S101 - stages are never bound to a dead-letter topic
+        try:
+            event = decode(kind, record.value)
+        except UndecodableError as error:
+            return Never(error.reason, str(error)), "schemas.codec.UndecodableError"
+        with structlog.contextvars.bound_contextvars(upload_id=event.upload_id):
+            try:
+                return await self._handle(event), "schemas.outcomes.Never"
+            except Exception as error:  # noqa: BLE001 - a handler's fault must not stop the flow; see HaltLimit
+                kind_of_error = type(error).__qualname__
+                # Class and place only: the message of an unknown exception may quote the event.
+                log.error(  # noqa: TRY400 - for the same reason
+                    "handler failed",
+                    stage=self.name,
+                    error=kind_of_error,
+                    at="".join(traceback.format_tb(error.__traceback__)),
+                )
+                message = f"{kind_of_error} in the {self.name} handler; see the log, fix it, replay"
+                return Never("bug", message), f"{type(error).__module__}.{kind_of_error}"
+
+    async def _emit(self, events: tuple[Event, ...], record: Record) -> Later | Never | None:
+        for event in events:
+            value, headers = encode(event, source=f"hangtag/{self.name}", cause=record.headers)
+            key = event.shopper_id.encode()
+            refused = await self._emitter.send(self.outputs[type(event)].name, key=key, value=value, headers=headers)
+            if refused is not None:
+                return refused
+        return None
+
+    def _given_up(self, answer: Later | Misconfigured, delivery: Delivery[Record]) -> Never | None:
+        if isinstance(answer, Later) and answer.tries is not None and delivery.attempts >= answer.tries:
+            return Never(answer.reason, f"{answer.message} (tried {delivery.attempts} times)")
+        if delivery.lonely_failures > self._patience:
+            return Never(answer.reason, f"{answer.message} (failed {delivery.attempts} times while others succeeded)")
+        return None
+
+    def _wait(self, answer: Later | Misconfigured, delivery: Delivery[Record]) -> float:
+        loud = isinstance(answer, Misconfigured)
+        (log.error if loud else log.warning)(
+            "cannot go on until this is fixed" if loud else "trying again later",
+            stage=self.name,
+            reason=answer.reason,
+            message=answer.message,
+            attempts=delivery.attempts,
+        )
+        metrics.RETRIES.labels(self.name, answer.reason).inc()
+        # Full jitter (exponential backoff), so that many events do not come back in step.
+        wait = self._jitter() * min(self._cap, self._base * 2.0 ** min(delivery.attempts - 1, 30))
+        asked = answer.retry_after if isinstance(answer, Later) else None
+        return wait if asked is None else asked + wait
+
+    async def _bury(self, delivery: Delivery[Record], never: Never, exception_class: str) -> Later | Never | None:
+        record = delivery.record
+        letter = DeadLetter(
+            topic=delivery.partition.topic,
+            partition=delivery.partition.number,
+            offset=delivery.offset,
+            stage=self.name,
+            exception_class=exception_class,
+            message=never.message,
+            reason=never.reason,
+            attempts=earlier_attempts(record.headers) + delivery.attempts,
+        )
+        refused = await self._emitter.send(
+            self.dead_letters,
+            key=record.key,
+            value=record.value,
+            headers=letter_headers(record.headers, letter),
+        )
+        if refused is None:
+            log.warning("dead letter", stage=self.name, reason=never.reason, message=never.message)
+            metrics.DEAD_LETTERS.labels(self.name, never.reason).inc()
+        return refused
+
+    def _finished(self, *, dead: bool) -> None:
+        metrics.EVENTS.labels(self.name, "dead_letter" if dead else "done").inc()
+        if not self._halt.passes(dead=dead):
+            msg = (
+                f"stage {self.name} halts: too many dead letters. See `hangtag dlq list`, fix the cause, start it again"
+            )
+            raise HaltError(msg)

@@ -1,0 +1,144 @@
+"""
+Keeps child processes running: starts them, starts them again with backoff, passes signals on, leaves none behind.
+
+Knows commands and exit codes, not what the children do.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
+
+#: Exit code of a child that must not be started again before someone has looked (see process.HALTED).
+HALTED = 73
+_PR_SET_PDEATHSIG = 1
+
+
+def hangtag(*arguments: str) -> list[str]:
+    """Give the command line that runs this very installation's `hangtag`."""
+    return [sys.executable, "-m", "streams", *arguments]
+
+
+@dataclass(slots=True)
+class Child:
+    """One child process and its current run."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    #: Where its stderr goes; ours when None.
+    log: Path | None = None
+    process: asyncio.subprocess.Process | None = None
+    #: Its stdout, line by line, when captured; None when it has ended.
+    lines: "asyncio.Queue[str | None]" = field(default_factory=asyncio.Queue)
+
+
+async def start(child: Child, *, capture: bool = False) -> None:
+    """Start it so that it dies with us, whatever kills us; `capture` collects its stdout lines in `child.lines`."""
+    with contextlib.ExitStack() as stack:
+        log_file = None if child.log is None else stack.enter_context(child.log.open("ab"))
+        child.process = await asyncio.create_subprocess_exec(
+            *child.command,
+            env=dict(child.environment),
+            stdout=asyncio.subprocess.PIPE if capture else log_file,
+            stderr=log_file,
+            stdin=asyncio.subprocess.DEVNULL,
+            preexec_fn=_die_with_parent(os.getpid()),
+            # Ctrl-C in a terminal reaches the whole foreground group; children stop when we say so, in order.
+            start_new_session=True,
+        )
+    if capture:
+        asyncio.get_running_loop().create_task(_collect(child))
+
+
+async def stop(child: Child, *, grace_s: float) -> int | None:
+    """Ask it to stop with SIGTERM, then make it stop; answers its exit code."""
+    process = child.process
+    if process is None:
+        return None
+    if process.returncode is None:
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), grace_s)
+        except TimeoutError:
+            log.warning("did not stop in time, killed", child=child.name, grace_s=grace_s)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    return process.returncode
+
+
+async def keep_running(
+    children: Sequence[Child],
+    stopping: asyncio.Event,
+    *,
+    grace_s: float,
+    backoff_s: Callable[[int], float] = lambda failures: min(30.0, 0.5 * 2.0 ** min(failures, 10)),
+) -> int:
+    """
+    Run every child until `stopping` is set or one halts on purpose; answers the exit code to leave with.
+
+    A child that ends otherwise is started again after a growing pause; a minute of health forgives
+    its past.
+    """
+    halted = asyncio.Event()
+
+    async def keep(child: Child) -> None:
+        failures = 0
+        while not stopping.is_set():
+            began = asyncio.get_running_loop().time()
+            await start(child)
+            assert child.process is not None  # noqa: S101 - just started
+            code = await child.process.wait()
+            if stopping.is_set():
+                return
+            if code == HALTED:
+                log.error("halted on purpose, not started again", child=child.name)
+                halted.set()
+                return
+            failures = 0 if asyncio.get_running_loop().time() - began > 60 else failures + 1  # noqa: PLR2004 - a minute
+            pause = backoff_s(failures)
+            log.warning("ended, starting again", child=child.name, exit_code=code, in_s=pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pause)
+
+    keepers = [asyncio.create_task(keep(child)) for child in children]
+    events = [asyncio.create_task(event.wait()) for event in (stopping, halted)]
+    await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
+    stopping.set()
+    await asyncio.gather(*(stop(child, grace_s=grace_s) for child in children))
+    await asyncio.gather(*keepers)
+    for event in events:
+        event.cancel()
+    return HALTED if halted.is_set() else 0
+
+
+async def _collect(child: Child) -> None:
+    assert child.process is not None  # noqa: S101 - started with capture
+    assert child.process.stdout is not None  # noqa: S101 - started with capture
+    async for line in child.process.stdout:
+        child.lines.put_nowait(line.decode(errors="replace").rstrip("\n"))
+    child.lines.put_nowait(None)
+
+
+def _die_with_parent(parent: int) -> Callable[[], None]:
+    """Have the kernel stop the child when we vanish, even by kill -9 (Linux; elsewhere nothing is done)."""
+    if not sys.platform.startswith("linux"):
+        return lambda: None
+    libc = ctypes.CDLL(None)
+
+    def set_death_signal() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # the parent died before the line above
+            os._exit(1)
+
+    return set_death_signal

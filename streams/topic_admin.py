@@ -1,0 +1,134 @@
+"""Creates and checks topics through the AdminClient. What they should be stands in `schemas.topics`."""
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from pydantic import BaseModel, ConfigDict
+
+from schemas.topics import Topic, topics
+from streams.kafka import client_config
+from streams.settings import Settings
+
+
+class EmbeddedBrokerError(Exception):
+    """The embedded broker creates topics when it starts, not on request. Use `hangtag broker --partitions N`."""
+
+    def __init__(self) -> None:
+        super().__init__(type(self).__doc__)
+
+
+class NoKafkaError(Exception):
+    """No Kafka answered. Start one, or set HANGTAG_BOOTSTRAP_SERVERS."""
+
+
+class Found(BaseModel):
+    """One topic as the cluster has it, and where that differs from the design."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    #: 0 when the topic is missing.
+    partitions: int
+    #: None when the broker does not say (the embedded one).
+    retention_ms: int | None
+    drift: tuple[str, ...]
+
+
+def create_missing(settings: Settings) -> list[str]:
+    """
+    Create the topics that are missing and answer their names.
+
+    Raises:
+        EmbeddedBrokerError: the broker is the embedded one, which takes no such request.
+        NoKafkaError: no broker answered.
+
+    """
+    admin = AdminClient(client_config(settings))
+    there = _partitions(admin, settings)
+    missing = [topic for topic in topics(settings.topic_prefix).all() if topic.name not in there]
+    new = [
+        NewTopic(
+            topic.name,
+            num_partitions=topic.partitions,
+            replication_factor=settings.replication,
+            config={name: str(value) for name, value in wanted(topic).items()},
+        )
+        for topic in missing
+    ]
+    for name, future in admin.create_topics(new).items() if new else ():
+        try:
+            future.result(timeout=30)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code in {KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION}:  # noqa: SLF001 - librdkafka's local code
+                raise EmbeddedBrokerError from None
+            if code != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise NoKafkaError(f"{name} was not created: {error.args[0].str()}") from None
+    return [topic.name for topic in missing]
+
+
+def compare(settings: Settings) -> list[Found]:
+    """
+    Compare the cluster's topics with the design.
+
+    Raises:
+        NoKafkaError: no broker answered.
+
+    """
+    admin = AdminClient(client_config(settings))
+    there = _partitions(admin, settings)
+    designed = topics(settings.topic_prefix).all()
+    configs = _configs(admin, [topic.name for topic in designed if topic.name in there])
+    found = []
+    for topic in designed:
+        partitions, config = there.get(topic.name, 0), configs.get(topic.name, {})
+        drift = ["missing: run `hangtag topics apply`"] if not partitions else []
+        if partitions and partitions < topic.partitions:
+            drift.append(
+                f"{partitions} partitions, {topic.partitions} designed (adding some moves shoppers between them)"
+            )
+        drift += [
+            f"{name} is {config[name]}, {value} designed"
+            for name, value in wanted(topic).items()
+            if name in config and config[name] != str(value)
+        ]
+        retention = config.get("retention.ms")
+        found.append(
+            Found(
+                name=topic.name,
+                partitions=partitions,
+                retention_ms=None if retention is None else int(retention),
+                drift=tuple(drift),
+            )
+        )
+    return found
+
+
+def wanted(topic: Topic) -> dict[str, str | int]:
+    """Give the topic-level configuration of the design."""
+    return {
+        "retention.ms": int(topic.retention.total_seconds() * 1000),
+        "cleanup.policy": "delete",
+        "max.message.bytes": topic.max_message_bytes,
+    }
+
+
+def _partitions(admin: AdminClient, settings: Settings) -> dict[str, int]:
+    try:
+        metadata = admin.list_topics(timeout=10)
+    except KafkaException:
+        raise NoKafkaError(
+            f"no Kafka at {settings.bootstrap_servers}. Start it, or set HANGTAG_BOOTSTRAP_SERVERS"
+        ) from None
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    configs = {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    for resource, future in admin.describe_configs(resources).items() if resources else ():
+        try:
+            configs[resource.name] = {entry.name: entry.value for entry in future.result(timeout=10).values()}
+        except KafkaException:
+            # The embedded broker does not describe configurations: nothing to compare then.
+            configs[resource.name] = {}
+    return configs
