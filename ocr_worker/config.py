@@ -1,0 +1,19 @@
+"""The values an OCR worker runs on, handed in by whoever starts it. Knows no environment."""
+
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from ocr_worker.images import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class OcrConfig:
+    """`slots` photos are read at the same time, `queue` more may wait; `token` None leaves the worker open."""
+
+    slots: int = 1
+    queue: int = 64
+    limits: Limits = field(default_factory=Limits)
+    token: SecretStr | None = None
+    #: Seconds a caller may take to send one photo.
+    upload_s: float = 30.0

@@ -1,0 +1,141 @@
+"""
+Lines as tilted quadrilaterals: overlap, merging of two passes, reading order, upright boxes. Pure.
+
+Overlap is that of polygons: upright bounding boxes of tilted lines overlap their neighbours', and merging by them
+cost ten points of recall (docs/ocr.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import BBox
+
+Point = tuple[float, float]
+
+#: Two quads are the same text when they share more than this part of the smaller one.
+SAME = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quad:
+    """One line as the engine gave it. `points`: float32 (4, 2), clockwise from the text's own top left, px."""
+
+    points: NDArray[np.float32]
+    text: str = field(repr=False)
+    score: float
+
+    @property
+    def height(self) -> float:
+        """The line's height in px: its shorter side, whichever way it runs."""
+        a, b, _, d = self.points
+        return float(min(np.linalg.norm(b - a), np.linalg.norm(d - a)))
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """The upright rectangle around it: x1, y1, x2, y2."""
+        (x1, y1), (x2, y2) = self.points.min(axis=0), self.points.max(axis=0)
+        return float(x1), float(y1), float(x2), float(y2)
+
+    @property
+    def worth(self) -> float:
+        """How much was read, and how surely."""
+        return self.score * len(self.text)
+
+
+def overlap(a: Quad, b: Quad) -> float:
+    """Give the share (0..1) of the smaller quad that lies in the other."""
+    ax1, ay1, ax2, ay2 = a.bounds
+    bx1, by1, bx2, by2 = b.bounds
+    if ax2 <= bx1 or bx2 <= ax1 or ay2 <= by1 or by2 <= ay1:
+        return 0.0
+    first, second = _corners(a), _corners(b)
+    smaller = min(_area(first), _area(second))
+    if smaller <= 0:
+        return 0.0
+    return min(_area(_clip(first, second)) / smaller, 1.0)
+
+
+def merge(kept: Sequence[Quad], found: Sequence[Quad]) -> list[Quad]:
+    """
+    Join a second reading to a first.
+
+    Quads that are the same text form a group; of each group the side worth more stays, the first on a tie.
+    """
+    groups: list[tuple[list[Quad], list[Quad]]] = [([quad], []) for quad in kept]
+    for quad in found:
+        touched = [group for group in groups if any(overlap(quad, other) > SAME for other in group[0])]
+        joined: tuple[list[Quad], list[Quad]] = ([], [])
+        for group in touched:
+            joined[0].extend(group[0])
+            joined[1].extend(group[1])
+            groups.remove(group)
+        joined[1].append(quad)
+        groups.append(joined)
+    return [quad for old, new in groups for quad in (new if _worth(new) > _worth(old) else old)]
+
+
+def reading_order(quads: Sequence[Quad]) -> list[Quad]:
+    """Sort by rows from the top, and within a row from the left. Lines whose middles are close share a row."""
+    rows: list[list[Quad]] = []
+    for quad in sorted(quads, key=_middle):
+        if rows and _middle(quad) - _middle(rows[-1][0]) < 0.5 * min(quad.height, rows[-1][0].height):
+            rows[-1].append(quad)
+        else:
+            rows.append([quad])
+    return [quad for row in rows for quad in sorted(row, key=lambda quad: quad.bounds[0])]
+
+
+def upright_box(quad: Quad, ratio: tuple[float, float], size: tuple[int, int]) -> BBox:
+    """Scale by `ratio` (x, y) and box in whole px, inside a picture of `size` (width, height)."""
+    x1, y1, x2, y2 = quad.bounds
+    left = min(max(int(x1 * ratio[0]), 0), size[0] - 1)
+    top = min(max(int(y1 * ratio[1]), 0), size[1] - 1)
+    right = min(max(-int(-x2 * ratio[0] // 1), left + 1), size[0])
+    bottom = min(max(-int(-y2 * ratio[1] // 1), top + 1), size[1])
+    return left, top, right, bottom
+
+
+def _corners(quad: Quad) -> list[Point]:
+    corners: list[Point] = [(float(x), float(y)) for x, y in quad.points]
+    return corners if _signed_area(corners) >= 0 else corners[::-1]
+
+
+def _signed_area(corners: Sequence[Point]) -> float:
+    following = [*corners[1:], *corners[:1]]
+    return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(corners, following, strict=True)) / 2
+
+
+def _area(corners: Sequence[Point]) -> float:
+    return abs(_signed_area(corners))
+
+
+def _clip(corners: list[Point], window: list[Point]) -> list[Point]:
+    """
+    Cut a convex polygon to a convex window (Sutherland and Hodgman, 1974).
+
+    OpenCV's intersectConvexConvex gives areas larger than either polygon when they share an edge.
+    """
+    for (ax, ay), (bx, by) in zip(window, [*window[1:], window[0]], strict=True):
+        sides = [(bx - ax) * (y - ay) - (by - ay) * (x - ax) for x, y in corners]
+        kept: list[Point] = []
+        for at, (x, y) in enumerate(corners):
+            side, before = sides[at], sides[at - 1]
+            if (side > 0) != (before > 0):
+                part = before / (before - side)
+                px, py = corners[at - 1]
+                kept.append((px + part * (x - px), py + part * (y - py)))
+            if side > 0:
+                kept.append((x, y))
+        corners = kept
+    return corners
+
+
+def _worth(quads: Sequence[Quad]) -> float:
+    return sum(quad.worth for quad in quads)
+
+
+def _middle(quad: Quad) -> float:
+    return (quad.bounds[1] + quad.bounds[3]) / 2

@@ -1,0 +1,178 @@
+"""
+The worker's HTTP face: POST /ocr, /healthz, /readyz, /metrics. Stores nothing and logs no text.
+
+Handed its values and its engine; knows no engine by name.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from ocr_worker.admission import Admission
+from ocr_worker.config import OcrConfig
+from ocr_worker.engine import AnyEngine
+from ocr_worker.meters import Meters
+from ocr_worker.problems import MEDIA_TYPE, BadRequestError, problem
+from ocr_worker.reader import Reader
+from ocr_worker.reading import FIELD, STATUS, Reading, Refused
+from ocr_worker.upload import check_head, drop_rest, receive_photo
+from ocr_worker.warm_up import warm_up
+from schemas.outcomes import Later, Misconfigured
+
+log = structlog.get_logger(__name__)
+
+#: Seconds to come back after, when the engine itself does not say.
+_ENGINE_DOWN_S = 5.0
+
+#: What OpenAPI cannot infer from a body that is read by hand.
+_OPENAPI: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {FIELD: {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {MEDIA_TYPE: {}}}
+    for status, text in {
+        400: "The photo is damaged or truncated.",
+        401: "The bearer token is missing or wrong.",
+        408: "The photo took too long to arrive.",
+        413: "Too many bytes or pixels.",
+        415: "Not multipart, or not an image format that is read.",
+        422: "Not exactly one photo.",
+        503: "Full, or the engine is down: come back after Retry-After seconds.",
+    }.items()
+}
+
+
+def create_app(config: OcrConfig, engine: AnyEngine, on_ready: Callable[[], None] | None = None) -> FastAPI:
+    """Build the app. `on_ready` is called once, after the warm-up photo. The engine is the caller's to close."""
+    worker = _Worker(config, engine)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(worker.warm_up(on_ready))
+        yield
+        warming.cancel()
+        with suppress(asyncio.CancelledError):
+            await warming
+        await worker.reader.aclose()
+
+    app = FastAPI(title="Hangtag OCR worker", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_api_route(
+        "/ocr", worker.ocr, methods=["POST"], response_model=Reading, responses=_PROBLEMS, openapi_extra=_OPENAPI
+    )
+    app.add_api_route("/healthz", worker.healthz)
+    app.add_api_route("/readyz", worker.readyz)
+    app.add_api_route("/metrics", worker.metrics)
+    app.add_exception_handler(BadRequestError, worker.refuse)
+    app.add_exception_handler(HTTPException, _no_such_thing)
+    app.add_exception_handler(Exception, worker.bug)
+    return app
+
+
+class _Worker:
+    """What the routes share."""
+
+    def __init__(self, config: OcrConfig, engine: AnyEngine) -> None:
+        self._config = config
+        self._admission = Admission(config.slots, config.queue)
+        self._meters = Meters(lambda: self._admission.in_flight)
+        self._ready = False
+        self._broken: str | None = None
+        self.reader = Reader(engine, config)
+
+    async def warm_up(self, on_ready: Callable[[], None] | None) -> None:
+        try:
+            await warm_up(self.reader)
+        except Exception as error:
+            self._broken = type(error).__name__
+            log.exception("warm-up failed")
+            return
+        self._ready = True
+        if on_ready is not None:
+            on_ready()
+
+    async def ocr(self, request: Request) -> Response:
+        """Read the text in one photo."""
+        _authorize(request, self._config)
+        check_head(request, self._config)
+        with self._admission.place() as full:
+            if full is not None:
+                raise _unavailable(full)
+            photo = await receive_photo(request, self._config)
+            outcome = await self.reader.read(photo, gone=request.is_disconnected)
+        if isinstance(outcome, Refused):
+            raise BadRequestError(STATUS[outcome.code], outcome.code.replace("_", "-"), outcome.message)
+        if isinstance(outcome, Later | Misconfigured):
+            raise _unavailable(outcome)
+        self._admission.took(outcome.timings_ms["engine"] / 1000)
+        self._meters.answered(200)
+        self._meters.read(outcome)
+        log.info("read", verdict=outcome.quality.verdict, lines=len(outcome.texts), ms=outcome.timings_ms["total"])
+        return Response(outcome.model_dump_json(), media_type="application/json")
+
+    async def healthz(self) -> Response:
+        """Answer 200 unless the warm-up failed for good: then a restart is due."""
+        if self._broken is not None:
+            return problem(500, "warm-up-failed", f"the warm-up photo could not be read: {self._broken}")
+        return Response("ok\n", media_type="text/plain")
+
+    async def readyz(self) -> Response:
+        """Answer 200 once the warm-up photo was read."""
+        if not self._ready:
+            return problem(503, "not-ready", "the warm-up photo has not been read yet", {"Retry-After": "1"})
+        return Response("ready\n", media_type="text/plain")
+
+    async def metrics(self) -> Response:
+        """Give the metrics in Prometheus' text format."""
+        return Response(self._meters.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def refuse(self, request: Request, error: Exception) -> Response:
+        if not isinstance(error, BadRequestError):
+            raise error
+        await drop_rest(request)
+        self._meters.answered(error.status)
+        log.info("refused", status=error.status, code=error.code)
+        return problem(error.status, error.code, error.detail, error.headers)
+
+    async def bug(self, _: Request, error: Exception) -> Response:
+        self._meters.answered(500)
+        return problem(500, "bug", f"an error nobody foresaw: {type(error).__name__}")
+
+
+async def _no_such_thing(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return problem(error.status_code, "http", error.detail, error.headers)
+
+
+def _authorize(request: Request, config: OcrConfig) -> None:
+    if config.token is None:
+        return
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    wanted = config.token.get_secret_value().encode()
+    if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), wanted):
+        raise BadRequestError(
+            401, "unauthorized", "send the worker's token as a bearer", {"WWW-Authenticate": "Bearer"}
+        )
+
+
+def _unavailable(outcome: Later | Misconfigured) -> BadRequestError:
+    wait = outcome.retry_after if isinstance(outcome, Later) else None
+    header = {"Retry-After": f"{wait if wait is not None else _ENGINE_DOWN_S:.0f}"}
+    return BadRequestError(503, outcome.reason, outcome.message, header)

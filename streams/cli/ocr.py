@@ -1,0 +1,165 @@
+"""`hangtag ocr`: run an OCR worker, or read photos once."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from ocr_worker.config import OcrConfig
+    from ocr_worker.engine import AnyEngine
+    from ocr_worker.reading import Reading, Refused
+    from schemas.outcomes import Later, Misconfigured
+    from streams.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+EngineName = Literal["rapid", "scripted"]
+EngineOption = Annotated[
+    EngineName | None, typer.Option("--engine", help="What reads the photos. Default: HANGTAG_OCR_ENGINE.")
+]
+
+#: An idle connection is kept longer than the pool keeps it, so that only the pool ever closes one.
+_KEEP_ALIVE_S = 75
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: HANGTAG_OCR_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 picks a free one. Default: HANGTAG_OCR_PORT.")] = None,
+    engine: EngineOption = None,
+) -> None:
+    """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Stop it with Ctrl-C or SIGTERM; it finishes first."""
+    import contextlib
+    import socket
+
+    import uvicorn
+
+    from ocr_worker.server import create_app
+    from streams.logs import set_up_logs
+    from streams.settings import Settings
+
+    settings = Settings()
+    set_up_logs(settings)
+    reads_with = _engine(engine or settings.ocr_engine, settings.ocr_slots)
+    at = (host or settings.ocr_host, settings.ocr_port if port is None else port)
+    # Listening from here on: who connects before the app is up waits in the backlog instead of being turned away.
+    try:
+        listener = socket.create_server(at, family=socket.AF_INET6 if ":" in at[0] else socket.AF_INET, backlog=2048)
+    except OSError as error:
+        typer.echo(f"Cannot listen on {at[0]}:{at[1]}: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+    name = f"[{at[0]}]" if ":" in at[0] else at[0]
+    url = f"http://{name}:{listener.getsockname()[1]}"
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(_config(settings), reads_with, lambda: print(f"OCR worker ready on {url}", flush=True)),
+            access_log=False,
+            log_config=None,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=int(settings.drain_s),
+        )
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+
+
+@app.command()
+def read(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", exists=True, dir_okay=False)],
+    engine: EngineOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo.")] = False,
+) -> None:
+    """Read photos and print their lines. Ends 1 when a photo was refused."""
+    from ocr_worker.reading import Reading
+    from streams.settings import Settings
+
+    settings = Settings()
+    reads_with = _engine(engine or settings.ocr_engine, settings.ocr_slots)
+
+    async def each() -> bool:
+        from ocr_worker.reader import Reader
+
+        reader = Reader(reads_with, _config(settings))
+        try:
+            # One more than the slots, so that the next photo is decoded while these are read.
+            ahead = asyncio.Semaphore(settings.ocr_slots + 1)
+
+            async def one(photo: Path) -> "Reading | Refused | Later | Misconfigured":
+                async with ahead:
+                    return await reader.read(await asyncio.to_thread(photo.read_bytes))
+
+            tasks = [asyncio.create_task(one(photo)) for photo in photos]
+            sound = True
+            for photo, task in zip(photos, tasks, strict=True):
+                outcome = await task
+                sound = sound and isinstance(outcome, Reading)
+                (_print_json if as_json else _print_table)(photo, outcome)
+            return sound
+        finally:
+            await reader.aclose()
+            await reads_with.aclose()
+
+    if not asyncio.run(each()):
+        raise typer.Exit(1)
+
+
+def _engine(name: EngineName, slots: int) -> "AnyEngine":
+    if name == "scripted":
+        from ocr_worker.scripted import ScriptedEngine
+
+        return ScriptedEngine()
+    try:
+        from ocr_worker.rapid import RapidEngine
+    except ModuleNotFoundError as error:
+        typer.echo(f"The rapid engine needs {error.name}: install hangtag[cpu]", err=True)
+        raise typer.Exit(1) from None
+    return RapidEngine(slots)
+
+
+def _config(settings: "Settings") -> "OcrConfig":
+    from ocr_worker.config import OcrConfig
+    from ocr_worker.images import Limits
+
+    limits = Limits(settings.photo_max_bytes, settings.photo_max_pixels, settings.photo_long_side)
+    return OcrConfig(settings.ocr_slots, settings.ocr_queue, limits, settings.ocr_token)
+
+
+def _print_json(photo: Path, outcome: "Reading | Refused | Later | Misconfigured") -> None:
+    from ocr_worker.reading import Reading, Refused
+
+    shown: dict[str, object] = {"photo": photo.name}
+    if isinstance(outcome, Reading):
+        shown |= outcome.model_dump(mode="json")
+    else:
+        code = outcome.code if isinstance(outcome, Refused) else outcome.reason
+        shown["refused"] = {"code": code, "message": outcome.message}
+    print(json.dumps(shown, ensure_ascii=False), flush=True)
+
+
+def _print_table(photo: Path, outcome: "Reading | Refused | Later | Misconfigured") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ocr_worker.reading import Reading
+
+    console = Console()
+    if not isinstance(outcome, Reading):
+        console.print(f"[bold]{escape(photo.name)}[/]  [red]refused[/]: {escape(outcome.message)}")
+        return
+    quality, image = outcome.quality, outcome.image
+    table = Table(title=f"{escape(photo.name)}  {image.width} x {image.height}", title_justify="left")
+    table.add_column("line")
+    table.add_column("score", justify="right")
+    table.add_column("box", justify="right")
+    for line in outcome.texts:
+        table.add_row(escape(line.text), f"{line.score:.2f}", " ".join(map(str, line.bbox)))
+    console.print(table)
+    hint = f"  {quality.hint}" if quality.hint else ""
+    console.print(
+        f"{quality.verdict}{hint}  (sharpness {quality.sharpness:.0f}, {outcome.timings_ms['total']:.0f} ms,"
+        f" {outcome.engine.model})\n"
+    )
