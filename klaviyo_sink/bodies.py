@@ -1,0 +1,111 @@
+"""
+The only request bodies that can leave the process: closed models, so that a misplaced key cannot be sent.
+
+Klaviyo accepts and silently drops unknown keys, and reads an explicit null as "clear this field"; so unknown keys
+are errors here and nulls are never written. Field names and nesting: openapi 2026-07-15 (`EventCreateQueryV2`,
+`EventsBulkCreateJob`, `ProfileUpsertQuery`, `DataPrivacyCreateDeletionJobQuery`). Knows no event of ours.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+#: Flat values only: segments and flows see nothing inside an object (developers.klaviyo.com, profiles overview).
+Value = str | int | float | bool | tuple[str, ...]
+Properties = dict[str, Value]
+
+
+class Body(BaseModel):
+    """A closed piece of a request. `wire()` gives the same bytes for the same content."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, validate_by_alias=True
+    )
+
+    def wire(self) -> bytes:
+        """Write the body as it is sent."""
+        return self.model_dump_json(exclude_none=True, by_alias=True).encode()
+
+
+class ProfileAttributes(Body):
+    """An identifier unless the profile is named by id, and the properties to set. Never a phone number."""
+
+    email: Annotated[str, StringConstraints(min_length=3, max_length=100)] | None = Field(None, repr=False)
+    external_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    properties: Properties | None = Field(None, repr=False)
+
+
+class Profile(Body):
+    """A profile, named by exactly one identifier: two may belong to two profiles, which Klaviyo answers with 409."""
+
+    type: Literal["profile"] = "profile"
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    attributes: ProfileAttributes
+
+    @model_validator(mode="after")
+    def _one_identifier(self) -> Self:
+        given = [name for name in (self.id, self.attributes.email, self.attributes.external_id) if name is not None]
+        if len(given) != 1:
+            msg = f"a profile is named by exactly one identifier, not {len(given)}"
+            raise ValueError(msg)
+        return self
+
+
+class ProfileData(Body):
+    """`data` around a profile."""
+
+    data: Profile
+
+
+class MetricAttributes(Body):
+    """The metric's name, shorter than 128 characters."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=127)]
+
+
+class Metric(Body):
+    """A metric."""
+
+    type: Literal["metric"] = "metric"
+    attributes: MetricAttributes
+
+
+class MetricData(Body):
+    """`data` around a metric."""
+
+    data: Metric
+
+
+class EntryAttributes(Body):
+    """What every event says, alone or in a bulk job. `time` is RFC 3339 in whole seconds: Klaviyo keeps no more."""
+
+    metric: MetricData
+    unique_id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    time: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    backfill: bool
+    properties: Annotated[Properties, Field(max_length=400, repr=False)]
+
+
+class EventAttributes(EntryAttributes):
+    """A single event carries its profile itself."""
+
+    profile: ProfileData
+
+
+class Event(Body):
+    """An event."""
+
+    type: Literal["event"] = "event"
+    attributes: EventAttributes
+
+
+class EventBody(Body):
+    """`POST /api/events`."""
+
+    data: Event
+
+
+class ProfileImportBody(Body):
+    """`POST /api/profile-import`: the profile's state without an event."""
+
+    data: Profile

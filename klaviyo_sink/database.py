@@ -1,0 +1,115 @@
+"""
+Opens the sink's database and brings it to the newest schema. Knows no table.
+
+A SQLite file by default; PostgreSQL for several sync processes on several machines. No other kind.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+#: Seconds a SQLite writer waits for another process's transaction.
+BUSY_S: Final = 30
+#: Key of the PostgreSQL advisory lock held while migrating: any constant that nothing else uses.
+MIGRATION_LOCK: Final = 0x48414E47
+
+# Alembic keeps its context in module globals: one migration at a time in this process.
+_MIGRATING: Final = threading.Lock()
+
+
+class StateUnavailableError(RuntimeError):
+    """The database cannot be opened or brought up to date. The message names no password."""
+
+
+def open_database(url: str) -> Engine:
+    """
+    Connect and migrate. Blocks; safe when several processes open the same database at once.
+
+    Raises:
+        StateUnavailableError: not a database URL, no permission, not a database, or written by a newer version.
+
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            _make_private(parsed.database)
+        # Parameters are shopper ids: they stay out of error messages.
+        engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
+        raise StateUnavailableError(f"the state database cannot be opened: {type(error).__name__}") from None
+    if engine.dialect.name not in {"sqlite", "postgresql"}:
+        raise StateUnavailableError(f"the state database must be SQLite or PostgreSQL, not {engine.dialect.name}")
+    if engine.dialect.name == "sqlite":
+        _use_sqlite_well(engine)
+    try:
+        with _MIGRATING, engine.begin() as connection:
+            _migrate(connection)
+    except (SQLAlchemyError, CommandError) as error:
+        engine.dispose()
+        reason = str(error.orig if isinstance(error, DBAPIError) else error)
+        raise StateUnavailableError(f"the state database cannot be brought up to date: {reason}") from None
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    # Both locks are held until the transaction ends, so that the second process finds the work done.
+    # SQLite's is the write lock that each of our transactions begins with.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _make_private(database: str | None) -> None:
+    if not database or database == ":memory:" or database.startswith("file:"):
+        return
+    path = Path(database)
+    # mkdir's own `mode` applies to the last folder only.
+    missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    # SQLite gives its side files (-wal, -shm) the permissions of the database.
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _use_sqlite_well(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _settings(connection: sqlite3.Connection, _record: Any) -> None:
+        # The driver's own transactions begin too late (at the first write) and commit before each DDL statement.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
+        _write_ahead(connection)
+        # FULL: a profile whose upload Kafka has already committed must survive a power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+        # Forgotten means gone from the file, not only from its tables.
+        connection.execute("PRAGMA secure_delete = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later would fail, not wait, when another process wrote in between.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # The one statement that does not wait for a lock by itself: it fails while another process makes the same switch.
+    give_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,216 @@
+"""
+What an answer of Klaviyo, or the lack of one, means for the work: later, never, or misconfigured.
+
+    no answer (timeout, reset, broken answer)        Later
+    2xx                                              not a failure, never comes here
+    3xx                                              Misconfigured  the URL is not the API
+    400  names the revision                          Misconfigured
+         JSON:API errors                             Never          with the pointers of what was refused
+         anything else                               Later          something between us and Klaviyo; a few tries
+    401                                              Misconfigured
+    402                                              Misconfigured
+    403  JSON:API errors                             Misconfigured  the key lacks a scope
+         anything else (a bot check's HTML page)     Later
+    404  for a profile id, in JSON:API errors        Never          merged or deleted; known by another identifier
+         anything else                               Misconfigured  the revision is not served, or the URL is wrong
+    405 406 410 415                                  Misconfigured
+    408 425                                          Later
+    409                                              Never
+    413                                              Never
+    429                                              Later          never at once
+    other 4xx                                        as 400
+    5xx and anything else                            Later
+
+Pure. Messages carry only Klaviyo's code, title and pointer: `detail` quotes the request, and with it e-mail addresses.
+Sources: developers.klaviyo.com "Rate limits, status codes, and errors", openapi 2026-07-15 (`ClientError`).
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from schemas.outcomes import Later, Misconfigured, Never
+
+Failure = Later | Never | Misconfigured
+
+#: Seconds; an immediate retry is always throttled again, and Klaviyo does send `Retry-After: 0`
+#: (github.com/klaviyo/klaviyo-api-python issue 15).
+LEAST_WAIT_S: Final = 0.3
+#: Seconds to wait when a 429 does not say: the length of the burst window.
+BURST_WINDOW_S: Final = 1.0
+#: Tries before a refusal that did not come from Klaviyo's API itself counts as final.
+MIDDLEBOX_TRIES: Final = 20
+
+_SHOWN_ERRORS: Final = 5
+
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_AVAILABLE_IN = re.compile(r"available in ([0-9]{1,6}) second")
+_ADDRESS = re.compile(r"\S*@\S*")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """One entry of a JSON:API `errors` list, reduced to what is safe to show."""
+
+    code: str
+    title: str
+    #: JSON pointer into our body, or the name of the parameter; empty when Klaviyo named neither.
+    pointer: str
+    about_revision: bool
+    #: Seconds, from the text of a throttled answer.
+    available_in: float | None
+
+    def __str__(self) -> str:
+        """Show code, title and place."""
+        return f"{self.code}: {self.title}" + (f" at {self.pointer}" if self.pointer else "")
+
+
+def api_errors(body: bytes) -> tuple[ApiError, ...]:
+    """Read the JSON:API errors out of a body; empty when it holds none, whatever it holds instead."""
+    try:
+        errors = json.loads(body)["errors"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ()
+    if not isinstance(errors, list):
+        return ()
+    return tuple(_api_error(error) for error in errors if isinstance(error, dict))
+
+
+def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, by_profile_id: bool = False) -> Failure:
+    """
+    Say what a refused request means. `headers` must look names up without regard to case.
+
+    `by_profile_id`: the request named a profile by Klaviyo's own id, which a merge or deletion ends.
+    """
+    answer = _Answer(status, headers, api_errors(body), by_profile_id)
+    judge = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _unavailable)
+    return judge(answer)
+
+
+def failure_without_answer(error: httpx.HTTPError | httpx.InvalidURL | TimeoutError) -> Failure:
+    """Say what it means that no whole answer came. The error's own text is dropped: it may quote a header."""
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError):
+        return Misconfigured("not-sendable", f"no request can be made with this URL and key ({type(error).__name__})")
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return Later("timeout", "Klaviyo did not answer in time")
+    return Later("unreachable", f"the connection to Klaviyo failed ({type(error).__name__})")
+
+
+def _api_error(error: dict[str, object]) -> ApiError:
+    source = error.get("source")
+    place = (source.get("pointer") or source.get("parameter") or "") if isinstance(source, dict) else ""
+    title, detail = str(error.get("title", "")), str(error.get("detail", ""))
+    found = _AVAILABLE_IN.search(detail)
+    return ApiError(
+        code=_safe(error.get("code", "unknown"), 64),
+        title=_safe(title, 160),
+        pointer=_safe(place, 200),
+        about_revision="revision" in f"{title} {detail} {place}".lower(),
+        available_in=float(found[1]) if found else None,
+    )
+
+
+def _safe(text: object, length: int) -> str:
+    printable = "".join(c if c.isprintable() else " " for c in str(text))
+    return _ADDRESS.sub("…", printable)[:length]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    # Klaviyo sends whole seconds; the date form that HTTP also allows is left to the retry policy.
+    text = (headers.get("retry-after") or "").strip()
+    return max(float(text), LEAST_WAIT_S) if _SECONDS.fullmatch(text) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A refusal, read."""
+
+    status: int
+    headers: Mapping[str, str]
+    errors: tuple[ApiError, ...]
+    by_profile_id: bool
+
+    def __str__(self) -> str:
+        if not self.errors:
+            return f"Klaviyo answered {self.status}"
+        shown = "; ".join(map(str, self.errors[:_SHOWN_ERRORS]))
+        more = len(self.errors) - _SHOWN_ERRORS
+        return f"Klaviyo answered {self.status}: {shown}" + (f" (and {more} more)" if more > 0 else "")
+
+    @property
+    def about_revision(self) -> bool:
+        return any(error.about_revision for error in self.errors)
+
+
+def _unauthorized(answer: _Answer) -> Failure:
+    return Misconfigured("unauthorized", f"Klaviyo does not know the key. {answer}")
+
+
+def _forbidden(answer: _Answer) -> Failure:
+    if answer.errors:
+        return Misconfigured("forbidden", f"the key may not do this; check its scopes. {answer}")
+    return Later("blocked", f"a guard in front of Klaviyo refused. {answer}", retry_after=_retry_after(answer.headers))
+
+
+def _not_found(answer: _Answer) -> Failure:
+    if answer.errors and answer.by_profile_id and not answer.about_revision:
+        return Never("profile-not-found", f"Klaviyo no longer knows this profile id. {answer}")
+    return Misconfigured("not-found", f"the URL or the revision is not served. {answer}")
+
+
+def _not_served(answer: _Answer) -> Failure:
+    return Misconfigured("not-served", str(answer))
+
+
+def _redirected(answer: _Answer) -> Failure:
+    return Misconfigured("redirected", f"the URL is not the API itself. {answer}")
+
+
+def _conflict(answer: _Answer) -> Failure:
+    return Never("conflict", str(answer))
+
+
+def _too_large(answer: _Answer) -> Failure:
+    return Never("too-large", str(answer))
+
+
+def _refused(answer: _Answer) -> Failure:
+    if answer.about_revision:
+        return Misconfigured("revision", str(answer))
+    if answer.errors:
+        return Never("refused", str(answer))
+    return Later("blocked", str(answer), retry_after=_retry_after(answer.headers), tries=MIDDLEBOX_TRIES)
+
+
+def _throttled(answer: _Answer) -> Failure:
+    asked = _retry_after(answer.headers)
+    said = [error.available_in for error in answer.errors if error.available_in is not None]
+    if asked is None:
+        asked = max(said[0], LEAST_WAIT_S) if said else BURST_WINDOW_S
+    return Later("throttled", str(answer), retry_after=asked)
+
+
+def _unavailable(answer: _Answer) -> Failure:
+    return Later("unavailable", str(answer), retry_after=_retry_after(answer.headers))
+
+
+_BY_STATUS: Final[Mapping[int, Callable[[_Answer], Failure]]] = {
+    401: _unauthorized,
+    402: _not_served,
+    403: _forbidden,
+    404: _not_found,
+    405: _not_served,
+    406: _not_served,
+    408: _unavailable,
+    409: _conflict,
+    410: _not_served,
+    413: _too_large,
+    415: _not_served,
+    425: _unavailable,
+    429: _throttled,
+}
+_BY_CLASS: Final[Mapping[int, Callable[[_Answer], Failure]]] = {3: _redirected, 4: _refused}

@@ -1,0 +1,40 @@
+"""The sink's database tables. Migrations create them (`migrations/versions`); a test holds the two together."""
+
+from typing import Final
+
+from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, Text
+
+metadata: Final = MetaData()
+
+#: One row per shopper: the folded style profile. Holds no e-mail address and no recognized text.
+style_profiles: Final = Table(
+    "style_profiles",
+    metadata,
+    Column("shopper_id", String(255), primary_key=True),
+    # Counts the stores of this row: a writer that read an older one is late, and must read again.
+    Column("row_version", Integer, nullable=False),
+    # Counts the changes of what Klaviyo should say: `outfit_version`.
+    Column("version", Integer, nullable=False),
+    # The greatest version that Klaviyo has taken.
+    Column("written_version", Integer, nullable=False),
+    # StyleProfile as JSON.
+    Column("profile", Text, nullable=False),
+)
+
+#: The written ledger: events that Klaviyo has taken. Entered after the write, never before.
+written_events: Final = Table(
+    "written_events",
+    metadata,
+    Column("unique_id", String(64), primary_key=True),
+    Column("shopper_id", String(255), nullable=False, index=True),
+    Column("upload_id", String(128), nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False, index=True),
+)
+
+#: The erasure ledger: shoppers whose events are dropped. Only a digest of the id is kept.
+forgotten_shoppers: Final = Table(
+    "forgotten_shoppers",
+    metadata,
+    Column("shopper_digest", String(64), primary_key=True),
+    Column("forgotten_at", DateTime(timezone=True), nullable=False),
+)

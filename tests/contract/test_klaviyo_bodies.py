@@ -1,0 +1,247 @@
+"""
+Our bodies, and whatever the sandbox accepts, are accepted by the official schema, closed.
+
+One direction only: the sandbox may refuse more (limits, identifiers) but never accepts what Klaviyo's schema refuses.
+"""
+
+import importlib.util
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from klaviyo_sink.profile import StyleProfile, contribution, event_body, fold, import_body
+from klaviyo_sink.sandbox.operations import OPERATIONS
+from klaviyo_sink.sandbox.shapes import BulkEventsRequest, ErasureRequest, EventRequest, ImportRequest
+from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag
+
+# Tests are no package, so a neighbour is loaded by its path.
+_neighbour = importlib.util.spec_from_file_location(
+    "closed_klaviyo_schema", Path(__file__).with_name("closed_klaviyo_schema.py")
+)
+schema_file = importlib.util.module_from_spec(_neighbour)
+_neighbour.loader.exec_module(schema_file)
+
+OFFICIAL = schema_file.official_file()
+if OFFICIAL is None:
+    pytest.skip(
+        "no official Klaviyo schema; set HANGTAG_KLAVIYO_OPENAPI to stable.json of github.com/klaviyo/openapi",
+        allow_module_level=True,
+    )
+SHAPES = {
+    "/api/events": EventRequest,
+    "/api/event-bulk-create-jobs": BulkEventsRequest,
+    "/api/profile-import": ImportRequest,
+    "/api/data-privacy-deletion-jobs": ErasureRequest,
+}
+
+
+@pytest.fixture(scope="module")
+def spec() -> dict[str, Any]:
+    return schema_file.load(OFFICIAL)
+
+
+@pytest.fixture(scope="module")
+def judges(spec):
+    return {path: schema_file.body_judge(spec, "POST", path) for path in SHAPES}
+
+
+identities = st.one_of(
+    st.builds(Identity, klaviyo_id=st.from_regex(r"01[0-9A-Z]{24}", fullmatch=True)),
+    st.builds(Identity, email=st.just("ada@shop.cn")),
+    st.builds(Identity, external_id=st.text("顾客ab-1", min_size=1, max_size=255)),
+)
+tag_ids = st.sampled_from(["material/cotton", "style/v-neck", "category/t-shirt", "pattern/floral", "fit/relaxed"])
+moments = st.datetimes(datetime(2000, 1, 2), datetime(2030, 1, 1), timezones=st.just(UTC))
+outfits = st.builds(
+    OutfitTagged,
+    upload_id=st.text("u上-1", min_size=1, max_size=128),
+    shopper_id=st.just("s1"),
+    uploaded_at=moments,
+    tagged_at=moments,
+    backfill=st.booleans(),
+    identity=identities,
+    tags=st.lists(
+        tag_ids.map(
+            lambda one: Tag(
+                id=one,
+                category=one.partition("/")[0],
+                value=one.partition("/")[2],
+                labels=Labels(en="", zh=""),
+                score=1,
+                evidence=(),
+            )
+        ),
+        min_size=1,
+    ).map(tuple),
+    lexicon_version=st.just("l"),
+    engine=st.just(Engine(name="n", model="m", revision="r")),
+)
+
+
+@given(outfit=outfits)
+def test_every_event_we_can_send_is_one_the_official_schema_takes(judges, outfit):
+    profile = fold(StyleProfile(), [contribution(outfit)])
+    body = json.loads(event_body(outfit, profile, 1, metric="Outfit Tagged", backfill=outfit.backfill).wire())
+    judges["/api/events"].validate(body)
+    EventRequest.model_validate(body)
+
+
+@given(outfit=outfits)
+def test_every_profile_we_can_send_is_one_the_official_schema_takes(judges, outfit):
+    profile = fold(StyleProfile(), [contribution(outfit)])
+    body = json.loads(import_body(outfit.identity, profile, 1).wire())
+    judges["/api/profile-import"].validate(body)
+    ImportRequest.model_validate(body)
+
+
+METRIC = {"data": {"type": "metric", "attributes": {"name": "M", "service": None}}}
+PATCH = {
+    "patch_properties": {"append": {"a": "b"}, "unappend": {"c": ["d"]}, "unset": ["e", "f"]},
+    "patch_identifiers": {"append": {"email": ["x@shop.cn"]}, "unappend": {}},
+}
+WHO = {
+    "email": "ada@shop.cn",
+    "phone_number": None,
+    "external_id": "s1",
+    "_kx": "k",
+    "first_name": "Ada",
+    "locale": "zh-CN",
+    "location": {"address1": "1 Main St", "latitude": 42.3, "longitude": "-71.0", "ip": "127.0.0.1"},
+    "properties": {"outfit_materials": ["cotton"], "outfit_version": 3, "nested": {"meta": {"x": 1}}},
+}
+SAID = {
+    "time": "2026-11-22T08:00:00Z",
+    "value": 9.5,
+    "value_currency": "CNY",
+    "unique_id": "u",
+    "backfill": True,
+    "metric": METRIC,
+    "properties": {"materials": ["cotton"]},
+}
+VALID = {
+    "/api/events": {
+        "data": {
+            "type": "event",
+            "attributes": {
+                **SAID,
+                "profile": {
+                    "data": {"type": "profile", "id": "01A", "attributes": {**WHO, "anonymous_id": "a", "meta": PATCH}}
+                },
+            },
+        }
+    },
+    "/api/event-bulk-create-jobs": {
+        "data": {
+            "type": "event-bulk-create-job",
+            "attributes": {
+                "events-bulk-create": {
+                    "data": [
+                        {
+                            "type": "event-bulk-create",
+                            "attributes": {
+                                "backfill": False,
+                                "profile": {"data": {"type": "profile", "attributes": WHO, "meta": PATCH}},
+                                "events": {"data": [{"type": "event", "attributes": SAID}]},
+                            },
+                        }
+                    ]
+                }
+            },
+        }
+    },
+    "/api/profile-import": {"data": {"type": "profile", "id": None, "attributes": WHO, "meta": PATCH}},
+    "/api/data-privacy-deletion-jobs": {
+        "data": {
+            "type": "data-privacy-deletion-job",
+            "attributes": {"profile": {"data": {"type": "profile", "id": "01A", "attributes": {"email": None}}}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("path", SHAPES)
+def test_the_examples_that_are_mutated_are_valid_to_both(judges, path):
+    judges[path].validate(VALID[path])
+    SHAPES[path].model_validate(VALID[path])
+
+
+def objects_in(node: Any) -> list[Any]:
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    found = [one for value in inner for one in objects_in(value)]
+    return [node, *found] if isinstance(node, dict) else found
+
+
+# As JSON text, since a drawn list or object is itself mutated later.
+STRANGE = st.sampled_from(
+    ["null", "true", "0", "1", "1.5", '""', '"x"', "[]", '["x"]', "[null]", "{}", '{"x": 1}', '{"data": []}']
+).map(json.loads)
+NAMES = sorted(
+    {name for body in VALID.values() for one in objects_in(body) for name in one} | {"preferred_materials", "$email"}
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, body: dict[str, Any]) -> dict[str, Any]:
+    """Drop, misplace, retype and invent keys anywhere in a valid body, one to three times."""
+    body = json.loads(json.dumps(body))
+    for _ in range(draw(st.integers(1, 3))):
+        places = [one for one in objects_in(body) if one]
+        assume(places)
+        place = draw(st.sampled_from(places))
+        key = draw(st.sampled_from(sorted(place)))
+        match draw(st.sampled_from(["drop", "misplace", "retype", "invent"])):
+            case "drop":
+                del place[key]
+            case "misplace":
+                draw(st.sampled_from(objects_in(body)))[key] = json.loads(json.dumps(place.pop(key)))
+            case "retype":
+                place[key] = draw(STRANGE)
+            case _:
+                place[draw(st.sampled_from(NAMES))] = draw(STRANGE)
+    return body
+
+
+@settings(max_examples=400, deadline=None)
+@given(path=st.sampled_from(sorted(SHAPES)), data=st.data())
+def test_whatever_the_sandbox_accepts_the_official_schema_accepts(judges, path, data):
+    body = data.draw(mutated(VALID[path]))
+    try:
+        SHAPES[path].model_validate(body)
+    except ValidationError:
+        event("refused by the sandbox")
+        return
+    event("accepted by the sandbox")
+    judges[path].validate(body)
+
+
+@settings(max_examples=400, deadline=None)
+@given(path=st.sampled_from(sorted(SHAPES)), data=st.data())
+def test_whatever_the_official_schema_accepts_has_a_shape_the_sandbox_knows(judges, path, data):
+    body = data.draw(mutated(VALID[path]))
+    if judges[path].is_valid(body):
+        SHAPES[path].model_validate(body)
+
+
+def test_the_closed_schema_refuses_what_klaviyo_would_drop_in_silence(judges):
+    for path, where in (("/api/events", ("data", "attributes")), ("/api/profile-import", ("data",))):
+        body = json.loads(json.dumps(VALID[path]))
+        place = body
+        for step in where:
+            place = place[step]
+        place["preferred_materials"] = ["cotton"]
+        assert not judges[path].is_valid(body)
+
+
+def test_limits_and_scopes_of_the_sandbox_are_the_published_ones(spec):
+    published = schema_file.operations(spec)
+    for (method, path), ours in OPERATIONS.items():
+        official = published[method, path]
+        limits = official["x-klaviyo-ratelimit"]
+        assert (f"{ours.burst}/s", f"{ours.steady}/m") == (limits["burst"], limits["steady"]), path
+        assert ours.scopes == set(official["x-klaviyo-scopes"]), path

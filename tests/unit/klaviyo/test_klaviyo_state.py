@@ -1,0 +1,192 @@
+"""The database remembers, fences, forgets, and is opened by several at once."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from klaviyo_sink.database import StateUnavailableError, open_database
+from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
+from klaviyo_sink.state import OvertakenError, Write, open_state
+from klaviyo_sink.tables import metadata
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/state.db"
+
+
+@pytest.fixture
+def state(url):
+    state = open_state(url)
+    yield state
+    state.close()
+
+
+def written(event, version):
+    return Write(event.shopper_id, version, upload_id=event.upload_id, unique_id=unique_id(event))
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url):
+    engine = open_database(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "hangtag_sink_version"})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_many_threads_may_open_a_new_database_at_once(url):
+    together = threading.Barrier(6)
+
+    def open_and_close(_):
+        together.wait()
+        open_state(url).close()
+
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(open_and_close, range(6))) == [None] * 6
+
+
+def test_many_processes_may_open_a_new_database_at_once(url):
+    wait_then_open = "import sys; from klaviyo_sink.state import open_state; sys.stdin.read(); open_state(sys.argv[1])"
+    command = [sys.executable, "-c", wait_then_open, url]
+    started = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    for one in started:
+        one.stdin.close()
+    said = [one.stderr.read() for one in started]
+    assert [one.wait() for one in started] == [0] * 4, said
+    for one in started:
+        one.stderr.close()
+
+
+def test_a_relative_path_gets_private_folders_and_a_private_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    open_state("sqlite:///.hangtag/deep/state.db").close()
+    modes = {
+        path: stat.S_IMODE((tmp_path / path).stat().st_mode)
+        for path in (".hangtag", ".hangtag/deep", ".hangtag/deep/state.db")
+    }
+    assert modes == {".hangtag": 0o700, ".hangtag/deep": 0o700, ".hangtag/deep/state.db": 0o600}
+
+
+def test_what_cannot_be_opened_says_why(tmp_path):
+    (tmp_path / "photo.db").write_bytes(b"\xff\xd8\xff" * 2000)
+    for url, says in (
+        (f"sqlite:///{tmp_path}/photo.db", "not a database"),
+        ("not a url", "ArgumentError"),
+        ("sqlite:////proc/nowhere/state.db", "Error"),
+    ):
+        with pytest.raises(StateUnavailableError, match=says):
+            open_state(url)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(url):
+    open_state(url).close()
+    path = url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as newer:
+        newer.execute("UPDATE hangtag_sink_version SET version_num = '9999'")
+    newer.close()
+    with pytest.raises(StateUnavailableError, match="9999"):
+        open_state(url)
+
+
+def test_the_version_counts_the_changes_of_what_the_profile_says(state, outfit):
+    versions = [
+        state.fold([event])[0].version
+        for event in (outfit("u1"), outfit("u1"), outfit("u2", "material/silk"), outfit("u0", "pattern/floral"))
+    ]
+    assert versions == [1, 1, 2, 2]
+
+
+def test_the_ledger_knows_an_event_only_after_its_write(state, outfit):
+    event = outfit()
+    assert [one.known for one in state.fold([event, event])] == [False, False]
+    state.record([written(event, 1)], at=AT)
+    [folded] = state.fold([event])
+    assert (folded.known, folded.written_version) == (True, 1)
+
+
+def test_a_late_writer_learns_that_it_was_overtaken(state, outfit):
+    [mine] = state.fold([outfit("u1")])
+    [theirs] = state.fold([outfit("u2", "material/silk")])
+    state.record([written(outfit("u2", "material/silk"), theirs.version)], at=AT)
+    [now] = state.record([written(outfit("u1"), mine.version)], at=AT)
+    assert (now.version, now.written_version) == (2, 2)
+
+
+def interrupt_stores(state, times):
+    """Let another writer store the row between our reading and our storing it, so many times."""
+    left = iter(range(times))
+
+    @sqlalchemy.event.listens_for(state._engine, "before_cursor_execute")
+    def meddle(_connection, cursor, statement, *_rest: object):
+        if statement.startswith("UPDATE style_profiles") and next(left, None) is not None:
+            cursor.execute("UPDATE style_profiles SET row_version = row_version + 1")
+
+
+def test_a_row_stored_since_it_was_read_is_read_again(state, outfit):
+    state.fold([outfit("u1")])
+    interrupt_stores(state, times=2)
+    [folded] = state.fold([outfit("u2", "material/silk")])
+    assert [one.upload_id for one in folded.profile.uploads] == ["u1", "u2"]
+
+
+def test_a_writer_that_is_always_overtaken_gives_up_and_changes_nothing(state, outfit):
+    state.fold([outfit("u1")])
+    interrupt_stores(state, times=99)
+    with pytest.raises(OvertakenError):
+        state.fold([outfit("u2", "material/silk")])
+    [folded] = state.fold([outfit("u1")])
+    assert [one.upload_id for one in folded.profile.uploads] == ["u1"]
+
+
+def test_two_processes_folding_the_same_shopper_lose_nothing(url, outfit):
+    states = [open_state(url), open_state(url)]
+
+    def fold_ten(number):
+        for i in range(10):
+            states[number].fold([outfit(f"u{number}-{i}")])
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(fold_ten, range(2)))
+    [folded] = states[0].fold([outfit("u0-0")])
+    assert len(folded.profile.uploads) == 20
+    for state in states:
+        state.close()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(order=st.permutations(range(6)), repeats=st.lists(st.integers(0, 5), max_size=4))
+def test_redelivery_in_any_order_stores_the_plain_fold(tmp_path_factory, outfit, order, repeats):
+    tags = ("material/cotton", "material/silk", "style/v-neck", "category/dress", "interest/vacation", "style/slim")
+    events = [outfit(f"u{i}", tag) for i, tag in enumerate(tags)]
+    state = open_state(f"sqlite:///{tmp_path_factory.mktemp('fold')}/state.db")
+    try:
+        folded = state.fold([events[i] for i in [*order, *repeats]])
+    finally:
+        state.close()
+    assert folded[-1].profile == fold(StyleProfile(), map(contribution, events))
+
+
+def test_a_forgotten_shopper_leaves_nothing_but_a_digest(state, url, outfit):
+    event = outfit(shopper_id="shopper-7")
+    state.fold([event])
+    state.record([written(event, 1)], at=AT)
+    state.forget("shopper-7", at=AT)
+    state.forget("shopper-7", at=AT)
+    assert state.fold([event, outfit(shopper_id="someone else")])[0] is None
+    assert state.record([written(event, 1)], at=AT) == [None]
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
+        assert "shopper-7" not in "\n".join(raw.iterdump())
+    raw.close()

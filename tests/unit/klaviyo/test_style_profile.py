@@ -1,0 +1,159 @@
+"""The style profile is an algebra, and a body is a pure function of what it says."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from klaviyo_sink.bodies import EventBody, Profile, ProfileAttributes
+from klaviyo_sink.profile import (
+    Contribution,
+    StyleProfile,
+    contribution,
+    event_body,
+    event_properties,
+    fold,
+    import_body,
+    lists,
+    profile_properties,
+    unique_id,
+)
+from schemas.events import Identity
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TAGS = ("material/cotton", "material/silk", "style/v-neck", "category/dress", "pattern/floral", "interest/vacation")
+moments = st.integers(0, 6).map(lambda days: START + timedelta(days=days))
+contributions = st.builds(
+    Contribution,
+    upload_id=st.sampled_from("abcdef"),
+    uploaded_at=moments,
+    tagged_at=moments,
+    lexicon_version=st.sampled_from(["l1", "l2"]),
+    tags=st.sets(st.sampled_from(TAGS)).map(lambda tags: tuple(sorted(tags))),
+)
+MEMORY = 3
+
+
+def folded(these):
+    return fold(StyleProfile(), these, memory=MEMORY)
+
+
+@given(st.lists(contributions, max_size=12), st.randoms(use_true_random=False))
+def test_any_order_of_any_multiset_folds_to_the_same_state_even_under_bounded_memory(these, chance):
+    again = these + chance.choices(these, k=3) if these else []
+    chance.shuffle(again)
+    one_by_one = StyleProfile()
+    for one in again:
+        one_by_one = fold(one_by_one, [one], memory=MEMORY)
+    assert one_by_one == folded(these)
+
+
+@given(st.lists(contributions, max_size=8), st.lists(contributions, max_size=8))
+def test_folding_is_grouping_blind_and_idempotent(left, right):
+    whole = folded(left + right)
+    assert fold(folded(left), folded(right).uploads, memory=MEMORY) == whole
+    assert fold(whole, whole.uploads, memory=MEMORY) == whole
+
+
+@given(st.lists(contributions, max_size=30))
+def test_memory_is_bounded_and_keeps_the_newest(these):
+    kept = folded(these).uploads
+    assert len(kept) <= MEMORY
+    assert len({one.upload_id for one in kept}) == len(kept)
+    assert all(one in these for one in kept)
+
+
+def test_tagging_an_upload_anew_replaces_what_it_said(outfit):
+    first = contribution(outfit("u1", "material/cotton"))
+    better = contribution(outfit("u1", "material/silk", tagged_at=START + timedelta(days=400)))
+    assert lists(folded([better, first]))["material"] == ("silk",)
+
+
+def test_the_stored_form_reads_back_equal(outfit):
+    profile = folded([contribution(outfit("u1")), contribution(outfit("上传-2", "material/silk"))])
+    assert StyleProfile.model_validate_json(profile.model_dump_json()) == profile
+
+
+def test_the_profile_says_flat_sorted_lists_and_empties_what_is_gone(outfit):
+    profile = folded([contribution(outfit("u1", "material/silk", "material/cotton", "pattern/floral"))])
+    assert profile_properties(profile, 7) == {
+        "outfit_materials": ("cotton", "silk"),
+        "outfit_styles": (),
+        "outfit_categories": (),
+        "outfit_interests": (),
+        "outfit_version": 7,
+        "outfit_updated_at": "2026-11-22T12:00:00Z",
+    }
+
+
+def test_the_event_says_this_uploads_tags_by_category(outfit):
+    event = outfit("u1", "pattern/floral", "material/silk", "category/dress", "material/cotton")
+    assert event_properties(event) == {
+        "upload_id": "u1",
+        "tags": ("category/dress", "material/cotton", "material/silk", "pattern/floral"),
+        "categories": ("dress",),
+        "materials": ("cotton", "silk"),
+        "patterns": ("floral",),
+        "lexicon_version": "lex-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("identity", "sent"),
+    [
+        ({"klaviyo_id": "01ABC", "email": "ada@shop.cn", "external_id": "s1"}, {"id": "01ABC"}),
+        ({"email": "ada@shop.cn", "external_id": "s1"}, {"email": "ada@shop.cn"}),
+        ({"external_id": "顾客-1"}, {"external_id": "顾客-1"}),
+    ],
+)
+def test_exactly_one_identifier_is_sent(outfit, identity, sent):
+    event = outfit(identity=Identity(**identity))
+    profile = fold(StyleProfile(), [contribution(event)])
+    for body in (
+        json.loads(event_body(event, profile, 1, metric="M", backfill=False).wire())["data"]["attributes"]["profile"],
+        json.loads(import_body(event.identity, profile, 1).wire()),
+    ):
+        named = {name: body["data"][name] for name in ("id",) if name in body["data"]}
+        named |= {name: value for name, value in body["data"]["attributes"].items() if name != "properties"}
+        assert named == sent
+
+
+@given(tags=st.lists(st.sampled_from(TAGS), min_size=1, max_size=9), hours=st.integers(-12, 14), chance=st.randoms())
+def test_the_same_meaning_gives_the_same_bytes(outfit, tags, hours, chance):
+    shuffled = tags.copy()
+    chance.shuffle(shuffled)
+    zone = timezone(timedelta(hours=hours))
+    here, there = (outfit("u", *tags, uploaded_at=START), outfit("u", *shuffled, uploaded_at=START.astimezone(zone)))
+
+    def wire(event):
+        profile = fold(StyleProfile(), [contribution(event)])
+        return event_body(event, profile, 1, metric="Outfit Tagged", backfill=event.backfill).wire()
+
+    assert wire(here) == wire(there)
+
+
+def test_the_unique_id_changes_with_identity_upload_and_tags_and_with_nothing_else(outfit):
+    base = outfit("u1")
+    assert len(unique_id(base)) == 64
+    same = [outfit("u1", backfill=True), outfit("u1", lexicon_version="l9"), outfit("u1", tagged_at=START)]
+    other = [outfit("u2"), outfit("u1", "material/silk"), outfit("u1", identity=Identity(email="s1@shop.cn"))]
+    assert {unique_id(event) for event in same} == {unique_id(base)}
+    assert len({unique_id(event) for event in [base, *other]}) == 4
+
+
+@pytest.mark.parametrize("names", [{}, {"email": "a@b.cn", "external_id": "x"}])
+def test_a_profile_named_by_none_or_two_cannot_be_built(names):
+    with pytest.raises(ValidationError):
+        Profile(attributes=ProfileAttributes(**names))
+
+
+def test_a_misplaced_key_cannot_be_built_and_the_refusal_quotes_no_value(outfit):
+    event = outfit()
+    body = json.loads(event_body(event, StyleProfile(), 0, metric="M", backfill=False).wire())
+    body["data"]["attributes"]["profile"]["data"]["attributes"]["outfit_materials"] = ["ada@shop.cn"]
+    with pytest.raises(ValidationError) as refused:
+        EventBody.model_validate_json(json.dumps(body))
+    assert "ada" not in str(refused.value)
