@@ -1,15 +1,19 @@
 """
-Run a `recognize` stage whose OCR is a stand-in with a long-tailed latency, as a process of its own.
+Run a `recognize` stage whose OCR is a stand-in, as a process of its own.
 
 Everything else is the real thing: Faust, window, stage, producer, dead letters, signals, exit codes.
-Used by the tests and the benchmarks: `python stage_process.py MEAN_MS TAIL_MS [poison]`.
+An upload says by its `locale` what the stand-in does: `bug` raises until there is a file `fixed` in
+the folder of the first argument, `later` fails while there is a file `outage`, `slow-5000` takes
+5 s; anything else takes a long-tailed time around the mean of the second argument, in ms.
 """
 
 import asyncio
 import random
 import sys
+from pathlib import Path
 
 from schemas.events import Engine, PhotoRead, PhotoUploaded, Quality, TextLine, TextRecognized
+from schemas.outcomes import Later
 from streams import wiring
 from streams.logs import set_up_logs
 from streams.process import Parts, run
@@ -17,28 +21,39 @@ from streams.settings import Settings
 from streams.stage import Answer
 
 ENGINE = Engine(name="stand-in", model="none", revision="0")
+#: One photo in a hundred takes so much longer than the mean.
+TAIL = 20
+
+
+def recognized(event: PhotoUploaded) -> TextRecognized:
+    """Give every photo the same line of text."""
+    return TextRecognized(
+        **event.carried(),
+        photo=PhotoRead(uri=event.photo.uri, sha256="0" * 64, width=1, height=1),
+        identity=event.identity,
+        texts=(TextLine(text="棉100%", bbox=(0, 0, 1, 1), score=0.9),),
+        quality=Quality(verdict="ok", sharpness=1.0),
+        engine=ENGINE,
+        recognized_at=wiring.now(),
+    )
 
 
 async def main() -> Parts:
-    mean_s, tail_s = (float(argument) / 1000 for argument in sys.argv[1:3])
-    rng = random.Random(0)
+    folder, mean_s = Path(sys.argv[1]), float(sys.argv[2]) / 1000
+    fixed, outage = folder / "fixed", folder / "outage"
+    rng = random.Random(0)  # noqa: S311 - a stand-in's latency
 
     async def read(event: PhotoUploaded) -> Answer:
-        if event.locale == "bug":
-            raise RuntimeError("planted secret: 4711")
-        if mean_s:
-            await asyncio.sleep(tail_s if rng.random() < 0.01 else rng.expovariate(1 / mean_s))
-        return (
-            TextRecognized(
-                **event.carried(),
-                photo=PhotoRead(uri=event.photo.uri, sha256="0" * 64, width=1, height=1),
-                identity=event.identity,
-                texts=(TextLine(text="棉100%", bbox=(0, 0, 1, 1), score=0.9),),
-                quality=Quality(verdict="ok", sharpness=1.0),
-                engine=ENGINE,
-                recognized_at=wiring.now(),
-            ),
-        )
+        asked = event.locale or ""
+        if asked == "bug" and not fixed.exists():
+            raise RuntimeError(f"planted secret: {4000 + 711}")
+        if asked == "later" and outage.exists():
+            return Later("ocr-down", "the stand-in was told to fail")
+        if asked.startswith("slow-"):
+            await asyncio.sleep(int(asked.removeprefix("slow-")) / 1000)
+        elif mean_s:
+            await asyncio.sleep(mean_s * TAIL if rng.random() < 0.01 else rng.expovariate(1 / mean_s))
+        return (recognized(event),)
 
     emitter = wiring.make_emitter(settings)
     return Parts(wiring.make_stage(settings, "recognize", read, emitter), emitter.aclose)

@@ -1,0 +1,240 @@
+"""
+Chaos: workers and brokers come and go while uploads flow; the verdict is read from the topics.
+
+Seeded: the same seed plans the same actions at the same moments. `python harness.py --help` runs it
+by hand; `make chaos` is the long run, tests/kafka/test_chaos.py the short one.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import signal
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cluster import KafkaCluster
+from confluent_kafka.admin import AdminClient, NewTopic
+from traffic import StageProcess, committed, hear_all, publish, uploads
+
+from schemas.codec import decode
+from schemas.events import TextRecognized
+from schemas.topics import topics
+from streams.follow import follow
+from streams.settings import Settings
+
+#: Kafka's own share of each action in a plan; brokers are touched by name below.
+WORKER_ACTIONS = ("kill", "kill", "term", "freeze", "join", "leave")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens. All times in seconds."""
+
+    uploads: int = 2000
+    per_s: float = 60
+    shoppers: int = 200
+    partitions: int = 6
+    workers: int = 3
+    brokers: int = 1
+    mean_ms: float = 50
+    #: Actions on workers, one every so many seconds.
+    actions: int = 8
+    every_s: float = 3.5
+    broker_restarts: int = 1
+    #: Only SIGTERM and start again: what must not even duplicate.
+    rolling_only: bool = False
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the topics say."""
+
+    uploads: int
+    heard: int
+    lost: int
+    duplicates: int
+    out_of_order_shoppers: int
+    dead_letters: int
+    uncommitted: int
+    rebalances: int
+    actions: dict[str, int]
+    worker_exits: dict[str, int]
+    seconds: float
+
+
+class Workers:
+    """The worker processes, and what became of those that ended."""
+
+    def __init__(self, settings: Settings, folder: Path, mean_ms: float) -> None:
+        self.settings, self.folder, self.mean_ms = settings, folder, mean_ms
+        self.running: list[StageProcess] = []
+        self.exits: Counter[str] = Counter()
+        self.logs: list[Path] = []
+
+    def start(self) -> StageProcess:
+        worker = StageProcess(self.settings, self.folder, mean_ms=self.mean_ms)
+        self.running.append(worker)
+        self.logs.append(worker.log)
+        return worker
+
+    def replace_ended(self) -> None:
+        """Start a worker for each that ended by itself, as a supervisor would."""
+        for worker in [one for one in self.running if one.process.poll() is not None]:
+            self.running.remove(worker)
+            self.exits[f"by itself {worker.process.returncode}"] += 1
+            self.start()
+
+    async def end(self, worker: StageProcess, number: signal.Signals) -> None:
+        self.running.remove(worker)
+        worker.send(number)
+        code = await asyncio.to_thread(worker.process.wait, 60)
+        self.exits[f"{number.name} {code}"] += 1
+
+    @property
+    def rebalances(self) -> int:
+        return sum(log.read_text(errors="replace").count("assigned ") for log in self.logs)
+
+
+async def run(plan: Plan, cluster: KafkaCluster, folder: Path) -> Verdict:
+    """Run a plan and judge it."""
+    prefix = f"chaos-{uuid.uuid4().hex[:8]}"
+    settings = Settings(
+        bootstrap_servers=cluster.bootstrap_servers,
+        topic_prefix=prefix,
+        group_prefix=prefix,
+        session_timeout_s=6,
+        rebalance_timeout_s=15,
+        drain_s=6,
+        commit_interval_s=0.5,
+        retry_base_s=0.2,
+        retry_cap_s=5,
+        span=256,
+    )
+    _create(settings, plan)
+    began = time.monotonic()
+    rng = random.Random(plan.seed)
+    workers = Workers(settings, folder, plan.mean_ms)
+    for _ in range(plan.workers):
+        workers.start()
+    these = uploads(plan.uploads, shoppers=plan.shoppers)
+    feeding = asyncio.create_task(publish(settings, these, per_s=plan.per_s))
+    done: Counter[str] = Counter()
+    await asyncio.to_thread(workers.running[0].await_said, "assigned")
+    broker_at = {plan.actions * (one + 1) // (plan.broker_restarts + 1) for one in range(plan.broker_restarts)}
+    for step in range(plan.actions):
+        await asyncio.sleep(plan.every_s)
+        workers.replace_ended()
+        action = "roll" if plan.rolling_only else rng.choice(WORKER_ACTIONS)
+        done[action] += 1
+        print(f"{time.monotonic() - began:6.1f} s  {action}", file=sys.stderr)
+        await _act(action, workers, rng)
+        if step in broker_at and not plan.rolling_only:
+            done["broker"] += 1
+            await _restart_broker(cluster, plan.brokers, rng)
+    await feeding
+    wanted = {upload.id for upload in these}
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        workers.replace_ended()
+        if all(max(position, 0) >= end for position, end in committed(settings).values()):
+            break
+        await asyncio.sleep(1)
+    heard = hear_all(settings)
+    left = sum(end - max(position, 0) for position, end in committed(settings).values())
+    for worker in list(workers.running):
+        await workers.end(worker, signal.SIGTERM)
+    return Verdict(
+        uploads=len(wanted),
+        heard=len(wanted & set(heard)),
+        lost=len(wanted - set(heard)),
+        duplicates=heard.duplicates,
+        out_of_order_shoppers=_out_of_order(settings),
+        dead_letters=sum(1 for _ in follow(settings, [topics(prefix).uploads_dlq.name])),
+        uncommitted=left,
+        rebalances=workers.rebalances,
+        actions=dict(done),
+        worker_exits=dict(workers.exits),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+async def _act(action: str, workers: Workers, rng: random.Random) -> None:
+    if action == "join" or not workers.running:
+        workers.start()
+        return
+    worker = rng.choice(workers.running)
+    if action == "kill":
+        await workers.end(worker, signal.SIGKILL)
+        workers.start()
+    elif action in {"term", "roll"}:
+        await workers.end(worker, signal.SIGTERM)
+        workers.start()
+    elif action == "leave":
+        await workers.end(worker, signal.SIGTERM)
+        if not workers.running:
+            workers.start()
+    elif action == "freeze":
+        # Longer than the session timeout: the group goes on without it, and it wakes up as a zombie.
+        worker.send(signal.SIGSTOP)
+        await asyncio.sleep(9)
+        worker.send(signal.SIGCONT)
+
+
+async def _restart_broker(cluster: KafkaCluster, brokers: int, rng: random.Random) -> None:
+    number = rng.randint(1, brokers)
+    hard = rng.random() < 0.5
+    print(f"          broker {number} {'killed' if hard else 'stopped'} and started again", file=sys.stderr)
+    await asyncio.to_thread(cluster.kill if hard else cluster.stop, number)
+    await asyncio.sleep(4)
+    await asyncio.to_thread(cluster.start, number)
+
+
+def _create(settings: Settings, plan: Plan) -> None:
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    config = {"min.insync.replicas": "2"} if plan.brokers > 1 else {}
+    new = [
+        NewTopic(topic.name, plan.partitions, replication_factor=min(3, plan.brokers), config=config)
+        for topic in topics(settings.topic_prefix).all()
+    ]
+    for future in admin.create_topics(new, operation_timeout=30).values():
+        future.result()
+
+
+def _out_of_order(settings: Settings) -> int:
+    """Count shoppers whose uploads first appear in another order than they were published in."""
+    first: dict[str, list[int]] = defaultdict(list)
+    for seen in follow(settings, [topics(settings.topic_prefix).texts.name]):
+        text = decode(TextRecognized, seen.value)
+        number = int(text.upload_id.rpartition("-")[2])
+        if number not in first[text.shopper_id]:
+            first[text.shopper_id].append(number)
+    return sum(numbers != sorted(numbers) for numbers in first.values())
+
+
+def main() -> None:
+    """Run it from the command line and print the verdict as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, value in asdict(Plan()).items():
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            parser.add_argument(flag, action="store_true")
+        else:
+            parser.add_argument(flag, type=type(value), default=value)
+    plan = Plan(**vars(parser.parse_args()))
+    with KafkaCluster(plan.brokers) as cluster, tempfile.TemporaryDirectory() as folder:
+        verdict = asyncio.run(run(plan, cluster, Path(folder)))
+    print(json.dumps(asdict(verdict)))
+    sys.exit(verdict.lost > 0 or verdict.out_of_order_shoppers > 0 or verdict.uncommitted > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""
+The same job as stage_process.py done as Faust's guide shows it, to prove that the loss tests can fail.
+
+HANGTAG_TEST_STAGE=plain makes the tests start this instead.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import faust
+from stage_process import recognized
+
+from schemas.codec import decode, encode
+from schemas.events import PhotoUploaded
+from streams.settings import Settings
+
+settings = Settings()
+app = faust.App(
+    f"{settings.group_prefix}.recognize",
+    broker=f"kafka://{settings.bootstrap_servers}",
+    value_serializer="raw",
+    web_enabled=False,
+    topic_allow_declare=False,
+    topic_disable_leader=True,
+    broker_session_timeout=settings.session_timeout_s,
+    broker_heartbeat_interval=1.0,
+    datadir=str(Path(sys.argv[1]) / "faust"),
+)
+uploads = app.topic(f"{settings.topic_prefix}.uploads", value_type=bytes)
+texts = app.topic(f"{settings.topic_prefix}.texts", value_type=bytes)
+
+
+@app.agent(uploads, concurrency=4)
+async def read(stream: faust.Stream) -> None:
+    async for event in stream.events():
+        upload = decode(PhotoUploaded, event.value)
+        if upload.locale == "bug":
+            raise RuntimeError
+        if (upload.locale or "").startswith("slow-"):
+            await asyncio.sleep(int((upload.locale or "").removeprefix("slow-")) / 1000)
+        value, headers = encode(recognized(upload), source="plain")
+        await (await texts.send(key=upload.shopper_id.encode(), value=value, headers=headers))
+
+
+if __name__ == "__main__":
+    faust.Worker(app, loglevel="warning").execute_from_commandline()

@@ -1,0 +1,224 @@
+"""What a stage does with each outcome, with a broker that keeps messages in a list."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.codec import Headers, encode
+from schemas.events import Event, Identity, Messages, Photo, PhotoUploaded, UploadFeedback
+from schemas.outcomes import Later, Misconfigured, Never
+from schemas.topics import Topic, topics
+from streams.dead_letters import HaltLimit, read_letter
+from streams.stage import Answer, HaltError, Record, Stage
+from streams.window import Delivery, Partition
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+UPLOADED = PhotoUploaded(
+    upload_id="u1",
+    shopper_id="s1",
+    uploaded_at=NOW,
+    photo=Photo(uri="file:///p.jpg"),
+    identity=Identity(external_id="s1"),
+)
+FEEDBACK = UploadFeedback(**UPLOADED.carried(), code="blurry", messages=Messages(zh="糊", en="blurry"), judged_at=NOW)
+TOPICS = topics()
+
+
+class ListBroker:
+    """Delivers into a list; refuses a topic when told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes | None, bytes | None, Headers]] = []
+        self.refusals: dict[str, list[Later | Never]] = {}
+
+    async def send(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers
+    ) -> Later | Never | None:
+        if self.refusals.get(topic):
+            return self.refusals[topic].pop(0)
+        self.sent.append((topic, key, value, headers))
+        return None
+
+
+def stage(
+    handle: Callable[[Event], Awaitable[Answer]],
+    broker: ListBroker,
+    *,
+    halt: HaltLimit | None = None,
+    patience: int = 3,
+) -> Stage:
+    outputs: dict[type[Event], Topic] = {UploadFeedback: TOPICS.feedback}
+    return Stage(
+        "recognize",
+        TOPICS.uploads,
+        handle,
+        outputs=outputs,
+        emitter=broker,
+        halt=halt or HaltLimit(in_a_row=100, share=1.0),
+        retry_base_s=1,
+        retry_cap_s=8,
+        patience=patience,
+        jitter=lambda: 1.0,
+    )
+
+
+def delivery(value: bytes | None = None, headers: Headers | None = None, *, attempts: int = 1) -> Delivery[Record]:
+    body, ce = encode(UPLOADED, source="test")
+    record = Record(b"s1", body if value is None else value, ce if headers is None else headers, 0.0)
+    return Delivery(Partition("outfit.uploads", 7), b"s1", 42, record, attempts=attempts)
+
+
+def answering(answer: Answer) -> Callable[[Event], Awaitable[Answer]]:
+    async def handle(_event: Event) -> Answer:
+        return answer
+
+    return handle
+
+
+async def test_answers_are_delivered_under_the_shoppers_key_with_the_trace_carried_on():
+    broker = ListBroker()
+    one = delivery(headers=[("traceparent", b"00-aa-bb-01"), ("other", b"x")])
+    assert await stage(answering((FEEDBACK,)), broker).process(one) is None
+    ((topic, key, value, headers),) = broker.sent
+    assert (topic, key) == ("outfit.feedback", b"s1")
+    assert UploadFeedback.model_validate_json(value or b"") == FEEDBACK
+    assert ("traceparent", b"00-aa-bb-01") in headers
+    assert dict(headers)["ce_source"] == b"hangtag/recognize"
+    assert "other" not in dict(headers)
+
+
+async def test_no_answer_is_fine():
+    broker = ListBroker()
+    assert await stage(answering(()), broker).process(delivery()) is None
+    assert broker.sent == []
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"\x00\xff", "not-json"),
+        (b"", "not-json"),
+        (b"[]", "not-json"),
+        (b'{"schema_version": 2}', "unknown-version"),
+        (b'{"upload_id": "u"}', "invalid-event"),
+    ],
+)
+async def test_what_cannot_be_decoded_becomes_a_letter_with_its_original_bytes(value: bytes, reason: str):
+    broker = ListBroker()
+    one = delivery(value, [("twice", b"1"), ("twice", b"2"), ("null", None)])
+    assert await stage(answering(()), broker).process(one) is None
+    ((topic, key, letter, headers),) = broker.sent
+    assert (topic, key, letter) == ("outfit.uploads.dlq", b"s1", value)
+    assert headers[:3] == [("twice", b"1"), ("twice", b"2"), ("null", None)]
+    facts = read_letter(headers)
+    assert facts is not None
+    assert (facts.reason, facts.topic, facts.partition, facts.offset) == (reason, "outfit.uploads", 7, 42)
+
+
+async def test_later_waits_longer_each_time_up_to_the_cap():
+    broker = ListBroker()
+    one = stage(answering(Later("ocr-busy", "busy")), broker)
+    waits = [await one.process(delivery(attempts=attempts)) for attempts in (1, 2, 3, 4, 5, 400)]
+    assert waits == [1, 2, 4, 8, 8, 8]
+    assert broker.sent == []
+
+
+async def test_what_the_other_side_asked_for_is_waited_for_and_jitter_comes_on_top():
+    one = stage(answering(Later("throttled", "busy", retry_after=60)), ListBroker())
+    assert await one.process(delivery()) == 61
+
+
+async def test_later_with_limited_tries_ends_as_a_letter():
+    broker = ListBroker()
+    one = stage(answering(Later("photo-missing", "no photo", tries=4)), broker)
+    assert await one.process(delivery(attempts=3)) is not None
+    assert await one.process(delivery(attempts=4)) is None
+    facts = read_letter(broker.sent[0][3])
+    assert facts is not None
+    assert (facts.reason, facts.attempts, facts.message) == ("photo-missing", 4, "no photo (tried 4 times)")
+
+
+async def test_one_event_that_fails_while_others_succeed_is_given_up_and_an_outage_never_is():
+    broker = ListBroker()
+    poisoned = delivery()
+    one = stage(answering(()), broker, patience=3)
+
+    async def fails_alone(_event: Event) -> Answer:
+        one._successes += 1  # another shopper's event went through meanwhile
+        return Later("klaviyo-5xx", "no")
+
+    async def fails_with_all(_event: Event) -> Answer:
+        return Later("klaviyo-5xx", "no")
+
+    one._handle = fails_with_all
+    for poisoned.attempts in range(1, 50):
+        assert await one.process(poisoned) is not None
+    one._handle = fails_alone
+    for poisoned.attempts in range(50, 53):
+        assert await one.process(poisoned) is not None
+    poisoned.attempts = 53
+    assert await one.process(poisoned) is None
+    assert broker.sent[0][0] == "outfit.uploads.dlq"
+
+
+async def test_misconfigured_waits_and_dead_letters_nothing():
+    broker = ListBroker()
+    one = stage(answering(Misconfigured("key-refused", "the key was refused")), broker)
+    for attempts in range(1, 30):
+        assert await one.process(delivery(attempts=attempts)) is not None
+    assert broker.sent == []
+
+
+async def test_a_fault_in_a_handler_becomes_a_letter_without_the_faults_words():
+    broker = ListBroker()
+
+    async def handle(_event: Event) -> Answer:
+        raise RuntimeError("shopper wrote 4711")
+
+    assert await stage(handle, broker).process(delivery()) is None
+    facts = read_letter(broker.sent[0][3])
+    assert facts is not None
+    assert (facts.reason, facts.exception_class) == ("bug", "builtins.RuntimeError")
+    assert "4711" not in str(broker.sent[0][3])
+
+
+async def test_an_undelivered_answer_is_sent_again_later():
+    broker = ListBroker()
+    broker.refusals["outfit.feedback"] = [Later("undelivered", "no broker")]
+    one = stage(answering((FEEDBACK,)), broker)
+    assert await one.process(delivery()) == 1
+    assert await one.process(delivery(attempts=2)) is None
+    assert [message[0] for message in broker.sent] == ["outfit.feedback"]
+
+
+async def test_an_answer_kafka_refuses_for_good_becomes_a_letter():
+    broker = ListBroker()
+    broker.refusals["outfit.feedback"] = [Never("refused-by-kafka", "too large")]
+    assert await stage(answering((FEEDBACK,)), broker).process(delivery()) is None
+    assert broker.sent[0][0] == "outfit.uploads.dlq"
+
+
+async def test_a_letter_that_is_not_delivered_holds_its_event_back():
+    broker = ListBroker()
+    broker.refusals["outfit.uploads.dlq"] = [Later("undelivered", "no broker")]
+    one = stage(answering(Never("no", "no")), broker)
+    assert await one.process(delivery()) == 1
+    assert await one.process(delivery(attempts=2)) is None
+
+
+async def test_attempts_are_counted_on_over_a_replay():
+    broker = ListBroker()
+    one = stage(answering(Never("no", "no")), broker)
+    await one.process(delivery(attempts=2, headers=[("hangtag.attempts", b"5")]))
+    facts = read_letter(broker.sent[0][3])
+    assert facts is not None
+    assert facts.attempts == 7
+
+
+async def test_the_stage_halts_when_too_many_die_in_a_row():
+    one = stage(answering(Never("no", "no")), ListBroker(), halt=HaltLimit(in_a_row=3, share=1.0))
+    await one.process(delivery())
+    await one.process(delivery())
+    with pytest.raises(HaltError, match="hangtag dlq list"):
+        await one.process(delivery())

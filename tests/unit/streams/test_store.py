@@ -1,0 +1,72 @@
+"""Photos are read from our own folder, and from nowhere else."""
+
+import pytest
+
+from schemas.outcomes import Later, Never
+from streams.store import PhotoStore, TooLarge
+
+
+@pytest.fixture
+def store(tmp_path):
+    return PhotoStore(f"file:{tmp_path / 'photos 照片'}", max_bytes=100)
+
+
+@pytest.mark.parametrize("shopper", ["s1", "张三", "a b", "../../etc", "a/b", "%2e%2e", ".", "x" * 60, "=41"])
+async def test_a_photo_comes_back_as_it_was_stored(store, shopper):
+    uri = await store.put(shopper_id=shopper, upload_id="u/1", suffix=".JPG", photo=b"bytes")
+    assert await store.get(uri) == b"bytes"
+    assert uri.isascii()
+
+
+async def test_shoppers_whose_ids_look_alike_do_not_share_a_folder(store):
+    one = await store.put(shopper_id="a/b", upload_id="u", suffix=".jpg", photo=b"1")
+    two = await store.put(shopper_id="a=2Fb", upload_id="u", suffix=".jpg", photo=b"2")
+    assert one != two
+    assert await store.get(one) == b"1"
+
+
+async def test_the_same_upload_stored_twice_lies_there_once(store):
+    first = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
+    assert await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1") == first
+
+
+async def test_a_missing_photo_is_worth_a_few_tries(store):
+    uri = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
+    answer = await store.get(uri.replace("/u.jpg", "/v.jpg"))
+    assert isinstance(answer, Later)
+    assert (answer.reason, answer.tries) == ("photo-missing", 4)
+
+
+async def test_a_photo_with_too_many_bytes_is_not_read(store):
+    uri = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"x" * 101)
+    assert await store.get(uri) == TooLarge(101)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///etc/passwd",
+        "http://169.254.169.254/latest/meta-data",
+        "{base}/../secret.txt",
+        "{base}/uploads/../../secret.txt",
+        "{base}/%2e%2e/secret.txt",
+        "{base}/uploads//secret.txt",
+        "{base}",
+        "{base}x/y",
+        "",
+    ],
+)
+async def test_nothing_outside_the_store_is_read(tmp_path, uri):
+    (tmp_path / "secret.txt").write_text("secret")
+    folder = tmp_path / "photos"
+    store = PhotoStore(f"file:{folder}", max_bytes=100)
+    answer = await store.get(uri.format(base=folder.as_uri()))
+    assert isinstance(answer, Never)
+    assert answer.reason == "photo-not-ours"
+
+
+async def test_a_link_out_of_the_store_leads_nowhere(tmp_path):
+    (tmp_path / "secret.txt").write_text("secret")
+    store = PhotoStore(f"file:{tmp_path / 'photos'}", max_bytes=100)
+    (tmp_path / "photos" / "link").symlink_to(tmp_path / "secret.txt")
+    assert await store.get(f"{(tmp_path / 'photos').as_uri()}/link") != b"secret"
