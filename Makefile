@@ -23,10 +23,25 @@ check: .venv/dev .venv/hangtag ## Format, lint, types and import direction
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
 
 .PHONY: kafka
 kafka: .venv/dev .venv/hangtag ## Run a real Apache Kafka in the foreground (needs java and mvn)
 	$(BIN)/python tests/kafka/cluster.py
+
+.PHONY: chaos
+chaos: .venv/dev .venv/hangtag ## Kill workers and brokers for minutes and count what was lost (needs java and mvn)
+	$(BIN)/python tests/kafka/chaos/harness.py --uploads 10000 --per-s 70 --actions 30 --broker-restarts 2
+	$(BIN)/python tests/kafka/chaos/harness.py --uploads 10000 --per-s 70 --actions 30 --broker-restarts 3 --brokers 3 --seed 2
+	$(BIN)/python tests/kafka/chaos/harness.py --uploads 4000 --per-s 60 --actions 8 --every-s 5 --rolling-only --seed 3
+
+.PHONY: bench
+bench: .venv/dev .venv/hangtag ## Measure speed against peers on a real Kafka; writes bench/results/
+	$(BIN)/python bench/streams.py
+
+.PHONY: docs
+docs: .venv/hangtag ## Write what is generated from the code
+	$(BIN)/python docs/generate.py
 
 .PHONY: lock
 lock: ## Choose dependency versions again (needs uv)

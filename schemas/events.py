@@ -74,8 +74,15 @@ class Photo(Noun):
     content_type: Annotated[str, StringConstraints(max_length=255)] | None = None
 
 
+def _identity_is_optional(schema: dict[str, Any]) -> None:
+    # Producers may leave it out; readers always find one.
+    schema["required"].remove("identity")
+
+
 class PhotoUploaded(Event):
     """A shopper posted a photo, and it lies in the store."""
+
+    model_config = ConfigDict(json_schema_extra=_identity_is_optional)
 
     ce_type: ClassVar[str] = "hangtag.photo-uploaded.v1"
     time_field: ClassVar[str] = "uploaded_at"

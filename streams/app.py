@@ -46,6 +46,8 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
             broker_heartbeat_interval=min(3.0, settings.session_timeout_s / 5),
             broker_rebalance_timeout=settings.rebalance_timeout_s,
             broker_request_timeout=max(60.0, settings.session_timeout_s + 5),
+            # Partitions added to a topic are found this soon (five minutes otherwise).
+            consumer_metadata_max_age_ms=int(settings.metadata_max_age_s * 1000),
             # An outage downstream may last; leaving the group meanwhile would only add a rebalance to it.
             broker_max_poll_interval=3600.0,
             consumer_auto_offset_reset="earliest",
@@ -54,6 +56,7 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         self.crash_on: Any = None
         self._drain_s = settings.drain_s
         self._done: dict[TP, int] = {}
+        self._starts: dict[Partition, int] = {}
         self._unsettled_since: float | None = time.monotonic()
         source = self.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.agent(source, name=f"{group}.intake", concurrency=1)(self._intake)
@@ -76,14 +79,9 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         if offsets and not await self.consumer._commit(offsets):
             self._done = offsets | self._done
 
-    async def first_offset(self, partition: Partition) -> int | None:
-        """Tell where a partition must start: at the group's commit, else at the earliest record."""
-        tp = TP(partition.topic, partition.number)
-        committed: int | None = self.consumer._committed_offset.get(tp)
-        if committed is not None:
-            return committed
-        earliest = await self.consumer.earliest_offsets(tp)
-        return next(iter(earliest.values()), None)
+    def first_offset(self, partition: Partition) -> int | None:
+        """Tell where a partition must start, as found out when it was assigned."""
+        return self._starts.get(partition)
 
     def zombie(self, patience_s: float) -> str | None:
         """
@@ -133,7 +131,7 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
     async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         assert self.window is not None  # noqa: S101 - bound before start
         if assigned and not self.should_stop:
-            await self._rewind_recreated(assigned)
+            await self._find_starts(assigned)
         await super()._on_partitions_assigned(assigned, generation_id)
         self.window.resume()
         self._unsettled_since = None
@@ -154,19 +152,32 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         await self.commit_done()
         self._done.clear()
 
-    async def _rewind_recreated(self, assigned: set[TP]) -> None:
-        """Where the group's commit lies behind the end of the log, Faust would drop records silently: start over."""
+    async def _find_starts(self, assigned: set[TP]) -> None:
+        """
+        Find out where each partition must start: at the group's commit, else at its first record.
+
+        A commit behind the end of the log belongs to a topic that was deleted and made again. Faust
+        would drop every record below it without a word, so it is set back first.
+        """
         thread = self.consumer._thread
         client = thread._ensure_consumer()
-        ends = await self.consumer.highwaters(*assigned)
-        rewound = {}
-        for tp in assigned:
-            committed = await thread.call_thread(client.committed, tp)
-            if committed is not None and committed > ends[tp]:
-                rewound[tp] = (await self.consumer.earliest_offsets(tp))[tp]
+
+        async def survey() -> dict[TP, tuple[int, int | None, int]]:
+            # In one go: each call into Faust's consumer thread may wait for a fetch of a second.
+            first, end = await client.beginning_offsets(assigned), await client.end_offsets(assigned)
+            return {tp: (first[tp], await client.committed(tp), end[tp]) for tp in assigned}
+
+        places = await thread.call_thread(survey)
+        rewound = {
+            tp: first for tp, (first, committed, end) in places.items() if committed is not None and committed > end
+        }
         if rewound:
             log.warning("topic was made again, starting at its beginning", partitions=[str(tp) for tp in rewound])
             await self.consumer._commit(rewound)
+        self._starts = {
+            Partition(tp.topic, tp.partition): first if committed is None or tp in rewound else max(first, committed)
+            for tp, (first, committed, _end) in places.items()
+        }
 
 
 def _delivery(message: Any) -> Delivery[Record]:

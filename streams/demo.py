@@ -41,8 +41,14 @@ class Running:
 
 
 @asynccontextmanager
-async def running(tell: Callable[[str], None]) -> AsyncIterator[Running]:
-    """Start every part, and stop every part whatever happens."""
+async def running(
+    tell: Callable[[str], None], *, kafka: str | None = None, prefix: str = "outfit"
+) -> AsyncIterator[Running]:
+    """
+    Start every part, and stop every part whatever happens.
+
+    `kafka` is a cluster to use in place of the embedded broker; its topics under `prefix` must exist.
+    """
     children: list[Child] = []
     with tempfile.TemporaryDirectory(prefix="hangtag-demo-") as folder:
         base = Path(folder)
@@ -56,13 +62,16 @@ async def running(tell: Callable[[str], None]) -> AsyncIterator[Running]:
             tell("starting Kafka, the OCR worker and a local Klaviyo")
             # Room for others on the machine: every part asks for a free port.
             servers = [
-                child("broker", "broker", "--port", "0"),
                 child("ocr", "ocr", "serve", "--port", "0"),
                 child("klaviyo", "klaviyo", "sandbox", "--port", "0", "--key", _KEY),
             ]
-            broker, ocr_url, klaviyo_url = await asyncio.gather(*(_ready(server) for server in servers))
+            if kafka is None:
+                servers.append(child("broker", "broker", "--port", "0"))
+            ocr_url, klaviyo_url, *embedded = await asyncio.gather(*(_ready(server) for server in servers))
             changed: dict[str, Any] = {
-                "bootstrap_servers": broker,
+                "bootstrap_servers": kafka or embedded[0],
+                "topic_prefix": prefix,
+                "group_prefix": f"{prefix}-demo",
                 "store_url": f"file:{base / 'photos'}",
                 "state_url": f"sqlite:///{base / 'state.db'}",
                 "ocr_urls": (ocr_url,),
@@ -80,8 +89,8 @@ async def running(tell: Callable[[str], None]) -> AsyncIterator[Running]:
             yield Running(settings, klaviyo_url, tuple(children))
         finally:
             # Stages first: they still need the others to finish what they began.
-            stages, others = children[3:], children[:3]
-            for group in (stages, others):
+            servers = [one for one in children if one.name in {"ocr", "klaviyo", "broker"}]
+            for group in ([one for one in children if one not in servers], servers):
                 await asyncio.gather(*(stop(one, grace_s=12) for one in group))
 
 

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     replication: int = Field(1, ge=1, description="Replicas of each topic that `hangtag topics apply` creates.")
     session_timeout_s: float = Field(20, gt=0, description="A worker silent for this long loses its partitions.")
     rebalance_timeout_s: float = Field(60, gt=0, description="Longest a rebalance waits for a worker to drain.")
+    metadata_max_age_s: float = Field(60, gt=0, description="How soon partitions added to a topic are found.")
     commit_interval_s: float = Field(1, gt=0, description="How often finished offsets are committed.")
 
     # Flow of one stage

@@ -29,8 +29,9 @@ class PhotoStore:
 
     def __init__(self, url: str, *, max_bytes: int) -> None:
         """Open `file:PATH` (made if missing), `s3://`, `gs://` or `az://`; photos over `max_bytes` stay unread."""
+        self._folder: Path | None = None
         if url.startswith("file:"):
-            folder = Path(unquote(url.removeprefix("file:").removeprefix("//"))).resolve()
+            self._folder = folder = Path(unquote(url.removeprefix("file:").removeprefix("//"))).resolve()
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             url = folder.as_uri()
         self._url = url.rstrip("/")
@@ -48,7 +49,7 @@ class PhotoStore:
         if not uri.startswith(f"{self._url}/"):
             return Never("photo-not-ours", "photo.uri lies outside the store (HANGTAG_STORE_URL); nothing was read")
         key = unquote(uri[len(self._url) + 1 :])
-        if _UNSAFE_PATH.search(key) or "\x00" in key or "\\" in key:
+        if _UNSAFE_PATH.search(key) or "\x00" in key or "\\" in key or self._leads_out(key):
             return Never("photo-not-ours", "photo.uri is no plain path inside the store; nothing was read")
         try:
             found = await self._store.get_async(key)
@@ -62,6 +63,10 @@ class PhotoStore:
         except (OSError, ValueError) as error:
             kind = type(error).__name__
             return Later("store-unreachable", f"the photo store did not answer ({kind}); check HANGTAG_STORE_URL")
+
+    def _leads_out(self, key: str) -> bool:
+        """Tell whether a link in a local folder points elsewhere; buckets have none."""
+        return self._folder is not None and not (self._folder / key).resolve().is_relative_to(self._folder)
 
 
 def _name(part: str) -> str:

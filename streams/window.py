@@ -66,7 +66,7 @@ class Window(Generic[R]):
         process: Process[R],
         *,
         ack: Callable[[Partition, int], None],
-        first_offset: Callable[[Partition], Awaitable[int | None]],
+        first_offset: Callable[[Partition], int | None],
         is_natural_gap: Callable[[Partition, int, int], Awaitable[bool]],
         crash: Callable[[BaseException], None],
         in_flight: int = 64,
@@ -121,9 +121,7 @@ class Window(Generic[R]):
             return False
         track = self._tracks.get(delivery.partition)
         if track is None:
-            track = _Track(await self._first_offset(delivery.partition))
-            if generation != self._generation:
-                return False
+            track = _Track(self._first_offset(delivery.partition))
             self._tracks[delivery.partition] = track
         if track.expected is not None and delivery.offset != track.expected:
             if delivery.offset < track.expected:

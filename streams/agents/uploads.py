@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
-from ocr_worker.images import Refused
+from ocr_worker.reading import Refused
 from ocr_worker.pool import OcrPool
 from schemas.events import (
     Engine,

@@ -42,7 +42,7 @@ class World:
             sleep=lambda _delay: asyncio.sleep(0),
         )
 
-    async def first_offset(self, partition: Partition) -> int | None:
+    def first_offset(self, partition: Partition) -> int | None:
         return self.starts.get(partition)
 
     async def is_natural_gap(self, _partition: Partition, _expected: int, _offset: int) -> bool:

@@ -1,0 +1,57 @@
+"""Write what is generated from the code: docs/configuration.md and schemas/jsonschema/. `make docs` runs it."""
+
+import sys
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from schemas.export import json_schemas
+from streams.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+HEAD = """\
+# Configuration
+
+Every setting, from `streams/settings.py` by `make docs`; do not edit by hand.
+Set them as environment variables or in a file `.env`. Lists are written as JSON: `["http://a:8000", "http://b:8000"]`.
+
+| variable | default | what it does |
+|---|---|---|
+"""
+
+
+def configuration() -> str:
+    """Give docs/configuration.md as text."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if default is PydanticUndefined:
+            shown = "(see right)"
+        elif default is None:
+            shown = "(none)"
+        elif isinstance(default, tuple):
+            shown = "`[" + ", ".join(f'"{one}"' for one in default) + "]`"
+        else:
+            shown = f"`{default}`"
+        rows.append(f"| `HANGTAG_{name.upper()}` | {shown} | {field.description} |\n")
+    return HEAD + "".join(rows)
+
+
+def files() -> dict[Path, str]:
+    """Give every generated file's text."""
+    schemas = {ROOT / "schemas" / "jsonschema" / name: text for name, text in json_schemas().items()}
+    return {ROOT / "docs" / "configuration.md": configuration()} | schemas
+
+
+def main() -> None:
+    """Write them; with `--check`, only say which are stale and exit 1."""
+    stale = [path for path, text in files().items() if not path.exists() or path.read_text() != text]
+    if "--check" in sys.argv:
+        sys.exit("\n".join(f"stale, run `make docs`: {path.relative_to(ROOT)}" for path in stale) or 0)
+    for path in stale:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files()[path])
+
+
+if __name__ == "__main__":
+    main()
