@@ -6,6 +6,7 @@ faust-streaming 0.15.3; `tests/contract/test_faust_names.py` fails when an upgra
 Faust's own acknowledgements are never used: it commits past unfinished work (docs/streams.md).
 """
 
+import asyncio
 import logging
 import time
 from typing import Any
@@ -56,8 +57,11 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         self.crash_on: Any = None
         self._drain_s = settings.drain_s
         self._done: dict[TP, int] = {}
+        self._committing = asyncio.Lock()
         self._starts: dict[Partition, int] = {}
-        self._unsettled_since: float | None = time.monotonic()
+        #: Whether the group has given this member its partitions (perhaps none).
+        self.settled = asyncio.Event()
+        self._unsettled_since = time.monotonic()
         source = self.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.agent(source, name=f"{group}.intake", concurrency=1)(self._intake)
 
@@ -75,9 +79,15 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
 
     async def commit_done(self) -> None:
         """Commit what is done. What the broker does not take is tried again with the next commit."""
-        offsets, self._done = self._done, {}
-        if offsets and not await self.consumer._commit(offsets):
-            self._done = offsets | self._done
+        # One at a time: an older commit must not arrive after a newer one.
+        async with self._committing:
+            offsets, self._done = self._done, {}
+            taken = not offsets
+            try:
+                taken = taken or await self.consumer._commit(offsets)
+            finally:
+                if not taken:
+                    self._done = offsets | self._done
 
     def first_offset(self, partition: Partition) -> int | None:
         """Tell where a partition must start, as found out when it was assigned."""
@@ -90,22 +100,16 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         On a coordinator error aiokafka parks until `getmany` collects the exception, and Faust
         never calls it: the process would live on, silently.
         """
-        client = self.consumer._thread._consumer
+        client = None if self._consumer is None else self._consumer._thread._consumer
         coordinator = getattr(client, "_coordinator", None)
         if coordinator is not None:
             if coordinator._pending_exception is not None:
                 return f"coordinator error {type(coordinator._pending_exception).__name__}"
             if coordinator._coordination_task.done():
                 return "the coordination task has ended"
-        since = self._unsettled_since
-        if since is not None and time.monotonic() - since > patience_s:
+        if not self.settled.is_set() and time.monotonic() - self._unsettled_since > patience_s:
             return f"no assignment for {patience_s:.0f} s"
         return None
-
-    @property
-    def settled(self) -> bool:
-        """Whether the group has given this member its partitions (perhaps none)."""
-        return self._unsettled_since is None
 
     async def recreated(self) -> str | None:
         """Name a partition whose log ends before where we are: its topic was deleted and made again."""
@@ -123,6 +127,7 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         """Make no folders: there are no tables."""
 
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self.settled.clear()
         self._unsettled_since = time.monotonic()
         if not self.should_stop:
             await self._quiesce()
@@ -134,7 +139,7 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
             await self._find_starts(assigned)
         await super()._on_partitions_assigned(assigned, generation_id)
         self.window.resume()
-        self._unsettled_since = None
+        self.settled.set()
         log.info("assigned", group=self.conf.id, partitions=sorted(tp.partition for tp in assigned))
 
     async def _stop_consumer(self) -> None:

@@ -22,7 +22,8 @@ async def serve_health(settings: Settings, app: StageApp) -> Callable[[], Awaita
         return web.Response(text="ok" if reason is None else reason, status=200 if reason is None else 503)
 
     async def readyz(_request: web.Request) -> web.Response:
-        return web.Response(text="ready" if app.settled else "no assignment yet", status=200 if app.settled else 503)
+        ready = app.settled.is_set()
+        return web.Response(text="ready" if ready else "no assignment yet", status=200 if ready else 503)
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

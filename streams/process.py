@@ -5,9 +5,10 @@ A supervisor (`hangtag worker all`, compose, Kubernetes) starts it again; exit c
 """
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import NoReturn
@@ -25,6 +26,8 @@ from streams.window import GapError, Partition, Window
 log = structlog.get_logger()
 
 CRASHED, ZOMBIE, GAP, HALTED = 70, 71, 72, 73
+#: Longest a stop waits for a rebalance to end.
+_SETTLE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +75,36 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     app.window = _window(settings, stage, app)
     app.crash_on = _exit_on
     health = await serve_health(settings, app)
-    await app.start()
-    log.info("started", stage=stage.name, topic=stage.topic.name)
+    # Watched from the first moment: a member may be dead before it was ever alive.
     chores = [
-        asyncio.create_task(_commit(app, settings.commit_interval_s)),
         asyncio.create_task(_watch(app, stage.name, settings.zombie_after_s)),
+        asyncio.create_task(_live(app, stage)),
+        asyncio.create_task(_commit(app, settings.commit_interval_s)),
     ]
-    stopped = asyncio.create_task(app.wait_until_stopped())
-    await asyncio.wait({stopping, stopped, *chores}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({stopping, *chores}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         for chore in chores:
             if chore.done() and (error := chore.exception()) is not None:
                 _exit_on(error)
         log.error("Faust stopped by itself", stage=stage.name, cause=type(app.crash_reason).__name__)
         os._exit(CRASHED)
-    log.info("draining", stage=stage.name, unfinished=app.window.pending)
-    for chore in chores:
-        chore.cancel()
-    await app.stop()
+    await _leave_in_order(app, stage.name, chores)
     await parts.aclose()
     await health()
     log.info("stopped", stage=stage.name)
+
+
+async def _leave_in_order(app: StageApp, name: str, chores: Sequence["asyncio.Task[None]"]) -> None:
+    log.info("draining", stage=name, unfinished=app.window.pending if app.window else 0)
+    # In the middle of a rebalance the window is drained already; leaving then would waste what it committed.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(app.settled.wait(), _SETTLE_S)
+    for chore in chores:
+        chore.cancel()
+    if not app.settled.is_set():
+        log.warning("left in the middle of a rebalance; unfinished events will be delivered again", stage=name)
+        os._exit(0)
+    await app.stop()
 
 
 def _window(settings: Settings, stage: Stage, app: StageApp) -> Window[Record]:
@@ -116,6 +128,12 @@ def _window(settings: Settings, stage: Stage, app: StageApp) -> Window[Record]:
     return window
 
 
+async def _live(app: StageApp, stage: Stage) -> None:
+    await app.start()
+    log.info("started", stage=stage.name, topic=stage.topic.name)
+    await app.wait_until_stopped()
+
+
 async def _commit(app: StageApp, interval_s: float) -> None:
     while True:
         await asyncio.sleep(interval_s)
@@ -130,7 +148,7 @@ async def _watch(app: StageApp, name: str, patience_s: float) -> None:
             log.error("zombie: leaving, to be started again", stage=name, reason=reason)
             os._exit(ZOMBIE)
         # Asking for the ends of logs waits its turn in Faust's consumer thread, so it is asked less often.
-        made_again = await app.recreated() if app.settled and turn % 5 == 0 else None
+        made_again = await app.recreated() if app.settled.is_set() and turn % 5 == 0 else None
         if made_again is not None:
             log.error("topic was made again: leaving, to start at its beginning", stage=name, partition=made_again)
             os._exit(GAP)
