@@ -15,7 +15,12 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from klaviyo_sink.profile import StyleProfile, contribution, event_body, fold, import_body
+from klaviyo_sink.bodies import bulk_events_body, bulk_import_body
+from klaviyo_sink.limits import PUBLISHED
+from klaviyo_sink.naming import PropertyNames
+from klaviyo_sink.profile import StyleProfile, contribution, fold, profile_properties
+from klaviyo_sink.rows import Row
+from klaviyo_sink.sandbox.job_shapes import ImportJobRequest
 from klaviyo_sink.sandbox.operations import OPERATIONS
 from klaviyo_sink.sandbox.shapes import BulkEventsRequest, ErasureRequest, EventRequest, ImportRequest
 from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag
@@ -37,6 +42,7 @@ SHAPES = {
     "/api/events": EventRequest,
     "/api/event-bulk-create-jobs": BulkEventsRequest,
     "/api/profile-import": ImportRequest,
+    "/api/profile-bulk-import-jobs": ImportJobRequest,
     "/api/data-privacy-deletion-jobs": ErasureRequest,
 }
 
@@ -84,20 +90,33 @@ outfits = st.builds(
 )
 
 
+NAMES_IN_USE = PropertyNames(aliases={"preferred_materials": "materials", "style_tags": "styles"})
+
+
+def row(outfit: OutfitTagged, **changes: Any) -> Row:
+    state = profile_properties(fold(StyleProfile(), [contribution(outfit)]), 1, NAMES_IN_USE)
+    return Row(outfit, state, 1, "Outfit Tagged", outfit.backfill, **changes)
+
+
 @given(outfit=outfits)
 def test_every_event_we_can_send_is_one_the_official_schema_takes(judges, outfit):
-    profile = fold(StyleProfile(), [contribution(outfit)])
-    body = json.loads(event_body(outfit, profile, 1, metric="Outfit Tagged", backfill=outfit.backfill).wire())
-    judges["/api/events"].validate(body)
-    EventRequest.model_validate(body)
+    for path, wire in (
+        ("/api/events", row(outfit).single()),
+        ("/api/event-bulk-create-jobs", bulk_events_body([row(outfit).bulk()] * 2)),
+    ):
+        judges[path].validate(json.loads(wire))
+        SHAPES[path].model_validate_json(wire)
 
 
 @given(outfit=outfits)
 def test_every_profile_we_can_send_is_one_the_official_schema_takes(judges, outfit):
-    profile = fold(StyleProfile(), [contribution(outfit)])
-    body = json.loads(import_body(outfit.identity, profile, 1).wire())
-    judges["/api/profile-import"].validate(body)
-    ImportRequest.model_validate(body)
+    alone = row(outfit, with_event=False)
+    for path, wire in (
+        ("/api/profile-import", alone.single()),
+        ("/api/profile-bulk-import-jobs", bulk_import_body([alone.bulk()] * 2)),
+    ):
+        judges[path].validate(json.loads(wire))
+        SHAPES[path].model_validate_json(wire)
 
 
 METRIC = {"data": {"type": "metric", "attributes": {"name": "M", "service": None}}}
@@ -156,6 +175,15 @@ VALID = {
         }
     },
     "/api/profile-import": {"data": {"type": "profile", "id": None, "attributes": WHO, "meta": PATCH}},
+    "/api/profile-bulk-import-jobs": {
+        "data": {
+            "type": "profile-bulk-import-job",
+            "attributes": {
+                "profiles": {"data": [{"type": "profile", "id": None, "attributes": WHO, "meta": PATCH}]},
+            },
+            "relationships": {"lists": {"data": [{"type": "list", "id": "Y6nRLr"}]}},
+        }
+    },
     "/api/data-privacy-deletion-jobs": {
         "data": {
             "type": "data-privacy-deletion-job",
@@ -245,3 +273,10 @@ def test_limits_and_scopes_of_the_sandbox_are_the_published_ones(spec):
         limits = official["x-klaviyo-ratelimit"]
         assert (f"{ours.burst}/s", f"{ours.steady}/m") == (limits["burst"], limits["steady"]), path
         assert ours.scopes == set(official["x-klaviyo-scopes"]), path
+
+
+def test_the_limits_that_the_sink_keeps_are_the_published_ones(spec):
+    published = schema_file.operations(spec)
+    for operation, ours in PUBLISHED.items():
+        limits = published[tuple(operation.split(" "))]["x-klaviyo-ratelimit"]
+        assert (f"{ours[0]}/s", f"{ours[1]}/m") == (limits["burst"], limits["steady"]), operation

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
+from cluster import KafkaCluster, KafkaMissingError, libraries
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import topics
-from tests.kafka.cluster import KafkaCluster, KafkaMissingError, libraries
 
 ELSEWHERE = os.environ.get("HANGTAG_TEST_BOOTSTRAP")  # noqa: TID251 - a switch of the tests, not a setting
 REQUIRED = os.environ.get("HANGTAG_REQUIRE_KAFKA") == "1"  # noqa: TID251 - a switch of the tests, not a setting

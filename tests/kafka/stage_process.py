@@ -41,7 +41,7 @@ def recognized(event: PhotoUploaded) -> TextRecognized:
 async def main() -> Parts:
     folder, mean_s = Path(sys.argv[1]), float(sys.argv[2]) / 1000
     fixed, outage = folder / "fixed", folder / "outage"
-    rng = random.Random(0)  # noqa: S311 - a stand-in's latency
+    rng = random.Random(0)
 
     async def read(event: PhotoUploaded) -> Answer:
         asked = event.locale or ""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from cluster import KafkaCluster, KafkaFailedError
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import topics
-from tests.kafka.cluster import KafkaCluster, KafkaFailedError
 
 SCRIPT = Path(__file__).with_name("cluster.py")
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"

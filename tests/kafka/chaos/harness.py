@@ -31,7 +31,7 @@ from streams.follow import follow
 from streams.settings import Settings
 
 #: Kafka's own share of each action in a plan; brokers are touched by name below.
-WORKER_ACTIONS = ("kill", "kill", "term", "freeze", "join", "leave")
+WORKER_ACTIONS = ("kill", "kill", "kill", "kill", "term", "freeze", "join", "leave")
 
 
 @dataclass(frozen=True)

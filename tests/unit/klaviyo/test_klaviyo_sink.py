@@ -91,7 +91,7 @@ async def test_a_write_overtaken_by_another_process_is_followed_by_the_newest_st
     async with opened(config, clock) as slow:
         late = asyncio.create_task(slow.sync(outfit("u1")))
         other = await asyncio.to_thread(open_state, config.state_url)
-        while (await asyncio.to_thread(other.fold, [outfit("u2", "material/silk")]))[0].version < 2:  # noqa: ASYNC110 - the other process has no event to await
+        while (await asyncio.to_thread(other.fold, [outfit("u2", "material/silk")]))[0].version < 2:
             await asyncio.sleep(0.01)
         other.close()
         assert await late == Written("written", "single", 2)

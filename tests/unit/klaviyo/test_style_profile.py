@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from klaviyo_sink.bodies import EventBody, Profile, ProfileAttributes
+from klaviyo_sink.naming import PropertyNames
 from klaviyo_sink.profile import (
     Contribution,
     StyleProfile,
     contribution,
-    event_body,
     event_properties,
     fold,
-    import_body,
     lists,
     profile_properties,
     unique_id,
 )
-from schemas.events import Identity
+from klaviyo_sink.rows import Row
+from schemas.events import Identity, Labels, Tag
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TAGS = ("material/cotton", "material/silk", "style/v-neck", "category/dress", "pattern/floral", "interest/vacation")
@@ -35,6 +35,10 @@ contributions = st.builds(
     tags=st.sets(st.sampled_from(TAGS)).map(lambda tags: tuple(sorted(tags))),
 )
 MEMORY = 3
+
+
+def row(event, profile, version=1, **changes):
+    return Row(event, profile_properties(profile, version), version, "Outfit Tagged", event.backfill, **changes)
 
 
 def folded(these):
@@ -113,8 +117,10 @@ def test_exactly_one_identifier_is_sent(outfit, identity, sent):
     event = outfit(identity=Identity(**identity))
     profile = fold(StyleProfile(), [contribution(event)])
     for body in (
-        json.loads(event_body(event, profile, 1, metric="M", backfill=False).wire())["data"]["attributes"]["profile"],
-        json.loads(import_body(event.identity, profile, 1).wire()),
+        json.loads(row(event, profile).single())["data"]["attributes"]["profile"],
+        json.loads(row(event, profile, with_event=False).single()),
+        json.loads(row(event, profile).bulk())["attributes"]["profile"],
+        {"data": json.loads(row(event, profile, with_event=False).bulk())},
     ):
         named = {name: body["data"][name] for name in ("id",) if name in body["data"]}
         named |= {name: value for name, value in body["data"]["attributes"].items() if name != "properties"}
@@ -130,7 +136,7 @@ def test_the_same_meaning_gives_the_same_bytes(outfit, tags, hours, chance):
 
     def wire(event):
         profile = fold(StyleProfile(), [contribution(event)])
-        return event_body(event, profile, 1, metric="Outfit Tagged", backfill=event.backfill).wire()
+        return row(event, profile).single() + row(event, profile).bulk()
 
     assert wire(here) == wire(there)
 
@@ -152,8 +158,51 @@ def test_a_profile_named_by_none_or_two_cannot_be_built(names):
 
 def test_a_misplaced_key_cannot_be_built_and_the_refusal_quotes_no_value(outfit):
     event = outfit()
-    body = json.loads(event_body(event, StyleProfile(), 0, metric="M", backfill=False).wire())
+    body = json.loads(row(event, StyleProfile()).single())
     body["data"]["attributes"]["profile"]["data"]["attributes"]["outfit_materials"] = ["ada@shop.cn"]
     with pytest.raises(ValidationError) as refused:
         EventBody.model_validate_json(json.dumps(body))
     assert "ada" not in str(refused.value)
+
+
+def test_a_shop_may_have_its_own_names_for_the_lists_and_its_own_words(outfit):
+    names = PropertyNames(
+        prefix="style_", aliases={"preferred_materials": "materials", "style_tags": "styles"}, labels="zh"
+    )
+    tag = Tag(
+        id="material/cotton",
+        category="material",
+        value="cotton",
+        labels=Labels(en="cotton", zh="棉"),
+        score=1,
+        evidence=(),
+    )
+    event = outfit("u1").model_copy(update={"tags": (tag,)})
+    said = profile_properties(folded([contribution(event, "zh")]), 1, names)
+    assert said["style_materials"] == said["preferred_materials"] == ("棉",)
+    assert said["style_tags"] == ()
+    assert not [name for name in said if name.startswith("outfit_")]
+
+
+@pytest.mark.parametrize(
+    "aliases", [{"x": "fabrics"}, {"outfit_styles": "materials"}, {"": "styles"}, {"$email": "styles"}]
+)
+def test_an_alias_that_cannot_be_is_refused(aliases):
+    with pytest.raises(ValueError, match="name"):
+        PropertyNames(aliases=aliases)
+
+
+def test_names_that_klaviyo_does_not_know_are_gone_through_in_order(outfit):
+    event = outfit(identity=Identity(klaviyo_id="01A", email="ada@shop.cn", external_id="s1"))
+    first = row(event, StyleProfile())
+    second = first.by_next_name()
+    third = second.by_next_name()
+    assert [one.name for one in (first, second, third)] == [
+        ("id", "01A"),
+        ("email", "ada@shop.cn"),
+        ("external_id", "s1"),
+    ]
+    assert third.by_next_name() is None
+    assert {json.loads(one.single())["data"]["attributes"]["unique_id"] for one in (first, second)} == {
+        unique_id(event)
+    }

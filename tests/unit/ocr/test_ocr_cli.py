@@ -1,5 +1,6 @@
 """`hangtag ocr` as its users run it, with the scripted engine."""
 
+import asyncio
 import json
 import re
 import signal
@@ -7,8 +8,10 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 from typer.testing import CliRunner
 
+from ocr_worker.stand_in import StandIn, stand_in_app
 from streams.cli.ocr import app
 
 runner = CliRunner()
@@ -57,3 +60,67 @@ def test_a_worker_says_when_it_is_ready_serves_and_stops_on_sigterm(draw):
         process.wait(15)
 
     assert process.returncode in {0, -signal.SIGTERM}
+
+
+def test_vllm_prints_the_pinned_command_and_the_licence_s_limits():
+    result = runner.invoke(app, ["vllm", "--port", "8101"])
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("vllm serve tencent/HunyuanOCR --revision 9e01f897bf8956f77a80c350dc0491d6bbbd43e6")
+    assert "South Korea" in result.stderr
+
+
+def test_vllm_refuses_weights_that_can_move():
+    assert runner.invoke(app, ["vllm", "--revision", "main"]).exit_code == 2
+
+
+def fake_vllm(folder, version: str) -> str:
+    """A program that tells its version, and otherwise what it was started with."""
+    program = folder / "vllm"
+    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "INFO starting\n{version}" || echo "ran $*"\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_vllm_exec_becomes_the_server(tmp_path):
+    done = subprocess.run(
+        (*COMMAND, "vllm", "--exec", "--vllm", fake_vllm(tmp_path, "0.32.0")),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.startswith("ran serve tencent/HunyuanOCR --revision")
+
+
+@pytest.mark.parametrize("version", ["0.12.0", "0.29.0", "0.20.1"])
+def test_vllm_exec_refuses_releases_that_mix_or_break(tmp_path, version):
+    result = runner.invoke(app, ["vllm", "--exec", "--vllm", fake_vllm(tmp_path, version)])
+
+    assert result.exit_code == 1
+    assert "0.30 or later" in result.stderr
+
+
+def test_vllm_exec_without_vllm_says_so(tmp_path):
+    result = runner.invoke(app, ["vllm", "--exec", "--vllm", str(tmp_path / "nothing")])
+
+    assert result.exit_code == 1
+    assert "Cannot run" in result.stderr
+
+
+async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serve, tmp_path, draw):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(draw())
+    url = serve(stand_in_app(StandIn(key="right")))
+
+    result = await asyncio.to_thread(
+        runner.invoke,
+        app,
+        ["read", "--engine", "hunyuan", "--vllm-url", url, "--json", str(photo)],
+        env={"HANGTAG_OCR_VLLM_KEY": "right"},
+    )
+
+    assert result.exit_code == 0
+    read = json.loads(result.stdout)
+    assert read["texts"][0]["text"].startswith("photo ")
+    assert read["engine"]["revision"].endswith("vllm-0.32.0")

@@ -30,7 +30,7 @@ def upload(photo: bytes, field: str = "image"):
 async def until(holds) -> None:
     """Ask, at most for ten seconds, until the answer is yes."""
     async with asyncio.timeout(10):
-        while not await holds():  # noqa: ASYNC110 - the worker is asked over HTTP, which has no event to wait for
+        while not await holds():
             await asyncio.sleep(0)
 
 
