@@ -38,6 +38,7 @@ chaos: .venv/dev .venv/hangtag ## Kill workers and brokers for minutes and count
 .PHONY: bench
 bench: .venv/dev .venv/hangtag ## Measure speed against peers on a real Kafka; writes bench/results/
 	$(BIN)/python bench/streams.py
+	$(BIN)/python bench/chain.py
 
 .PHONY: docs
 docs: .venv/hangtag ## Write what is generated from the code

@@ -21,6 +21,9 @@ from streams.window import Delivery, GapError, Partition, Window
 
 log = structlog.get_logger()
 
+#: How long a new leader may need to know all that was committed.
+_LEADER_CATCHES_UP_S = 4
+
 
 class StageApp(faust.App):  # type: ignore[misc]  # faust has no type information here
     """One stage's membership in its consumer group."""
@@ -58,6 +61,7 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         self._drain_s = settings.drain_s
         self._done: dict[TP, int] = {}
         self._committing = asyncio.Lock()
+        self._behind: set[TP] = set()
         self._starts: dict[Partition, int] = {}
         #: Whether the group has given this member its partitions (perhaps none).
         self.settled = asyncio.Event()
@@ -115,13 +119,13 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         """Name a partition whose log ends before where we are: its topic was deleted and made again."""
         assert self.window is not None  # noqa: S101 - bound before start
         assigned = self.consumer.assignment()
-        if not assigned:
-            return None
-        for tp, end in (await self.consumer.highwaters(*assigned)).items():
-            position = self.window.position(Partition(tp.topic, tp.partition))
-            if position is not None and position > end:
-                return f"{tp.topic}[{tp.partition}]"
-        return None
+        # Before asking, for asking takes a while and positions move on meanwhile.
+        positions = {tp: self.window.position(Partition(tp.topic, tp.partition)) for tp in assigned}
+        ends = await self.consumer.highwaters(*assigned) if assigned else {}
+        behind = {tp for tp, position in positions.items() if position is not None and position > ends[tp]}
+        # A new leader may know of less for a moment: only who stays behind was made again.
+        staying, self._behind = behind & self._behind, behind
+        return next((f"{tp.topic}[{tp.partition}]" for tp in staying), None)
 
     async def on_first_start(self) -> None:
         """Make no folders: there are no tables."""
@@ -136,7 +140,10 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
     async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         assert self.window is not None  # noqa: S101 - bound before start
         if assigned and not self.should_stop:
-            await self._find_starts(assigned)
+            try:
+                await self._find_starts(assigned)
+            except Exception as error:  # noqa: BLE001 - where to start is unknown, and Faust would go on without
+                self.crash_on(error)
         await super()._on_partitions_assigned(assigned, generation_id)
         self.window.resume()
         self.settled.set()
@@ -164,18 +171,14 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         A commit behind the end of the log belongs to a topic that was deleted and made again. Faust
         would drop every record below it without a word, so it is set back first.
         """
-        thread = self.consumer._thread
-        client = thread._ensure_consumer()
-
-        async def survey() -> dict[TP, tuple[int, int | None, int]]:
-            # In one go: each call into Faust's consumer thread may wait for a fetch of a second.
-            first, end = await client.beginning_offsets(assigned), await client.end_offsets(assigned)
-            return {tp: (first[tp], await client.committed(tp), end[tp]) for tp in assigned}
-
-        places = await thread.call_thread(survey)
-        rewound = {
-            tp: first for tp, (first, committed, end) in places.items() if committed is not None and committed > end
-        }
+        places = await self._survey(assigned)
+        for _ in range(_LEADER_CATCHES_UP_S):
+            if not _beyond_the_end(places):
+                break
+            # A new leader may know of less for a moment.
+            await asyncio.sleep(1)
+            places = await self._survey(assigned)
+        rewound = _beyond_the_end(places)
         if rewound:
             log.warning("topic was made again, starting at its beginning", partitions=[str(tp) for tp in rewound])
             await self.consumer._commit(rewound)
@@ -183,6 +186,24 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
             Partition(tp.topic, tp.partition): first if committed is None or tp in rewound else max(first, committed)
             for tp, (first, committed, _end) in places.items()
         }
+
+    async def _survey(self, assigned: set[TP]) -> dict[TP, tuple[int, int | None, int]]:
+        """Ask for each partition's first offset, the group's commit, and the end."""
+        thread = self.consumer._thread
+        client = thread._ensure_consumer()
+
+        async def ask() -> dict[TP, tuple[int, int | None, int]]:
+            # In one go: each call into Faust's consumer thread may wait for a fetch of a second.
+            first, end = await client.beginning_offsets(assigned), await client.end_offsets(assigned)
+            return {tp: (first[tp], await client.committed(tp), end[tp]) for tp in assigned}
+
+        places: dict[TP, tuple[int, int | None, int]] = await thread.call_thread(ask)
+        return places
+
+
+def _beyond_the_end(places: dict[TP, tuple[int, int | None, int]]) -> dict[TP, int]:
+    """Pick the partitions whose commit lies behind the end of the log, with their first offsets."""
+    return {tp: first for tp, (first, committed, end) in places.items() if (committed or 0) > end}
 
 
 def _delivery(message: Any) -> Delivery[Record]:

@@ -1,16 +1,20 @@
-"""Our stage, as `hangtag worker` runs it."""
+"""Our stages, as `hangtag worker` runs them; the parts outside the stream core answer at once."""
 
 import sys
+from functools import partial
 
 from job import recognized
 
-from schemas.events import PhotoUploaded
+from klaviyo_sink.sink import Written
+from schemas.events import Event, OutfitTagged, PhotoUploaded
 from streams import wiring
+from streams.agents import tags, texts, uploads
 from streams.logs import set_up_logs
 from streams.process import Parts, run
 from streams.settings import Settings
-from streams.stage import Answer
+from streams.stage import Answer, Handler
 
+stage = sys.argv[5] if len(sys.argv) > 5 else "pass-through"
 settings = Settings(
     bootstrap_servers=sys.argv[1],
     topic_prefix=sys.argv[2].rpartition(".")[0],
@@ -19,15 +23,37 @@ settings = Settings(
 )
 
 
-async def read(event: PhotoUploaded) -> Answer:
+class InstantSink:
+    """Klaviyo, if it took no time."""
+
+    async def sync(self, _event: OutfitTagged) -> Written:
+        """Say that it was written."""
+        return Written(outcome="written", lane="single", profile_version=1)
+
+
+async def read(event: Event) -> Answer:
     """Answer at once."""
+    assert isinstance(event, PhotoUploaded)  # noqa: S101 - the lane holds nothing else
     return (recognized(event),)
 
 
 async def make() -> Parts:
     """Wire the real stage."""
     emitter = wiring.make_emitter(settings)
-    return Parts(wiring.make_stage(settings, "recognize", read, emitter), emitter.aclose)
+    handlers: dict[str, tuple[str, Handler]] = {"pass-through": ("recognize", read)}
+    if stage == "recognize":
+        handlers[stage] = (
+            stage,
+            partial(
+                uploads.recognize, store=wiring.make_store(settings), pool=wiring.make_pool(settings), now=wiring.now
+            ),
+        )
+    elif stage == "tag":
+        handlers[stage] = (stage, partial(texts.tag, tagger=wiring.make_tagger(settings), now=wiring.now))
+    elif stage == "sync":
+        handlers[stage] = (stage, partial(tags.sync, sink=InstantSink(), now=wiring.now))
+    name, handle = handlers[stage]
+    return Parts(wiring.make_stage(settings, name, handle, emitter), emitter.aclose)
 
 
 set_up_logs(settings)

@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
-from ocr_worker.reading import Refused
 from ocr_worker.pool import OcrPool
+from ocr_worker.reading import Refused
 from schemas.events import (
     Engine,
     FeedbackCode,

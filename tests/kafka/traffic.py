@@ -41,7 +41,9 @@ def uploads(count: int, *, shoppers: int = 20, behaviour: dict[int, str] | None 
     return [Upload(number, f"s{number % shoppers}", (behaviour or {}).get(number)) for number in range(count)]
 
 
-async def publish(settings: Settings, these: Iterable[Upload], *, per_s: float | None = None) -> None:
+async def publish(
+    settings: Settings, these: Iterable[Upload], *, per_s: float | None = None, uri: str = "file:///photo.jpg"
+) -> None:
     """Publish uploads in order, at a pace or as fast as it goes."""
     emitter, topic = make_emitter(settings), make_topics(settings).uploads
     sends = []
@@ -53,7 +55,7 @@ async def publish(settings: Settings, these: Iterable[Upload], *, per_s: float |
             upload_id=upload.id,
             shopper_id=upload.shopper,
             uploaded_at=datetime.now(UTC),
-            photo=Photo(uri="file:///photo.jpg"),
+            photo=Photo(uri=uri),
             identity=Identity(external_id=upload.shopper),
             locale=upload.behaviour,
         )

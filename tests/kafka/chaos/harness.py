@@ -91,6 +91,7 @@ class Workers:
         for worker in [one for one in self.running if one.process.poll() is not None]:
             self.running.remove(worker)
             self.exits[f"by itself {worker.process.returncode}"] += 1
+            print(f"          ended by itself: {worker.log.read_text(errors='replace')[-400:]}", file=sys.stderr)
             self.start()
 
     async def end(self, worker: StageProcess, number: signal.Signals) -> None:
