@@ -4,6 +4,7 @@ A camera for flat worlds: puts things on a table, lights them, and takes the pic
 Knows nothing of what is shown. Pictures are float32 arrays (height, width, 3) of 0..1 RGB.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -37,7 +38,7 @@ def relief(height: Field, *, towards: Point = (-0.7, -0.7), strength: float = 0.
     """Light and shade that folds show when the lamp stands `towards` (x, y); 1 where the cloth lies flat."""
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    lit = -strength * 10 * (slope_x * -towards[0] + slope_y * -towards[1]) * -1
+    lit = -strength * 10 * (slope_x * towards[0] + slope_y * towards[1])
     return np.clip(1 + np.tanh(lit) * 0.55, 0.35, 1.5).astype(np.float32)
 
 
@@ -84,7 +85,7 @@ def under(scene: Field, mask: Field, lift: float, shade: float) -> Field:
     return scene * (1 - shade * np.maximum(cast, 0.6 * contact)[..., None])
 
 
-def cord(scene: Field, points: list[Point], thick: float, colour: Colour) -> Field:
+def cord(scene: Field, points: Sequence[Point], thick: float, colour: Colour) -> Field:
     """Lay a twisted cord along a smooth curve through the points."""
     fine, path = 2, np.array(points, np.float32)
     knots = np.linspace(0, 1, len(path))

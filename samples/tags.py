@@ -1,8 +1,10 @@
 """Scenes with a paper hang tag. Every shop, price and article number is made up."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
-from camera import Shot, around, cord, put, relief, take, under, window_light
+from camera import Point, Shot, around, cord, put, relief, take, under, window_light
 from lettering import Ink, Line, barcode, blank, pixels, punch, round_corners, rule, write
 from PIL import Image
 from surfaces import Colour, Field, Rng, denim, folds, knit, noise, paper, plaster, weave, wood
@@ -102,7 +104,7 @@ def jeans_tag(rng: Rng) -> Field:
     return take(rng, scene, Shot(lamp=(0.8, 0.1), fall=0.4, warmth=0.02, grain=0.014))
 
 
-def _stitches(scene: Field, points: list[tuple[float, float]], colour: Colour, dash: float = 15) -> Field:
+def _stitches(scene: Field, points: Sequence[Point], colour: Colour, dash: float = 15) -> Field:
     canvas = (np.clip(scene, 0, 1) * 255).astype(np.uint8)
     path = np.array(points)
     steps = np.linspace(0, 1, 400)

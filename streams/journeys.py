@@ -5,15 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, TopicPartition
 
 from schemas.codec import UndecodableError, decode
 from schemas.events import OutfitTagged, PhotoUploaded, ProfileSynced, Tag, TextRecognized, UploadFeedback
 from schemas.topics import Topic, topics
 from streams.dead_letters import read_letter
 from streams.follow import Seen, follow
-from streams.kafka import client_config
+from streams.kafka import reader
 from streams.settings import Settings
 
 
@@ -112,13 +111,18 @@ class Journeys:
             journey.synced = True
 
     def _tag_stage_positions(self) -> dict[int, int]:
-        group = f"{self.settings.group_prefix}.tag"
-        admin = AdminClient(client_config(self.settings))
+        """Ask how far the tag stage has committed, by partition of texts."""
+        topic = topics(self.settings.topic_prefix).texts.name
+        consumer = reader(self.settings, group=f"{self.settings.group_prefix}.tag")
         try:
-            answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result(timeout=5)
+            numbers = consumer.list_topics(topic, timeout=5).topics[topic].partitions
+            places = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=5)
         except KafkaException:
+            # Asked again soon; a rebalance or a busy broker is no news.
             return {}
-        return {place.partition: place.offset for place in answer.topic_partitions if place.offset >= 0}
+        finally:
+            consumer.close()
+        return {place.partition: place.offset for place in places if place.offset >= 0}
 
 
 def _upload_id(seen: Seen) -> str:

@@ -24,6 +24,9 @@ def photos(tmp_path: Path) -> Path:
         draw.text((60, 90 + at * 110), line, font=font, fill=(30, 30, 40))
     picture.save(folder / "吊牌 1.jpg")
     picture.save(folder / "tag.webp")
+    plain = Image.new("RGB", (900, 500), (225, 220, 210))
+    ImageDraw.Draw(plain).text((60, 200), "GOOD THINGS TAKE TIME", font=font, fill=(30, 30, 40))
+    plain.save(folder / "slogan.png")
     whole = (folder / "吊牌 1.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 3])
     (folder / "text.jpg").write_text("no photo")
@@ -39,11 +42,12 @@ def test_every_photo_reaches_its_end_and_the_summary_says_which(photos):
     assert outcomes == {
         "吊牌 1.jpg": "synced",
         "tag.webp": "synced",
+        "slogan.png": "no_tags",
         "cut.jpg": "feedback",
         "text.jpg": "feedback",
         "empty.png": "feedback",
     }
-    assert summary["uploads"] == 5
+    assert summary["uploads"] == 6
     assert summary["lost"] == 0
     assert summary["synced"] == 2
     assert 0 < summary["p50_ms"] <= summary["p95_ms"]
