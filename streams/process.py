@@ -14,6 +14,7 @@ from itertools import count
 from typing import NoReturn
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from streams import metrics
 from streams.app import StageApp
@@ -148,7 +149,12 @@ async def _watch(app: StageApp, name: str, patience_s: float) -> None:
             log.error("zombie: leaving, to be started again", stage=name, reason=reason)
             os._exit(ZOMBIE)
         # Asking for the ends of logs waits its turn in Faust's consumer thread, so it is asked less often.
-        made_again = await app.recreated() if app.settled.is_set() and turn % 5 == 0 else None
+        try:
+            made_again = await app.recreated() if app.settled.is_set() and turn % 5 == 0 else None
+        except KafkaError as error:
+            # A broker that does not answer is an outage: nothing to conclude from it.
+            log.warning("no answer from Kafka", stage=name, error=type(error).__name__)
+            continue
         if made_again is not None:
             log.error("topic was made again: leaving, to start at its beginning", stage=name, partition=made_again)
             os._exit(GAP)

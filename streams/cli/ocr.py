@@ -1,9 +1,9 @@
-"""`hangtag ocr`: run an OCR worker, or read photos once."""
+"""`hangtag ocr`: run an OCR worker, or the model server behind it, or read photos once."""
 
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -11,15 +11,28 @@ if TYPE_CHECKING:
     from ocr_worker.config import OcrConfig
     from ocr_worker.engine import AnyEngine
     from ocr_worker.reading import Reading, Refused
-    from schemas.outcomes import Later, Misconfigured
+    from ocr_worker.upload import Fetch
+    from schemas.outcomes import Later, Misconfigured, Never
     from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-EngineName = Literal["rapid", "scripted"]
+EngineName = Literal["rapid", "hunyuan", "scripted"]
 EngineOption = Annotated[
     EngineName | None, typer.Option("--engine", help="What reads the photos. Default: HANGTAG_OCR_ENGINE.")
 ]
+
+VllmUrl = Annotated[
+    str, typer.Option(envvar="HANGTAG_OCR_VLLM_URL", help="The vLLM server that the hunyuan engine asks.")
+]
+VllmKey = Annotated[
+    str | None, typer.Option(envvar="HANGTAG_OCR_VLLM_KEY", help="Its key; set it in the environment, not here.")
+]
+VllmRevision = Annotated[
+    str | None,
+    typer.Option(envvar="HANGTAG_OCR_VLLM_REVISION", help="Commit of the weights it serves. Default: the pinned one."),
+]
+_VLLM_URL = "http://127.0.0.1:8100"
 
 #: An idle connection is kept longer than the pool keeps it, so that only the pool ever closes one.
 _KEEP_ALIVE_S = 75
@@ -27,9 +40,18 @@ _KEEP_ALIVE_S = 75
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: HANGTAG_OCR_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="0 picks a free one. Default: HANGTAG_OCR_PORT.")] = None,
     engine: EngineOption = None,
+    vllm_url: VllmUrl = _VLLM_URL,
+    vllm_key: VllmKey = None,
+    vllm_revision: VllmRevision = None,
+    by_uri: Annotated[
+        bool, typer.Option("--by-uri", help="Take photos of HANGTAG_STORE_URL by their image_uri too.")
+    ] = False,
+    tls_cert: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Speak HTTPS: PEM chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its private key, PEM.")] = None,
 ) -> None:
     """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Stop it with Ctrl-C or SIGTERM; it finishes first."""
     import contextlib
@@ -43,7 +65,8 @@ def serve(
 
     settings = Settings()
     set_up_logs(settings)
-    reads_with = _engine(engine or settings.ocr_engine, settings.ocr_slots)
+    vllm = (vllm_url, vllm_key, vllm_revision)
+    reads_with = _engine(engine or settings.ocr_engine, settings.ocr_slots, vllm)
     at = (host or settings.ocr_host, settings.ocr_port if port is None else port)
     # Listening from here on: who connects before the app is up waits in the backlog instead of being turned away.
     try:
@@ -52,10 +75,17 @@ def serve(
         typer.echo(f"Cannot listen on {at[0]}:{at[1]}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     name = f"[{at[0]}]" if ":" in at[0] else at[0]
-    url = f"http://{name}:{listener.getsockname()[1]}"
+    url = f"{'https' if tls_cert else 'http'}://{name}:{listener.getsockname()[1]}"
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(_config(settings), reads_with, lambda: print(f"OCR worker ready on {url}", flush=True)),
+            create_app(
+                _config(settings),
+                reads_with,
+                on_ready=lambda: print(f"OCR worker ready on {url}", flush=True),
+                fetch=_fetch(settings) if by_uri else None,
+            ),
+            ssl_certfile=tls_cert,
+            ssl_keyfile=tls_key,
             access_log=False,
             log_config=None,
             timeout_keep_alive=_KEEP_ALIVE_S,
@@ -68,8 +98,12 @@ def serve(
 
 @app.command()
 def read(
+    *,
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", exists=True, dir_okay=False)],
     engine: EngineOption = None,
+    vllm_url: VllmUrl = _VLLM_URL,
+    vllm_key: VllmKey = None,
+    vllm_revision: VllmRevision = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo.")] = False,
 ) -> None:
     """Read photos and print their lines. Ends 1 when a photo was refused."""
@@ -77,7 +111,8 @@ def read(
     from streams.settings import Settings
 
     settings = Settings()
-    reads_with = _engine(engine or settings.ocr_engine, settings.ocr_slots)
+    vllm = (vllm_url, vllm_key, vllm_revision)
+    reads_with = _engine(engine or settings.ocr_engine, settings.ocr_slots, vllm)
 
     async def each() -> bool:
         from ocr_worker.reader import Reader
@@ -106,17 +141,90 @@ def read(
         raise typer.Exit(1)
 
 
-def _engine(name: EngineName, slots: int) -> "AnyEngine":
+@app.command()
+def vllm(
+    *,
+    model: Annotated[str | None, typer.Option(help="A Hugging Face name, or a folder with the weights.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit of the weights. Default: the pinned one.")] = None,
+    host: Annotated[str, typer.Option(help="Address vLLM listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="One per GPU.")] = 8100,
+    batch: Annotated[int, typer.Option(min=1, help="Photos read in one batch.")] = 32,
+    memory: Annotated[float, typer.Option(min=0.05, max=0.99, help="Share of the GPU's memory to take.")] = 0.9,
+    executable: Annotated[str, typer.Option("--vllm", help="The vllm command; it lives in its own environment.")] = (
+        "vllm"
+    ),
+    execute: Annotated[bool, typer.Option("--exec", help="Become that server instead of printing it.")] = False,
+) -> None:
+    """Print the command that serves HunyuanOCR on vLLM, or with --exec run it. Refuses vLLM before 0.30."""
+    import shlex
+
+    from ocr_worker.vllm_command import LICENCE, MODEL, REVISION, VllmServe, vllm_serve
+
+    wanted = VllmServe(model or MODEL, revision or REVISION, host, port, batch, memory)
+    try:
+        command = vllm_serve(wanted, executable)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    typer.echo(LICENCE, err=True)
+    if execute:
+        _become_vllm(command)
+    print(shlex.join(command))
+
+
+def _become_vllm(command: list[str]) -> NoReturn:
+    import os
+    import subprocess
+
+    from ocr_worker.vllm_command import check_vllm
+
+    try:
+        told = subprocess.run((command[0], "--version"), capture_output=True, text=True, check=False)  # noqa: S603 - the operator names the program
+    except OSError as error:
+        typer.echo(f"Cannot run {command[0]}: {error.strerror}. vLLM needs an environment of its own.", err=True)
+        raise typer.Exit(1) from None
+    unfit = check_vllm(told.stdout.strip().rpartition("\n")[2])
+    if unfit is not None:
+        typer.echo(unfit.message, err=True)
+        raise typer.Exit(1)
+    os.execvp(command[0], command)  # noqa: S606 - becoming the server is what --exec is for
+
+
+def _engine(name: EngineName, slots: int, vllm: tuple[str, str | None, str | None]) -> "AnyEngine":
     if name == "scripted":
         from ocr_worker.scripted import ScriptedEngine
 
         return ScriptedEngine()
+    if name == "hunyuan":
+        from pydantic import SecretStr
+
+        from ocr_worker.hunyuan import HunyuanConfig, HunyuanEngine
+        from ocr_worker.vllm_command import REVISION
+
+        url, key, revision = vllm
+        return HunyuanEngine(HunyuanConfig(url, slots, SecretStr(key) if key else None, revision=revision or REVISION))
     try:
         from ocr_worker.rapid import RapidEngine
     except ModuleNotFoundError as error:
         typer.echo(f"The rapid engine needs {error.name}: install hangtag[cpu]", err=True)
         raise typer.Exit(1) from None
     return RapidEngine(slots)
+
+
+def _fetch(settings: "Settings") -> "Fetch":
+    from ocr_worker.reading import Refused
+    from streams.store import TooLarge
+    from streams.wiring import make_store
+
+    store = make_store(settings)
+
+    async def fetch(uri: str) -> "bytes | Refused | Later | Never":
+        photo = await store.get(uri)
+        if isinstance(photo, TooLarge):
+            return Refused("too_large", f"a photo may have at most {settings.photo_max_bytes:,} bytes")
+        return photo
+
+    return fetch
 
 
 def _config(settings: "Settings") -> "OcrConfig":
