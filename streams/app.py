@@ -49,11 +49,12 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
             broker_session_timeout=settings.session_timeout_s,
             broker_heartbeat_interval=min(3.0, settings.session_timeout_s / 5),
             broker_rebalance_timeout=settings.rebalance_timeout_s,
-            broker_request_timeout=max(60.0, settings.session_timeout_s + 5),
+            # Longer than a rebalance may take, or joining times out just as it completes.
+            broker_request_timeout=max(settings.rebalance_timeout_s, settings.session_timeout_s) + 5,
             # Partitions added to a topic are found this soon (five minutes otherwise).
             consumer_metadata_max_age_ms=int(settings.metadata_max_age_s * 1000),
-            # An outage downstream may last; leaving the group meanwhile would only add a rebalance to it.
-            broker_max_poll_interval=3600.0,
+            # An outage downstream may last, and a spare member never polls: leaving the group would help no one.
+            broker_max_poll_interval=1_000_000.0,
             consumer_auto_offset_reset="earliest",
         )
         self.window: Window[Record] | None = None
@@ -61,12 +62,17 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         self._drain_s = settings.drain_s
         self._done: dict[TP, int] = {}
         self._committing = asyncio.Lock()
+        self._quiescing = asyncio.Lock()
+        #: Whether this member ever had an assignment; before that there is nothing to drain.
+        self.was_assigned = False
         self._behind: set[TP] = set()
         self._starts: dict[Partition, int] = {}
         #: Whether the group has given this member its partitions (perhaps none).
         self.settled = asyncio.Event()
         self._unsettled_since = time.monotonic()
-        source = self.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        source = self.topic(
+            topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False
+        )
         self.agent(source, name=f"{group}.intake", concurrency=1)(self._intake)
 
     async def _intake(self, stream: Any) -> None:
@@ -120,7 +126,8 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         assert self.window is not None  # noqa: S101 - bound before start
         assigned = self.consumer.assignment()
         # Before asking, for asking takes a while and positions move on meanwhile.
-        positions = {tp: self.window.position(Partition(tp.topic, tp.partition)) for tp in assigned}
+        places = {tp: Partition(tp.topic, tp.partition) for tp in assigned}
+        positions = {tp: self.window.position(place) or self._starts.get(place) for tp, place in places.items()}
         ends = await self.consumer.highwaters(*assigned) if assigned else {}
         behind = {tp for tp, position in positions.items() if position is not None and position > ends[tp]}
         # A new leader may know of less for a moment: only who stays behind was made again.
@@ -133,13 +140,17 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
         self.settled.clear()
         self._unsettled_since = time.monotonic()
+        await self._quiesce()
+        # While stopping, Faust would close the client here, under the commit; `_stop_consumer` ends the rest.
         if not self.should_stop:
-            await self._quiesce()
-        await super()._on_partitions_revoked(revoked)
+            await super()._on_partitions_revoked(revoked)
 
     async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         assert self.window is not None  # noqa: S101 - bound before start
-        if assigned and not self.should_stop:
+        if self.should_stop:
+            return
+        self.was_assigned = True
+        if assigned:
             try:
                 await self._find_starts(assigned)
             except Exception as error:  # noqa: BLE001 - where to start is unknown, and Faust would go on without
@@ -150,19 +161,29 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         log.info("assigned", group=self.conf.id, partitions=sorted(tp.partition for tp in assigned))
 
     async def _stop_consumer(self) -> None:
-        if self._consumer is not None and not self.rebalancing:
+        if self._consumer is not None:
             await self._quiesce()
         await super()._stop_consumer()
 
     async def _quiesce(self) -> None:
         """Take nothing more, finish what was begun, commit it, and let nothing late move an offset."""
         assert self.window is not None  # noqa: S101 - bound before start
-        self.consumer.stop_flow()
-        self.flow_control.suspend()
-        self.flow_control.clear()
-        await self.window.drain(self._drain_s)
-        await self.commit_done()
-        self._done.clear()
+        # A rebalance and a stop may come at once; the second finds nothing left to do.
+        async with self._quiescing:
+            self.consumer.stop_flow()
+            self.flow_control.suspend()
+            self.flow_control.clear()
+            if self._is_out_of_the_group():
+                # Others own our partitions by now: what we finish or commit late would be done twice.
+                await self.window.drain(0)
+            else:
+                await self.window.drain(self._drain_s)
+                await self.commit_done()
+            self._done.clear()
+
+    def _is_out_of_the_group(self) -> bool:
+        client = self.consumer._thread._consumer
+        return client is not None and client._coordinator.generation < 0
 
     async def _find_starts(self, assigned: set[TP]) -> None:
         """
@@ -182,20 +203,38 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         if rewound:
             log.warning("topic was made again, starting at its beginning", partitions=[str(tp) for tp in rewound])
             await self.consumer._commit(rewound)
+        for tp, (first, committed, _end) in places.items():
+            if committed is not None and committed < first:
+                log.error("records expired before they were read", partition=str(tp), records=first - committed)
         self._starts = {
             Partition(tp.topic, tp.partition): first if committed is None or tp in rewound else max(first, committed)
             for tp, (first, committed, _end) in places.items()
         }
 
     async def _survey(self, assigned: set[TP]) -> dict[TP, tuple[int, int | None, int]]:
-        """Ask for each partition's first offset, the group's commit, and the end."""
+        """
+        Ask for each partition's first offset, the group's commit, and the end.
+
+        A partition without a leader is left out: it has nothing to deliver either. No heartbeat is
+        sent meanwhile, hence the deadline.
+        """
         thread = self.consumer._thread
         client = thread._ensure_consumer()
 
+        async def one(tp: TP) -> tuple[int, int | None, int]:
+            first, end = await client.beginning_offsets([tp]), await client.end_offsets([tp])
+            return first[tp], await client.committed(tp), end[tp]
+
         async def ask() -> dict[TP, tuple[int, int | None, int]]:
             # In one go: each call into Faust's consumer thread may wait for a fetch of a second.
-            first, end = await client.beginning_offsets(assigned), await client.end_offsets(assigned)
-            return {tp: (first[tp], await client.committed(tp), end[tp]) for tp in assigned}
+            asked = {tp: asyncio.create_task(one(tp)) for tp in assigned}
+            await asyncio.wait(asked.values(), timeout=self.conf.broker_session_timeout / 4)
+            answers = {}
+            for tp, task in asked.items():
+                if task.done() and task.exception() is None:
+                    answers[tp] = task.result()
+                task.cancel()
+            return answers
 
         places: dict[TP, tuple[int, int | None, int]] = await thread.call_thread(ask)
         return places

@@ -21,12 +21,15 @@ _FIELDS = {
     "reason": "hangtag.reason",
     "attempts": "hangtag.attempts",
 }
+#: Header of a mark in a dead-letter topic: the place of a letter that was replayed.
+REPLAYED = "hangtag.replayed"
 _OURS = frozenset(_FIELDS.values())
 
 
 def letter_headers(original: Headers, letter: DeadLetter) -> Headers:
     """Add the facts of a dead letter to the original headers; facts of an earlier death are replaced."""
-    kept = [(name, value) for name, value in original if name not in _OURS]
+    # A mark of ours on what came from outside would hide the letter it names (see streams/dlq.py).
+    kept = [(name, value) for name, value in original if name not in _OURS and name != REPLAYED]
     return kept + [(name, str(getattr(letter, field)).encode()) for field, name in _FIELDS.items()]
 
 

@@ -13,12 +13,11 @@ from schemas.codec import Headers
 from schemas.events import DeadLetter
 from schemas.outcomes import Later, Never
 from schemas.topics import topics
-from streams.dead_letters import original_headers, read_letter
+from streams.dead_letters import REPLAYED, original_headers, read_letter
 from streams.follow import Seen, follow
 from streams.producer import Emitter
 from streams.settings import Settings
 
-_MARK = "hangtag.replayed"
 _ATTEMPTS = "hangtag.attempts"
 
 
@@ -88,7 +87,7 @@ async def replay(
         headers = [*original_headers(seen.headers), (_ATTEMPTS, str(facts.attempts).encode())]
         refused = await emitter.send(facts.topic, key=seen.key, value=seen.value, headers=headers)
         if refused is None:
-            mark: Headers = [(_MARK, letter.place.encode())]
+            mark: Headers = [(REPLAYED, letter.place.encode())]
             refused = await emitter.send(seen.topic, key=seen.key, value=None, headers=mark)
         if refused is not None:
             return refused
@@ -97,8 +96,8 @@ async def replay(
 
 
 def _marked(seen: Seen) -> str | None:
-    if seen.value is None:
+    if seen.value is None and read_letter(seen.headers) is None:
         for name, value in seen.headers:
-            if name == _MARK and value is not None:
+            if name == REPLAYED and value is not None:
                 return value.decode("utf-8", "replace")
     return None

@@ -1,5 +1,6 @@
 """Reads topics for people and tools: from a time or the start, to the end or for ever. Commits nothing."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from schemas.codec import Headers
 from streams.kafka import reader
 from streams.settings import Settings
+
+#: Reading to an end is given up after so long without a word.
+_SILENCE_S = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +63,40 @@ def follow(
         starts = _starts(consumer, partitions, since=since, from_end=from_end)
         ends = {} if forever else _ends(consumer, partitions)
         left = {_at(start) for start in starts if forever or start.offset < ends[_at(start)]}
+        if not left:
+            return
         consumer.assign([start for start in starts if _at(start) in left])
-        while going() and (forever or left):
-            message = consumer.poll(0.5)
-            if message is None:
-                continue
+        for message in _polled(consumer, going, patient=forever):
             place = (message.topic(), message.partition())
             if message.error() is not None:
-                if message.error().code() == KafkaError._PARTITION_EOF and not forever:  # noqa: SLF001 - librdkafka's local code
-                    left.discard(place)
-                continue
-            if not forever:
-                if place not in left:
-                    continue
+                left.discard(place)
+            elif forever:
+                yield _seen(message)
+            elif place in left:
                 if message.offset() + 1 >= ends[place]:
                     left.discard(place)
-            yield _seen(message)
+                yield _seen(message)
+            if not forever and not left:
+                return
     except KafkaException as error:
         raise UnreadableTopicError(f"cannot read {', '.join(names)}: {error.args[0].str()}") from None
     finally:
         consumer.close()
+
+
+def _polled(consumer: Consumer, going: Callable[[], bool], *, patient: bool) -> Iterator[Message]:
+    """Yield messages and ends of partitions as they come; raises on anything worse."""
+    silent_since = time.monotonic()
+    while going():
+        message = consumer.poll(0.5)
+        if message is not None:
+            silent_since = time.monotonic()
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
+                raise KafkaException(error)
+            yield message
+        elif not patient and time.monotonic() - silent_since > _SILENCE_S:
+            raise UnreadableTopicError("Kafka stopped answering in the middle of it")
 
 
 def parse_since(text: str | None, *, now: float) -> float | None:

@@ -3,7 +3,7 @@
 import time
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.settings import Settings
@@ -33,6 +33,8 @@ def reader(settings: Settings, *, group: str = "hangtag-reader") -> Consumer:
             "auto.offset.reset": "earliest",
             "allow.auto.create.topics": False,
             "enable.partition.eof": True,
+            # What Faust reads, we must see too.
+            "isolation.level": "read_uncommitted",
         }
     )
 
@@ -69,6 +71,8 @@ def first_readable(settings: Settings, topic: str, partition: int, offset: int, 
             if message.error() is None:
                 found: int = message.offset()
                 return found
+            if message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
+                return None
         return None
     finally:
         consumer.close()

@@ -5,10 +5,11 @@ A supervisor (`hangtag worker all`, compose, Kubernetes) starts it again; exit c
 """
 
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+import time
+import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import NoReturn
@@ -27,8 +28,8 @@ from streams.window import GapError, Partition, Window
 log = structlog.get_logger()
 
 CRASHED, ZOMBIE, GAP, HALTED = 70, 71, 72, 73
-#: Longest a stop waits for a rebalance to end.
-_SETTLE_S = 10
+#: What a stop may take besides draining: the last commit, leaving the group.
+_GOODBYE_S = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
     SIGTERM or SIGINT drains what was begun and commits it; a second one exits at once, and what
     was not committed is delivered again.
     """
-    asyncio.run(_run(settings, make))
+    try:
+        asyncio.run(_run(settings, make))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the process must end
+        leave(error)
     # Faust and aiokafka leave threads behind that would hold the process up; everything is committed and closed.
     os._exit(0)
 
@@ -73,12 +77,12 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
         # Nothing was taken yet; the thread that waits for topics needs no goodbye.
         os._exit(0)
     app = StageApp(settings, group=f"{settings.group_prefix}.{stage.name}", topic=stage.topic.name)
-    app.window = _window(settings, stage, app)
-    app.crash_on = _exit_on
+    app.window = window = _window(settings, stage, app)
+    app.crash_on = leave
     health = await serve_health(settings, app)
     # Watched from the first moment: a member may be dead before it was ever alive.
     chores = [
-        asyncio.create_task(_watch(app, stage.name, settings.zombie_after_s)),
+        asyncio.create_task(_watch(app, stage.name, settings)),
         asyncio.create_task(_live(app, stage)),
         asyncio.create_task(_commit(app, settings.commit_interval_s)),
     ]
@@ -86,26 +90,27 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     if not stop.is_set():
         for chore in chores:
             if chore.done() and (error := chore.exception()) is not None:
-                _exit_on(error)
+                leave(error)
         log.error("Faust stopped by itself", stage=stage.name, cause=type(app.crash_reason).__name__)
         os._exit(CRASHED)
-    await _leave_in_order(app, stage.name, chores)
+    log.info("draining", stage=stage.name, unfinished=window.pending)
+    for chore in chores:
+        chore.cancel()
+    await _leave_in_order(app, stage.name, settings.drain_s + _GOODBYE_S)
     await parts.aclose()
     await health()
     log.info("stopped", stage=stage.name)
 
 
-async def _leave_in_order(app: StageApp, name: str, chores: Sequence["asyncio.Task[None]"]) -> None:
-    log.info("draining", stage=name, unfinished=app.window.pending if app.window else 0)
-    # In the middle of a rebalance the window is drained already; leaving then would waste what it committed.
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(app.settled.wait(), _SETTLE_S)
-    for chore in chores:
-        chore.cancel()
-    if not app.settled.is_set():
-        log.warning("left in the middle of a rebalance; unfinished events will be delivered again", stage=name)
-        os._exit(0)
-    await app.stop()
+async def _leave_in_order(app: StageApp, name: str, limit_s: float) -> None:
+    """Drain, commit and leave the group; before the first assignment there is nothing to leave."""
+    if not app.was_assigned:
+        return
+    try:
+        await asyncio.wait_for(app.stop(), limit_s)
+    except TimeoutError:
+        log.warning("left without a goodbye; unfinished events will be delivered again", stage=name)
+        os._exit(CRASHED)
 
 
 def _window(settings: Settings, stage: Stage, app: StageApp) -> Window[Record]:
@@ -119,7 +124,7 @@ def _window(settings: Settings, stage: Stage, app: StageApp) -> Window[Record]:
         ack=app.done,
         first_offset=app.first_offset,
         is_natural_gap=is_natural_gap,
-        crash=_exit_on,
+        crash=lambda error: _halt(app, error) if isinstance(error, HaltError) else leave(error),
         in_flight=settings.in_flight,
         pending=settings.pending,
         span=settings.span,
@@ -141,10 +146,10 @@ async def _commit(app: StageApp, interval_s: float) -> None:
         await app.commit_done()
 
 
-async def _watch(app: StageApp, name: str, patience_s: float) -> None:
+async def _watch(app: StageApp, name: str, settings: Settings) -> None:
     for turn in count(1):
         await asyncio.sleep(2)
-        reason = app.zombie(patience_s)
+        reason = app.zombie(settings.zombie_after_s) or _stuck(app, settings.handler_timeout_s + _GOODBYE_S)
         if reason is not None:
             log.error("zombie: leaving, to be started again", stage=name, reason=reason)
             os._exit(ZOMBIE)
@@ -160,9 +165,36 @@ async def _watch(app: StageApp, name: str, patience_s: float) -> None:
             os._exit(GAP)
 
 
-def _exit_on(error: BaseException) -> NoReturn:
-    """Leave without committing anything more: what is unfinished will be delivered again."""
+def _stuck(app: StageApp, patience_s: float) -> str | None:
+    """Say when something is being worked on and nothing ever returns; a retry is a return."""
+    window = app.window
+    if window is None or not window.working or time.monotonic() - window.moved_at < patience_s:
+        return None
+    return f"nothing came back for {patience_s:.0f} s"
+
+
+def _halt(app: StageApp, error: HaltError) -> None:
+    async def halt() -> None:
+        assert app.window is not None  # noqa: S101 - it is the window that crashed
+        await app.window.drain(0)
+        # What was finished, its letters included, is not done again after the fix.
+        await app.commit_done()
+        leave(error)
+
+    _last_words.add(asyncio.get_running_loop().create_task(halt()))
+
+
+#: Keeps the last task of a halting process from being collected.
+_last_words: set["asyncio.Task[None]"] = set()
+
+
+def leave(error: BaseException) -> NoReturn:
+    """Leave at once without committing anything more: what is unfinished will be delivered again."""
     code = HALTED if isinstance(error, HaltError) else GAP if isinstance(error, GapError) else CRASHED
-    ours = code != CRASHED
-    log.error("leaving", error=type(error).__name__, message=str(error) if ours else "see the exception's class")
+    if code == CRASHED:
+        # Class and place only: the message of an unknown exception may quote an event.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        log.error("crashed: leaving, to be started again", error=type(error).__name__, at=place)
+    else:
+        log.error("leaving", error=type(error).__name__, message=str(error))
     os._exit(code)

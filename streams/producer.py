@@ -5,7 +5,7 @@ Faust's own awaited send costs most of its time (bench/streams.py), and knows no
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -19,6 +19,10 @@ _REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.IN
 _NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001 - librdkafka's local codes
 
 
+class ProducerDeadError(Exception):
+    """The producer met a fatal error and can never deliver again. Start the process again."""
+
+
 class Emitter:
     """
     Sends messages and awaits the broker's word on each.
@@ -27,8 +31,23 @@ class Emitter:
     wake-up per message, nothing to do when idle.
     """
 
-    def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
-        """Take confluent-kafka's settings; what delivery guarantees need is set here."""
+    def __init__(
+        self,
+        config: Mapping[str, str | int | float | bool],
+        *,
+        crash: Callable[[Exception], object] = lambda _error: None,
+    ) -> None:
+        """
+        Take confluent-kafka's settings; what delivery guarantees need is set here.
+
+        `crash` is told once the producer can never deliver again (librdkafka's fatal errors, such as
+        a broker that lost data): only another process can.
+        """
+
+        def on_error(error: KafkaError) -> None:
+            if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - librdkafka's local code
+                crash(ProducerDeadError(f"the producer is dead: {error.name()}"))
+
         self._producer = Producer(
             {
                 "acks": "all",
@@ -38,7 +57,9 @@ class Emitter:
                 "compression.type": "lz4",
                 "linger.ms": 2,
                 "delivery.timeout.ms": 30_000,
-                "message.max.bytes": 8_000_000,
+                # Ours counts bytes before compression, the topics' limit after it: theirs decides.
+                "message.max.bytes": 1_000_000_000,
+                "error_cb": on_error,
                 **config,
             }
         )
@@ -72,9 +93,10 @@ class Emitter:
             self._collector = loop.create_task(self._collect())
         return await delivered
 
-    async def aclose(self) -> None:
-        """Wait for what is on its way, at most the delivery timeout."""
-        await asyncio.to_thread(self._producer.flush, 10)
+    async def aclose(self, *, limit_s: float = 10) -> None:
+        """Wait for what is on its way, at most so long."""
+        if self._on_the_way:
+            await asyncio.wait(set(self._on_the_way), timeout=limit_s)
         if self._collector is not None:
             self._collector.cancel()
 

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     retry_cap_s: float = Field(30, gt=0, description="No retry waits longer than this, unless asked to.")
     halt_in_a_row: int = Field(1000, ge=1, description="Stop the stage after this many dead letters in a row.")
     halt_share: float = Field(0.5, gt=0, le=1, description="Stop when this share of the last 2,000 events died.")
+    handler_timeout_s: float = Field(300, gt=0, description="Longest one event may be worked on in one try.")
     zombie_after_s: float = Field(90, gt=0, description="A stage with no assignment for this long exits.")
     health_host: str = Field("127.0.0.1", description="Address of a stage's /healthz, /readyz and /metrics.")
     health_port: int = Field(0, ge=0, le=65535, description="Their port; 0 switches them off.")

@@ -5,6 +5,7 @@ Knows neither Faust nor the window: it works on one delivery at a time and says 
 delivery is done or when to try again.
 """
 
+import asyncio
 import random
 import traceback
 from collections.abc import Awaitable, Callable
@@ -57,6 +58,7 @@ class Stage:
         halt: HaltLimit,
         retry_base_s: float,
         retry_cap_s: float,
+        handler_timeout_s: float = 300,
         patience: int = 20,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -72,8 +74,10 @@ class Stage:
             halt: When to stop on purpose.
             retry_base_s: Longest first wait; doubles with each try.
             retry_cap_s: Longest wait of all, unless the other side asked for more.
+            handler_timeout_s: Longest one event may be worked on.
             patience: Failures of one event, while others succeed, before it is given up. While
-                nothing succeeds it is an outage, and there is no limit.
+                nothing succeeds it is an outage, and there is no limit; nor is there while the
+                other side only asks to come back later.
             jitter: Random number in [0, 1) for full jitter.
 
         """
@@ -81,16 +85,20 @@ class Stage:
         self.dead_letters = dlq_name(topic.name)
         self._emitter, self._halt = emitter, halt
         self._base, self._cap, self._patience, self._jitter = retry_base_s, retry_cap_s, patience, jitter
+        self._handler_timeout_s = handler_timeout_s
         self._successes = 0
 
     async def process(self, delivery: Delivery[Record]) -> float | None:
         """
         Work on one delivery: None when it is done (answers or dead letter delivered), else seconds to wait.
 
+        Each runs in a task of its own, so what it binds to the log stays with it.
+
         Raises:
-            HaltError: the halt limit is reached.
+            HaltError: the halt limit is reached, or a dead letter was refused for good.
 
         """
+        structlog.contextvars.clear_contextvars()
         successes = self._successes
         answer, exception_class = await self._answer(delivery.record)
         if isinstance(answer, tuple):
@@ -99,16 +107,23 @@ class Stage:
                 self._successes += 1
                 self._finished(dead=False)
                 return None
+            if isinstance(refused, Later):
+                return self._wait(refused, delivery)
             answer, exception_class = refused, "confluent_kafka.KafkaException"
-        if isinstance(answer, Later | Misconfigured):
-            delivery.lonely_failures += self._successes > successes
-            given_up = self._given_up(answer, delivery)
+        if isinstance(answer, Misconfigured):
+            return self._wait(answer, delivery)
+        if isinstance(answer, Later):
+            given_up = self._given_up(answer, delivery, alone=self._successes > successes)
             if given_up is None:
                 return self._wait(answer, delivery)
             answer = given_up
         refused = await self._bury(delivery, answer, exception_class)
+        if isinstance(refused, Never):
+            raise HaltError(
+                f"stage {self.name} halts: {refused.message}. Without its dead letter an event would be lost"
+            )
         if refused is not None:
-            return self._wait(Later(refused.reason, refused.message), delivery)
+            return self._wait(refused, delivery)
         self._finished(dead=True)
         return None
 
@@ -120,20 +135,23 @@ class Stage:
             event = decode(kind, record.value)
         except UndecodableError as error:
             return Never(error.reason, str(error)), "schemas.codec.UndecodableError"
-        with structlog.contextvars.bound_contextvars(upload_id=event.upload_id):
-            try:
+        structlog.contextvars.bind_contextvars(upload_id=event.upload_id)
+        try:
+            async with asyncio.timeout(self._handler_timeout_s):
                 return await self._handle(event), "schemas.outcomes.Never"
-            except Exception as error:  # noqa: BLE001 - a handler's fault must not stop the flow; see HaltLimit
-                kind_of_error = type(error).__qualname__
-                # Class and place only: the message of an unknown exception may quote the event.
-                log.error(  # noqa: TRY400 - for the same reason
-                    "handler failed",
-                    stage=self.name,
-                    error=kind_of_error,
-                    at="".join(traceback.format_tb(error.__traceback__)),
-                )
-                message = f"{kind_of_error} in the {self.name} handler; see the log, fix it, replay"
-                return Never("bug", message), f"{type(error).__module__}.{kind_of_error}"
+        except TimeoutError:
+            return Later("handler-timeout", f"{self.name} did not end in {self._handler_timeout_s:g} s"), "TimeoutError"
+        except Exception as error:  # noqa: BLE001 - a handler's fault must not stop the flow; see HaltLimit
+            kind_of_error = type(error).__qualname__
+            # Class and place only: the message of an unknown exception may quote the event.
+            log.error(  # noqa: TRY400 - for the same reason
+                "handler failed",
+                stage=self.name,
+                error=kind_of_error,
+                at="".join(traceback.format_tb(error.__traceback__)),
+            )
+            message = f"{kind_of_error} in the {self.name} handler; see the log, fix it, replay"
+            return Never("bug", message), f"{type(error).__module__}.{kind_of_error}"
 
     async def _emit(self, events: tuple[Event, ...], record: Record) -> Later | Never | None:
         for event in events:
@@ -144,11 +162,15 @@ class Stage:
                 return refused
         return None
 
-    def _given_up(self, answer: Later | Misconfigured, delivery: Delivery[Record]) -> Never | None:
-        if isinstance(answer, Later) and answer.tries is not None and delivery.attempts >= answer.tries:
-            return Never(answer.reason, f"{answer.message} (tried {delivery.attempts} times)")
+    def _given_up(self, later: Later, delivery: Delivery[Record], *, alone: bool) -> Never | None:
+        """Say whether the event itself is to blame by now, and not what it was sent to."""
+        tried = delivery.failures[later.reason] = delivery.failures.get(later.reason, 0) + 1
+        if later.tries is not None and tried >= later.tries:
+            return Never(later.reason, f"{later.message} (tried {tried} times)")
+        # Asked to come back later, nobody looked at the event: that says nothing about it.
+        delivery.lonely_failures += alone and later.retry_after is None
         if delivery.lonely_failures > self._patience:
-            return Never(answer.reason, f"{answer.message} (failed {delivery.attempts} times while others succeeded)")
+            return Never(later.reason, f"{later.message} (failed {delivery.attempts} times while others succeeded)")
         return None
 
     def _wait(self, answer: Later | Misconfigured, delivery: Delivery[Record]) -> float:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from obstore.exceptions import NotFoundError
+from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
-from schemas.outcomes import Later, Never
+from schemas.outcomes import Later, Misconfigured, Never
 
 _UNSAFE_PATH = re.compile(r"(^|/)\.{0,2}(/|$)")
 
@@ -44,25 +44,32 @@ class PhotoStore:
         await self._store.put_async(key, photo)
         return f"{self._url}/{quote(key)}"
 
-    async def get(self, uri: str) -> bytes | TooLarge | Later | Never:
+    async def get(self, uri: str) -> bytes | TooLarge | Later | Never | Misconfigured:
         """Read the photo at a URI that `put` could have answered."""
-        if not uri.startswith(f"{self._url}/"):
+        key = self._key(uri)
+        if key is None:
             return Never("photo-not-ours", "photo.uri lies outside the store (HANGTAG_STORE_URL); nothing was read")
-        key = unquote(uri[len(self._url) + 1 :])
-        if _UNSAFE_PATH.search(key) or "\x00" in key or "\\" in key or self._leads_out(key):
-            return Never("photo-not-ours", "photo.uri is no plain path inside the store; nothing was read")
         try:
             found = await self._store.get_async(key)
             size = found.meta["size"]
-            if size > self._max_bytes:
-                return TooLarge(size)
-            return bytes(await found.bytes_async())
+            return TooLarge(size) if size > self._max_bytes else bytes(await found.bytes_async())
         except (NotFoundError, FileNotFoundError):
             # Producers store first and publish then, but not every bucket shows a new object at once.
             return Later("photo-missing", "there is no photo at photo.uri", tries=4)
-        except (OSError, ValueError) as error:
+        except (PermissionDeniedError, UnauthenticatedError, PermissionError):
+            return Misconfigured("store-refused", "the photo store refused us; check its credentials")
+        except (BaseError, OSError, ValueError) as error:
             kind = type(error).__name__
             return Later("store-unreachable", f"the photo store did not answer ({kind}); check HANGTAG_STORE_URL")
+
+    def _key(self, uri: str) -> str | None:
+        """Take the path inside the store out of a URI; None when it is none."""
+        if not uri.startswith(f"{self._url}/"):
+            return None
+        key = unquote(uri[len(self._url) + 1 :])
+        if _UNSAFE_PATH.search(key) or "\x00" in key or "\\" in key or self._leads_out(key):
+            return None
+        return key
 
     def _leads_out(self, key: str) -> bool:
         """Tell whether a link in a local folder points elsewhere; buckets have none."""

@@ -96,9 +96,15 @@ async def keep_running(
         failures = 0
         while not stopping.is_set():
             began = asyncio.get_running_loop().time()
-            await start(child)
-            assert child.process is not None  # noqa: S101 - just started
-            code = await child.process.wait()
+            try:
+                await start(child)
+            except OSError as error:
+                # No memory, too many processes: as bad as an exit, and as likely to pass.
+                log.error("could not be started", child=child.name, error=type(error).__name__)  # noqa: TRY400 - expected
+                code = None
+            else:
+                assert child.process is not None  # noqa: S101 - just started
+                code = await child.process.wait()
             if stopping.is_set():
                 return
             if code == HALTED:

@@ -1,5 +1,7 @@
 """Creates and checks topics through the AdminClient. What they should be stands in `schemas.topics`."""
 
+import time
+
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from pydantic import BaseModel, ConfigDict
@@ -54,15 +56,21 @@ def create_missing(settings: Settings) -> list[str]:
         )
         for topic in missing
     ]
-    for name, future in admin.create_topics(new).items() if new else ():
+    for name, future in admin.create_topics(new, operation_timeout=30).items() if new else ():
         try:
-            future.result(timeout=30)
+            future.result(timeout=40)
+        except TimeoutError:
+            raise NoKafkaError(f"{name} was not created in time; look at the cluster, then try again") from None
         except KafkaException as error:
             code = error.args[0].code()
             if code in {KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION}:  # noqa: SLF001 - librdkafka's local code
                 raise EmbeddedBrokerError from None
             if code != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise NoKafkaError(f"{name} was not created: {error.args[0].str()}") from None
+    # A broker may hear of a topic a little after its creation was confirmed.
+    deadline = time.monotonic() + 10
+    while not {topic.name for topic in missing} <= _partitions(admin, settings).keys() and time.monotonic() < deadline:
+        time.sleep(0.1)
     return [topic.name for topic in missing]
 
 

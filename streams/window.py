@@ -12,6 +12,7 @@ one, and promises:
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Delivery(Generic[R]):
     attempts: int = 0
     #: How often it failed while others succeeded.
     lonely_failures: int = 0
+    #: How often it failed, by reason.
+    failures: dict[str, int] = field(default_factory=dict)
     done: bool = False
 
 
@@ -52,7 +55,7 @@ class GapError(Exception):
 
 @dataclass(slots=True)
 class _Track(Generic[R]):
-    """One partition: what is unfinished, in offset order, and where its contiguous done prefix ends."""
+    """One partition: the offset it must be handed next, and what it holds, in offset order."""
 
     expected: int | None
     unfinished: deque[Delivery[R]] = field(default_factory=deque)
@@ -73,6 +76,7 @@ class Window(Generic[R]):
         pending: int = 256,
         span: int = 512,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Make an open, empty window.
@@ -87,6 +91,7 @@ class Window(Generic[R]):
             pending: Most deliveries held.
             span: Largest distance in offsets from the oldest unfinished delivery to the newest, per partition.
             sleep: Waits out a retry's delay.
+            clock: Seconds, for `moved_at`.
 
         """
         self._process, self._ack, self._crash, self._sleep = process, ack, crash, sleep
@@ -102,6 +107,9 @@ class Window(Generic[R]):
         self._open = True
         self.pending = 0
         self.working = 0
+        #: When a process last returned or there was nothing to do, by the clock; for those who watch.
+        self.moved_at = clock()
+        self._clock = clock
 
     async def admit(self, delivery: Delivery[R]) -> bool:
         """
@@ -133,6 +141,8 @@ class Window(Generic[R]):
                 return False
         track.expected = delivery.offset + 1
         track.unfinished.append(delivery)
+        if not self.pending:
+            self.moved_at = self._clock()
         self.pending += 1
         # A record without a key has no order to keep.
         lane = (delivery.partition, delivery.offset if delivery.key is None else delivery.key)
@@ -205,7 +215,7 @@ class Window(Generic[R]):
         queue = self._lanes[lane]
         while queue:
             try:
-                if not await self._finish(queue[0]):
+                if not await self._finish(queue[0], generation):
                     return
             except Exception as error:  # noqa: BLE001 - process must not raise; if it does, nothing may be acked
                 self._crash(error)
@@ -215,7 +225,7 @@ class Window(Generic[R]):
             self._done(queue.popleft())
         del self._lanes[lane]
 
-    async def _finish(self, delivery: Delivery[R]) -> bool:
+    async def _finish(self, delivery: Delivery[R], generation: int) -> bool:
         """Work on it until it is done (True), or until the window closes while it waits for a retry (False)."""
         while True:
             async with self._slots:
@@ -225,9 +235,10 @@ class Window(Generic[R]):
                     delay = await self._process(delivery)
                 finally:
                     self.working -= 1
+                    self.moved_at = self._clock()
             if delay is None:
                 return True
-            if not self._open:
+            if not self._open or generation != self._generation:
                 return False
             task = asyncio.current_task()
             assert task is not None  # noqa: S101 - a lane always runs in a task

@@ -6,6 +6,7 @@ Each function imports what it makes, so that a process loads the parts of its ow
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -76,9 +77,9 @@ async def make_sink(settings: Settings) -> Sink:
     )
 
 
-def make_emitter(settings: Settings) -> Emitter:
-    """Make the one producer of this process."""
-    return Emitter(client_config(settings))
+def make_emitter(settings: Settings, *, crash: Callable[[Exception], object] = lambda _error: None) -> Emitter:
+    """Make the one producer of this process; `crash` is told when it can never deliver again."""
+    return Emitter(client_config(settings), crash=crash)
 
 
 def make_stage(settings: Settings, name: str, handle: Handler, emitter: Emitter) -> Stage:
@@ -98,4 +99,5 @@ def make_stage(settings: Settings, name: str, handle: Handler, emitter: Emitter)
         halt=HaltLimit(in_a_row=settings.halt_in_a_row, share=settings.halt_share),
         retry_base_s=settings.retry_base_s,
         retry_cap_s=settings.retry_cap_s,
+        handler_timeout_s=settings.handler_timeout_s,
     )

@@ -218,7 +218,7 @@ def _fetch(settings: "Settings") -> "Fetch":
 
     store = make_store(settings)
 
-    async def fetch(uri: str) -> "bytes | Refused | Later | Never":
+    async def fetch(uri: str) -> "bytes | Refused | Later | Never | Misconfigured":
         photo = await store.get(uri)
         if isinstance(photo, TooLarge):
             return Refused("too_large", f"a photo may have at most {settings.photo_max_bytes:,} bytes")

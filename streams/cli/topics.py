@@ -14,13 +14,13 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 @app.command()
 def apply() -> None:
     """Create the topics that are missing. Changes and deletes nothing that is there."""
-    from streams.topic_admin import EmbeddedBrokerError, create_missing
+    from streams.topic_admin import EmbeddedBrokerError, NoKafkaError, create_missing
 
     settings = Settings()
     try:
         created = create_missing(settings)
-    except EmbeddedBrokerError as error:
-        typer.echo(str(error))
+    except (EmbeddedBrokerError, NoKafkaError) as error:
+        typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     typer.echo("\n".join(f"created {name}" for name in created) or "every topic is there already")
     _show(settings, as_json=False)
@@ -33,9 +33,13 @@ def list_topics(*, as_json: bool = typer.Option(False, "--json", help="One JSON 
 
 
 def _show(settings: Settings, *, as_json: bool) -> None:
-    from streams.topic_admin import compare
+    from streams.topic_admin import NoKafkaError, compare
 
-    found = compare(settings)
+    try:
+        found = compare(settings)
+    except NoKafkaError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
     if as_json:
         for topic in found:
             typer.echo(json.dumps(topic.model_dump()))

@@ -94,14 +94,14 @@ def all_stages() -> None:
 def _run(name: str, parts: Any) -> None:
     from streams import wiring
     from streams.logs import set_up_logs
-    from streams.process import Parts, run
+    from streams.process import Parts, leave, run
 
     settings = Settings()
     set_up_logs(settings)
 
     async def make() -> Parts:
         handle, close = await parts(settings)
-        emitter = wiring.make_emitter(settings)
+        emitter = wiring.make_emitter(settings, crash=leave)
 
         async def aclose() -> None:
             await emitter.aclose()

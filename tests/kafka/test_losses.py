@@ -10,7 +10,7 @@ import signal
 import time
 
 import pytest
-from traffic import Upload, committed, hear, publish, stage, uploads
+from traffic import Upload, committed, hear, hear_all, publish, stage, uploads
 
 from streams.dlq import letters
 from streams.settings import Settings
@@ -80,9 +80,11 @@ async def test_restarts_lose_nothing(settings, tmp_path):
             await asyncio.sleep(1.5)
             assert await asyncio.to_thread(running.stop) == 0
     await feeding
-    with stage(settings, tmp_path):
-        heard = await asyncio.to_thread(hear, settings, lambda heard: len(heard) == len(these))
-    assert heard.duplicates == 0
+    with stage(settings, tmp_path) as last:
+        await asyncio.to_thread(last.await_said, "assigned ")
+        await asyncio.to_thread(hear, settings, lambda heard: len(heard) == len(these))
+        assert await asyncio.to_thread(last.stop) == 0
+    assert hear_all(settings).duplicates == 0
 
 
 async def test_bytes_that_are_no_event_are_set_aside(settings, tmp_path):
@@ -104,10 +106,27 @@ async def test_a_stop_in_the_middle_of_the_work_loses_nothing(settings, tmp_path
     """Loss 5: on SIGTERM Faust acknowledges the event it cancels."""
     await publish(settings, uploads(1, behaviour={0: "slow-3600000"}))
     with stage(settings, tmp_path, drain_s=1) as running:
-        await asyncio.to_thread(running.await_said, "assigned")
-        await asyncio.sleep(1)
+        await asyncio.to_thread(running.await_said, "assigned ")
+        await asyncio.sleep(2)
         assert await asyncio.to_thread(running.stop) == 0
+        assert running.said("unfinished=1"), "it had not even begun"
     assert all(done <= 0 for done, _ in committed(settings).values())
+
+
+async def test_a_rebalance_in_the_middle_of_a_drain_neither_hangs_nor_repeats(settings, tmp_path):
+    """A rolling restart with a surge: the next worker joins while this one still finishes its work."""
+    these = uploads(24, shoppers=24, behaviour=dict.fromkeys(range(24), "slow-7000"))
+    await publish(settings, these)
+    with stage(settings, tmp_path, drain_s=18) as leaving:
+        await asyncio.to_thread(leaving.await_said, "assigned ")
+        await asyncio.sleep(2)
+        leaving.send(signal.SIGTERM)
+        await asyncio.to_thread(leaving.await_said, "draining")
+        with stage(settings, tmp_path):
+            assert await asyncio.to_thread(leaving.process.wait, 40) == 0
+            await asyncio.to_thread(hear, settings, lambda heard: len(heard) == 24)
+            await asyncio.to_thread(await_committed_to_the_end, settings)
+    assert hear_all(settings).duplicates == 0
 
 
 async def test_a_second_signal_leaves_at_once_and_loses_nothing(settings, tmp_path):

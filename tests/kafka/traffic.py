@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from schemas.codec import decode, encode
 from schemas.events import Identity, Photo, PhotoUploaded, TextRecognized
 from streams.follow import follow
 from streams.settings import Settings, child_environment
+from streams.supervisor import Child, keep_running
 from streams.wiring import make_emitter, make_topics
 
 HERE = Path(__file__).parent
@@ -150,6 +151,25 @@ class StageProcess:
         while not self.said(words):
             assert time.monotonic() < deadline, f"never said {words!r}:\n{self.log.read_text(errors='replace')[-3000:]}"
             time.sleep(0.1)
+
+
+@asynccontextmanager
+async def supervised(settings: Settings, folder: Path, *, mean_ms: float = 0, **changed: object) -> AsyncIterator[Path]:
+    """Run a stage process under the supervisor, as in production; gives its log."""
+    log, stopping = folder / "supervised.log", asyncio.Event()
+    environment = child_environment(**settings.model_dump(exclude_unset=True) | changed)
+    child = Child(
+        "stage", [sys.executable, str(HERE / "stage_process.py"), str(folder), str(mean_ms)], environment, log=log
+    )
+    keeping = asyncio.create_task(keep_running([child], stopping, grace_s=20))
+    try:
+        while not log.exists() or "assigned " not in log.read_text(errors="replace"):
+            assert not keeping.done()
+            await asyncio.sleep(0.1)
+        yield log
+    finally:
+        stopping.set()
+        await keeping
 
 
 @contextmanager

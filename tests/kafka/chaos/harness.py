@@ -234,7 +234,8 @@ def main() -> None:
     with KafkaCluster(plan.brokers) as cluster, tempfile.TemporaryDirectory() as folder:
         verdict = asyncio.run(run(plan, cluster, Path(folder)))
     print(json.dumps(asdict(verdict)))
-    sys.exit(verdict.lost > 0 or verdict.out_of_order_shoppers > 0 or verdict.uncommitted > 0)
+    repeated = plan.rolling_only and verdict.duplicates > 0
+    sys.exit(verdict.lost > 0 or verdict.out_of_order_shoppers > 0 or verdict.uncommitted > 0 or repeated)
 
 
 if __name__ == "__main__":

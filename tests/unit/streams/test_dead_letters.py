@@ -32,6 +32,10 @@ def test_a_second_death_replaces_the_facts_of_the_first():
     assert len(twice) == len(letter_headers([("a", b"1")], LETTER))
 
 
+def test_a_mark_from_outside_does_not_come_through():
+    assert ("hangtag.replayed", b"t:0:5") not in letter_headers([("hangtag.replayed", b"t:0:5")], LETTER)
+
+
 def test_foreign_headers_say_nothing():
     assert read_letter([("a", b"1")]) is None
     assert read_letter([*letter_headers([], LETTER)[:-1], ("hangtag.attempts", b"many")]) is None

@@ -1,5 +1,6 @@
 """What a stage does with each outcome, with a broker that keeps messages in a list."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -131,12 +132,24 @@ async def test_what_the_other_side_asked_for_is_waited_for_and_jitter_comes_on_t
 
 async def test_later_with_limited_tries_ends_as_a_letter():
     broker = ListBroker()
-    one = stage(answering(Later("photo-missing", "no photo", tries=4)), broker)
-    assert await one.process(delivery(attempts=3)) is not None
-    assert await one.process(delivery(attempts=4)) is None
+    one, missing = stage(answering(Later("photo-missing", "no photo", tries=4)), broker), delivery()
+    for missing.attempts in (1, 2, 3):
+        assert await one.process(missing) is not None
+    missing.attempts = 4
+    assert await one.process(missing) is None
     facts = read_letter(broker.sent[0][3])
     assert facts is not None
     assert (facts.reason, facts.attempts, facts.message) == ("photo-missing", 4, "no photo (tried 4 times)")
+
+
+async def test_tries_that_failed_for_another_reason_do_not_count():
+    broker = ListBroker()
+    one, event = stage(answering(Later("store-unreachable", "no store")), broker), delivery()
+    for event.attempts in range(1, 10):
+        assert await one.process(event) is not None
+    one._handle = answering(Later("photo-missing", "no photo", tries=4))
+    event.attempts = 10
+    assert await one.process(event) is not None
 
 
 async def test_one_event_that_fails_while_others_succeed_is_given_up_and_an_outage_never_is():
@@ -162,12 +175,38 @@ async def test_one_event_that_fails_while_others_succeed_is_given_up_and_an_outa
     assert broker.sent[0][0] == "outfit.uploads.dlq"
 
 
-async def test_misconfigured_waits_and_dead_letters_nothing():
-    broker = ListBroker()
-    one = stage(answering(Misconfigured("key-refused", "the key was refused")), broker)
-    for attempts in range(1, 30):
-        assert await one.process(delivery(attempts=attempts)) is not None
+@pytest.mark.parametrize(
+    "answer", [Misconfigured("key-refused", "the key was refused"), Later("busy", "come back later", retry_after=1)]
+)
+async def test_what_says_nothing_about_the_event_is_never_held_against_it(answer: Answer):
+    broker, one = ListBroker(), delivery()
+    refusing = stage(answering(()), broker, patience=3)
+
+    async def refuse(_event: Event) -> Answer:
+        refusing._successes += 1  # others go through meanwhile
+        return answer
+
+    refusing._handle = refuse
+    for one.attempts in range(1, 60):
+        assert await refusing.process(one) is not None
     assert broker.sent == []
+
+
+async def test_a_handler_that_never_ends_is_ended_and_tried_again():
+    async def hang(_event: Event) -> Answer:
+        await asyncio.Event().wait()
+        return ()
+
+    one = stage(hang, ListBroker())
+    one._handler_timeout_s = 0.01
+    assert await one.process(delivery()) is not None
+
+
+async def test_a_letter_refused_for_good_halts_the_stage():
+    broker = ListBroker()
+    broker.refusals["outfit.uploads.dlq"] = [Never("refused-by-kafka", "too large")]
+    with pytest.raises(HaltError, match="would be lost"):
+        await stage(answering(Never("no", "no")), broker).process(delivery())
 
 
 async def test_a_fault_in_a_handler_becomes_a_letter_without_the_faults_words():

@@ -70,3 +70,14 @@ async def test_a_link_out_of_the_store_leads_nowhere(tmp_path):
     store = PhotoStore(f"file:{tmp_path / 'photos'}", max_bytes=100)
     (tmp_path / "photos" / "link").symlink_to(tmp_path / "secret.txt")
     assert await store.get(f"{(tmp_path / 'photos').as_uri()}/link") != b"secret"
+
+
+async def test_a_bucket_that_does_not_answer_is_an_outage_and_no_fault_of_the_event(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted")
+    answer = await PhotoStore("s3://bucket/photos", max_bytes=100).get("s3://bucket/photos/uploads/s/u.jpg")
+    assert isinstance(answer, Later)
+    assert (answer.reason, answer.tries) == ("store-unreachable", None)
+    assert "planted" not in answer.message
