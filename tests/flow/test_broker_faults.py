@@ -1,15 +1,11 @@
-"""
-A broker that refuses commits, stalls or goes away costs time, and nothing else.
-
-Refused messages are tested on a real Kafka (tests/kafka/test_faults.py): this broker keeps no
-sequence numbers, so an idempotent producer may take a later success for an earlier one.
-"""
+"""A broker that refuses, stalls or goes away costs time, and nothing else."""
 
 import asyncio
 
 import pytest
-from traffic import Upload, hear, publish, stage, uploads
+from traffic import Upload, hear, publish, stage, supervised, uploads
 
+from streams.dlq import letters
 from streams.settings import Settings
 
 
@@ -18,6 +14,23 @@ def settings(broker) -> Settings:
     return Settings(
         bootstrap_servers=broker.address, session_timeout_s=6, commit_interval_s=0.3, retry_base_s=0.1, retry_cap_s=1
     )
+
+
+@pytest.mark.parametrize("error", ["KAFKA_STORAGE_ERROR", "NOT_ENOUGH_REPLICAS", "POLICY_VIOLATION"])
+async def test_a_broker_that_takes_no_messages_for_a_while_loses_none(broker, settings, tmp_path, error):
+    """
+    A full disk, too few replicas, a policy: the answer is not delivered, so the upload is not done.
+
+    One upload only: the embedded broker keeps no sequence numbers, so that an idempotent producer
+    would take the success of a later request for that of the refused one.
+    """
+    async with supervised(settings, tmp_path):
+        await publish(settings, uploads(1))
+        await asyncio.to_thread(hear, settings, lambda heard: len(heard) == 1)
+        await publish(settings, [Upload(1, "refused")])
+        broker.strike(fault="errors", api="Produce", error=error, count=4)
+        await asyncio.to_thread(hear, settings, lambda heard: len(heard) == 2, limit_s=60)
+    assert await asyncio.to_thread(letters, settings) == []
 
 
 async def test_commits_that_are_refused_are_tried_again(broker, settings, tmp_path):

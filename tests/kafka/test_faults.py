@@ -4,21 +4,12 @@ import asyncio
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewPartitions,
-    NewTopic,
-    ResourceType,
-)
-from traffic import Upload, hear, hear_all, publish, stage, supervised, uploads
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from traffic import Upload, hear, publish, stage, supervised, uploads
 
 from schemas.codec import encode
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.topics import topics
-from streams.dlq import letters
 from streams.settings import Settings
 from streams.wiring import now
 
@@ -48,26 +39,6 @@ async def test_a_topic_made_again_is_read_from_its_beginning(settings, tmp_path)
         await asyncio.sleep(1)
         await publish(settings, [Upload(number, f"again{number % 6}") for number in range(12)])
         await asyncio.to_thread(hear, settings, lambda heard: sum(one.startswith("again") for one in heard) == 12)
-
-
-async def test_a_broker_that_takes_no_messages_for_a_while_loses_none(settings, tmp_path):
-    """Too few replicas, as after a full disk: the answer is not delivered, so the upload is not done."""
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
-    texts = topics(settings.topic_prefix).texts.name
-
-    def want_replicas(count: int) -> None:
-        entry = ConfigEntry("min.insync.replicas", str(count), incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, texts, incremental_configs=[entry])
-        admin.incremental_alter_configs([resource])[resource].result()
-
-    async with supervised(settings, tmp_path, retry_base_s=0.1):
-        want_replicas(2)
-        await publish(settings, uploads(60, shoppers=6))
-        await asyncio.sleep(5)
-        assert hear_all(settings) == {}
-        want_replicas(1)
-        await asyncio.to_thread(hear, settings, lambda heard: len(heard) == 60)
-    assert await asyncio.to_thread(letters, settings) == []
 
 
 async def test_offsets_set_back_by_hand_are_worked_on_again(settings, tmp_path):
