@@ -6,6 +6,7 @@ are errors here and nulls are never written. Field names and nesting: openapi 20
 `EventsBulkCreateJob`, `ProfileUpsertQuery`, `DataPrivacyCreateDeletionJobQuery`). Knows no event of ours.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -109,3 +110,90 @@ class ProfileImportBody(Body):
     """`POST /api/profile-import`: the profile's state without an event."""
 
     data: Profile
+
+
+class BulkEvent(Body):
+    """An event of a bulk job: its profile stands beside it."""
+
+    type: Literal["event"] = "event"
+    attributes: EntryAttributes
+
+
+class BulkEvents(Body):
+    """`data` around an entry's events: always one, so that a refused place names an upload."""
+
+    data: Annotated[tuple[BulkEvent, ...], Field(min_length=1, max_length=1)]
+
+
+class BulkEntryAttributes(Body):
+    """A profile and its event."""
+
+    profile: ProfileData
+    events: BulkEvents
+
+
+class BulkEntry(Body):
+    """One row of `POST /api/event-bulk-create-jobs`."""
+
+    type: Literal["event-bulk-create"] = "event-bulk-create"
+    attributes: BulkEntryAttributes
+
+
+def bulk_events_body(rows: Sequence[bytes]) -> bytes:
+    """Write `POST /api/event-bulk-create-jobs` around rows that `BulkEntry.wire` wrote."""
+    return (
+        b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
+        + b",".join(rows)
+        + b"]}}}}"
+    )
+
+
+def bulk_import_body(rows: Sequence[bytes]) -> bytes:
+    """Write `POST /api/profile-bulk-import-jobs` around rows that `Profile.wire` wrote."""
+    return b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":[' + b",".join(rows) + b"]}}}}"
+
+
+class ErasedAttributes(Body):
+    """Required even beside an id. `external_id` cannot be erased by."""
+
+    email: Annotated[str, StringConstraints(min_length=3, max_length=100)] | None = Field(None, repr=False)
+
+
+class ErasedProfile(Body):
+    """Whom to erase, by exactly one identifier."""
+
+    type: Literal["profile"] = "profile"
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    attributes: ErasedAttributes = ErasedAttributes(email=None)
+
+    @model_validator(mode="after")
+    def _one_identifier(self) -> Self:
+        if (self.id is None) == (self.attributes.email is None):
+            msg = "a profile is erased by exactly one of id and email"
+            raise ValueError(msg)
+        return self
+
+
+class ErasedProfileData(Body):
+    """`data` around it."""
+
+    data: ErasedProfile
+
+
+class ErasureAttributes(Body):
+    """The profile."""
+
+    profile: ErasedProfileData
+
+
+class Erasure(Body):
+    """The job."""
+
+    type: Literal["data-privacy-deletion-job"] = "data-privacy-deletion-job"
+    attributes: ErasureAttributes
+
+
+class ErasureBody(Body):
+    """`POST /api/data-privacy-deletion-jobs`."""
+
+    data: Erasure

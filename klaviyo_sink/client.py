@@ -1,25 +1,30 @@
 """
-HTTP to Klaviyo: one pooled HTTP/2 client, the headers it demands, answers as values.
+HTTP to Klaviyo: one pooled HTTP/2 client, the headers it demands, answers as values, the budget kept informed.
 
 Knows nothing of shoppers or tags: it is handed bytes. Keeps no retry policy: waiting is done by whoever holds the work.
+Whoever calls has taken a request from the budget before.
 """
 
 import asyncio
-from collections.abc import Generator
+import json
+from collections.abc import Awaitable, Generator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
-from klaviyo_sink.errors import Failure, failure_of, failure_without_answer
-from schemas.outcomes import Misconfigured
+from klaviyo_sink.errors import Failure, api_errors, failure_of, failure_without_answer
+from klaviyo_sink.row_errors import Fault, refused_rows
+from schemas.outcomes import Later, Misconfigured
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
 #: Requests on the way at the same time. Klaviyo allows 350 events in one second (openapi 2026-07-15).
 CONNECTIONS: Final = 64
+_BULK_REFUSALS: Final = frozenset({400, 404, 409, 422})
+_TOO_MANY: Final = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,27 @@ class Accepted:
     """Klaviyo took the request: 200, 201 or 202. For events that means queued, not yet visible."""
 
     status: int
+    #: The JSON it answered; empty where the answer has no body.
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRefused:
+    """A bulk job was refused because of these rows (index: fault, sentence). None of its rows was taken."""
+
+    rows: Mapping[int, tuple[Fault, str]]
+
+
+class Listener(Protocol):
+    """Hears about limits: the budget."""
+
+    def throttled(self, operation: str, retry_after_s: float) -> Awaitable[None]:
+        """A 429 came."""
+        ...
+
+    def answered(self, operation: str, headers: Mapping[str, str]) -> Awaitable[None]:
+        """Another answer came."""
+        ...
 
 
 class PrivateKey(httpx.Auth):
@@ -42,7 +68,7 @@ class PrivateKey(httpx.Auth):
 
 
 class KlaviyoClient:
-    """The calls the sink makes. Close it, or use it as an async context manager."""
+    """The calls we make. Close it, or use it as an async context manager."""
 
     def __init__(
         self,
@@ -51,17 +77,21 @@ class KlaviyoClient:
         *,
         revision: str,
         timeout_s: float,
+        listener: Listener | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._signed = auth is not None
         self._timeout_s = timeout_s
+        self._listener = listener
+        # Waiting for a connection must not count as waiting for Klaviyo.
+        self._connections = asyncio.Semaphore(CONNECTIONS)
         # A proxy from the environment is meant for the internet; it cannot reach a sandbox on this machine.
         loopback = urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
         self._http = httpx.AsyncClient(
             base_url=url.rstrip("/"),
             auth=auth,
             headers={"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, "revision": revision},
-            timeout=None,  # noqa: S113 - the whole request is under one limit, see _post
+            timeout=None,  # noqa: S113 - the whole request is under one limit, see _exchange
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             http2=True,
             trust_env=not loopback,
@@ -70,11 +100,37 @@ class KlaviyoClient:
 
     async def create_event(self, body: bytes, *, by_profile_id: bool) -> Accepted | Failure:
         """Post one event (`bodies.EventBody`)."""
-        return await self._post("/api/events", body, by_profile_id=by_profile_id)
+        return await self.call("POST", "/api/events", body=body, by_profile_id=by_profile_id)
 
     async def import_profile(self, body: bytes, *, by_profile_id: bool) -> Accepted | Failure:
         """Set a profile's state (`bodies.ProfileImportBody`)."""
-        return await self._post("/api/profile-import", body, by_profile_id=by_profile_id)
+        return await self.call("POST", "/api/profile-import", body=body, by_profile_id=by_profile_id)
+
+    async def create_events(self, body: bytes, *, by_profile_id: bool) -> Accepted | RowsRefused | Failure:
+        """Post up to 1,000 events (`bodies.bulk_events_body`)."""
+        return await self._bulk("/api/event-bulk-create-jobs", body, by_profile_id=by_profile_id)
+
+    async def import_profiles(self, body: bytes, *, by_profile_id: bool) -> Accepted | RowsRefused | Failure:
+        """Begin a job that sets the state of up to 10,000 profiles (`bodies.bulk_import_body`)."""
+        return await self._bulk("/api/profile-bulk-import-jobs", body, by_profile_id=by_profile_id)
+
+    async def call(
+        self,
+        method: str,
+        operation_path: str,
+        *,
+        names: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        by_profile_id: bool = False,
+    ) -> Accepted | Failure:
+        """Make any call: `operation_path` as the official schema writes it, with `names` for its braces."""
+        answer = await self._exchange(method, operation_path, names or {}, query or {}, body)
+        if isinstance(answer, httpx.Response):
+            if answer.is_success:
+                return _accepted(answer)
+            return failure_of(answer.status_code, answer.headers, answer.content, by_profile_id=by_profile_id)
+        return answer
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -88,14 +144,45 @@ class KlaviyoClient:
     ) -> None:
         await self.aclose()
 
-    async def _post(self, path: str, body: bytes, *, by_profile_id: bool) -> Accepted | Failure:
+    async def _bulk(self, path: str, body: bytes, *, by_profile_id: bool) -> Accepted | RowsRefused | Failure:
+        answer = await self._exchange("POST", path, {}, {}, body)
+        if not isinstance(answer, httpx.Response):
+            return answer
+        if answer.is_success:
+            return _accepted(answer)
+        if answer.status_code in _BULK_REFUSALS:
+            rows = refused_rows(api_errors(answer.content))
+            if rows:
+                return RowsRefused(rows)
+        return failure_of(answer.status_code, answer.headers, answer.content, by_profile_id=by_profile_id)
+
+    async def _exchange(
+        self, method: str, path: str, names: Mapping[str, str], query: Mapping[str, str], body: bytes | None
+    ) -> httpx.Response | Failure:
         if not self._signed:
             return Misconfigured("no-key", "no Klaviyo key is set")
+        operation = f"{method} {path}"
         try:
-            async with asyncio.timeout(self._timeout_s):
-                answer = await self._http.post(path, content=body)
+            async with self._connections, asyncio.timeout(self._timeout_s):
+                answer = await self._http.request(method, path.format(**names), params=query, content=body)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             return failure_without_answer(error)
-        if answer.is_success:
-            return Accepted(answer.status_code)
-        return failure_of(answer.status_code, answer.headers, answer.content, by_profile_id=by_profile_id)
+        if self._listener is not None:
+            await self._tell(self._listener, operation, answer)
+        return answer
+
+    async def _tell(self, listener: Listener, operation: str, answer: httpx.Response) -> None:
+        if answer.status_code != _TOO_MANY:
+            await listener.answered(operation, answer.headers)
+            return
+        refused = failure_of(answer.status_code, answer.headers, answer.content)
+        if isinstance(refused, Later) and refused.retry_after is not None:
+            await listener.throttled(operation, refused.retry_after)
+
+
+def _accepted(answer: httpx.Response) -> Accepted:
+    try:
+        content = json.loads(answer.content) if answer.content else {}
+    except ValueError:
+        content = {}
+    return Accepted(answer.status_code, content if isinstance(content, dict) else {})

@@ -27,7 +27,7 @@ Sources: developers.klaviyo.com "Rate limits, status codes, and errors", openapi
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,9 +75,12 @@ def api_errors(body: bytes) -> tuple[ApiError, ...]:
         errors = json.loads(body)["errors"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return ()
-    if not isinstance(errors, list):
-        return ()
-    return tuple(_api_error(error) for error in errors if isinstance(error, dict))
+    return tuple(read_errors(errors)) if isinstance(errors, list) else ()
+
+
+def read_errors(errors: Iterable[object]) -> list[ApiError]:
+    """Read error objects, wherever they stand; what is none is left out."""
+    return [_api_error(error) for error in errors if isinstance(error, dict)]
 
 
 def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, by_profile_id: bool = False) -> Failure:

@@ -1,5 +1,5 @@
 """
-The style profile: a fold of tagged uploads, and the exact bodies that tell Klaviyo about it. Pure.
+The style profile: a fold of tagged uploads, and what the shopper's Klaviyo profile says of it. Pure.
 
 The fold keeps, for each upload, its greatest contribution, and of the uploads the newest `MEMORY`. Both are joins of a
 semilattice, so the state depends only on the set of uploads seen: order, repetition and grouping change nothing.
@@ -13,26 +13,13 @@ from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from klaviyo_sink.bodies import (
-    Event,
-    EventAttributes,
-    EventBody,
-    Metric,
-    MetricAttributes,
-    MetricData,
-    Profile,
-    ProfileAttributes,
-    ProfileData,
-    ProfileImportBody,
-    Properties,
-)
+from klaviyo_sink.bodies import Properties
+from klaviyo_sink.naming import DEFAULT_NAMES, LISTS, Labels, PropertyNames
 from schemas.events import Identity, OutfitTagged, TagId
 
 #: Uploads remembered per shopper. With all of them the stored row stays under about 60 kB, and the lists that Klaviyo
 #: gets stay far below its 95 kB for a profile carried on an event (developers.klaviyo.com, events overview).
 MEMORY: Final = 200
-#: Tag categories that become lists on the profile. All are always sent, empty ones too: Klaviyo keeps what is omitted.
-PROFILE_CATEGORIES: Final = ("material", "style", "category", "interest")
 
 
 class Contribution(BaseModel):
@@ -46,14 +33,16 @@ class Contribution(BaseModel):
     lexicon_version: str
     #: Sorted, no repetition.
     tags: tuple[TagId, ...]
+    #: The tags' words, in the same order; empty where the profile says ids.
+    labels: tuple[str, ...] = ()
 
-    def rank(self) -> tuple[datetime, datetime, str, tuple[str, ...]]:
+    def rank(self) -> tuple[datetime, datetime, str, tuple[str, ...], tuple[str, ...]]:
         """
         Order the contributions of one upload, totally.
 
         `uploaded_at` leads because memory is bounded by it: what was once too old to remember then stays so.
         """
-        return (self.uploaded_at, self.tagged_at, self.lexicon_version, self.tags)
+        return (self.uploaded_at, self.tagged_at, self.lexicon_version, self.tags, self.labels)
 
 
 class StyleProfile(BaseModel):
@@ -64,14 +53,20 @@ class StyleProfile(BaseModel):
     uploads: tuple[Contribution, ...] = ()
 
 
-def contribution(event: OutfitTagged) -> Contribution:
+def contribution(event: OutfitTagged, labels: Labels = "ids") -> Contribution:
     """Take from an event what the style profile remembers: no text, no evidence, no identity."""
+    ids = tag_ids(event)
+    words: tuple[str, ...] = ()
+    if labels != "ids":
+        said = {tag.id: tag.labels.zh if labels == "zh" else tag.labels.en for tag in event.tags}
+        words = tuple(said[one] for one in ids)
     return Contribution(
         upload_id=event.upload_id,
         uploaded_at=event.uploaded_at,
         tagged_at=event.tagged_at,
         lexicon_version=event.lexicon_version,
-        tags=tag_ids(event),
+        tags=ids,
+        labels=words,
     )
 
 
@@ -88,22 +83,40 @@ def fold(profile: StyleProfile, new: Iterable[Contribution], *, memory: int = ME
 
 def lists(profile: StyleProfile) -> dict[str, tuple[str, ...]]:
     """Give each profile category's values over all remembered uploads, sorted, each once."""
-    ids = {tag for one in profile.uploads for tag in one.tags}
-    return {category: _values(ids, category) for category in PROFILE_CATEGORIES}
+    values: dict[str, set[str]] = {category: set() for category in LISTS.values()}
+    for tag in {tag for one in profile.uploads for tag in one.tags}:
+        category, _, value = tag.partition("/")
+        if category in values:
+            values[category].add(value)
+    return {category: tuple(sorted(found)) for category, found in values.items()}
 
 
-def profile_properties(profile: StyleProfile, version: int) -> Properties:
+def meaning(profile: StyleProfile) -> tuple[object, ...]:
+    """Give all that the profile can make Klaviyo say: equal meanings need no write."""
+    return (lists(profile), _words(profile), profile.uploads[-1].uploaded_at if profile.uploads else None)
+
+
+def profile_properties(profile: StyleProfile, version: int, names: PropertyNames = DEFAULT_NAMES) -> Properties:
     """
     Write the whole state as Klaviyo profile properties.
 
-    `version` counts the changes of what this says. `outfit_updated_at` is the time of the newest upload, so that it,
-    too, depends on the set of uploads alone.
+    `version` counts the changes of what this says. `…updated_at` is the time of the newest upload, so that it, too,
+    depends on the set of uploads alone.
     """
-    said: Properties = {f"outfit_{_plural(category)}": values for category, values in lists(profile).items()}
-    said["outfit_version"] = version
+    said = lists(profile)
+    if names.labels != "ids":
+        words = _words(profile)
+        said = {
+            category: tuple(sorted({words.get(f"{category}/{one}") or one for one in values}))
+            for category, values in said.items()
+        }
+    properties: Properties = {names.prefix + holds: said[category] for holds, category in LISTS.items()}
+    for alias, holds in sorted(names.aliases.items()):
+        properties[alias] = said[LISTS[holds]]
+    properties[f"{names.prefix}version"] = version
     if profile.uploads:
-        said["outfit_updated_at"] = _instant(profile.uploads[-1].uploaded_at)
-    return said
+        properties[f"{names.prefix}updated_at"] = instant(profile.uploads[-1].uploaded_at)
+    return properties
 
 
 def event_properties(event: OutfitTagged) -> Properties:
@@ -111,7 +124,7 @@ def event_properties(event: OutfitTagged) -> Properties:
     Write one upload's tags as event properties: a flow's filter reads these, which cannot race the profile.
 
     `upload_id`, `tags` (ids), one list per category (`materials`, `styles`, `categories`, `patterns`, …), and the
-    lexicon that gave them.
+    lexicon that gave them. Always ids, so that flows work in any language.
     """
     ids = tag_ids(event)
     said: Properties = {"upload_id": event.upload_id, "tags": ids}
@@ -127,39 +140,15 @@ def unique_id(event: OutfitTagged) -> str:
 
     A redelivery has the same name and is dropped there; an upload tagged differently is a new event.
     """
-    meaning = [event.schema_version, *identifier(event.identity), event.upload_id, *tag_ids(event)]
-    return hashlib.sha256(json.dumps(meaning, separators=(",", ":")).encode()).hexdigest()
+    whom = identifiers(event.identity)[0]
+    named = [event.schema_version, *whom, event.upload_id, *tag_ids(event)]
+    return hashlib.sha256(json.dumps(named, separators=(",", ":")).encode()).hexdigest()
 
 
-def event_body(event: OutfitTagged, profile: StyleProfile, version: int, *, metric: str, backfill: bool) -> EventBody:
-    """Build the one event that both records the upload and sets the profile to the full current state."""
-    return EventBody(
-        data=Event(
-            attributes=EventAttributes(
-                metric=MetricData(data=Metric(attributes=MetricAttributes(name=metric))),
-                unique_id=unique_id(event),
-                time=_instant(event.uploaded_at),
-                backfill=backfill,
-                properties=event_properties(event),
-                profile=ProfileData(data=_profile(event.identity, profile_properties(profile, version))),
-            )
-        )
-    )
-
-
-def import_body(identity: Identity, profile: StyleProfile, version: int) -> ProfileImportBody:
-    """Build the write that sets the profile's state without an event."""
-    return ProfileImportBody(data=_profile(identity, profile_properties(profile, version)))
-
-
-def identifier(identity: Identity) -> tuple[str, str]:
-    """Choose the one identifier that is sent: its name at Klaviyo and its value."""
-    if identity.klaviyo_id is not None:
-        return "id", identity.klaviyo_id
-    if identity.email is not None:
-        return "email", identity.email
-    # Identity guarantees one of the three.
-    return "external_id", identity.external_id or ""
+def identifiers(identity: Identity) -> tuple[tuple[str, str], ...]:
+    """Give Klaviyo's names for the shopper, in the order to try them: one is sent at a time."""
+    known = (("id", identity.klaviyo_id), ("email", identity.email), ("external_id", identity.external_id))
+    return tuple((name, value) for name, value in known if value is not None)
 
 
 def tag_ids(event: OutfitTagged) -> tuple[str, ...]:
@@ -167,12 +156,14 @@ def tag_ids(event: OutfitTagged) -> tuple[str, ...]:
     return tuple(sorted({tag.id for tag in event.tags}))
 
 
-def _profile(identity: Identity, properties: Properties) -> Profile:
-    name, value = identifier(identity)
-    if name == "id":
-        return Profile(id=value, attributes=ProfileAttributes(properties=properties))
-    email, external_id = (value, None) if name == "email" else (None, value)
-    return Profile(attributes=ProfileAttributes(email=email, external_id=external_id, properties=properties))
+def instant(moment: datetime) -> str:
+    """Write a moment as Klaviyo keeps it: whole seconds, UTC."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def _words(profile: StyleProfile) -> dict[str, str]:
+    # Sorted by time: the newest upload's word for a tag counts.
+    return {tag: word for one in profile.uploads for tag, word in zip(one.tags, one.labels, strict=False)}
 
 
 def _values(ids: Iterable[str], category: str) -> tuple[str, ...]:
@@ -182,7 +173,3 @@ def _values(ids: Iterable[str], category: str) -> tuple[str, ...]:
 def _plural(category: str) -> str:
     name = category.replace("-", "_")
     return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

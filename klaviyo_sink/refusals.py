@@ -8,7 +8,7 @@ domains are answered 202 and dropped).
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from klaviyo_sink.profile import identifier
+from klaviyo_sink.profile import identifiers
 from schemas.events import OutfitTagged
 from schemas.outcomes import Never
 
@@ -26,7 +26,7 @@ def refusal(event: OutfitTagged, now: datetime) -> Never | None:
         return Never("time-out-of-range", "Klaviyo takes events from the year 2000 to one year ahead")
     if len(event.tags) > MOST_TAGS:
         return Never("too-many-tags", f"an upload has at most {MOST_TAGS} tags")
-    name, value = identifier(event.identity)
+    name, value = identifiers(event.identity)[0]
     if name == "email" and in_test_domain(value):
         return Never("test-domain", "Klaviyo answers events of test domains (example.com, …) with 202 and drops them")
     return None

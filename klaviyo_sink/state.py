@@ -1,25 +1,42 @@
 """
-What must be remembered across events: style profiles, the written ledger, the erasure ledger.
+What must be remembered across events: style profiles, the written ledger, the erasure ledger, the request budget.
 
 Blocking; knows neither HTTP nor asyncio. Every method is one transaction over a batch. Times are passed in.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, delete, select, update
+from sqlalchemy import Column, Connection, Engine, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from klaviyo_sink.database import open_database
-from klaviyo_sink.profile import StyleProfile, contribution, fold, profile_properties, unique_id
-from klaviyo_sink.tables import forgotten_shoppers, style_profiles, written_events
+from klaviyo_sink.limits import Spent
+from klaviyo_sink.naming import Labels
+from klaviyo_sink.profile import StyleProfile, contribution, fold, meaning, unique_id
+from klaviyo_sink.tables import forgotten_shoppers, spent_requests, style_profiles, written_events
 from schemas.events import OutfitTagged
+
+T = TypeVar("T")
 
 #: Attempts to fold a batch while other processes store the same shoppers' profiles.
 FOLD_ATTEMPTS: Final = 8
+
+_STORE: Final = (
+    update(style_profiles)
+    .where(style_profiles.c.shopper_id == bindparam("of_shopper"))
+    .where(style_profiles.c.row_version == bindparam("read_row"))
+    .values(row_version=bindparam("row"), version=bindparam("to_version"), profile=bindparam("to_profile"))
+)
+_RAISE: Final = (
+    update(style_profiles)
+    .where(style_profiles.c.shopper_id == bindparam("of_shopper"))
+    .where(style_profiles.c.written_version < bindparam("to_written"))
+    .values(written_version=bindparam("to_written"))
+)
 
 
 class OvertakenError(RuntimeError):
@@ -28,13 +45,14 @@ class OvertakenError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A shopper's style profile with an event folded in."""
+    """A shopper's style profile with the batch's events folded in."""
 
     profile: StyleProfile
     version: int
     #: The greatest version Klaviyo has taken; 0 before the first.
     written_version: int
-    #: Klaviyo has taken this very event before.
+    #: The event's name at Klaviyo, and whether Klaviyo has taken it before.
+    unique_id: str
     known: bool
 
 
@@ -48,11 +66,21 @@ class Write:
     unique_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a shopper's profile stands after a write was entered."""
+
+    version: int
+    written_version: int
+    #: The profile, if another process has changed it since it was sent.
+    newer: StyleProfile | None
+
+
 class State:
     """The database, opened by `open_state`."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, labels: Labels) -> None:
+        self._engine, self._labels = engine, labels
 
     @property
     def serial(self) -> bool:
@@ -61,7 +89,7 @@ class State:
 
     def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | None]:
         """
-        Fold events into their shoppers' profiles, in one transaction; None for a forgotten shopper's event.
+        Fold events into their shoppers' profiles; each answer has the shopper's newest; None for the forgotten.
 
         Raises:
             OvertakenError: other processes kept winning.
@@ -70,111 +98,150 @@ class State:
         for attempt in range(FOLD_ATTEMPTS):
             try:
                 with self._engine.begin() as connection:
-                    return [self._fold(connection, event) for event in events]
+                    return self._fold(connection, events)
             except OvertakenError:
                 if attempt == FOLD_ATTEMPTS - 1:
                     raise
         return []
 
-    def record(self, writes: Iterable[Write], *, at: datetime) -> list[Folded | None]:
+    def record(self, writes: Sequence[Write], *, at: datetime) -> list[Recorded | None]:
         """
-        Enter writes that Klaviyo took, and give the shoppers' profiles as they stand now; None for a forgotten one.
+        Enter writes that Klaviyo took, and tell how the profiles stand now; None for a forgotten shopper's.
 
         A profile newer than the version just written means that another process wrote meanwhile, and that the two
         writes may have reached Klaviyo in either order: the caller writes the state once more.
         """
         with self._engine.begin() as connection:
-            return [self._record(connection, write, at) for write in writes]
+            return self._record(connection, writes, at)
 
     def forget(self, shopper_id: str, *, at: datetime) -> None:
         """Drop what is known of a shopper, and every event of theirs from now on."""
         with self._engine.begin() as connection:
-            self._insert_once(
-                connection, forgotten_shoppers, {"shopper_digest": _digest(shopper_id), "forgotten_at": at}
-            )
+            digest = {"shopper_digest": _digest(shopper_id), "forgotten_at": at}
+            self._insert_new(connection, forgotten_shoppers, [digest])
             connection.execute(delete(style_profiles).where(style_profiles.c.shopper_id == shopper_id))
             connection.execute(delete(written_events).where(written_events.c.shopper_id == shopper_id))
+
+    def spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> T:
+        """Change what was spent on an operation, while no other process can."""
+        with self._engine.begin() as connection:
+            mine = spent_requests.c.operation == operation
+            found = connection.execute(select(spent_requests.c.spent).where(mine).with_for_update()).scalar()
+            if found is None:
+                new = {"operation": operation, "spent": Spent().model_dump_json()}
+                self._insert_new(connection, spent_requests, [new])
+                found = connection.execute(select(spent_requests.c.spent).where(mine).with_for_update()).scalar_one()
+            spent, result = change(Spent.model_validate_json(found))
+            connection.execute(update(spent_requests).where(mine).values(spent=spent.model_dump_json()))
+            return result
 
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
 
-    def _fold(self, connection: Connection, event: OutfitTagged) -> Folded | None:
-        if _forgotten(connection, event.shopper_id):
-            return None
-        # Where rows can be locked they are, so that writers of one shopper queue; SQLite's transactions queue anyway.
-        mine = select(style_profiles).where(style_profiles.c.shopper_id == event.shopper_id).with_for_update()
-        found = connection.execute(mine).one_or_none()
-        old = StyleProfile() if found is None else StyleProfile.model_validate_json(found.profile)
-        version, written = (0, 0) if found is None else (found.version, found.written_version)
-        new = fold(old, [contribution(event)])
-        if profile_properties(new, 0) != profile_properties(old, 0):
-            version += 1
-        if new != old:
-            values = {"version": version, "profile": new.model_dump_json()}
-            if found is None:
-                first = values | {"shopper_id": event.shopper_id, "row_version": 1, "written_version": 0}
-                stored = self._insert_once(connection, style_profiles, first)
-            else:
-                newer = (
-                    update(style_profiles)
-                    .where(style_profiles.c.shopper_id == event.shopper_id)
-                    .where(style_profiles.c.row_version == found.row_version)
-                    .values(row_version=found.row_version + 1, **values)
-                )
-                stored = connection.execute(newer).rowcount == 1
-            if not stored:
-                raise OvertakenError
-        known = select(written_events.c.unique_id).where(written_events.c.unique_id == unique_id(event))
-        return Folded(new, version, written, known=connection.execute(known).first() is not None)
+    def _fold(self, connection: Connection, events: Sequence[OutfitTagged]) -> list[Folded | None]:
+        mine: dict[str, list[OutfitTagged]] = {}
+        for event in events:
+            mine.setdefault(event.shopper_id, []).append(event)
+        for shopper_id in _forgotten(connection, mine):
+            del mine[shopper_id]
+        # Where rows can be locked they are, in one order, so that writers of one shopper queue.
+        query = _of(style_profiles, style_profiles.c.shopper_id, mine).order_by("shopper_id").with_for_update()
+        found = {row.shopper_id: row for row in connection.execute(query)}
+        profiles: dict[str, tuple[StyleProfile, int, int]] = {}
+        made, changed = [], []
+        for shopper_id, theirs in sorted(mine.items()):
+            row = found.get(shopper_id)
+            old = StyleProfile() if row is None else StyleProfile.model_validate_json(row.profile)
+            version, written = (0, 0) if row is None else (row.version, row.written_version)
+            new = fold(old, [contribution(event, self._labels) for event in theirs])
+            version += meaning(new) != meaning(old)
+            profiles[shopper_id] = (new, version, written)
+            text = new.model_dump_json()
+            if row is None:
+                first = {"shopper_id": shopper_id, "row_version": 1, "written_version": 0}
+                made.append(first | {"version": version, "profile": text})
+            elif new != old:
+                stored = {"of_shopper": shopper_id, "read_row": row.row_version, "row": row.row_version + 1}
+                changed.append(stored | {"to_version": version, "to_profile": text})
+        if self._insert_new(connection, style_profiles, made) < len(made):
+            raise OvertakenError
+        if changed and connection.execute(_STORE, changed).rowcount < len(changed):
+            raise OvertakenError
+        names = [unique_id(event) for event in events]
+        known = set(connection.execute(_of_key(written_events.c.unique_id, names)).scalars())
+        return [
+            Folded(*profiles[event.shopper_id], name, name in known) if event.shopper_id in profiles else None
+            for event, name in zip(events, names, strict=True)
+        ]
 
-    def _record(self, connection: Connection, write: Write, at: datetime) -> Folded | None:
+    def _record(self, connection: Connection, writes: Sequence[Write], at: datetime) -> list[Recorded | None]:
         # A shopper forgotten while the write was under way must not come back through the ledger.
-        if _forgotten(connection, write.shopper_id):
-            return None
-        mine = style_profiles.c.shopper_id == write.shopper_id
-        connection.execute(
-            update(style_profiles)
-            .where(mine, style_profiles.c.written_version < write.version)
-            .values(written_version=write.version)
-        )
-        if write.unique_id is not None:
-            entry = {
+        gone = _forgotten(connection, {write.shopper_id for write in writes})
+        versions: dict[str, int] = {}
+        for write in writes:
+            if write.shopper_id not in gone:
+                versions[write.shopper_id] = max(write.version, versions.get(write.shopper_id, 0))
+        if versions:
+            raised = [{"of_shopper": shopper_id, "to_written": to} for shopper_id, to in sorted(versions.items())]
+            connection.execute(_RAISE, raised)
+        entries = [
+            {
                 "unique_id": write.unique_id,
                 "shopper_id": write.shopper_id,
                 "upload_id": write.upload_id,
                 "written_at": at,
             }
-            self._insert_once(connection, written_events, entry)
-        row = connection.execute(select(style_profiles).where(mine)).one_or_none()
-        if row is None:
-            return None
-        return Folded(StyleProfile.model_validate_json(row.profile), row.version, row.written_version, known=True)
+            for write in writes
+            if write.unique_id is not None and write.shopper_id in versions
+        ]
+        self._insert_new(connection, written_events, entries)
+        columns = style_profiles.c
+        how = select(columns.shopper_id, columns.version, columns.written_version)
+        found = connection.execute(how.where(columns.shopper_id.in_(sorted(versions)))).all()
+        newer = {row.shopper_id for row in found if row.version > versions[row.shopper_id]}
+        texts = select(columns.shopper_id, columns.profile).where(columns.shopper_id.in_(sorted(newer)))
+        profiles = {row.shopper_id: row.profile for row in connection.execute(texts)} if newer else {}
+        standing = {row.shopper_id: _standing(row, profiles.get(row.shopper_id)) for row in found}
+        return [standing.get(write.shopper_id) for write in writes]
 
-    def _insert_once(self, connection: Connection, table: Table, values: dict[str, Any]) -> bool:
-        """Insert unless the key is taken; say whether it was free."""
-        # Asked for the row and not for the row count, which PostgreSQL's driver does not tell of inserts.
+    def _insert_new(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
+        """Insert the rows whose key is free; say how many those were."""
+        if not rows:
+            return 0
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        new = dialect.insert(table).values(values).on_conflict_do_nothing().returning(*table.primary_key.columns)
-        return connection.execute(new).first() is not None
+        new = dialect.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+        return connection.execute(new, rows).rowcount
 
 
-def open_state(url: str) -> State:
+def open_state(url: str, labels: Labels = "ids") -> State:
     """
-    Open the database, migrated to the newest schema.
+    Open the database, migrated to the newest schema. `labels` says which words the style profiles remember.
 
     Raises:
         StateUnavailableError: as `open_database`.
 
     """
-    return State(open_database(url))
+    return State(open_database(url), labels)
 
 
-def _forgotten(connection: Connection, shopper_id: str) -> bool:
-    query = select(forgotten_shoppers.c.shopper_digest).where(
-        forgotten_shoppers.c.shopper_digest == _digest(shopper_id)
-    )
-    return connection.execute(query).first() is not None
+def _standing(row: Any, profile: str | None) -> Recorded:
+    newer = None if profile is None else StyleProfile.model_validate_json(profile)
+    return Recorded(row.version, row.written_version, newer)
+
+
+def _of(table: Table, column: Column[str], keys: Iterable[str]) -> Any:
+    return select(table).where(column.in_(sorted(keys)))
+
+
+def _of_key(column: Column[str], keys: Iterable[str]) -> Any:
+    return select(column).where(column.in_(sorted(set(keys))))
+
+
+def _forgotten(connection: Connection, shoppers: Collection[str]) -> set[str]:
+    digests = {_digest(shopper_id): shopper_id for shopper_id in shoppers}
+    found = connection.execute(_of_key(forgotten_shoppers.c.shopper_digest, digests)).scalars()
+    return {digests[digest] for digest in found}
 
 
 def _digest(shopper_id: str) -> str:

@@ -38,3 +38,12 @@ forgotten_shoppers: Final = Table(
     Column("shopper_digest", String(64), primary_key=True),
     Column("forgotten_at", DateTime(timezone=True), nullable=False),
 )
+
+#: The request budget that all sync processes of the account share.
+spent_requests: Final = Table(
+    "spent_requests",
+    metadata,
+    Column("operation", String(128), primary_key=True),
+    # limits.Spent as JSON.
+    Column("spent", Text, nullable=False),
+)

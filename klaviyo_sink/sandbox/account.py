@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 #: In the order in which they name a profile.
 IDENTIFIERS: Final = ("email", "phone_number", "external_id", "anonymous_id")
@@ -65,6 +65,14 @@ class Account:
         self.metrics: dict[str, Metric] = {}
         self.events: list[StoredEvent] = []
         self.deletions = 0
+        #: Ids of profiles that may be texted; segments and flows made here; texts (`automation.Text`).
+        self.sms_consent: set[str] = set()
+        self.segments: list[dict[str, Any]] = []
+        self.flows: list[Any] = []
+        self.texts: list[Any] = []
+        #: Import jobs by id, and how the next one ends.
+        self.imports: dict[str, Any] = {}
+        self.next_import: Literal["complete", "cancelled", "expired"] = "complete"
         self.counters: Counter[str] = Counter()
         self._by_identifier: dict[tuple[str, str], str] = {}
         self._recorded: set[tuple[str, str, str]] = set()
@@ -125,21 +133,25 @@ class Account:
         time: datetime,
         backfill: bool,
         properties: Mapping[str, Any],
-    ) -> None:
-        """Record an event, unless it is there already: the first one counts."""
+    ) -> StoredEvent | None:
+        """Record an event, unless it is there already: the first one counts, and None is given."""
         if self.recorded(profile, metric, unique_id):
             self.counters["events_deduplicated"] += 1
-            return
+            return None
         self._recorded.add((profile.id, metric, unique_id))
         self.metrics.setdefault(metric, Metric(uuid.uuid4().hex[:6].upper(), metric, self.now()))
         # Klaviyo ignores these three values of event properties.
         kept = {name: value for name, value in properties.items() if value is not None and value not in ("", 0)}
-        self.events.append(StoredEvent(str(uuid.uuid4()), metric, profile.id, unique_id, time, backfill, kept))
+        event = StoredEvent(str(uuid.uuid4()), metric, profile.id, unique_id, time, backfill, kept)
+        self.events.append(event)
+        return event
 
     def erase(self, profile: StoredProfile) -> None:
         """Delete a profile and its events."""
         del self.profiles[profile.id]
         self._by_identifier = {key: one for key, one in self._by_identifier.items() if one != profile.id}
+        self.texts = [text for text in self.texts if text.profile_id != profile.id]
+        self.sms_consent.discard(profile.id)
         self.events = [event for event in self.events if event.profile_id != profile.id]
         self._recorded = {key for key in self._recorded if key[0] != profile.id}
         self.deletions += 1

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from klaviyo_sink.sandbox import events, faults, inspection, metrics, privacy, profiles
+from klaviyo_sink.sandbox import events, faults, flows, imports, inspection, metrics, privacy, profiles
 from klaviyo_sink.sandbox.account import Account
 from klaviyo_sink.sandbox.auth import EVERY_SCOPE, Key
 from klaviyo_sink.sandbox.faults import Faults
@@ -29,8 +29,10 @@ def create_app(
     app.state.key = Key(key, scopes)
     app.state.limits = Limits(speed=speed, clock=clock)
     app.state.faults = Faults()
-    for part in (profiles, events, metrics, privacy, faults, inspection):
+    for part in (profiles, events, imports, flows, metrics, privacy, faults, inspection):
         app.include_router(part.router)
+    app.include_router(imports.orders)
+    app.include_router(flows.orders)
     app.add_exception_handler(HTTPException, _not_served)
     return app
 

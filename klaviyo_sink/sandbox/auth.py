@@ -46,7 +46,7 @@ def check(headers: Mapping[str, str], operation: Operation, key: Key) -> None:
     if headers.get("revision") not in REVISIONS:
         detail = f"The revision header is missing or names no revision served here ({', '.join(REVISIONS)})."
         raise RefusedError(404, Problem("not_found", "Invalid API revision.", detail, "/data/"))
-    if operation.method == "POST" and _media_type(headers.get("content-type", "")) != MEDIA_TYPE:
+    if operation.method in {"POST", "PATCH"} and _media_type(headers.get("content-type", "")) != MEDIA_TYPE:
         detail = f"Unsupported media type in request: use {MEDIA_TYPE}."
         raise RefusedError(415, Problem("unsupported_media_type", "Unsupported media type.", detail, "/data/"))
     if headers.get("content-encoding", "identity") != "identity":

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic_core import to_json
 
 from klaviyo_sink.sandbox.account import Account, StoredEvent
+from klaviyo_sink.sandbox.automation import act
 from klaviyo_sink.sandbox.filters import matches
 from klaviyo_sink.sandbox.gate import KlaviyoRoute, account_of, read_body
 from klaviyo_sink.sandbox.pages import page_of
-from klaviyo_sink.sandbox.problems import RefusedError, invalid
+from klaviyo_sink.sandbox.problems import Problem, RefusedError, invalid
 from klaviyo_sink.sandbox.profiles import check_attributes, check_named, find_for_event, given, patch_of
 from klaviyo_sink.sandbox.shapes import BulkEntry, BulkEventsRequest, EntryAttributes, EventRequest
 
@@ -62,7 +64,7 @@ async def create_event(request: Request) -> Response:
         backfill=bool(attributes.backfill),
         pointer="/data/attributes",
     )
-    find_for_event(account, incoming.profile_id, incoming.profile)
+    find_for_event(account, incoming.profile_id, incoming.profile, "/data/attributes/profile/data")
     _take(account, incoming)
     return Response(status_code=202)
 
@@ -72,17 +74,18 @@ async def create_events(request: Request) -> Response:
     """Take up to 1,000 events, or none of them: one bad event or repeated `unique_id` refuses the whole job."""
     job = (await read_body(request, BulkEventsRequest)).data
     account = account_of(request)
-    incoming = [event for i, entry in enumerate(job.attributes.entries.data) for event in _of_entry(account, entry, i)]
-    if not 1 <= len(incoming) <= BULK_MOST_EVENTS:
+    incoming: list[_Incoming] = []
+    problems: list[Problem] = []
+    for i, entry in enumerate(job.attributes.entries.data):
+        try:
+            incoming += _of_entry(account, entry, i)
+        except RefusedError as refused:
+            problems += refused.problems
+    if not problems and not 1 <= len(incoming) <= BULK_MOST_EVENTS:
         raise RefusedError(400, invalid("/data/attributes/events-bulk-create/data", "Send 1 to 1000 events."))
-    seen: set[tuple[str, str, str]] = set()
-    for event in incoming:
-        profile = find_for_event(account, event.profile_id, event.profile)
-        metric = event.entry.metric.data.attributes.name
-        who = profile.id if profile else json.dumps(event.profile | {"properties": None}, sort_keys=True)
-        if (who, metric, event.unique_id) in seen or account.recorded(profile, metric, event.unique_id):
-            raise RefusedError(400, invalid(f"{event.pointer}/unique_id", "unique_id is repeated; nothing was taken."))
-        seen.add((who, metric, event.unique_id))
+    problems += _repeated(account, incoming)
+    if problems:
+        raise RefusedError(400, *problems)
     for event in incoming:
         _take(account, event)
     return Response(status_code=202)
@@ -102,8 +105,21 @@ async def get_events(request: Request) -> JSONResponse:
     return page_of(found, request, default=200, largest=1000)
 
 
+def _repeated(account: Account, incoming: list[_Incoming]) -> Iterator[Problem]:
+    seen: set[tuple[str, str, str]] = set()
+    for event in incoming:
+        profile = account.find(event.profile_id, event.profile)
+        metric = event.entry.metric.data.attributes.name
+        who = profile.id if profile else json.dumps(event.profile | {"properties": None}, sort_keys=True)
+        if (who, metric, event.unique_id) in seen or account.recorded(profile, metric, event.unique_id):
+            yield invalid(f"{event.pointer}/unique_id", "unique_id is repeated; nothing was taken.")
+        seen.add((who, metric, event.unique_id))
+
+
 def _of_entry(account: Account, entry: BulkEntry, index: int) -> Iterator[_Incoming]:
     profile = entry.attributes.profile.data
+    where = f"/data/attributes/events-bulk-create/data/{index}/attributes/profile/data"
+    find_for_event(account, profile.id, given(profile.attributes), where)
     for j, event in enumerate(entry.attributes.events.data):
         yield _checked(
             account,
@@ -113,7 +129,7 @@ def _of_entry(account: Account, entry: BulkEntry, index: int) -> Iterator[_Incom
             patch=patch_of(profile.meta),
             backfill=bool(entry.attributes.backfill or event.attributes.backfill),
             pointer=f"/data/attributes/events-bulk-create/data/{index}/attributes/events/data/{j}/attributes",
-            profile_pointer=f"/data/attributes/events-bulk-create/data/{index}/attributes/profile/data",
+            profile_pointer=where,
         )
 
 
@@ -130,7 +146,7 @@ def _checked(
 ) -> _Incoming:
     where = profile_pointer or f"{pointer}/profile/data"
     check_named(profile_id, profile, where)
-    size = len(json.dumps(profile, ensure_ascii=False).encode())
+    size = len(to_json(profile))
     check_attributes(profile, f"{where}/attributes", largest=LARGEST_PROFILE, size=size)
     if not 1 <= len(entry.metric.data.attributes.name) <= LONGEST_METRIC:
         raise RefusedError(400, invalid(f"{pointer}/metric/data/attributes/name", "Use 1 to 127 characters."))
@@ -148,7 +164,7 @@ def _take(account: Account, event: _Incoming) -> None:
         account.counters["events_of_test_domains_dropped"] += 1
         return
     profile, _made = account.upsert(event.profile_id, event.profile, event.patch)
-    account.record(
+    recorded = account.record(
         profile,
         event.entry.metric.data.attributes.name,
         unique_id=event.unique_id,
@@ -156,6 +172,8 @@ def _take(account: Account, event: _Incoming) -> None:
         backfill=event.backfill,
         properties=event.entry.properties,
     )
+    if recorded is not None and account.flows:
+        act(account, recorded, account.flows, account.texts)
 
 
 def _time(text: str | None, now: datetime, pointer: str) -> datetime:

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from klaviyo_sink.sandbox.account import Account, StoredEvent, StoredProfile
+from klaviyo_sink.sandbox.automation import Text, in_segment
+from klaviyo_sink.sandbox.flow_shapes import SegmentDefinition
 from klaviyo_sink.sandbox.gate import account_of
 
 #: Rows shown on the page, newest first.
@@ -31,6 +33,11 @@ async def get_state(request: Request) -> dict[str, Any]:
         "profiles": [_profile(one) for one in account.profiles.values()],
         "events": [_event(one) for one in account.events],
         "metrics": [{"id": one.id, "name": one.name} for one in account.metrics.values()],
+        "segments": [
+            {"name": one["name"], "profile_ids": _members(account, one["definition"])} for one in account.segments
+        ],
+        "flows": [{"id": one.id, "name": one.name, "status": one.status} for one in account.flows],
+        "sms": [_text(account, one) for one in account.texts],
         "deletions": account.deletions,
         "counters": dict(account.counters),
     }
@@ -59,8 +66,13 @@ def render(account: Account) -> str:
         ]
         for event in account.events[: -SHOWN - 1 : -1]
     ]
+    texts = [
+        [escape(str(one[name])) for name in ("at", "to", "body", "flow", "status")]
+        for one in (_text(account, text) for text in account.texts)
+    ]
     return (
         _HEAD
+        + _table(f"SMS ({len(texts)})", ["When", "To", "Text", "Flow", "Status"], texts[: -SHOWN - 1 : -1])
         + _table(f"Profiles ({len(account.profiles)})", ["Profile", "Properties", "Updated"], profiles)
         + _table(f"Events ({len(account.events)})", ["Time", "Metric", "Profile", "Properties"], events)
         + "</body></html>"
@@ -94,6 +106,23 @@ def _profile(profile: StoredProfile) -> dict[str, Any]:
     names = {name: profile.fields.get(name) for name in ("email", "phone_number", "external_id")}
     times = {"created": profile.created.isoformat(), "updated": profile.updated.isoformat()}
     return {"id": profile.id, **names, "properties": profile.properties, **times}
+
+
+def _text(account: Account, text: Text) -> dict[str, Any]:
+    return {
+        "flow": text.flow,
+        "profile_id": text.profile_id,
+        "to": _name(account.profiles[text.profile_id]),
+        "event_id": text.event_id,
+        "body": text.body,
+        "status": text.status,
+        "at": text.at.isoformat(timespec="seconds"),
+    }
+
+
+def _members(account: Account, definition: dict[str, Any]) -> list[str]:
+    shape = SegmentDefinition.model_validate(definition)
+    return [one.id for one in account.profiles.values() if in_segment(account, shape, one, account.texts)]
 
 
 def _event(event: StoredEvent) -> dict[str, Any]:

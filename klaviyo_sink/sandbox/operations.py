@@ -33,6 +33,15 @@ OPERATIONS: Final = {
         _operation("GET", "/api/profiles", "profiles:read", 75, 750),
         _operation("GET", "/api/profiles/{id}", "profiles:read", 75, 750),
         _operation("GET", "/api/metrics", "metrics:read", 10, 150),
+        _operation("POST", "/api/profile-bulk-import-jobs", "lists:write profiles:write", 10, 150),
+        _operation("GET", "/api/profile-bulk-import-jobs/{job_id}", "lists:read profiles:read", 10, 150),
+        _operation("GET", "/api/profile-bulk-import-jobs/{id}/import-errors", "profiles:read", 10, 150),
+        _operation("GET", "/api/segments", "segments:read", 75, 750),
+        _operation("POST", "/api/segments", "segments:write", 1, 15),
+        _operation("GET", "/api/flows", "flows:read", 3, 60),
+        _operation("POST", "/api/flows", "flows:write", 1, 15),
+        _operation("GET", "/api/flows/{id}", "flows:read", 3, 60),
+        _operation("PATCH", "/api/flows/{id}", "flows:write", 3, 60),
         _operation("POST", "/api/data-privacy-deletion-jobs", "data-privacy:write", 3, 60),
     )
 }

@@ -1,5 +1,6 @@
 """Profiles: import (create or update), read, find."""
 
+import re
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from klaviyo_sink.sandbox.shapes import ImportRequest, Meta
 #: Characters of an e-mail address, bytes of a profile (developers.klaviyo.com, profiles overview).
 LONGEST_EMAIL: Final = 100
 LARGEST_PROFILE: Final = 100_000
+_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _NAMING: Final = ("email", "phone_number", "external_id", "_kx", "anonymous_id")
 
 router = APIRouter(route_class=KlaviyoRoute)
@@ -78,7 +80,7 @@ def check_named(profile_id: str | None, attributes: dict[str, Any], pointer: str
 def check_attributes(attributes: dict[str, Any], pointer: str, *, largest: int, size: int) -> None:
     """Refuse an address that is none, a phone number that is not E.164, a profile that is too large."""
     email = attributes.get("email")
-    if email is not None and (len(email) > LONGEST_EMAIL or email.count("@") != 1 or not all(email.split("@"))):
+    if email is not None and (len(email) > LONGEST_EMAIL or not _ADDRESS.fullmatch(email)):
         raise RefusedError(400, invalid(f"{pointer}/email", "Invalid email address."))
     phone = attributes.get("phone_number")
     if phone is not None and not (phone.startswith("+") and phone[1:].isascii() and phone[1:].isdigit()):
@@ -87,12 +89,12 @@ def check_attributes(attributes: dict[str, Any], pointer: str, *, largest: int, 
         raise RefusedError(400, invalid(pointer, f"The profile exceeds {largest} bytes."))
 
 
-def duplicate(conflict: ConflictError) -> RefusedError:
+def duplicate(conflict: ConflictError, pointer: str = "/data/attributes") -> RefusedError:
     """Two profiles are named."""
     title = "Conflict."
     detail = "A profile already exists with one of these identifiers."
     meta = {"duplicate_profile_id": conflict.profile_id}
-    return RefusedError(409, Problem("duplicate_profile", title, detail, "/data/attributes", meta=meta))
+    return RefusedError(409, Problem("duplicate_profile", title, detail, pointer, meta=meta))
 
 
 def as_json(profile: StoredProfile) -> dict[str, Any]:
@@ -102,14 +104,16 @@ def as_json(profile: StoredProfile) -> dict[str, Any]:
     return {"type": "profile", "id": profile.id, "attributes": attributes, "links": {"self": _link(profile)}}
 
 
-def find_for_event(account: Account, profile_id: str | None, attributes: dict[str, Any]) -> StoredProfile | None:
+def find_for_event(
+    account: Account, profile_id: str | None, attributes: dict[str, Any], pointer: str
+) -> StoredProfile | None:
     """Find an event's profile; an unknown id is refused, since a merge or deletion ends ids."""
     if profile_id is not None and profile_id not in account.profiles:
-        raise not_found("A profile with this id does not exist.", "/data/attributes/profile/data/id")
+        raise not_found("A profile with this id does not exist.", f"{pointer}/id")
     try:
         return account.find(profile_id, attributes)
     except ConflictError as conflict:
-        raise duplicate(conflict) from None
+        raise duplicate(conflict, pointer) from None
 
 
 def _link(profile: StoredProfile) -> str:

@@ -16,8 +16,8 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def _absent() -> Any:
-    # Marks a field that may be left out but not be null.
+def absent() -> Any:
+    """Mark a field that may be left out but not be null."""
     return Field(default=None, validate_default=False)
 
 
@@ -47,8 +47,8 @@ class PatchProperties(Shape):
 class PatchIdentifiers(Shape):
     """`PatchIdentifiers`."""
 
-    append: dict[str, Any] = _absent()
-    unappend: dict[str, Any] = _absent()
+    append: dict[str, Any] = absent()
+    unappend: dict[str, Any] = absent()
 
 
 class Meta(Shape):

@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from klaviyo_sink.bodies import bulk_events_body, bulk_import_body
+from klaviyo_sink.campaigns import read_campaigns
+from klaviyo_sink.erasure import erasure_body
+from klaviyo_sink.flows import flow_body, live_body, segment_body
 from klaviyo_sink.limits import PUBLISHED
 from klaviyo_sink.naming import PropertyNames
-from klaviyo_sink.profile import StyleProfile, contribution, fold, profile_properties
+from klaviyo_sink.profile import StyleProfile, contribution, fold, profile_properties, unique_id
 from klaviyo_sink.rows import Row
+from klaviyo_sink.sandbox.flow_shapes import FlowRequest, FlowStatusRequest, SegmentRequest
 from klaviyo_sink.sandbox.job_shapes import ImportJobRequest
 from klaviyo_sink.sandbox.operations import OPERATIONS
 from klaviyo_sink.sandbox.shapes import BulkEventsRequest, ErasureRequest, EventRequest, ImportRequest
@@ -95,7 +99,7 @@ NAMES_IN_USE = PropertyNames(aliases={"preferred_materials": "materials", "style
 
 def row(outfit: OutfitTagged, **changes: Any) -> Row:
     state = profile_properties(fold(StyleProfile(), [contribution(outfit)]), 1, NAMES_IN_USE)
-    return Row(outfit, state, 1, "Outfit Tagged", outfit.backfill, **changes)
+    return Row(outfit, unique_id(outfit), state, "Outfit Tagged", outfit.backfill, **changes)
 
 
 @given(outfit=outfits)
@@ -273,6 +277,24 @@ def test_limits_and_scopes_of_the_sandbox_are_the_published_ones(spec):
         limits = official["x-klaviyo-ratelimit"]
         assert (f"{ours.burst}/s", f"{ours.steady}/m") == (limits["burst"], limits["steady"]), path
         assert ours.scopes == set(official["x-klaviyo-scopes"]), path
+
+
+@pytest.mark.parametrize("orders", [None, "ORDERS"])
+def test_segments_flows_and_erasures_that_we_send_are_ones_the_official_schema_takes(spec, orders):
+    [campaign] = read_campaigns(None)
+    for method, path, wire, shape in (
+        ("POST", "/api/segments", segment_body(campaign, NAMES_IN_USE, orders), SegmentRequest),
+        ("POST", "/api/flows", flow_body(campaign, "METRIC", orders), FlowRequest),
+        ("PATCH", "/api/flows/{id}", live_body("abc"), FlowStatusRequest),
+        ("POST", "/api/data-privacy-deletion-jobs", erasure_body("id", "01A"), ErasureRequest),
+        ("POST", "/api/data-privacy-deletion-jobs", erasure_body("email", "a@shop.cn"), ErasureRequest),
+    ):
+        judge = schema_file.body_judge(spec, method, path)
+        body = json.loads(wire)
+        judge.validate(body)
+        shape.model_validate(body)
+        body["data"]["attributes"]["preferred_materials"] = 1
+        assert not judge.is_valid(body)
 
 
 def test_the_limits_that_the_sink_keeps_are_the_published_ones(spec):

@@ -18,6 +18,12 @@ vllm = pytest.importorskip("vllm", reason="vllm is not installed here")
 _OPENAI = "vllm.entrypoints.openai"
 
 
+@pytest.fixture(autouse=True)
+def without_a_gpu(monkeypatch):
+    """Tell vllm what it runs on, or it does not even parse its arguments; it looks once, at first use."""
+    monkeypatch.setenv("VLLM_TARGET_DEVICE", "cpu")
+
+
 def theirs(name: str, *modules: str) -> Any:
     """Find one of their names: modules moved between releases."""
     for module in modules:
@@ -47,7 +53,7 @@ def test_vllm_knows_every_field_of_our_request_and_takes_our_sampling():
 
     # Unknown fields are taken without a word: a field that was renamed must be noticed here.
     assert set(body) <= set(model.model_fields)
-    assert (sampling.temperature, sampling.top_p, sampling.top_k, sampling.seed) == (0.2, 1.0, 0, 1)
+    assert (sampling.temperature, sampling.top_p, sampling.top_k, sampling.seed) == (0.2, 1.0, -1, 1)
     assert sampling.repetition_penalty == 1.08
     assert sampling.max_tokens == 2048
     assert sampling.skip_special_tokens is False
@@ -78,9 +84,7 @@ def test_vllm_s_own_model_of_an_answer_is_read_by_ours():
     assert ours.choices[0].finish_reason == "stop"
 
 
-def test_vllm_s_parser_takes_our_command(monkeypatch):
-    # Without a GPU vllm does not even parse, unless told for what.
-    monkeypatch.setenv("VLLM_TARGET_DEVICE", "cpu")
+def test_vllm_s_parser_takes_our_command():
     make_arg_parser = theirs("make_arg_parser", "vllm.entrypoints.launchers.cli_args", f"{_OPENAI}.cli_args")
     parser = theirs("FlexibleArgumentParser", "vllm.utils.argparse_utils", "vllm.utils")
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,8 +38,9 @@ contributions = st.builds(
 MEMORY = 3
 
 
-def row(event, profile, version=1, **changes):
-    return Row(event, profile_properties(profile, version), version, "Outfit Tagged", event.backfill, **changes)
+def row(event, profile, version=1, **changes: Any):
+    state = profile_properties(profile, version)
+    return Row(event, unique_id(event), state, "Outfit Tagged", event.backfill, **changes)
 
 
 def folded(these):

@@ -1,0 +1,85 @@
+"""
+One budget of requests for all sync processes of an account: what was spent lies in the state database they share.
+
+A process that wants to send asks here first, for as many requests as it has ready, in one short transaction. So the
+limits hold however partitions move between processes, and a 429 to one pauses that operation for all. One state
+database serves one Klaviyo account. Knows no HTTP beyond three headers.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Final, Protocol, TypeVar
+
+from klaviyo_sink.limits import Grant, Spent, grant, returned, throttled, told, worth_telling
+
+T = TypeVar("T")
+
+#: Seconds; a wait is asked about again after at most this long, since another process may have given requests back.
+ASK_AGAIN_S: Final = 5.0
+
+
+class SpendStore(Protocol):
+    """Keeps what was spent: applies a change to an operation's `Spent` as one transaction."""
+
+    def __call__(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> Awaitable[T]:
+        """Read, change, store; give the change's second value."""
+        ...
+
+
+class Budget:
+    """Grants requests. `now` tells the time; processes on several machines need clocks within some 50 ms."""
+
+    def __init__(
+        self,
+        store: SpendStore,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._store, self._now, self._sleep, self._jitter = store, now, sleep, jitter
+        self._steady: dict[str, int] = {}
+
+    async def ask(self, operation: str, wanted: int) -> Grant:
+        """Take what is free now, up to `wanted`."""
+        return await self._store(operation, lambda spent: grant(spent, operation, wanted, self._seconds()))
+
+    async def wait(self, operation: str) -> None:
+        """Take one request, however long that takes."""
+        while (given := await self.ask(operation, 1)).slots == 0:
+            # Waiters must not come back in step.
+            await self._sleep(min(given.wait_s, ASK_AGAIN_S) + 0.05 * self._jitter())
+
+    async def give_back(self, operation: str, slots: int) -> None:
+        """Return requests that were not sent after all."""
+        await self._store(operation, lambda spent: (returned(spent, slots, self._seconds()), None))
+
+    async def throttled(self, operation: str, retry_after_s: float) -> None:
+        """Close an operation for everyone after a 429."""
+        await self._store(operation, lambda spent: (throttled(spent, retry_after_s, self._seconds()), None))
+
+    async def answered(self, operation: str, headers: Mapping[str, str]) -> None:
+        """Learn from an answer's headers, where they say something new."""
+        said = _rate_limit(headers)
+        if said is None:
+            return
+        limit, left, reset_s = said
+        if worth_telling(operation, self._steady.get(operation), limit=limit, left=left):
+            self._steady[operation] = limit
+            await self._store(
+                operation,
+                lambda spent: (told(spent, limit=limit, left=left, reset_s=reset_s, now=self._seconds()), None),
+            )
+
+    def _seconds(self) -> float:
+        return self._now().timestamp()
+
+
+def _rate_limit(headers: Mapping[str, str]) -> tuple[int, int, int] | None:
+    texts = [headers.get(f"ratelimit-{name}", "") for name in ("limit", "remaining", "reset")]
+    if not all(text.isascii() and text.isdigit() for text in texts):
+        return None
+    limit, left, reset_s = map(int, texts)
+    return (limit, left, reset_s) if limit > 0 else None

@@ -1,0 +1,77 @@
+"""Campaigns: who is to be texted what, as a shop writes it down in a TOML file. Reads no Klaviyo."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from schemas.events import TagId
+
+#: The campaign of the shipped example, and what `hangtag klaviyo setup` uses without a file.
+EXAMPLE: Final = """\
+[[campaign]]
+name = "Cotton T-shirts"
+tags = ["category/t-shirt", "material/cotton"]   # an upload must have them all
+no_order_days = 7          # and its shopper no order in so many days
+not_texted_days = 7        # nor a text
+reentry_days = 7           # and not have entered this flow
+language = "zh"
+
+[campaign.message]
+zh = "Hi，看到你喜欢纯棉舒适款！夏日新款纯棉T恤限时8折"
+en = "Hi, we saw you like soft pure cotton! 20 % off our new summer cotton T-shirts, for a short time only"
+"""
+
+
+class CampaignsError(ValueError):
+    """The file cannot be used; the message says why in one line."""
+
+
+class Campaign(BaseModel):
+    """One text, and the shoppers it is for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    tags: Annotated[tuple[TagId, ...], Field(min_length=1)]
+    no_order_days: Annotated[int, Field(ge=1, le=365)] = 7
+    not_texted_days: Annotated[int, Field(ge=1, le=365)] = 7
+    reentry_days: Annotated[int, Field(ge=1, le=365)] = 7
+    #: The shop's metric for orders.
+    order_metric: str = "Placed Order"
+    language: Literal["zh", "en"] = "zh"
+    message: dict[Literal["zh", "en"], Annotated[str, StringConstraints(min_length=1, max_length=1000)]]
+
+    @property
+    def body(self) -> str:
+        """The text, in the campaign's language where there is one."""
+        return self.message.get(self.language) or next(iter(self.message.values()))
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    campaign: Annotated[tuple[Campaign, ...], Field(min_length=1)]
+
+
+def read_campaigns(path: Path | None) -> tuple[Campaign, ...]:
+    """
+    Read a file of campaigns, or the example.
+
+    Raises:
+        CampaignsError: not there, not TOML, or not campaigns.
+
+    """
+    try:
+        text = EXAMPLE if path is None else path.read_text(encoding="utf-8")
+        found = _File.model_validate(tomllib.loads(text)).campaign
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CampaignsError(f"{path}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CampaignsError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    names = [campaign.name for campaign in found]
+    if len(set(names)) < len(names):
+        raise CampaignsError(f"{path}: two campaigns have the same name")
+    return found

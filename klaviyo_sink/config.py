@@ -1,0 +1,48 @@
+"""What the sink is told."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from klaviyo_sink.naming import DEFAULT_NAMES, PropertyNames
+from klaviyo_sink.tokens import TokenFile
+
+
+@dataclass(frozen=True, slots=True)
+class SinkConfig:
+    """
+    What the sink is told.
+
+    Raises:
+        ValueError: the key cannot stand in a header, or the metric's name is one that Klaviyo refuses.
+
+    """
+
+    url: str
+    #: Private API key with the scopes events:write, profiles:write and lists:write; without a key or tokens `sync`
+    #: answers Misconfigured.
+    key: SecretStr | None
+    revision: str = "2026-07-15"
+    #: 1 to 127 characters.
+    metric: str = "Outfit Tagged"
+    timeout_s: float = 30
+    #: SQLAlchemy URL of the style profiles, the ledgers and the request budget: one database for one Klaviyo account.
+    #: It may hold a password.
+    state_url: str = "sqlite:///.hangtag/state.db"
+    #: Uploads older than this are written as backfill: a rewind or a long outage must not text anyone.
+    stale_after: timedelta = timedelta(days=1)
+    names: PropertyNames = DEFAULT_NAMES
+    #: OAuth tokens, used instead of the key.
+    tokens: TokenFile | None = None
+
+    def __post_init__(self) -> None:
+        if self.key is not None and not re.fullmatch(r"[!-~]+", self.key.get_secret_value()):
+            raise ValueError("the Klaviyo key must be printable ASCII without spaces")
+        if not 1 <= len(self.metric) <= 127:  # noqa: PLR2004 - Klaviyo's own limit, openapi 2026-07-15
+            raise ValueError("the metric's name must have 1 to 127 characters")
+
+    def __repr__(self) -> str:
+        """Leave out whatever holds a secret."""
+        return f"SinkConfig(url={self.url!r}, revision={self.revision!r}, metric={self.metric!r})"

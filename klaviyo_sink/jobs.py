@@ -1,0 +1,100 @@
+"""
+Many rows as few jobs: cut to size, with what is refused taken out and the rest sent again.
+
+Klaviyo takes all rows of a job or none. Rows it points at are taken out; where it points at none, or the body is too
+large, the job is halved until the row is found. Knows no endpoint: it is handed a way to send.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from klaviyo_sink.answers import Answer, Taken, unbuildable
+from klaviyo_sink.client import Accepted, RowsRefused
+from klaviyo_sink.errors import Failure
+from klaviyo_sink.row_errors import Fault
+from klaviyo_sink.rows import Row
+from schemas.outcomes import Never
+
+#: Bytes of a job's body; Klaviyo takes 5 MB (openapi 2026-07-15).
+MOST_BYTES: Final = 4_500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A row in a job: its place among all rows, and its bytes."""
+
+    at: int
+    row: Row
+    wire: bytes
+
+
+#: Sends a job's rows.
+Send = Callable[[Sequence[Piece]], Awaitable[Accepted | RowsRefused | Failure]]
+#: Says what became of the rows of an accepted job.
+Finish = Callable[[Sequence[Piece], Accepted], Awaitable[dict[int, Answer]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Sends rows through one kind of job."""
+
+    send: Send
+    finish: Finish
+    #: Rows of one job.
+    most: int
+    #: Names a shopper anew whose profile id is gone.
+    rename: Callable[[Row], Row | None]
+
+    async def run(self, rows: Sequence[Row]) -> list[Answer]:
+        """Send all rows; answers in their order."""
+        answers: dict[int, Answer] = {}
+        job: list[Piece] = []
+        size = 0
+        for at, row in enumerate(rows):
+            try:
+                piece = Piece(at, row, row.bulk())
+            except ValidationError as error:
+                answers[at] = unbuildable(error)
+                continue
+            if len(job) == self.most or size + len(piece.wire) > MOST_BYTES:
+                answers |= await self._job(job)
+                job, size = [], 0
+            job.append(piece)
+            size += len(piece.wire) + 1
+        answers |= await self._job(job)
+        return [answers[at] for at in range(len(rows))]
+
+    async def _job(self, job: Sequence[Piece]) -> dict[int, Answer]:
+        if not job:
+            return {}
+        answer = await self.send(job)
+        if isinstance(answer, Accepted):
+            return await self.finish(job, answer)
+        if isinstance(answer, RowsRefused) and any(index < len(job) for index in answer.rows):
+            return await self._without(job, answer)
+        if not isinstance(answer, Never | RowsRefused):
+            return {piece.at: answer for piece in job}
+        if len(job) == 1:
+            never = answer if isinstance(answer, Never) else Never("refused", "Klaviyo refused a row that was not sent")
+            return {job[0].at: never}
+        middle = len(job) // 2
+        return await self._job(job[:middle]) | await self._job(job[middle:])
+
+    async def _without(self, job: Sequence[Piece], refused: RowsRefused) -> dict[int, Answer]:
+        answers: dict[int, Answer] = {}
+        rest: list[Piece] = []
+        for index, piece in enumerate(job):
+            fault, sentence = refused.rows.get(index, (None, ""))
+            other = self.rename(piece.row) if fault is Fault.UNKNOWN_PROFILE else None
+            if fault is None:
+                rest.append(piece)
+            elif other is not None:
+                rest.append(Piece(piece.at, other, other.bulk()))
+            elif fault is Fault.REPEATED:
+                answers[piece.at] = Taken("bulk", before=True)
+            else:
+                answers[piece.at] = Never(fault.value, sentence)
+        return answers | await self._job(rest)

@@ -1,0 +1,175 @@
+"""
+How often Klaviyo may be called: rolling windows of one second and one minute, corrected by what Klaviyo says. Pure.
+
+Klaviyo counts in fixed windows whose start no client knows. A rolling window that never holds more than the limit
+keeps every fixed one within it. What was spent is a value that several processes share (`budget.py`); times are
+seconds since the epoch, passed in. Knows neither HTTP nor the database.
+
+Sources: `x-klaviyo-ratelimit` of openapi 2026-07-15 (a contract test compares the table); developers.klaviyo.com
+"Rate limits, status codes, and errors".
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+#: Requests per second and per minute that Klaviyo allows an account, by operation.
+PUBLISHED: Final[Mapping[str, tuple[int, int]]] = {
+    "POST /api/events": (350, 3500),
+    "GET /api/events": (350, 3500),
+    "POST /api/event-bulk-create-jobs": (10, 150),
+    "POST /api/profile-import": (75, 750),
+    "POST /api/profile-bulk-import-jobs": (10, 150),
+    "GET /api/profile-bulk-import-jobs/{job_id}": (10, 150),
+    "GET /api/profile-bulk-import-jobs/{id}/import-errors": (10, 150),
+    "GET /api/profiles": (75, 750),
+    "GET /api/metrics": (10, 150),
+    "GET /api/segments": (75, 750),
+    "GET /api/flows": (3, 60),
+    "GET /api/flows/{id}": (3, 60),
+    "POST /api/segments": (1, 15),
+    "POST /api/flows": (1, 15),
+    "PATCH /api/flows/{id}": (3, 60),
+    "POST /api/data-privacy-deletion-jobs": (3, 60),
+}
+#: The share of a limit that is spent. The rest is for the way there: requests sent evenly may arrive in a bunch.
+SPEND: Final = 0.92
+#: Seconds; spending is remembered in steps this long, so that a minute of it is at most 600 numbers.
+TICK_S: Final = 0.1
+MINUTE_S: Final = 60
+#: Someone else spends the account's limit too (a 429 though ours was kept): halve, at most so often, and double back
+#: after each quiet minute.
+MOST_HALVINGS: Final = 3
+
+
+class Spent(BaseModel):
+    """What an account has spent on one operation, and what Klaviyo said about it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    #: (tick, requests), oldest first, of the last minute.
+    ticks: tuple[tuple[int, int], ...] = ()
+    #: Nothing may be sent before this moment.
+    closed_until: float = 0
+    halvings: int = 0
+    throttled_at: float = 0
+    #: Requests per minute as Klaviyo last said them; None while it has not.
+    told_steady: int | None = None
+    #: What Klaviyo said is left until `resets_at`, less what was granted since.
+    told_left: int | None = None
+    resets_at: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Requests that may be sent now, and, when there are fewer than wanted, seconds until more may be."""
+
+    slots: int
+    wait_s: float = 0
+
+
+def grant(spent: Spent, operation: str, wanted: int, now: float) -> tuple[Spent, Grant]:
+    """Spend up to `wanted` requests."""
+    spent = _recovered(_forgotten(spent, now), now)
+    if now < spent.closed_until:
+        return spent, Grant(0, spent.closed_until - now)
+    burst, steady = _allowed(spent, operation)
+    tick = math.floor(now / TICK_S)
+    free = min(burst - _used(spent, tick, 1), steady - _used(spent, tick, MINUTE_S), _left(spent, steady, now))
+    slots = max(0, min(wanted, free))
+    if slots:
+        ticks = dict(spent.ticks)
+        ticks[tick] = ticks.get(tick, 0) + slots
+        left = None if spent.told_left is None else spent.told_left - slots
+        spent = spent.model_copy(update={"ticks": tuple(sorted(ticks.items())), "told_left": left})
+    return spent, Grant(slots, 0 if slots == wanted else _wait(spent, burst, steady, tick, now))
+
+
+def returned(spent: Spent, slots: int, now: float) -> Spent:
+    """Take back slots that were granted and not used."""
+    ticks = dict(spent.ticks)
+    for tick in sorted(ticks, reverse=True):
+        back = min(slots, ticks[tick])
+        ticks[tick] -= back
+        slots -= back
+    kept = tuple((tick, count) for tick, count in sorted(ticks.items()) if count)
+    return _forgotten(spent.model_copy(update={"ticks": kept}), now)
+
+
+def throttled(spent: Spent, retry_after_s: float, now: float) -> Spent:
+    """Obey a 429: close until Klaviyo's moment, then spend half. Answers to one burst count as one."""
+    once = now - spent.throttled_at > 1
+    return spent.model_copy(
+        update={
+            "closed_until": max(spent.closed_until, now + retry_after_s),
+            "halvings": min(spent.halvings + once, MOST_HALVINGS),
+            "throttled_at": now if once else spent.throttled_at,
+        }
+    )
+
+
+def told(spent: Spent, *, limit: int, left: int, reset_s: float, now: float) -> Spent:
+    """Take in `RateLimit-Limit`, `-Remaining` and `-Reset` of an answer, which tell of the minute only."""
+    return spent.model_copy(update={"told_steady": limit, "told_left": left, "resets_at": now + reset_s})
+
+
+def worth_telling(operation: str, known_steady: int | None, *, limit: int, left: int) -> bool:
+    """Tell whether an answer's headers say anything that changes what may be spent."""
+    expected = PUBLISHED[operation][1] if known_steady is None else known_steady
+    return limit != expected or left < limit * (1 - SPEND) * 2
+
+
+def _allowed(spent: Spent, operation: str) -> tuple[int, int]:
+    burst, steady = PUBLISHED[operation]
+    if spent.told_steady is not None:
+        burst, steady = max(1, round(burst * spent.told_steady / steady)), spent.told_steady
+    part = SPEND / 2**spent.halvings
+    return max(1, math.floor(burst * part)), max(1, math.floor(steady * part))
+
+
+def _left(spent: Spent, steady: int, now: float) -> int:
+    if spent.told_left is None or now >= spent.resets_at:
+        return steady
+    # The unspent part of the limit stays unspent here as well.
+    return spent.told_left - math.ceil((spent.told_steady or steady) * (1 - SPEND))
+
+
+def _used(spent: Spent, tick: int, length_s: int) -> int:
+    # A request may have been granted at its tick's very end.
+    first = tick - round(length_s / TICK_S) - 1
+    return sum(count for at, count in spent.ticks if at > first)
+
+
+def _wait(spent: Spent, burst: int, steady: int, tick: int, now: float) -> float:
+    """Seconds until one more request fits."""
+    moments = [now + TICK_S]
+    for allowed, length_s in ((burst, 1), (steady, MINUTE_S)):
+        first = tick - round(length_s / TICK_S) - 1
+        over = _used(spent, tick, length_s) - allowed
+        for at, count in spent.ticks:
+            if at <= first or over < 0:
+                continue
+            over -= count
+            if over < 0:
+                moments.append((at + 1.1) * TICK_S + length_s)
+    if _left(spent, steady, now) <= 0:
+        moments.append(spent.resets_at)
+    return max(moments) - now
+
+
+def _forgotten(spent: Spent, now: float) -> Spent:
+    first = math.floor(now / TICK_S) - round(MINUTE_S / TICK_S) - 1
+    if spent.ticks and spent.ticks[0][0] <= first:
+        return spent.model_copy(update={"ticks": tuple(one for one in spent.ticks if one[0] > first)})
+    return spent
+
+
+def _recovered(spent: Spent, now: float) -> Spent:
+    quiet = math.floor((now - spent.throttled_at) / MINUTE_S)
+    if not spent.halvings or quiet < 1:
+        return spent
+    left = max(0, spent.halvings - quiet)
+    return spent.model_copy(update={"halvings": left, "throttled_at": now})

@@ -1,0 +1,196 @@
+"""
+OAuth tokens: sign requests with the access token, renew it before it ends, keep the pair in a private file.
+
+Klaviyo rotates nothing behind our back, but a renewed pair must never be lost: it is written before it is used.
+Several processes share the file; a lock beside it lets one of them renew. Knows neither events nor profiles.
+
+Source: developers.klaviyo.com "Set up OAuth" (PKCE S256; `Basic base64(client_id:client_secret)`, form-encoded;
+access tokens last an hour; at most ten renewals a minute).
+"""
+
+import asyncio
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+import httpx
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+AUTHORIZE_URL: Final = "https://www.klaviyo.com/oauth/authorize"
+TOKEN_URL: Final = "https://a.klaviyo.com/oauth/token"  # noqa: S105 - an address, no secret
+#: Seconds before its end at which a token is renewed.
+MARGIN_S: Final = 120
+_UNAUTHORIZED: Final = 401
+_REFUSED: Final = frozenset({400, 401, 403})
+
+
+class Tokens(BaseModel):
+    """A pair of tokens and the moment, seconds since the epoch, at which the access token ends."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    access_token: SecretStr
+    refresh_token: SecretStr
+    expires_at: float
+
+    def stored(self) -> str:
+        """Write them for the file."""
+        return json.dumps(
+            {
+                "access_token": self.access_token.get_secret_value(),
+                "refresh_token": self.refresh_token.get_secret_value(),
+                "expires_at": self.expires_at,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFile:
+    """Where the tokens lie (made with 0600), and the app they belong to."""
+
+    path: Path
+    client_id: str
+    client_secret: SecretStr
+    token_url: str = TOKEN_URL
+
+    def load(self) -> Tokens | None:
+        """Read the tokens; None when there are none or they cannot be read."""
+        try:
+            return Tokens.model_validate_json(self.path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def save(self, tokens: Tokens) -> None:
+        """Replace the tokens in one step, so that a crash leaves the old pair or the new one."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Such files are made with 0600.
+        handle, name = tempfile.mkstemp(dir=self.path.parent)
+        with os.fdopen(handle, "w") as file:
+            file.write(tokens.stored())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(self.path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let one process at a time renew. Blocks."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def authorize_url(client_id: str, scopes: str, redirect_uri: str, state: str, verifier: str) -> str:
+    """Give the page on which a merchant lets the app in."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    query = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "scope": scopes,
+        "state": state,
+        "code_challenge_method": "S256",
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+    }
+    return f"{AUTHORIZE_URL}?{urlencode(query)}"
+
+
+def new_verifier() -> str:
+    """Make a PKCE code verifier (RFC 7636: 43 to 128 characters)."""
+    return secrets.token_urlsafe(64)
+
+
+def exchange_code(file: TokenFile, code: str, verifier: str, redirect_uri: str, now: float) -> Tokens:
+    """
+    Turn the code that the merchant's browser brought back into tokens, and keep them. Blocks.
+
+    Raises:
+        httpx.HTTPError: refused, or no answer.
+
+    """
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "code_verifier": verifier,
+        "redirect_uri": redirect_uri,
+    }
+    tokens = _ask(file, form, now)
+    file.save(tokens)
+    return tokens
+
+
+class OAuth(httpx.Auth):
+    """Signs requests; renews when the token is about to end, and once more when Klaviyo says it has."""
+
+    def __init__(self, file: TokenFile, now: Callable[[], float]) -> None:
+        self._file, self._now = file, now
+        self._tokens: Tokens | None = None
+        self._renewing = asyncio.Lock()
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Sign, send, and sign anew if the token was not taken."""
+        tokens = await self._current(None)
+        _sign(request, tokens)
+        answer = yield request
+        if answer.status_code == _UNAUTHORIZED:
+            newer = await self._current(tokens)
+            if newer is not None and newer != tokens:
+                _sign(request, newer)
+                yield request
+
+    async def _current(self, refused: Tokens | None) -> Tokens | None:
+        async with self._renewing:
+            if not self._fresh(refused):
+                self._tokens = await asyncio.to_thread(self._renew, refused)
+            return self._tokens
+
+    def _fresh(self, refused: Tokens | None) -> bool:
+        known = self._tokens
+        return known is not None and known != refused and self._now() < known.expires_at - MARGIN_S
+
+    def _renew(self, refused: Tokens | None) -> Tokens | None:
+        with self._file.locked():
+            stored = self._file.load()
+            # Another process may have been quicker.
+            if stored is None or (stored != refused and self._now() < stored.expires_at - MARGIN_S):
+                return stored
+            form = {"grant_type": "refresh_token", "refresh_token": stored.refresh_token.get_secret_value()}
+            try:
+                tokens = _ask(self._file, form, self._now(), stored.refresh_token)
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code in _REFUSED:
+                    # Revoked: Klaviyo's own 401 to the old token says so to whoever asks.
+                    return stored
+                raise
+            self._file.save(tokens)
+            return tokens
+
+
+def _ask(file: TokenFile, form: dict[str, str], now: float, old: SecretStr | None = None) -> Tokens:
+    secret = file.client_secret.get_secret_value()
+    answer = httpx.post(file.token_url, data=form, auth=(file.client_id, secret), timeout=30)
+    content = answer.raise_for_status().json()
+    renewed = content.get("refresh_token") or (old.get_secret_value() if old else "")
+    return Tokens(
+        access_token=content["access_token"],
+        refresh_token=renewed,
+        expires_at=now + float(content.get("expires_in", 3600)),
+    )
+
+
+def _sign(request: httpx.Request, tokens: Tokens | None) -> None:
+    token = tokens.access_token.get_secret_value() if tokens else ""
+    request.headers["Authorization"] = f"Bearer {token}"

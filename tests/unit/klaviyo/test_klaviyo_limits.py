@@ -1,0 +1,101 @@
+"""Whatever is asked for, whenever: no window of Klaviyo's, wherever it begins, ever holds more than is allowed."""
+
+from bisect import bisect_left
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from klaviyo_sink.limits import PUBLISHED, SPEND, Spent, grant, returned, throttled, told, worth_telling
+
+EVENTS = "POST /api/events"
+JOBS = "POST /api/event-bulk-create-jobs"
+START = 1_795_348_800.0
+
+
+def most_in_any(granted, length_s):
+    """Count the most requests in any window of a length, by where it ends."""
+    times = [at for at, _ in granted]
+    counts = [0]
+    for _, slots in granted:
+        counts.append(counts[-1] + slots)
+    return max(
+        (counts[i + 1] - counts[bisect_left(times, at - length_s + 1e-6)] for i, at in enumerate(times)), default=0
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    operation=st.sampled_from([EVENTS, JOBS, "POST /api/segments"]),
+    asks=st.lists(st.tuples(st.integers(1, 400), st.floats(0, 3)), min_size=1, max_size=120),
+)
+def test_no_window_ever_holds_more_than_its_share(operation, asks):
+    spent, now, granted = Spent(), START, []
+    for wanted, pause in asks:
+        now += pause
+        spent, given_now = grant(spent, operation, wanted, now)
+        assert 0 <= given_now.slots <= wanted
+        assert (given_now.wait_s == 0) == (given_now.slots == wanted)
+        if given_now.slots:
+            granted.append((now, given_now.slots))
+    burst, steady = PUBLISHED[operation]
+    assert most_in_any(granted, 1) <= max(1, burst * SPEND)
+    assert most_in_any(granted, 60) <= max(1, steady * SPEND)
+
+
+@settings(max_examples=60, deadline=None)
+@given(operation=st.sampled_from(sorted(PUBLISHED)), pauses=st.lists(st.floats(0, 2), max_size=30))
+def test_whoever_waits_as_long_as_told_gets_a_request(operation, pauses):
+    spent, now = Spent(), START
+    for pause in pauses:
+        spent, _ = grant(spent, operation, 50, now)
+        now += pause
+    spent, given_now = grant(spent, operation, 10_000, now)
+    assert given_now.wait_s > 0
+    assert grant(spent, operation, 1, now + given_now.wait_s)[1].slots == 1
+
+
+def test_a_minute_of_jobs_is_spent_to_ninety_two_percent():
+    spent, now, slots = Spent(), START, 0
+    while now < START + 60:
+        spent, given_now = grant(spent, JOBS, 1, now)
+        slots += given_now.slots
+        now += 0.05
+    assert slots == 138
+
+
+def test_stored_and_read_back_it_is_the_same():
+    spent, _ = grant(Spent(), EVENTS, 7, START)
+    spent = told(throttled(spent, 3, START), limit=700, left=4, reset_s=9, now=START)
+    assert Spent.model_validate_json(spent.model_dump_json()) == spent
+
+
+def test_what_was_not_used_may_be_spent_again():
+    spent, _ = grant(Spent(), JOBS, 9, START)
+    assert grant(spent, JOBS, 1, START)[1].slots == 0
+    assert grant(returned(spent, 2, START), JOBS, 5, START)[1].slots == 2
+
+
+def test_a_429_closes_halves_and_is_forgiven():
+    spent = throttled(Spent(), 2, START)
+    assert grant(spent, JOBS, 9, START + 1.9) == (spent, grant(spent, JOBS, 9, START + 1.9)[1])
+    assert grant(spent, JOBS, 9, START + 1.9)[1].slots == 0
+    assert grant(spent, JOBS, 9, START + 2.1)[1].slots == 4
+    assert grant(throttled(spent, 2, START + 0.5), JOBS, 9, START + 3)[1].slots == 4
+    assert grant(spent, JOBS, 9, START + 61)[1].slots == 9
+
+
+def test_what_others_of_the_account_spend_is_obeyed_until_the_window_ends():
+    spent = told(Spent(), limit=150, left=14, reset_s=20, now=START)
+    spent, given_now = grant(spent, JOBS, 9, START)
+    assert given_now.slots == 2
+    assert given_now.wait_s == pytest.approx(20)
+    assert grant(spent, JOBS, 9, START + 21)[1].slots == 9
+
+
+def test_a_limit_that_klaviyo_has_changed_is_taken_over():
+    assert worth_telling(JOBS, None, limit=1500, left=1400)
+    assert not worth_telling(JOBS, 1500, limit=1500, left=1400)
+    assert worth_telling(JOBS, 1500, limit=1500, left=100)
+    spent = told(Spent(), limit=1500, left=1499, reset_s=60, now=START)
+    assert grant(spent, JOBS, 500, START)[1].slots == 92

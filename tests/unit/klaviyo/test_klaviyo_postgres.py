@@ -1,0 +1,103 @@
+"""The state database on PostgreSQL: the same promises as on SQLite, with writers that really run side by side."""
+
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from klaviyo_sink.database import open_database
+from klaviyo_sink.limits import grant
+from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
+from klaviyo_sink.state import Write, open_state
+from klaviyo_sink.tables import metadata
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+USER = "postgres"
+
+if importlib.util.find_spec("psycopg") is None or not (PROGRAMS / "initdb").exists() or shutil.which("setpriv") is None:
+    pytest.skip("PostgreSQL is not tried: it needs psycopg, postgresql-15 and setpriv", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        shutil.chown(folder, USER, USER)
+        # PostgreSQL refuses to run as root.
+        as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+        subprocess.run([*as_user, PROGRAMS / "initdb", "-D", data, "-A", "trust", "-N"], check=True, **quiet)
+        control = [*as_user, PROGRAMS / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
+        subprocess.run([*control, "-o", f"-c listen_addresses='' -k {folder} -F", "start"], check=True, **quiet)
+        try:
+            yield f"postgresql+psycopg://{USER}@/postgres?host={folder}"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url):
+    engine = open_database(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "hangtag_sink_version"})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_many_writers_of_the_same_shoppers_lose_nothing(url, outfit):
+    states = [open_state(url) for _ in range(4)]
+    uploads = [outfit(f"u{i}", f"material/m{i % 9}", shopper_id=f"s{i % 5}") for i in range(120)]
+
+    def write(number):
+        for start in range(number, 120, 20):
+            mine = uploads[start : start + 20 : 4]
+            folded = states[number].fold(mine)
+            states[number].record(
+                [
+                    Write(event.shopper_id, one.version, event.upload_id, unique_id(event))
+                    for event, one in zip(mine, folded, strict=True)
+                ],
+                at=AT,
+            )
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    folded = states[0].fold(uploads)
+    for event, one in zip(uploads, folded, strict=True):
+        theirs = [contribution(other) for other in uploads if other.shopper_id == event.shopper_id]
+        assert one.profile == fold(StyleProfile(), theirs)
+    for state in states:
+        state.close()
+
+
+def test_a_redelivery_is_known_and_the_forgotten_are_dropped(url, outfit):
+    state = open_state(url)
+    event = outfit("again", shopper_id="known")
+    [first] = state.fold([event])
+    state.record([Write("known", first.version, "again", unique_id(event))] * 2, at=AT)
+    assert [(one.known, one.written_version) for one in state.fold([event])] == [(True, 1)]
+    state.forget("known", at=AT)
+    assert state.fold([event]) == [None]
+    assert state.record([Write("known", 1)], at=AT) == [None]
+    state.close()
+
+
+def test_processes_never_spend_more_together_than_one_may(url):
+    states = [open_state(url) for _ in range(4)]
+
+    def spend(number):
+        ask = lambda spent: grant(spent, "POST /api/events", 7, 1_795_348_800.0)  # noqa: E731 - one line, used here
+        return sum(states[number].spend("POST /api/events", ask).slots for _ in range(20))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(spend, range(4))) == 322
+    for state in states:
+        state.close()
