@@ -1,5 +1,6 @@
 """The values an OCR worker runs on, handed in by whoever starts it. Knows no environment."""
 
+import os
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
@@ -15,5 +16,7 @@ class OcrConfig:
     queue: int = 64
     limits: Limits = field(default_factory=Limits)
     token: SecretStr | None = None
+    #: Photos decoded at the same time, however many slots there are.
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: Seconds a caller may take to send one photo.
     upload_s: float = 30.0

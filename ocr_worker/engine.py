@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from ocr_worker.images import Photo
+from ocr_worker.reading import Refused
 from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
 from schemas.outcomes import Later, Misconfigured
@@ -36,7 +37,7 @@ class Engine(Protocol[Prepared, Raw]):
     Something that reads text. Safe to call from many tasks at once.
 
     Bad output (garbage, a loop, nothing) is `Lines`, never an exception; an engine that cannot be reached or used
-    just now says so by value.
+    just now, or will not take this photo, says so by value.
     """
 
     @property
@@ -46,7 +47,7 @@ class Engine(Protocol[Prepared, Raw]):
     def prepare(self, photo: Photo) -> Prepared:
         """CPU work before the engine: scaling, contrast, encoding."""
 
-    async def recognize(self, prepared: Prepared) -> Raw | Later | Misconfigured:
+    async def recognize(self, prepared: Prepared) -> Raw | Refused | Later | Misconfigured:
         """Do the engine's own work. Called for at most as many photos at once as there are slots."""
 
     def finish(self, raw: Raw, photo: Photo) -> Lines:

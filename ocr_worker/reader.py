@@ -6,7 +6,7 @@ Serves the server, the command line and the page alike; knows no HTTP.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,9 +19,6 @@ from schemas.outcomes import Later, Misconfigured
 
 T = TypeVar("T")
 
-#: Caller's way to say that nobody waits for the answer any more.
-Gone = Callable[[], Awaitable[bool]]
-
 
 class Reader:
     """An engine and its slots. The engine stays its owner's to close."""
@@ -33,10 +30,14 @@ class Reader:
         self._slots = asyncio.Semaphore(config.slots)
         # Decoded photos are large: only as many as keep the slots busy may exist at once.
         self._decoded = asyncio.Semaphore(2 * config.slots)
-        self._threads = ThreadPoolExecutor(config.slots, thread_name_prefix="photo")
+        self._threads = ThreadPoolExecutor(min(config.slots, config.threads), thread_name_prefix="photo")
 
-    async def read(self, data: bytes, gone: Gone | None = None) -> Reading | Refused | Later | Misconfigured:
-        """Read a photo. Waits for a slot as long as it takes: bound what comes in before."""
+    async def read(self, data: bytes) -> Reading | Refused | Later | Misconfigured:
+        """
+        Read a photo. Waits for a slot as long as it takes: bound what comes in before.
+
+        May be cancelled at any time: what waits is dropped, and what runs in a thread ends there, unheard.
+        """
         laps = _Laps(self._clock)
         async with self._decoded:
             laps.lap("queue")
@@ -48,11 +49,9 @@ class Reader:
             laps.lap("prepare")
             async with self._slots:
                 laps.lap("queue")
-                if gone is not None and await gone():
-                    return Later("caller-gone", "the caller left before the photo's turn came")
                 raw = await self.engine.recognize(prepared)
                 laps.lap("engine")
-            if isinstance(raw, Later | Misconfigured):
+            if isinstance(raw, Refused | Later | Misconfigured):
                 return raw
             found = await self._off_loop(lambda: self.engine.finish(raw, photo))
             laps.lap("finish")

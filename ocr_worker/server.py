@@ -8,60 +8,43 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from ocr_worker.admission import Admission
 from ocr_worker.config import OcrConfig
 from ocr_worker.engine import AnyEngine
 from ocr_worker.meters import Meters
-from ocr_worker.problems import MEDIA_TYPE, BadRequestError, problem
+from ocr_worker.openapi import PROBLEMS, complete, ocr_operation, problem_answer
+from ocr_worker.problems import BadRequestError, problem
 from ocr_worker.reader import Reader
-from ocr_worker.reading import FIELD, STATUS, Reading, Refused
-from ocr_worker.upload import check_head, drop_rest, receive_photo
+from ocr_worker.reading import STATUS, Reading, Refused
+from ocr_worker.upload import Fetch, check_head, drop_rest, receive
 from ocr_worker.warm_up import warm_up
-from schemas.outcomes import Later, Misconfigured
+from schemas.outcomes import Later, Misconfigured, Never
 
 log = structlog.get_logger(__name__)
 
 #: Seconds to come back after, when the engine itself does not say.
 _ENGINE_DOWN_S = 5.0
 
-#: What OpenAPI cannot infer from a body that is read by hand.
-_OPENAPI: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {FIELD: {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {MEDIA_TYPE: {}}}
-    for status, text in {
-        400: "The photo is damaged or truncated.",
-        401: "The bearer token is missing or wrong.",
-        408: "The photo took too long to arrive.",
-        413: "Too many bytes or pixels.",
-        415: "Not multipart, or not an image format that is read.",
-        422: "Not exactly one photo.",
-        503: "Full, or the engine is down: come back after Retry-After seconds.",
-    }.items()
-}
+#: What is noted where nobody is left to be answered (nginx's "client closed request").
+_GONE = 499
 
 
-def create_app(config: OcrConfig, engine: AnyEngine, on_ready: Callable[[], None] | None = None) -> FastAPI:
-    """Build the app. `on_ready` is called once, after the warm-up photo. The engine is the caller's to close."""
-    worker = _Worker(config, engine)
+def create_app(
+    config: OcrConfig, engine: AnyEngine, on_ready: Callable[[], None] | None = None, fetch: Fetch | None = None
+) -> FastAPI:
+    """
+    Build the app. The engine is the caller's to close.
+
+    `on_ready` is called once, after the warm-up photo. With `fetch`, photos may be named by URI instead of sent.
+    """
+    worker = _Worker(config, engine, fetch)
+    token = config.token is not None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -74,11 +57,21 @@ def create_app(config: OcrConfig, engine: AnyEngine, on_ready: Callable[[], None
 
     app = FastAPI(title="Hangtag OCR worker", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_api_route(
-        "/ocr", worker.ocr, methods=["POST"], response_model=Reading, responses=_PROBLEMS, openapi_extra=_OPENAPI
+        "/ocr",
+        worker.ocr,
+        methods=["POST"],
+        response_model=Reading,
+        responses=dict(PROBLEMS),
+        openapi_extra=ocr_operation(by_uri=fetch is not None, token=token),
     )
-    app.add_api_route("/healthz", worker.healthz)
-    app.add_api_route("/readyz", worker.readyz)
-    app.add_api_route("/metrics", worker.metrics)
+    # Told in full, or the document would promise JSON.
+    unwell = problem_answer(500, "The warm-up photo could not be read, and never will be.")
+    unready = problem_answer(503, "The warm-up photo has not been read yet.")
+    app.add_api_route("/healthz", worker.healthz, response_class=PlainTextResponse, responses={500: unwell})
+    app.add_api_route("/readyz", worker.readyz, response_class=PlainTextResponse, responses={503: unready})
+    app.add_api_route("/metrics", worker.metrics, response_class=PlainTextResponse)
+    describe = app.openapi
+    app.openapi = lambda: complete(describe(), token=token)  # type: ignore[method-assign] # FastAPI's documented way
     app.add_exception_handler(BadRequestError, worker.refuse)
     app.add_exception_handler(HTTPException, _no_such_thing)
     app.add_exception_handler(Exception, worker.bug)
@@ -88,8 +81,9 @@ def create_app(config: OcrConfig, engine: AnyEngine, on_ready: Callable[[], None
 class _Worker:
     """What the routes share."""
 
-    def __init__(self, config: OcrConfig, engine: AnyEngine) -> None:
+    def __init__(self, config: OcrConfig, engine: AnyEngine, fetch: Fetch | None) -> None:
         self._config = config
+        self._fetch = fetch
         self._admission = Admission(config.slots, config.queue)
         self._meters = Meters(lambda: self._admission.in_flight)
         self._ready = False
@@ -110,21 +104,40 @@ class _Worker:
     async def ocr(self, request: Request) -> Response:
         """Read the text in one photo."""
         _authorize(request, self._config)
-        check_head(request, self._config)
+        check_head(request, self._config, self._fetch)
         with self._admission.place() as full:
             if full is not None:
-                raise _unavailable(full)
-            photo = await receive_photo(request, self._config)
-            outcome = await self.reader.read(photo, gone=request.is_disconnected)
+                raise _unavailable(full, self._admission)
+            outcome = await self._read(request)
+        if outcome is None:
+            self._meters.answered(_GONE)
+            return Response(status_code=_GONE)
         if isinstance(outcome, Refused):
             raise BadRequestError(STATUS[outcome.code], outcome.code.replace("_", "-"), outcome.message)
+        if isinstance(outcome, Never):
+            raise BadRequestError(422, outcome.reason, outcome.message)
         if isinstance(outcome, Later | Misconfigured):
-            raise _unavailable(outcome)
+            raise _unavailable(outcome, self._admission)
         self._admission.took(outcome.timings_ms["engine"] / 1000)
         self._meters.answered(200)
         self._meters.read(outcome)
         log.info("read", verdict=outcome.quality.verdict, lines=len(outcome.texts), ms=outcome.timings_ms["total"])
         return Response(outcome.model_dump_json(), media_type="application/json")
+
+    async def _read(self, request: Request) -> Reading | Refused | Later | Never | Misconfigured | None:
+        """Read the photo unless its caller leaves first: then there is None, and its place is free at once."""
+        photo = await receive(request, self._config, self._fetch)
+        if not isinstance(photo, bytes):
+            return photo
+        reading = asyncio.create_task(self.reader.read(photo))
+        leaving = asyncio.create_task(_left(request))
+        try:
+            await asyncio.wait((reading, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return await reading if reading.done() else None
+        finally:
+            for task in (reading, leaving):
+                task.cancel()
+            await asyncio.gather(reading, leaving, return_exceptions=True)
 
     async def healthz(self) -> Response:
         """Answer 200 unless the warm-up failed for good: then a restart is due."""
@@ -172,7 +185,16 @@ def _authorize(request: Request, config: OcrConfig) -> None:
         )
 
 
-def _unavailable(outcome: Later | Misconfigured) -> BadRequestError:
+async def _left(request: Request) -> None:
+    """Wait until the caller has hung up. Its body has been read: nothing else can come."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _unavailable(outcome: Later | Misconfigured, admission: Admission) -> BadRequestError:
+    if isinstance(outcome, Later) and outcome.tries is not None:
+        # It may be the photo: a 503 would have it come back for ever.
+        return BadRequestError(500, outcome.reason, outcome.message)
     wait = outcome.retry_after if isinstance(outcome, Later) else None
-    header = {"Retry-After": f"{wait if wait is not None else _ENGINE_DOWN_S:.0f}"}
-    return BadRequestError(503, outcome.reason, outcome.message, header)
+    seconds = max(_ENGINE_DOWN_S, admission.retry_after()) if wait is None else max(1.0, wait)
+    return BadRequestError(503, outcome.reason, outcome.message, {"Retry-After": f"{seconds:.0f}"})

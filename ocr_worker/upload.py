@@ -1,20 +1,27 @@
 """
-The one photo out of a multipart request, bounded while it arrives and never written to disk.
+The one photo out of a request, bounded while it arrives and never written to disk: sent along, or named by its URI.
 
-Knows no engine.
+Opens no URI itself: it is handed a function that knows one store and nothing outside it. Knows no engine.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Annotated
 
 from fastapi import Request
+from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.problems import BadRequestError
-from ocr_worker.reading import FIELD
+from ocr_worker.reading import FIELD, Refused
+from schemas.events import Noun
+from schemas.outcomes import Later, Misconfigured, Never
+
+#: Gives the photo at a URI of the one store that is allowed; `Never` for any other.
+Fetch = Callable[[str], Awaitable[bytes | Refused | Later | Never | Misconfigured]]
 
 #: Boundaries, part headers and small fields besides the photo.
 _OVERHEAD = 64 * 1024
@@ -23,7 +30,13 @@ _DROP = 128 * 1024 * 1024
 _DROP_S = 5.0
 
 
-def check_head(request: Request, config: OcrConfig) -> None:
+class PhotoAt(Noun):
+    """The JSON body of POST /ocr: where in the store the photo lies."""
+
+    image_uri: Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+def check_head(request: Request, config: OcrConfig, fetch: Fetch | None) -> None:
     """
     Refuse by the headers alone what can be.
 
@@ -31,11 +44,40 @@ def check_head(request: Request, config: OcrConfig) -> None:
         BadRequestError: 413 or 415.
 
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
-        raise BadRequestError(415, "not-multipart", f"send multipart/form-data with one file field named {FIELD}")
+    kind = _kind(request)
+    if kind != "multipart/form-data" and (kind != "application/json" or fetch is None):
+        hint = "" if fetch is None else ", or application/json with image_uri"
+        raise BadRequestError(415, "not-multipart", f"send multipart/form-data with one file field {FIELD}{hint}")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > config.limits.max_bytes + _OVERHEAD:
         raise _too_large(config)
+
+
+async def receive(
+    request: Request, config: OcrConfig, fetch: Fetch | None
+) -> bytes | Refused | Later | Never | Misconfigured:
+    """
+    Receive the photo, or fetch it from the store.
+
+    Raises:
+        BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when it is too large, 422 when
+            there is not exactly one photo or URI.
+
+    """
+    if fetch is None or _kind(request) == "multipart/form-data":
+        return await receive_photo(request, config)
+    try:
+        async with asyncio.timeout(config.upload_s):
+            body = b"".join([chunk async for chunk in _bounded(request, config)])
+    except TimeoutError:
+        raise _too_slow(config) from None
+    except ClientDisconnect:
+        raise _caller_gone() from None
+    try:
+        wanted = PhotoAt.model_validate_json(body)
+    except ValidationError:
+        raise BadRequestError(422, "bad-json", 'send {"image_uri": "..."}') from None
+    return await fetch(wanted.image_uri)
 
 
 async def receive_photo(request: Request, config: OcrConfig) -> bytes:
@@ -53,11 +95,11 @@ async def receive_photo(request: Request, config: OcrConfig) -> bytes:
         async with asyncio.timeout(config.upload_s):
             form = await parser.parse()
     except TimeoutError:
-        raise BadRequestError(408, "too-slow", f"the photo took over {config.upload_s:g} s to arrive") from None
+        raise _too_slow(config) from None
     except MultiPartException as error:
         raise BadRequestError(422, "bad-multipart", error.message) from None
     except ClientDisconnect:
-        raise BadRequestError(400, "caller-gone", "the caller hung up while sending") from None
+        raise _caller_gone() from None
     try:
         files = form.getlist(FIELD)
         if len(files) != 1 or not isinstance(files[0], UploadFile):
@@ -95,3 +137,15 @@ async def _bounded(request: Request, config: OcrConfig) -> AsyncGenerator[bytes,
 
 def _too_large(config: OcrConfig) -> BadRequestError:
     return BadRequestError(413, "too-large", f"a photo may have at most {config.limits.max_bytes:,} bytes")
+
+
+def _too_slow(config: OcrConfig) -> BadRequestError:
+    return BadRequestError(408, "too-slow", f"the photo took over {config.upload_s:g} s to arrive")
+
+
+def _caller_gone() -> BadRequestError:
+    return BadRequestError(400, "caller-gone", "the caller hung up while sending")
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -3,11 +3,14 @@
 import asyncio
 from io import BytesIO
 
+import structlog
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.reader import Reader
 from ocr_worker.reading import Reading
 from schemas.outcomes import Later, Misconfigured
+
+log = structlog.get_logger(__name__)
 
 _AGAIN_S = 1.0
 
@@ -30,12 +33,16 @@ async def warm_up(reader: Reader) -> None:
 
     """
     photo = warm_up_photo()
+    told = ""
     while True:
         outcome = await reader.read(photo)
         match outcome:
             case Reading():
                 return
             case Later() | Misconfigured():
+                if outcome.reason != told:
+                    told = outcome.reason
+                    log.warning("not ready", reason=outcome.reason, message=outcome.message)
                 await asyncio.sleep(_AGAIN_S)
             case _:
                 msg = f"the warm-up photo was refused: {outcome.message}"

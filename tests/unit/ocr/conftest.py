@@ -86,8 +86,8 @@ def worker():
     """Open a worker in this very loop, its lifespan included, and give a client to it."""
 
     @asynccontextmanager
-    async def opened(engine, config=None, on_ready=None) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(config or OcrConfig(), engine, on_ready)
+    async def opened(engine, config=None, on_ready=None, fetch=None) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(config or OcrConfig(), engine, on_ready, fetch)
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:

@@ -260,6 +260,16 @@ async def test_different_photos_at_once_never_exchange_lines_through_pool_worker
         assert outcome.texts[0].bbox[2] == math.ceil(0.95 * outcome.image.width)
 
 
+async def test_a_worker_before_a_bad_vllm_is_never_ready_and_says_why(worker, capsys):
+    async with worker(engine(StandIn(version="0.12.0"))) as client:
+        answer = await client.post("/ocr", files={"image": coded(1)})
+        ready = await client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:hangtag:problem:vllm-too-old")
+    assert ready.status_code == 503
+    assert "another's text" in capsys.readouterr().out
+
+
 async def test_the_key_and_the_text_are_in_no_repr():
     asked = HunyuanEngine(HunyuanConfig(key=SecretStr("planted-key")))
     await asked.aclose()

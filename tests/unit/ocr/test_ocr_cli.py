@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 
@@ -11,7 +13,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from ocr_worker.pool import OcrPool, Surroundings
+from ocr_worker.reading import Reading
 from ocr_worker.stand_in import StandIn, stand_in_app
+from schemas.outcomes import Later
 from streams.cli.ocr import app
 
 runner = CliRunner()
@@ -124,3 +129,30 @@ async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serv
     read = json.loads(result.stdout)
     assert read["texts"][0]["text"].startswith("photo ")
     assert read["engine"]["revision"].endswith("vllm-0.32.0")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+def test_a_worker_speaks_https_to_a_pool_that_knows_its_certificate(tmp_path, draw):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost")
+    names = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert))
+    subprocess.run((*made, *names), check=True, capture_output=True)
+    tls = ("--tls-cert", str(cert), "--tls-key", str(key))
+    with subprocess.Popen(
+        (*COMMAND, "serve", "--port", "0", "--engine", "scripted", *tls), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+
+        async def read(around: Surroundings):
+            async with OcrPool([url], None, 1, 4, around) as pool:
+                return await pool.read(draw((80, 60), ()))
+
+        trusted = asyncio.run(read(Surroundings(tls=ssl.create_default_context(cafile=cert))))
+        distrusted = asyncio.run(read(Surroundings()))
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+
+    assert url.startswith("https://")
+    assert isinstance(trusted, Reading)
+    assert isinstance(distrusted, Later)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -9,6 +10,7 @@ from ocr_worker.config import OcrConfig
 from ocr_worker.images import Limits
 from ocr_worker.reading import Reading
 from ocr_worker.scripted import ScriptedEngine
+from ocr_worker.server import create_app
 from schemas.outcomes import Later
 
 
@@ -181,6 +183,45 @@ async def test_ready_means_that_one_photo_was_read(worker):
         gate.set()
         await asyncio.wait_for(announced.wait(), 10)
         assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_caller_who_leaves_gives_up_the_place_in_the_queue(serve, draw):
+    """Over real sockets: three photos are held, two callers hang up, and the worker has room again."""
+    gate = asyncio.Event()
+    url = serve(create_app(OcrConfig(slots=1, queue=3), ScriptedEngine(gate=gate)))
+    photo = draw((80, 60), ())
+
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+
+        async def in_flight() -> float:
+            text = (await client.get("/metrics")).text
+            return float(text.partition("\nhangtag_ocr_in_flight ")[2].partition("\n")[0])
+
+        async def held() -> bool:
+            return await in_flight() == 3
+
+        async def left() -> bool:
+            return await in_flight() == 1
+
+        posts = [asyncio.create_task(client.post("/ocr", **upload(photo), timeout=30)) for _ in range(3)]
+        await until(held)
+        for post in posts[:2]:
+            post.cancel()
+        await asyncio.gather(*posts[:2], return_exceptions=True)
+        await until(left)
+        gate._loop.call_soon_threadsafe(gate.set)
+        answered = await posts[2]
+        text = (await client.get("/metrics")).text
+
+    assert answered.status_code == 200
+    assert 'hangtag_ocr_answers_total{status="499"} 2.0' in text
+
+
+async def test_an_engine_that_fails_on_this_photo_is_a_500_that_ends(worker, draw):
+    async with worker(ScriptedEngine(failure=Later("engine-failed", "failed", tries=3))) as client:
+        answer = await client.post("/ocr", **upload(draw()))
+
+    assert problem(answer, 500) == "engine-failed"
 
 
 class Broken(ScriptedEngine):

@@ -7,7 +7,6 @@ from ocr_worker.config import OcrConfig
 from ocr_worker.reader import Reader
 from ocr_worker.reading import Reading, Refused
 from ocr_worker.scripted import ScriptedEngine
-from schemas.outcomes import Later
 
 
 class Counting(ScriptedEngine):
@@ -42,17 +41,18 @@ async def test_photos_beyond_the_slots_wait_undecoded(draw):
     assert Counting.most_prepared <= 4
 
 
-async def test_a_photo_whose_caller_has_gone_never_reaches_the_engine(draw):
-    reader = Reader(ScriptedEngine(gate=asyncio.Event()), OcrConfig())
-
-    async def gone() -> bool:
-        return True
-
-    outcome = await asyncio.wait_for(reader.read(draw(), gone), 10)
+async def test_a_cancelled_photo_gives_back_its_slot(draw):
+    gate = asyncio.Event()
+    reader = Reader(ScriptedEngine(gate=gate), OcrConfig(slots=1))
+    tasks = [asyncio.create_task(reader.read(draw((80, 60), ()))) for _ in range(4)]
+    await asyncio.sleep(0)
+    for task in tasks[:3]:
+        task.cancel()
+    gate.set()
+    outcomes = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
     await reader.aclose()
 
-    assert isinstance(outcome, Later)
-    assert outcome.reason == "caller-gone"
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 3 + [Reading]
 
 
 async def test_a_refused_photo_does_not_keep_its_place(draw):

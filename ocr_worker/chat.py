@@ -1,0 +1,96 @@
+"""
+The exact request HunyuanOCR wants from a vLLM server's OpenAI API, and the parts of the answer that are read. Pure.
+
+An empty system message, the image before the text, and the official Chinese prompt: other shapes give text without
+boxes, or descriptions (Tencent-Hunyuan/HunyuanOCR: inference/vLLM/infer_vllm_client.py, issues 52, 63, 72, 80).
+"""
+
+import base64
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from schemas.events import Noun
+
+#: Spotting, Hunyuan format (`inference/utils/tasks.py`, key spotting_hunyuan). Free wordings degrade silently.
+PROMPT = "检测并识别图片中的文字，将文本坐标格式化输出。"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen. Everything is sent: vLLM fills what is missing from the model's own defaults."""
+
+    #: Outfit photos need 30 to 450 tokens; a full page of print over 512.
+    max_tokens: int = 2048
+    #: What HunyuanOCR 1.5's own clients send.
+    repetition_penalty: float = 1.08
+    #: vLLM ends an answer in which 2 to 128 tokens come this often in a row.
+    loop_count: int = 8
+
+
+def chat_request(
+    jpeg: bytes, model: str, sampling: Sampling, *, temperature: float = 0.0, seed: int = 0
+) -> dict[str, Any]:
+    """Build the JSON body of POST /v1/chat/completions. At temperature 0 the answer is the likeliest one."""
+    image = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+    return {
+        "model": model,
+        "messages": [
+            {"role": "system", "content": ""},
+            {
+                "role": "user",
+                "content": [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": PROMPT}],
+            },
+        ],
+        "max_tokens": sampling.max_tokens,
+        "temperature": temperature,
+        "top_p": 1.0,
+        "top_k": -1,
+        "seed": seed,
+        "repetition_penalty": sampling.repetition_penalty,
+        "repetition_detection": {
+            "min_pattern_size": 2,
+            "max_pattern_size": 128,
+            "min_count": sampling.loop_count,
+        },
+        # The markers between lines are special tokens: with them, box and score of each line can be told.
+        "skip_special_tokens": False,
+        "logprobs": True,
+        "top_logprobs": 0,
+    }
+
+
+class ChatToken(Noun):
+    """One generated token; markers and the end of the answer are among them."""
+
+    token: str = Field(repr=False)
+    logprob: float
+
+
+class _Logprobs(Noun):
+    content: tuple[ChatToken, ...]
+
+
+class _Message(Noun):
+    content: str | None = Field(default=None, repr=False)
+
+
+class Choice(Noun):
+    """One answer: its text, its tokens, and why it ended (stop, length, repetition, abort, error)."""
+
+    message: _Message
+    logprobs: _Logprobs
+    finish_reason: str | None = None
+
+
+class ChatAnswer(Noun):
+    """What vLLM answers with status 200."""
+
+    choices: Annotated[tuple[Choice, ...], Field(min_length=1, max_length=1)]
+
+
+class Release(Noun):
+    """What vLLM answers to GET /version."""
+
+    version: Annotated[str, Field(min_length=1, max_length=64)]

@@ -1,0 +1,87 @@
+"""
+The exact `vllm serve` command for HunyuanOCR, and which vLLM may run it. Pure: starts nothing.
+
+Flags and versions are those tried out on vLLM 0.30 to 0.32 (docs/ocr.md).
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+from schemas.outcomes import Misconfigured
+
+MODEL = "tencent/HunyuanOCR"
+#: A commit of HunyuanOCR 1.5. The repository has no tags, and 1.5 once replaced 1.0 in place: never follow `main`.
+REVISION = "9e01f897bf8956f77a80c350dc0491d6bbbd43e6"
+#: The first release that runs the model rightly. Of those before, 0.12.0 answers one shopper with another's text.
+LEAST_VLLM = (0, 30)
+#: Visual tokens, not parallel requests, are what costs: 2 MP are about 2,080 of them. (2 ** 21)
+MAX_PIXELS = 2_097_152
+LICENCE = (
+    "The weights come under the Tencent Hunyuan Community License, which grants nothing in the European Union,"
+    " the United Kingdom and South Korea: neither running the model there nor using its output."
+)
+_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.|[a-z+-]|$)")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class VllmServe:
+    """What may differ from one GPU to the next. One server per GPU."""
+
+    #: A Hugging Face name, or the folder of a download.
+    model: str = MODEL
+    revision: str = REVISION
+    host: str = "127.0.0.1"
+    #: Not 8000 and not 7860: the worker and its page are there.
+    port: int = 8100
+    #: Photos in one batch; more wait, up to twice as many, and then vLLM answers 503.
+    batch: int = 32
+    #: Share of the GPU's memory that vLLM takes at once, whether it needs it or not.
+    memory: float = 0.9
+
+
+def vllm_serve(serve: VllmServe, executable: str = "vllm") -> list[str]:
+    """
+    Build the command, one argument an item. Its key is not among them: vLLM reads it from VLLM_API_KEY.
+
+    Raises:
+        ValueError: the revision is no full commit.
+
+    """
+    local = serve.model.startswith(("/", "./", "../", "~"))
+    if not local and not _COMMIT.fullmatch(serve.revision):
+        raise ValueError("the revision must be a full commit of 40 hex digits: names move, and weights with them")
+    return [
+        *(executable, "serve", serve.model),
+        *(() if local else ("--revision", serve.revision, "--tokenizer-revision", serve.revision)),
+        *("--served-model-name", MODEL),
+        *("--host", serve.host, "--port", str(serve.port)),
+        *("--max-model-len", "8192", "--max-num-batched-tokens", "8192"),
+        *("--max-num-seqs", str(serve.batch), "--max-num-queued-reqs", str(3 * serve.batch)),
+        *("--limit-mm-per-prompt", json.dumps({"image": 1, "video": 0})),
+        *("--mm-processor-kwargs", json.dumps({"max_pixels": MAX_PIXELS})),
+        # Nothing of a photo outlives its answer, and no photo comes twice.
+        *("--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"),
+        # What we do not send must not come from a file beside the weights.
+        *("--generation-config", "vllm"),
+        *("--gpu-memory-utilization", f"{serve.memory:g}"),
+        *("--disable-access-log-for-endpoints", "/health,/metrics"),
+    ]
+
+
+def check_vllm(version: str) -> Misconfigured | None:
+    """Say why this vLLM must not be used, if so."""
+    found = _VERSION.match(version.strip())
+    least = ".".join(map(str, LEAST_VLLM))
+    if found is None:
+        return Misconfigured("vllm-unknown", f"cannot tell which vLLM this is; at least {least} is needed")
+    release = (int(found[1]), int(found[2]))
+    if release >= LEAST_VLLM:
+        return None
+    name = f"{release[0]}.{release[1]}"
+    why = {
+        (0, 12): "it answers one photo with another's text",
+        (0, 29): "it fails on the first photo",
+    }.get(release, "it was never seen to work")
+    return Misconfigured("vllm-too-old", f"vLLM {name} must not run HunyuanOCR: {why}; use {least} or later")
