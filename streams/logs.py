@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 
 import structlog
 
@@ -34,6 +35,7 @@ def set_up_logs(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
+    handler.addFilter(OncePer(10))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -44,3 +46,27 @@ def set_up_logs(settings: Settings) -> None:
     # Libraries speak of every connection and request; their warnings are enough.
     for noisy in ("faust", "mode", "aiokafka", "httpx", "httpcore", "asyncio", "rebalance", "alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+class OncePer(logging.Filter):
+    """
+    Lets a library say the same thing only so often.
+
+    During an outage aiokafka repeats itself ten times a second, which buries what matters.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Pass our own lines, and a library's when its last of the kind is long enough ago."""
+        # structlog's events are dicts by now; libraries log templates.
+        if not isinstance(record.msg, str):
+            return True
+        kind, now = (record.name, record.msg), time.monotonic()
+        if now - self._said.get(kind, -self._seconds) < self._seconds:
+            return False
+        self._said[kind] = now
+        return True

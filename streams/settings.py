@@ -54,7 +54,10 @@ class Settings(BaseSettings):
     ocr_timeout_s: float = Field(60, gt=0, description="Longest one photo may take at an OCR worker.")
     ocr_host: str = Field("127.0.0.1", description="Address `hangtag ocr serve` listens on.")
     ocr_port: int = Field(8000, ge=0, le=65535, description="Port `hangtag ocr serve` listens on; 0 picks a free one.")
-    ocr_engine: Literal["rapid", "scripted"] = Field("rapid", description="Engine of the OCR worker.")
+    ocr_engine: Literal["rapid", "hunyuan", "scripted"] = Field("rapid", description="Engine of the OCR worker.")
+    ocr_vllm_url: str = Field("http://127.0.0.1:8100", description="The vLLM server that the hunyuan engine asks.")
+    ocr_vllm_key: SecretStr | None = Field(None, description="Key of the vLLM server.")
+    ocr_vllm_revision: str | None = Field(None, description="Commit of the weights it serves; default the pinned one.")
     ocr_slots: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         description="Photos one OCR worker reads at the same time; default one per core.",
@@ -69,10 +72,17 @@ class Settings(BaseSettings):
 
     # Klaviyo
     klaviyo_url: str = Field("https://a.klaviyo.com", description="Klaviyo's API, or the sandbox.")
-    klaviyo_key: SecretStr | None = Field(None, description="Private API key; scopes events:write, profiles:write.")
+    klaviyo_key: SecretStr | None = Field(
+        None, description="Private API key; scopes events:write, profiles:write, lists:write."
+    )
     klaviyo_revision: str = Field("2026-07-15", description="API revision sent with every request.")
     klaviyo_metric: str = Field("Outfit Tagged", description="Name of the metric that each tagged upload counts for.")
     klaviyo_timeout_s: float = Field(30, gt=0, description="Longest one Klaviyo request may take.")
+    klaviyo_property_prefix: str = Field("outfit_", description="Start of the profile properties' names.")
+    klaviyo_aliases: dict[str, str] = Field(
+        {}, description='Further profile properties by what they hold, as JSON: {"preferred_materials": "materials"}.'
+    )
+    klaviyo_labels: Literal["ids", "en", "zh"] = Field("ids", description="What the profile's lists hold.")
     state_url: str = Field("sqlite:///.hangtag/state.db", description="Database of style profiles (SQLAlchemy URL).")
 
     # Logs

@@ -63,6 +63,7 @@ def make_tagger(settings: Settings) -> Tagger:
 
 async def make_sink(settings: Settings) -> Sink:
     """Open the style profiles and the way to Klaviyo."""
+    from klaviyo_sink.naming import PropertyNames
     from klaviyo_sink.sink import SinkConfig, open_sink
 
     return await open_sink(
@@ -73,6 +74,11 @@ async def make_sink(settings: Settings) -> Sink:
             metric=settings.klaviyo_metric,
             timeout_s=settings.klaviyo_timeout_s,
             state_url=settings.state_url,
+            names=PropertyNames(
+                prefix=settings.klaviyo_property_prefix,
+                aliases=settings.klaviyo_aliases,
+                labels=settings.klaviyo_labels,
+            ),
         )
     )
 

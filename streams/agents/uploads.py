@@ -34,6 +34,8 @@ MESSAGES: dict[FeedbackCode, Messages] = {
         en="This is no photo we can read; please upload JPEG, PNG or HEIC",
     ),
 }
+#: Verdicts that the shopper should hear of.
+_UNUSABLE: dict[str, FeedbackCode] = {"blurry": "blurry", "no_text": "no_text"}
 
 
 async def recognize(event: PhotoUploaded, *, store: PhotoStore, pool: OcrPool, now: Callable[[], datetime]) -> Answer:
@@ -64,5 +66,5 @@ async def recognize(event: PhotoUploaded, *, store: PhotoStore, pool: OcrPool, n
         engine=Engine(name=reading.engine.name, model=reading.engine.model, revision=reading.engine.revision),
         recognized_at=now(),
     )
-    unusable = reading.quality.verdict in {"blurry", "no_text"}
-    return (read, feedback(reading.quality.verdict)) if unusable else (read,)
+    code = _UNUSABLE.get(reading.quality.verdict)
+    return (read,) if code is None else (read, feedback(code))

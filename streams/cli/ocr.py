@@ -22,18 +22,6 @@ EngineOption = Annotated[
     EngineName | None, typer.Option("--engine", help="What reads the photos. Default: HANGTAG_OCR_ENGINE.")
 ]
 
-VllmUrl = Annotated[
-    str, typer.Option(envvar="HANGTAG_OCR_VLLM_URL", help="The vLLM server that the hunyuan engine asks.")
-]
-VllmKey = Annotated[
-    str | None, typer.Option(envvar="HANGTAG_OCR_VLLM_KEY", help="Its key; set it in the environment, not here.")
-]
-VllmRevision = Annotated[
-    str | None,
-    typer.Option(envvar="HANGTAG_OCR_VLLM_REVISION", help="Commit of the weights it serves. Default: the pinned one."),
-]
-_VLLM_URL = "http://127.0.0.1:8100"
-
 #: An idle connection is kept longer than the pool keeps it, so that only the pool ever closes one.
 _KEEP_ALIVE_S = 75
 
@@ -44,9 +32,6 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: HANGTAG_OCR_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="0 picks a free one. Default: HANGTAG_OCR_PORT.")] = None,
     engine: EngineOption = None,
-    vllm_url: VllmUrl = _VLLM_URL,
-    vllm_key: VllmKey = None,
-    vllm_revision: VllmRevision = None,
     by_uri: Annotated[
         bool, typer.Option("--by-uri", help="Take photos of HANGTAG_STORE_URL by their image_uri too.")
     ] = False,
@@ -65,8 +50,7 @@ def serve(
 
     settings = Settings()
     set_up_logs(settings)
-    vllm = (vllm_url, vllm_key, vllm_revision)
-    reads_with = _engine(engine or settings.ocr_engine, settings.ocr_slots, vllm)
+    reads_with = _engine(engine or settings.ocr_engine, settings)
     at = (host or settings.ocr_host, settings.ocr_port if port is None else port)
     # Listening from here on: who connects before the app is up waits in the backlog instead of being turned away.
     try:
@@ -101,9 +85,6 @@ def read(
     *,
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", exists=True, dir_okay=False)],
     engine: EngineOption = None,
-    vllm_url: VllmUrl = _VLLM_URL,
-    vllm_key: VllmKey = None,
-    vllm_revision: VllmRevision = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo.")] = False,
 ) -> None:
     """Read photos and print their lines. Ends 1 when a photo was refused."""
@@ -111,8 +92,7 @@ def read(
     from streams.settings import Settings
 
     settings = Settings()
-    vllm = (vllm_url, vllm_key, vllm_revision)
-    reads_with = _engine(engine or settings.ocr_engine, settings.ocr_slots, vllm)
+    reads_with = _engine(engine or settings.ocr_engine, settings)
 
     async def each() -> bool:
         from ocr_worker.reader import Reader
@@ -190,19 +170,18 @@ def _become_vllm(command: list[str]) -> NoReturn:
     os.execvp(command[0], command)  # noqa: S606 - becoming the server is what --exec is for
 
 
-def _engine(name: EngineName, slots: int, vllm: tuple[str, str | None, str | None]) -> "AnyEngine":
+def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
+    slots = settings.ocr_slots
     if name == "scripted":
         from ocr_worker.scripted import ScriptedEngine
 
         return ScriptedEngine()
     if name == "hunyuan":
-        from pydantic import SecretStr
-
         from ocr_worker.hunyuan import HunyuanConfig, HunyuanEngine
         from ocr_worker.vllm_command import REVISION
 
-        url, key, revision = vllm
-        return HunyuanEngine(HunyuanConfig(url, slots, SecretStr(key) if key else None, revision=revision or REVISION))
+        revision = settings.ocr_vllm_revision or REVISION
+        return HunyuanEngine(HunyuanConfig(settings.ocr_vllm_url, slots, settings.ocr_vllm_key, revision=revision))
     try:
         from ocr_worker.rapid import RapidEngine
     except ModuleNotFoundError as error:

@@ -121,8 +121,8 @@ async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serv
     result = await asyncio.to_thread(
         runner.invoke,
         app,
-        ["read", "--engine", "hunyuan", "--vllm-url", url, "--json", str(photo)],
-        env={"HANGTAG_OCR_VLLM_KEY": "right"},
+        ["read", "--engine", "hunyuan", "--json", str(photo)],
+        env={"HANGTAG_OCR_VLLM_KEY": "right", "HANGTAG_OCR_VLLM_URL": url},
     )
 
     assert result.exit_code == 0

@@ -1,0 +1,195 @@
+"""
+Fibre compositions: which percentage belongs to which fibre, in which part of the garment, and do they add up.
+
+Works on what was found in the text; knows no words of its own but the percent sign.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+#: A digit may have been read as a letter ("1OO%"); Turkish labels write the sign first ("%65 pamuk").
+_PERCENT = re.compile(
+    r"([\doil|](?<![\w.,%].)[\doil|]{0,2}(?:[.,]\d{1,2})?) ?%|%(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%])|百分(?:之)?百"
+)
+_DIGITS = str.maketrans("oil|,", "0111.")
+#: Percentages of one part add up to 100; labels may round each by a point or two (GB/T 29862-2013).
+_WHOLE = (98.0, 102.0)
+
+
+class Percent(NamedTuple):
+    """A percentage found in `text[start:stop]`, 0 to 100."""
+
+    start: int
+    stop: int
+    value: float
+    #: Whether letters were taken for digits.
+    mended: bool
+
+
+class Fibre(NamedTuple):
+    """A fibre found in `text[start:stop]`; `code` is its tag id."""
+
+    start: int
+    stop: int
+    code: str
+
+
+class PartName(NamedTuple):
+    """The name of a garment part found in `text[start:stop]`; what follows it is about that part."""
+
+    start: int
+    stop: int
+    part: str
+
+
+Figure = Percent | Fibre
+Item = Figure | PartName
+Pair = tuple[Fibre, Percent]
+#: Whether nothing but fillers stands in the text between two figures.
+Fits = Callable[[Figure, Figure], bool]
+
+
+class Share(NamedTuple):
+    """A fibre with its percentage. `part` is None where the label names none."""
+
+    fibre: Fibre
+    percent: Percent
+    part: str | None
+
+
+def percents_in(text: str) -> Iterator[Percent]:
+    """Find the percentages in a normalised text. A number above 100 is none: OCR lost its point."""
+    if "%" not in text and "百分" not in text:
+        return
+    for found in _PERCENT.finditer(text):
+        digits = found[1] or found[2] or "100"
+        value = float(digits.translate(_DIGITS))
+        if value <= 100:  # noqa: PLR2004 - a percentage
+            yield Percent(found.start(), found.end(), value, mended=any(mark in digits for mark in "oil|"))
+
+
+def shares_in(rows: Iterable[Sequence[Item]], fits: Fits) -> tuple[list[Share], dict[int, str]]:
+    """
+    Bind percentages to fibres in a block of rows, each with its items in order.
+
+    Returns the shares, and for every fibre under a part's name, by its start, that part.
+    """
+    shares: list[Share] = []
+    parts: dict[int, str] = {}
+    part: str | None = None
+    waiting: list[Figure] = []
+    named = False
+
+    def bind(figures: list[Figure]) -> None:
+        if len(figures) > 1:
+            shares.extend([Share(fibre, percent, part) for fibre, percent in _pairs(figures, fits)])
+
+    for row in rows:
+        if not row:
+            if waiting:
+                bind(waiting)
+                waiting = []
+            named = False
+            continue
+        # A row of its own, without figures, is no longer about the part that was named rows before.
+        about = named or any(not isinstance(item, Fibre) for item in row)
+        clause: list[Figure] = []
+        for item in row:
+            if isinstance(item, PartName):
+                bind(waiting + clause)
+                part, waiting, clause = item.part, [], []
+            else:
+                clause.append(item)
+                if isinstance(item, Fibre) and about and part is not None:
+                    parts[item.start] = part
+        if not _go_on(waiting, clause):
+            bind(waiting)
+            waiting = []
+        waiting += clause
+        named = isinstance(row[-1], PartName)
+    bind(waiting)
+    return shares, parts
+
+
+def main_composition(shares: Iterable[Share], is_main: Callable[[str | None], bool]) -> dict[str, float]:
+    """
+    Percentages by fibre of what the garment mainly consists of; empty when the label contradicts itself.
+
+    The first composition counts: languages that repeat it add nothing, a second one (a two-piece without
+    part names) is another garment's. A sum below 100 means that a line was not read; one above 102 that a
+    number was misread, and then none of them is trusted.
+    """
+    main: dict[str, float] = {}
+    for share in shares:
+        if not is_main(share.part) or not share.percent.value:
+            continue
+        known = main.get(share.fibre.code)
+        if known == share.percent.value:
+            continue
+        if known is not None or sum(main.values()) >= _WHOLE[0]:
+            break
+        main[share.fibre.code] = share.percent.value
+    return main if sum(main.values()) <= _WHOLE[1] else {}
+
+
+def _go_on(waiting: list[Figure], clause: list[Figure]) -> bool:
+    """
+    Tell whether the figures of one row go on in the next.
+
+    They do where a row that begins with a percentage ends on another one without its fibre, and where fibres
+    have their percentages in the rows below.
+    """
+    if not waiting or not clause:
+        return False
+    if isinstance(waiting[0], Percent):
+        return isinstance(waiting[-1], Percent) and isinstance(clause[0], Fibre)
+    fibres = sum(isinstance(figure, Fibre) for figure in waiting)
+    below = all(isinstance(figure, Percent) for figure in clause) and 2 * fibres > len(waiting)
+    return below or (fibres == len(waiting) and all(isinstance(figure, Fibre) for figure in clause))
+
+
+def _pairs(figures: list[Figure], fits: Fits) -> list[Pair]:
+    """Pair the figures that stand together."""
+    kinds = {type(figure) for figure in figures}
+    if len(kinds) < 2:  # noqa: PLR2004 - it takes a fibre and a percentage
+        return []
+    return _columns(figures, fits) or _following(figures if _percent_first(figures, fits) else figures[::-1], fits)
+
+
+def _percent_first(figures: list[Figure], fits: Fits) -> bool:
+    """Tell whether the label writes "65% cotton" or "cotton 65%", by the first two that belong together."""
+    for one, other in pairwise(figures):
+        if type(one) is not type(other) and fits(one, other):
+            return isinstance(one, Percent)
+    return True
+
+
+def _following(figures: list[Figure], fits: Fits) -> list[Pair]:
+    """Give each percentage the fibre that follows it, in as many languages as it is named there."""
+    pairs: list[Pair] = []
+    percent: Percent | None = None
+    code = ""
+    for one, figure in zip([None, *figures], figures, strict=False):
+        if isinstance(figure, Percent):
+            percent, code = figure, ""
+        elif percent is not None and one is not None:
+            if not code and fits(one, figure):
+                code = figure.code
+            elif figure.code != code:
+                percent = None
+                continue
+            pairs.append((figure, percent))
+    return pairs
+
+
+def _columns(figures: list[Figure], fits: Fits) -> list[Pair]:
+    """Pair "cotton/polyester 65/35%": all the fibres, then as many percentages, or the other way round."""
+    middle = len(figures) // 2
+    one, other = figures[:middle], figures[middle:]
+    if len(one) < 2 or len(one) != len(other) or not fits(one[-1], other[0]):  # noqa: PLR2004 - two make a column
+        return []
+    fibres, percents = (one, other) if isinstance(one[0], Fibre) else (other, one)
+    pairs = [(f, p) for f, p in zip(fibres, percents, strict=True) if isinstance(f, Fibre) and isinstance(p, Percent)]
+    return pairs if len(pairs) == middle else []

@@ -1,0 +1,60 @@
+"""What a lexicon entry may say. Knows nothing of merging or matching."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from schemas.events import TagId
+
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+Texts = tuple[Text, ...]
+
+
+class Data(BaseModel):
+    """What people write in lexicon files: frozen, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(Data):
+    """One rule of the lexicon: a tag, the words that give it and the phrases that do not."""
+
+    id: TagId
+    #: Names for people.
+    en: Text
+    zh: Text
+    #: Give the tag wherever they stand as words.
+    words: Texts = ()
+    #: Short or foreign fibre names: give it only beside a percentage or after a field name ("成分:").
+    beside_percent: Texts = ()
+    #: What OCR makes of the words: a lower score; materials only as `beside_percent`.
+    misread: Texts = ()
+    #: Phrases that contain a word and mean something else.
+    traps: Texts = ()
+    #: Tags that come along.
+    implies: tuple[TagId, ...] = ()
+    #: The same idea in Shopify's product taxonomy (https://github.com/Shopify/product-taxonomy).
+    shopify: Text | None = None
+    #: Recognized so that nothing else is, but never a tag.
+    ignored: bool = False
+    #: Given also when it fills the garment (down), not only when it is its outside.
+    filling: bool = False
+    #: Says that the garment is of nothing else than the material it implies ("纯棉"); a blend takes it away.
+    pure: bool = False
+    #: Texts that must give the tag, and texts that must not: they run as tests.
+    yes: Texts = ()
+    no: Texts = ()
+    #: Where it was read.
+    path: Path = Field(repr=False)
+    line: int
+
+    @property
+    def category(self) -> str:
+        """The id's first half."""
+        return self.id.partition("/")[0]
+
+    @property
+    def value(self) -> str:
+        """The id's second half."""
+        return self.id.partition("/")[2]

@@ -1,0 +1,183 @@
+"""
+Every word of the lexicon on a page, judged: a tag, or the reason why not.
+
+Pure. Knows the vocabulary and the page, not events.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from rules.composition import main_composition
+from rules.entries import Entry
+from rules.match import GIVING, Match
+from rules.normalize import is_cjk
+from rules.page import Page
+from rules.seams import find_on
+from rules.sizes import Size, chart_lines, sizes_on
+from rules.surroundings import Surroundings, surroundings
+from rules.vocabulary import MATERIAL, Vocabulary
+from schemas.events import TextLine
+
+#: How much a find is worth by how it was found. A tag's score is this times its line's OCR score.
+QUALITY = {"composition": 1.0, "word": 0.95, "beside_percent": 0.9, "misread": 0.75, "size": 0.95}
+#: Once for every way in which the text had to be mended first.
+MENDED = 0.9
+#: The category of sizes.
+SIZE = "size"
+#: From this percentage on a garment is of one fibre (GB/T 29862-2013: up to 0.5 % may go unnamed).
+_PURE = 99.5
+#: Kinds of matches that are shown, and why they give no tag.
+_NO_TAG = {"trap": "the phrase means something else", "ignored": "never a tag"}
+
+
+class Finding(NamedTuple):
+    """A word of the lexicon in the text, and what became of it."""
+
+    #: Id of the entry that the word belongs to.
+    tag: str
+    #: The entry and how it was found, for example `material/cotton#composition`.
+    rule: str
+    #: As it was compared.
+    word: str
+    line: TextLine
+    score: float
+    #: Percent of what the garment mainly consists of.
+    share: float | None = None
+    #: Why it gives no tag; None when it does.
+    reason: str | None = None
+    #: Name for people, where the lexicon has none.
+    label: str | None = None
+
+    def __repr__(self) -> str:
+        # Without the word: what shoppers photograph must not reach a log.
+        return f"Finding({self.rule}, score={self.score}, reason={self.reason})"
+
+
+def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
+    """Judge what the vocabulary finds on a page, in reading order."""
+    matches = find_on(page, vocabulary.matcher)
+    judge = _Judge(page, vocabulary, surroundings(page, vocabulary, matches), matches)
+    found = [finding for match in matches if (finding := judge.finding(match)) is not None]
+    return found + list(judge.pure(found)) + [judge.size(size) for size in sizes_on(page)]
+
+
+class _Judge:
+    """What every match on a page is judged by."""
+
+    def __init__(self, page: Page, vocabulary: Vocabulary, around: Surroundings, matches: list[Match]) -> None:
+        self._page = page
+        self._vocabulary = vocabulary
+        self._around = around
+        self._begins = {match.start for match in matches}
+        self._ends = {match.stop for match in matches}
+        shares = around.shares.values()
+        self._zero = {share.fibre.code for share in shares if not share.percent.value}
+        self._main = main_composition(shares, self._is_main)
+
+    @cached_property
+    def _charts(self) -> frozenset[int]:
+        return chart_lines(self._page)
+
+    def finding(self, match: Match) -> Finding | None:
+        """Judge a match; None when it is only about others."""
+        start, stop, term = match
+        page, kind, tag = self._page, term.kind, term.owner
+        line = page.line_at(start)
+        if kind in _NO_TAG:
+            return Finding(tag, f"{tag}#{kind}", page.text[start:stop], line, 0.0, None, _NO_TAG[kind])
+        if kind not in GIVING:
+            return None
+        share = self._around.shares.get(start)
+        how = "composition" if share is not None and kind != "misread" else kind
+        score = QUALITY[how] * line.score
+        percent = None
+        if share is not None:
+            score = min(score, QUALITY[how] * page.line_at(share.percent.start).score)
+            score *= MENDED if share.percent.mended else 1
+            main = self._main.get(share.fibre.code)
+            percent = main if main == share.percent.value and self._is_main(share.part) else None
+        if page.gaps and bisect_right(page.gaps, start) < bisect_left(page.gaps, stop):
+            score *= MENDED
+        word = page.text[start:stop]
+        if "\n" in word:
+            score = MENDED * min(score, score / line.score * page.line_at(stop - 1).score)
+            word = word.replace("\n", " ")
+        return Finding(tag, f"{tag}#{how}", word, line, score, percent, self._against(match))
+
+    def pure(self, found: list[Finding]) -> Iterator[Finding]:
+        """Find the claims of purity that the composition makes by itself ("100% cotton")."""
+        for tag in self._vocabulary.pure if self._main else ():
+            fibre = self._vocabulary.fibres[tag]
+            if self._percent_of(fibre) >= _PURE:
+                for one in found:
+                    if one.share and one.reason is None and fibre in self._vocabulary.brought[one.tag]:
+                        yield one._replace(tag=tag, rule=f"{tag}#composition", share=None)
+
+    def size(self, size: Size) -> Finding:
+        """Judge a parsed size."""
+        line = self._page.line_at(size.start)
+        tag = f"{SIZE}/{size.value}"
+        chart = tag in self._vocabulary.entries and self._page.line_start(size.start) in self._charts
+        return Finding(
+            tag=tag,
+            rule=f"{tag}#size",
+            word=self._page.text[size.start : size.stop],
+            line=line,
+            score=QUALITY["size"] * line.score,
+            reason="a size chart" if chart else None,
+            label=size.label,
+        )
+
+    def _against(self, match: Match) -> str | None:
+        """Say why a match gives no tag."""
+        entry = self._vocabulary.entries[match.term.owner]
+        return self._denied(match) or self._unproven(match, entry) or self._elsewhere(match.start, entry)
+
+    def _denied(self, match: Match) -> str | None:
+        """Say whether the text takes the word back."""
+        if match.start in self._around.negated:
+            return f"negated: {self._around.negated[match.start]}"
+        if self._zero and not self._zero.isdisjoint(self._vocabulary.brought[match.term.owner]):
+            return "the label says 0 %"
+        return None
+
+    def _unproven(self, match: Match, entry: Entry) -> str | None:
+        """Say whether the word is too little to go by where it stands."""
+        start, stop, term = match
+        if start in self._around.shares or start in self._around.announced:
+            return None
+        if term.kind == "beside_percent" or (term.kind == "misread" and entry.category == MATERIAL):
+            return "no percentage beside it"
+        if stop - start == 1 and not self._stands_alone(start, stop):
+            return "a letter within another word"
+        return "a single word in other talk" if start in self._around.lone else None
+
+    def _elsewhere(self, start: int, entry: Entry) -> str | None:
+        """Say whether the word is about something else than this garment as a whole."""
+        part = self._around.parts.get(start)
+        if part is not None and not self._is_main(part) and not self._counts(start, entry, part):
+            return f"only the {part}"
+        if entry.pure and self._main and self._percent_of(self._vocabulary.fibres[entry.id]) < _PURE:
+            return "the composition says it is a blend"
+        if entry.category == SIZE and self._page.line_start(start) in self._charts:
+            return "a size chart"
+        return None
+
+    def _is_main(self, part: str | None) -> bool:
+        return part is None or self._vocabulary.parts[part].main
+
+    def _counts(self, start: int, entry: Entry, name: str) -> bool:
+        """Tell whether a material counts although it is that of a lesser part."""
+        part = self._vocabulary.parts[name]
+        return (entry.filling and part.filling) or (part.shows and start not in self._around.shares)
+
+    def _percent_of(self, fibre: str) -> float:
+        """Add up the percentages of a fibre and of its kinds (organic cotton is cotton)."""
+        return sum(percent for code, percent in self._main.items() if fibre in self._vocabulary.brought[code])
+
+    def _stands_alone(self, start: int, stop: int) -> bool:
+        """Tell whether a single letter is a word of its own: at its edges other words begin and end."""
+        text = self._page.text
+        return (start in self._ends or not is_cjk(text[start - 1])) and (stop in self._begins or not is_cjk(text[stop]))

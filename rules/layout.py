@@ -1,0 +1,101 @@
+"""
+Recognized lines in reading order: side by side in rows, rows below one another in blocks.
+
+Geometry only; the order in which lines come in does not matter. Knows nothing of what they say.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from schemas.events import BBox, TextLine
+
+#: Lines side by side in one row overlap in height by this share of the lower one...
+_SAME_ROW = 0.5
+#: ...and lie no further apart than this many line heights.
+_COLUMN_GAP = 4.0
+#: Rows of one block lie no further apart than this many line heights...
+_ROW_GAP = 0.9
+#: ...and share this part of the narrower one's width.
+_SHARED_WIDTH = 0.3
+#: How many rows to look back for a neighbour: keeps the time linear on pages of any size.
+_LOOK_BACK = 8
+
+
+class Row(NamedTuple):
+    """Lines side by side, left to right, and the box around them."""
+
+    lines: list[TextLine]
+    bbox: BBox
+
+
+Block = list[Row]
+
+
+def blocks_of(lines: Sequence[TextLine]) -> list[Block]:
+    """Arrange lines into blocks of rows, from top to bottom. Lines without an area stand alone."""
+    blocks: list[Block] = []
+    for row in _rows(lines):
+        for block in blocks[: -_LOOK_BACK - 1 : -1]:
+            if _below(block[-1].bbox, row.bbox):
+                block.append(row)
+                break
+        else:
+            blocks.append([row])
+    return blocks
+
+
+def _rows(lines: Sequence[TextLine]) -> list[Row]:
+    bands: list[tuple[int, int, list[TextLine]]] = []
+    for top, bottom, *_, line in _from_top(lines):
+        for upper, lower, band in bands[: -_LOOK_BACK - 1 : -1]:
+            if lower > top and min(bottom, lower) - max(top, upper) >= _SAME_ROW * min(bottom - top, lower - upper) > 0:
+                band.append(line)
+                break
+        else:
+            bands.append((top, bottom, [line]))
+    rows = [row for _, _, band in bands for row in _split(band)]
+    rows.sort(key=_corner)
+    return rows
+
+
+def _from_top(lines: Sequence[TextLine]) -> list[tuple[int, int, int, int, str, float, int, TextLine]]:
+    """Sort lines by place, then by content: their number decides only between equals."""
+    placed = []
+    for number, line in enumerate(lines):
+        left, top, right, bottom = line.bbox
+        placed.append((top, bottom, left, right, line.text, line.score, number, line))
+    placed.sort()
+    return placed
+
+
+def _corner(row: Row) -> tuple[int, int]:
+    return row.bbox[1], row.bbox[0]
+
+
+def _split(band: list[TextLine]) -> list[Row]:
+    """Cut a band of lines on one level where the next one is too far away to belong."""
+    if len(band) == 1:
+        return [Row(band, band[0].bbox)]
+    band.sort(key=lambda line: (line.bbox, line.text, line.score))
+    pieces = [[band[0]]]
+    for line in band[1:]:
+        last = pieces[-1][-1].bbox
+        if line.bbox[0] - last[2] <= _COLUMN_GAP * (last[3] - last[1]):
+            pieces[-1].append(line)
+        else:
+            pieces.append([line])
+    return [Row(piece, _around(piece)) for piece in pieces]
+
+
+def _around(lines: list[TextLine]) -> BBox:
+    lefts, tops, rights, bottoms = zip(*(line.bbox for line in lines), strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def _below(upper: BBox, lower: BBox) -> bool:
+    left, top, right, bottom = upper
+    left_2, top_2, right_2, bottom_2 = lower
+    height = min(bottom - top, bottom_2 - top_2)
+    if not -height < top_2 - bottom <= _ROW_GAP * height:
+        return False
+    return min(right, right_2) - max(left, left_2) >= _SHARED_WIDTH * min(right - left, right_2 - left_2)

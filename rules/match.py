@@ -1,0 +1,160 @@
+"""
+Every word of the lexicon in a text, in one pass; of overlapping ones those that account for most of it.
+
+Knows words and where they stand, not what they mean.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Literal, NamedTuple
+
+import ahocorasick
+
+#: What a word is for: the fields of `rules.entries.Entry` and `rules.context.Context` that hold words.
+Kind = Literal["word", "beside_percent", "misread", "trap", "ignored", "negation", "harmless", "part", "field", "trade"]
+#: Where one word is claimed twice, the first of these has it.
+_PRECEDENCE: tuple[Kind, ...] = (
+    "word", "ignored", "beside_percent", "misread", "harmless", "negation", "part", "field", "trade", "trap",
+)  # fmt: skip
+#: What a letter covered counts for. A word in its own right wins over a negation that it could begin
+#: with ("常规" in "非常规").
+_WORTH: dict[Kind, int] = {
+    "harmless": 2, "trap": 2, "word": 2, "ignored": 2, "misread": 2,
+    "beside_percent": 1, "negation": 1, "part": 1, "field": 1, "trade": 1,
+}  # fmt: skip
+#: Kinds of which nothing within them is worth more than they are.
+_WHOLE = frozenset(kind for kind, worth in _WORTH.items() if worth > 1)
+#: Kinds that may give a tag.
+GIVING = ("word", "beside_percent", "misread")
+#: Two letters at the end and the start of two lines are rather chance than a word.
+_TOO_SHORT = 2
+_SIBILANTS = ("s", "x", "ch", "sh")
+_ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_start = attrgetter("start")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the lexicon, normalised. `owner` is the tag id, or the name of the context rule."""
+
+    text: str
+    kind: Kind
+    owner: str
+    #: Categories of all the tags that it gives.
+    categories: frozenset[str] = frozenset()
+
+
+class Match(NamedTuple):
+    """A term found in `text[start:stop]`."""
+
+    start: int
+    stop: int
+    term: Term
+
+
+class Matcher:
+    """Terms compiled into an Aho–Corasick automaton: the time to search does not depend on their number."""
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        chosen: dict[str, Term] = {}
+        for term in sorted(terms, key=lambda term: (_PRECEDENCE.index(term.kind), term.owner)):
+            chosen.setdefault(term.text, term)
+        self._automaton = ahocorasick.Automaton()
+        for text, term in chosen.items():
+            plural = "es" if text.endswith(_SIBILANTS) else "s"
+            self._automaton.add_word(text, (len(text), _is_letter(text[0]), _is_letter(text[-1]), plural, term))
+        if chosen:
+            self._automaton.make_automaton()
+
+    def knows(self, word: str) -> bool:
+        """Tell whether a normalised word is one of the terms."""
+        return word in self._automaton
+
+    def find(self, text: str, seams: Sequence[int] = ()) -> list[Match]:
+        """
+        Find what stands in a normalised text framed by line breaks, in its order.
+
+        `seams` are the positions where lines were joined: a word across one gives way to its like within a
+        line, and a Chinese one must have three letters. A Latin (Greek, Cyrillic) word counts only with no
+        letter or digit next to it, apart from an English plural ending. Words do not overlap: those that
+        together cover the most text win ("vegan leather" and "jacket", not "leather jacket"), then the
+        fewest, then those that end on the longest.
+        """
+        found: list[Match] = []
+        if not len(self._automaton):
+            return found
+        joined = bytearray(len(text))
+        for seam in seams:
+            joined[seam] = 1
+        for last, (length, left, right, plural, term) in self._automaton.iter(text):
+            start, stop = last + 1 - length, last + 1
+            if left and ((before := text[start - 1]) in _ALPHANUMERIC or (before > "\x7f" and _is_letter(before))):
+                continue
+            if right and ((behind := text[stop]) in _ALPHANUMERIC or (behind > "\x7f" and _is_letter(behind))):
+                stop += len(plural)
+                if text[last + 1 : stop] != plural or _is_letter(text[stop]):
+                    continue
+            if length == _TOO_SHORT and not left and term.kind in GIVING and joined[start + 1]:
+                continue
+            found.append(Match(start, stop, term))
+        return _covering(found, joined)
+
+
+def _covering(found: list[Match], joined: bytearray) -> list[Match]:
+    """Choose from overlapping matches."""
+    found.sort(key=_start)
+    chosen: list[Match] = []
+    group: list[Match] = []
+    reached = 0
+    for match in found:
+        if match.start >= reached and group:
+            chosen += group if len(group) == 1 else _best(group, reached, joined)
+            group = []
+        group.append(match)
+        reached = max(reached, match.stop)
+    return chosen + (_best(group, reached, joined) if len(group) > 1 else group)
+
+
+def _best(group: list[Match], reached: int, joined: bytearray) -> list[Match]:
+    """Choose from a group of matches that overlap, up to `reached`: weighted interval scheduling."""
+    longest = max(group, key=_length)
+    if (longest.start, longest.stop) == (group[0].start, reached) and longest.term.kind in _WHOLE:
+        return [longest]
+    group.sort(key=attrgetter("stop", "start"))
+    stops = [match.stop for match in group]
+    #: The best choice among the first n matches: worth, number of words (negative), length of the last one...
+    best: list[tuple[int, int, int]] = [(0, 0, 0)]
+    #: ...and the match it ends on, with the number of matches to choose from before it.
+    last: list[tuple[Match | None, int]] = [(None, 0)]
+    for number, match in enumerate(group):
+        before = bisect_right(stops, match.start, 0, number)
+        covered, words, _ = best[before]
+        length = len(match.term.text)
+        worth = _WORTH[match.term.kind] * length if length > 1 else 1
+        if joined.find(1, match.start + 1, match.stop) >= 0:
+            worth -= 1
+        choice = (covered + worth, words - 1, length)
+        if choice > best[-1]:
+            best.append(choice)
+            last.append((match, before))
+        else:
+            best.append(best[-1])
+            last.append(last[-1])
+    chosen = []
+    match_or_none, before = last[-1]
+    while match_or_none is not None:
+        chosen.append(match_or_none)
+        match_or_none, before = last[before]
+    return chosen[::-1]
+
+
+def _length(match: Match) -> int:
+    # Without the plural ending: a word that has its "s" by itself comes first.
+    return len(match.term.text)
+
+
+def _is_letter(character: str) -> bool:
+    """Tell whether a character joins with its neighbour into one word: letters and digits, but not CJK."""
+    return character.isalnum() and not "\u2e80" <= character <= "\ud7af" and character < "\uf900"

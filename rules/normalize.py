@@ -1,0 +1,100 @@
+"""
+Text as people and OCR write it, to the one form in which words are compared.
+
+Pure. Knows nothing of the lexicon: whoever builds one passes its words through here too.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+from opencc import OpenCC
+
+#: Chinese, Japanese and Korean letters (scripts in which words need no spaces), for use in a regex class.
+CJK = "\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+
+_HAS_CJK = re.compile(f"[{CJK}]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SPACES = re.compile(" {2,}")
+#: "D E N I M": four letters or more, each on its own.
+_SPREAD = re.compile(r"[a-z](?<![a-z0-9].)(?: [a-z]){3,}(?![a-z0-9])")
+_MARK = "\x1f"
+# The patterns begin with a plain character and look behind it: so the search for them is a fast one.
+#: Spaces inside words: "纯 棉", "T 恤", and those marked in spread Latin words.
+_GAP = re.compile(f"{_MARK}| (?=[{CJK}])(?:(?<=[{CJK}] )|(?<=[^a-z0-9][a-z] ))| (?=[a-z] ?[{CJK}])(?<=[{CJK}] )")
+#: "cotton65%", "棉65%" and "65%cotton".
+_STUCK = re.compile(r"\d(?<=[^\W\d_].)(?=\d{0,2}(?:[.,]\d{1,2})? ?%)|%(?<=\d.)(?=[^\W_])")
+
+
+class Normal(NamedTuple):
+    """Normalised text, framed by a line break on each side, and where spaces were taken out of it."""
+
+    text: str
+    #: Positions in `text`, ascending, where a space stood.
+    gaps: tuple[int, ...]
+
+
+def normalize(lines: str) -> Normal:
+    """
+    Normalise lines joined by line breaks; as many lines come out, in time linear in their length.
+
+    NFKC (full-width forms), case folding, Latin accents off, traditional to simplified Chinese, hyphens to
+    spaces, invisible characters out, letter-spaced words pulled together.
+    """
+    text = lines if lines.isascii() else _SURROGATES.sub(" ", lines)
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_characters())
+    cjk = _HAS_CJK.search(text) is not None
+    if cjk:
+        text = _simplifier().convert(text)
+    text = "\n" + _SPACES.sub(" ", text) + "\n"
+    if "%" in text:
+        text = _STUCK.sub(lambda stuck: "% " if stuck[0] == "%" else f" {stuck[0]}", text)
+    text = _SPREAD.sub(lambda spread: spread[0].replace(" ", _MARK), text)
+    if not cjk and _MARK not in text:
+        return Normal(text, ())
+    pieces = _GAP.split(text)
+    gaps, at = [], 0
+    for piece in pieces[:-1]:
+        at += len(piece)
+        gaps.append(at)
+    return Normal("".join(pieces), tuple(gaps))
+
+
+def normal_words(words: list[str]) -> list[str]:
+    """Normalise words and phrases, many at once."""
+    if not words:
+        return []
+    text = normalize("\n".join([word.replace("\n", " ") for word in words])).text
+    return [line.strip() for line in text[1:-1].split("\n")]
+
+
+def is_cjk(letter: str) -> bool:
+    """Tell whether a character is a Chinese, Japanese or Korean letter."""
+    return letter >= "\u2e80" and _HAS_CJK.match(letter) is not None
+
+
+@cache
+def _simplifier() -> OpenCC:
+    return OpenCC("t2s")
+
+
+@cache
+def _characters() -> dict[int, str | None]:
+    """Build the table of single characters: odd spaces and hyphens to a space, accents and invisible ones out."""
+    table: dict[int, str | None] = {}
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029):
+        table[code] = " "
+    del table[ord("\n")]
+    for code in (0xAD, *range(0x300, 0x370), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)):
+        table[code] = None
+    for code in (*range(0xFE00, 0xFE10), 0xFEFF):
+        table[code] = None
+    table |= dict.fromkeys(map(ord, "'’‘`´ʼ"), None)
+    table |= dict.fromkeys(map(ord, "-‐‑‒–—―−_·•・"), " ")
+    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
+        base = unicodedata.normalize("NFD", chr(code))[0]
+        if base.isascii():
+            table[code] = base
+    table |= {ord("ł"): "l", ord("ø"): "o", ord("đ"): "d", ord("ı"): "i", ord("æ"): "ae", ord("œ"): "oe"}
+    return table | {ord("ё"): "е", ord("٪"): "%"}

@@ -1,0 +1,68 @@
+"""
+Tells product texts from slogans, names and talk: "LINEN SHIRT" from "Blue Ridge Mountains", "帽子" from "帽子戏法".
+
+Pure. Looks at one line at a time, so that no line takes another's tags away.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rules.match import Match
+from rules.page import Page
+
+#: Categories whose words are everyday words too.
+_EVERYDAY = frozenset({"material", "style", "category", "pattern", "occasion", "season", "colour"})
+#: Kinds of matches that say nothing of products.
+_SILENT = frozenset({"negation", "harmless", "trap"})
+#: A lone word must be more than this part of the letters between two punctuation marks, or the last of them where
+#: it names the thing itself ("pearl earrings", "珍珠项链": Chinese and English put that last).
+_LEAST_PART = 0.6
+_THING = "category/"
+#: Function words of English make a sentence: "Summer of 69".
+_SENTENCE = re.compile(r"(?<![a-z])(?:of|the|is|are|to|my|your|over|we|you|i|im|be|it|its|this|that|not|for)(?![a-z])")
+#: Phrases, and Chinese words of so many letters, do not stand in a slogan by chance.
+_TELLING = 4
+_ALPHABETIC = re.compile(r"[^\W\d_]")
+_MARK = re.compile(r"[,.;:!?。；！？、()|/\[\]【】~]")
+
+
+def lone_words(page: Page, matches: Sequence[Match]) -> Iterator[int]:
+    """
+    Find, by their start, the words that are all their line has to say of products, and too little.
+
+    Words of the trade make a product text too: promotions, garment parts, field names and `trade` words. So does
+    a percentage, and a word that is telling by itself or fills the space between two punctuation marks.
+    """
+    at = 0
+    while at < len(matches):
+        first = matches[at]
+        start, stop = page.line_start(first.start), page.text.index("\n", first.start)
+        after = at + 1
+        while after < len(matches) and matches[after].start < stop:
+            after += 1
+        said = [match for match in matches[at:after] if match.term.kind not in _SILENT]
+        at = after
+        term = said[0].term if said else None
+        if term is None or any(match.term is not term for match in said) or _EVERYDAY.isdisjoint(term.categories):
+            continue
+        if " " in term.text or (len(term.text) >= _TELLING and not term.text.isascii()):
+            continue
+        if page.text.find("%", start, stop) < 0 and not _filled(page.text, said, start, stop):
+            yield from (match.start for match in said)
+
+
+def _filled(text: str, said: Sequence[Match], start: int, stop: int) -> bool:
+    """Tell whether a word is most of what stands between two marks of the line `text[start:stop]`, or its head."""
+    words = iter(said)
+    word = next(words, None)
+    for mark in (*(found.start() for found in _MARK.finditer(text, start, stop)), stop):
+        between = text[start:mark]
+        letters = sum(map(str.isalpha, between)) if word is not None and word.start < mark else 0
+        sentence = letters > 0 and _SENTENCE.search(between) is not None
+        while word is not None and word.start < mark:
+            head = word.term.owner.startswith(_THING) and not _ALPHABETIC.search(text, word.stop, mark)
+            if not sentence and (head or word.stop - word.start > _LEAST_PART * letters):
+                return True
+            word = next(words, None)
+        start = mark + 1
+    return False

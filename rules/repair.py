@@ -1,0 +1,117 @@
+"""
+What OCR misread in Latin words, put right where the lexicon proves it: "C0TT0N", "65% polyesler".
+
+Pure. Changes a word only into one that the lexicon has, and only if there is no second one it could be.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import product
+
+from rules.normalize import Normal
+
+#: Letters that OCR takes for digits and signs.
+_LOOKALIKES = {
+    "0": "o",
+    "1": "li",
+    "|": "li",
+    "!": "li",
+    "3": "e",
+    "4": "a",
+    "5": "s",
+    "$": "s",
+    "6": "bg",
+    "8": "b",
+    "9": "g",
+}
+_SIGNS = "".join(map(re.escape, _LOOKALIKES))
+_TOKEN = re.compile(rf"[a-z{_SIGNS}]{{4,}}+")
+#: A long word right beside a percentage: the only place where letters are changed for letters.
+_PERCENT = re.compile(r"\d[\d.,]* ?%")
+_AFTER = re.compile(r" ?([a-z]{6,}+)")
+_BEFORE = re.compile(r"([a-z]{6,}):? ?$")
+_MOST_SIGNS = 4
+#: How far to look to the left of a percentage: the longest fibre names.
+_LONGEST = 30
+
+
+class Repair:
+    """Knows the Latin words of a lexicon, and those of them that are names of fibres."""
+
+    def __init__(self, words: Iterable[str], fibres: Iterable[tuple[str, str]]) -> None:
+        """Take every word of the lexicon, and pairs of a fibre's word and its tag id."""
+        self._known = frozenset(words)
+        self._owners = {word: owner for word, owner in fibres if _AFTER.fullmatch(word)}
+        self._near: dict[str, set[str]] = defaultdict(set)
+        for word in self._owners:
+            for short in (word, *_shortened(word)):
+                self._near[short].add(word)
+
+    def repaired(self, normal: Normal) -> Normal:
+        """Put misread words right. Their places are added to the gaps."""
+        changes = sorted(set(self._changes(normal.text)))
+        if not changes:
+            return normal
+        pieces, gaps, at, shift = [], [], 0, 0
+        old_gaps = list(normal.gaps)
+        for start, stop, right in changes:
+            while old_gaps and old_gaps[0] <= start:
+                gaps.append(old_gaps.pop(0) + shift)
+            pieces += [normal.text[at:start], right]
+            gaps.append(start + shift + 1)
+            shift += len(right) - (stop - start)
+            at = stop
+        gaps += [gap + shift for gap in old_gaps]
+        return Normal("".join([*pieces, normal.text[at:]]), tuple(gaps))
+
+    def _changes(self, text: str) -> Iterator[tuple[int, int, str]]:
+        for found in _TOKEN.finditer(text):
+            token = found[0]
+            if not token.isalpha() and not token.isdigit() and token not in self._known:
+                start, stop = found.span()
+                right = None if (text[start - 1] + text[stop]).strip("( )\n/,:;") else self._letters_for_signs(token)
+                if right is not None:
+                    yield start, stop, right
+        for percent in _PERCENT.finditer(text) if "%" in text else ():
+            start, stop = percent.span()
+            for near in (_BEFORE.search(text, max(0, start - _LONGEST), start), _AFTER.match(text, stop)):
+                right = self._nearest_fibre(near[1]) if near is not None else None
+                if near is not None and right is not None:
+                    yield *near.span(1), right
+
+    def _letters_for_signs(self, token: str) -> str | None:
+        if sum(sign in _LOOKALIKES for sign in token) > _MOST_SIGNS:
+            return None
+        readings = {"".join(letters) for letters in product(*(_LOOKALIKES.get(sign, sign) for sign in token))}
+        possible = readings & self._known
+        return possible.pop() if len(possible) == 1 else None
+
+    def _nearest_fibre(self, token: str) -> str | None:
+        """Find the fibre whose name is one letter off, when there is just one."""
+        if token in self._known:
+            return None
+        near = {
+            word
+            for spelling in (token, token.replace("rn", "m"), token.replace("vv", "w"), token.replace("cl", "d"))
+            for short in (spelling, *_shortened(spelling))
+            for word in self._near.get(short, ())
+            if _one_off(spelling, word)
+        }
+        owners = {self._owners[word] for word in near}
+        return min(near) if len(owners) == 1 else None
+
+
+def _shortened(word: str) -> Iterator[str]:
+    """List the word with each one of its letters left out."""
+    return (word[:at] + word[at + 1 :] for at in range(len(word)))
+
+
+def _one_off(one: str, other: str) -> bool:
+    """Tell whether at most one letter was added, left out or changed."""
+    if len(one) > len(other):
+        one, other = other, one
+    at = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+    if len(one) == len(other):
+        return one[at + 1 :] == other[at + 1 :]
+    return len(other) - len(one) == 1 and one[at:] == other[at + 1 :]

@@ -1,0 +1,108 @@
+"""
+Sizes that no list of words can hold: "175/92A", "EU 38", "W32 L34", "75B", single letters behind a size field.
+
+Pure. Named sizes ("XL", "均码") are in the lexicon; here they only help to tell a size chart from a size.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from rules.page import Page
+
+
+class Size(NamedTuple):
+    """A size in `text[start:stop]` of a page. `value` is the second half of its tag id, `label` its name for people."""
+
+    start: int
+    stop: int
+    value: str
+    label: str
+
+
+_FIELD = "(?:尺码|尺寸|号型|规格|码数|サイズ|사이즈|size|sz|taille|talla|grosse|taglia)"
+_NAMES_SIZE = re.compile(f"{_FIELD}|文胸|内衣|ブラ|(?<![a-z])bra(?![a-z])")
+#: One group for each way to write a size; what stands around it is checked afterwards.
+_SIZE = re.compile(
+    r"(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ (]{1,2}(?P<letter>[sml])(?!\w))?"
+    r"|(?P<waist>w ?\d{2}[ /x]*l ?\d{2}|\d{2} ?w[ /x]*\d{2} ?l)"
+    r"|(?P<region>(?:eur?|us|uk) ?:? ?\d{1,2}(?:[.,]5)?)"
+    r"|(?P<age>\d{1,2} ?[~至到 ] ?\d{1,2} ?(?:个月|岁|months?|m|years?|yrs?|y))"
+    r"|(?P<cup>\d{2}[a-g]{1,2})"
+    r"|(?P<code>\d{2,3})码"
+    rf"|{_FIELD}(?:[ :]+|(?<![a-z]))(?P<named>[sml]|\d{{2,3}})(?![\w/])"
+)
+#: Ways that make a size only where the line speaks of sizes, or says nothing else.
+_DOUBTFUL = frozenset({"region", "age", "cup"})
+_LETTERS = re.compile(r"(?<![\w&])(?:xxs|xs|s|m|l|xl|xxl|xxxl|[2-6]xl)(?![\w&])")
+_NUMBER = re.compile(r"\d+(?:[.,]5)?")
+#: Plausible sizes: each region's clothes and shoes; Chinese heights and girths in cm; bra bands.
+_REGIONS = {"eu": (30, 62), "us": (0, 30), "uk": (1, 36)}
+_HEIGHTS, _GIRTHS = range(50, 201), range(40, 141)
+_BANDS = {*range(30, 46, 2), *range(60, 100, 5)}
+#: From so many different letter sizes on in one line it is a chart or a range ("S-XL")...
+_CHART_LINE = 2
+#: ...and from so many in one photo.
+_CHART_PAGE = 3
+
+
+def sizes_on(page: Page) -> Iterator[Size]:
+    """Find the sizes on a page."""
+    text = page.text
+    about_sizes = cache(lambda start: _about_sizes(text[start : text.index("\n", start)]))
+    for found in _SIZE.finditer(text):
+        form = found.lastgroup or ""
+        start, stop = found.span()
+        if _in_word(text[start - 1]) or _in_word(text[stop]):
+            continue
+        if form in _DOUBTFUL and not about_sizes(page.line_start(start)):
+            continue
+        for value, label in _read(found):
+            yield Size(start, stop, value, label)
+
+
+def chart_lines(page: Page) -> frozenset[int]:
+    """Find the lines, by their start, whose letter sizes are a choice of sizes and not one garment's."""
+    letters = {
+        start: set(_LETTERS.findall(page.text, start, stop))
+        for start, stop in zip(page.starts, page.starts[1:], strict=False)
+    }
+    if len(set().union(*letters.values())) >= _CHART_PAGE:
+        return frozenset(letters)
+    return frozenset(start for start, found in letters.items() if len(found) >= _CHART_LINE)
+
+
+def _in_word(character: str) -> bool:
+    return character.isascii() and (character.isalnum() or character in "/%")
+
+
+def _about_sizes(line: str) -> bool:
+    return _NAMES_SIZE.search(line) is not None or not any(map(str.isalnum, _SIZE.sub(" ", line)))
+
+
+def _read(found: re.Match[str]) -> Iterator[tuple[str, str]]:
+    """Give the value and the label of a size, or nothing when its numbers make no sense."""
+    numbers = [number.replace(",", ".") for number in _NUMBER.findall(found[0])]
+    if found["chinese"]:
+        build = found["chinese"][-1]
+        if int(numbers[0]) in _HEIGHTS and int(numbers[1]) in _GIRTHS:
+            yield f"{numbers[0]}-{numbers[1]}{build}", f"{numbers[0]}/{numbers[1]}{build.upper()}"
+    elif found["waist"]:
+        yield f"w{numbers[0]}-l{numbers[1]}", f"W{numbers[0]} L{numbers[1]}"
+    elif found["region"]:
+        region = found["region"][:2]
+        least, most = _REGIONS[region]
+        if least <= float(numbers[0]) <= most:
+            yield f"{region}-{numbers[0]}", f"{region.upper()} {numbers[0]}"
+    elif found["age"]:
+        unit, name = ("m", "months") if "m" in found["age"] or "月" in found["age"] else ("y", "years")
+        yield f"{numbers[0]}-{numbers[1]}{unit}", f"{numbers[0]}-{numbers[1]} {name}"
+    elif found["cup"]:
+        if int(numbers[0]) in _BANDS:
+            yield found["cup"], found["cup"].upper()
+    else:
+        named = found["code"] or found["named"]
+        yield named, named.upper()
+    if found["letter"]:
+        yield found["letter"], found["letter"].upper()

@@ -1,0 +1,103 @@
+"""
+What stands around the words found on a page: negations, percentages, garment parts, field names.
+
+Pure. Collects; the judging is done elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from rules.composition import Fibre, Item, PartName, Percent, Share, percents_in, shares_in
+from rules.match import GIVING, Match
+from rules.page import Page
+from rules.prose import lone_words
+from rules.vocabulary import Vocabulary
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Facts by the start of the match that they are about."""
+
+    #: Names of the negations that take words away.
+    negated: dict[int, str] = field(default_factory=dict)
+    #: Materials with a percentage.
+    shares: dict[int, Share] = field(default_factory=dict)
+    #: Garment parts that materials stand under.
+    parts: dict[int, str] = field(default_factory=dict)
+    #: Words that are all their line says of products, and too little.
+    lone: set[int] = field(default_factory=set)
+    #: Materials announced by a field name or a garment part ("成分: 棉").
+    announced: set[int] = field(default_factory=set)
+
+
+def surroundings(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Surroundings:
+    """Look around the matches of a page, given in their order, block by block."""
+    around = Surroundings(lone=set(lone_words(page, matches)))
+    rows = page.by_row(matches)
+    percents = page.by_row(_of_compositions(page.text, matches))
+    for first, after in pairwise(page.blocks):
+        block = [match for row in rows[first:after] for match in row]
+        kinds = {match.term.kind for match in block}
+        if "negation" in kinds:
+            around.negated |= vocabulary.negations.negated(page.text, block)
+        if not kinds.isdisjoint(("part", "field")):
+            around.announced |= _announced(page.text, vocabulary, block)
+        if "part" in kinds or any(percents[first:after]):
+            items = (
+                sorted([*_items(row, vocabulary, around.negated), *figures]) if row or figures else ()
+                for row, figures in zip(rows[first:after], percents[first:after], strict=True)
+            )
+            shares, parts = shares_in(items, lambda one, other: vocabulary.fits(page.text, one, other))
+            around.shares |= {share.fibre.start: share for share in shares}
+            around.parts |= parts | _before_part(page.text, vocabulary, block, around.shares)
+    return around
+
+
+def _items(row: Sequence[Match], vocabulary: Vocabulary, negated: dict[int, str]) -> list[Item]:
+    items: list[Item] = []
+    for start, stop, term in row:
+        if term.kind == "part":
+            items.append(PartName(start, stop, term.owner))
+        elif term.kind in GIVING and term.owner in vocabulary.fibres and start not in negated:
+            items.append(Fibre(start, stop, vocabulary.fibres[term.owner]))
+    return items
+
+
+def _before_part(
+    text: str, vocabulary: Vocabulary, block: Sequence[Match], shares: Mapping[int, Share]
+) -> dict[int, str]:
+    """Find the materials without a percentage that describe a part in English: "mesh lining"."""
+    return {
+        one.start: part.term.owner
+        for one, part in pairwise(block)
+        if part.term.kind == "part" and one.term.owner in vocabulary.fibres and one.start not in shares
+        if text[one.stop : part.start] == " " and text[one.stop - 1].isascii()
+    }
+
+
+def _of_compositions(text: str, matches: Sequence[Match]) -> list[Percent]:
+    """Find the percentages that are no discounts: no promotion word stands right beside them."""
+    promotions = [match for match in matches if match.term.kind == "ignored"]
+    ends = {match.stop for match in promotions}
+    starts = {match.start for match in promotions}
+    return [
+        percent
+        for percent in percents_in(text)
+        if not {percent.stop, percent.stop + 1} & starts and not {percent.start, percent.start - 1} & ends
+    ]
+
+
+def _announced(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> set[int]:
+    """Find the materials in the list behind a field name or a garment part."""
+    found = set()
+    reached: int | None = None
+    for start, stop, term in block:
+        if term.kind in {"field", "part"}:
+            reached = stop
+        elif reached is not None and vocabulary.is_list(text[reached:start]) and term.owner in vocabulary.fibres:
+            found.add(start)
+            reached = stop
+        else:
+            reached = None
+    return found

@@ -1,0 +1,139 @@
+"""Care labels: which percentage belongs to which fibre, and to which part of the garment."""
+
+from collections.abc import Callable
+
+import pytest
+
+from schemas.events import TextLine
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("面料: 棉65% 聚酯纤维35%", {"cotton": 65, "polyester": 35}),
+        ("65% POLYESTER 35% COTTON", {"polyester": 65, "cotton": 35}),
+        ("COTTON 95% ELASTANE 5%", {"cotton": 95, "elastane": 5}),
+        ("棉 52,3% 聚酯纤维 47.7%", {"cotton": 52.3, "polyester": 47.7}),
+        ("%65 PAMUK %35 POLYESTER", {"cotton": 65, "polyester": 35}),
+        ("100%\nCOTTON", {"cotton": 100}),
+        ("COTTON\n100%", {"cotton": 100}),
+        ("65% COTTON 35%\nPOLYESTER", {"cotton": 65, "polyester": 35}),
+        ("65%\nCOTTON\n35%\nPOLYESTER", {"cotton": 65, "polyester": 35}),
+        ("棉\n65%\n聚酯纤维\n35%", {"cotton": 65, "polyester": 35}),
+        ("棉\n聚酯纤维\n65%\n35%", {"cotton": 65, "polyester": 35}),
+        ("棉 聚酯纤维\n65% 35%", {"cotton": 65, "polyester": 35}),
+        ("cotton/polyester 65%/35%", {"cotton": 65, "polyester": 35}),
+        ("60% COTTON/COTON/BAUMWOLLE\n40% POLYESTER/POLIESTERE", {"cotton": 60, "polyester": 40}),
+        ("70% cotton 30% recycled cotton", {"cotton": 100, "recycled-cotton": 30}),
+        ("1OO% COTTON", {"cotton": 100}),
+        ("百分之百棉", {"cotton": 100}),
+        ("含棉量70%", {"cotton": 70}),
+        ("棉65%", {"cotton": 65}),
+    ],
+)
+def test_each_fibre_gets_its_share(shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]):
+    assert shares(label) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "main"),
+    [
+        ("面料: 羊毛100%\n里料: 聚酯纤维100%", {"wool"}),
+        ("SHELL: 100% WOOL LINING: 100% POLYESTER", {"wool"}),
+        ("Oberstoff: 100% Wolle\nFutter: 100% Polyester", {"wool"}),
+        ("里料: 聚酯纤维100%\n面料: 羊毛100%", {"wool"}),
+        ("表地 毛100%\n裏地 ポリエステル100%", {"wool"}),
+        ("面料\n羊毛100%\n里料\n聚酯纤维100%", {"wool"}),
+        ("大身: 羊毛100% 罗纹: 锦纶95% 氨纶5%", {"wool"}),
+    ],
+)
+def test_only_the_main_part_makes_the_garments_material(
+    shares: Callable[[str], dict[str, float]], ids: Callable[[str], set[str]], label: str, main: set[str]
+):
+    assert set(shares(label)) == main
+    assert {tag for tag in ids(label) if tag.startswith("material/")} == {f"material/{value}" for value in main}
+
+
+def test_a_lining_alone_makes_no_material(ids: Callable[[str], set[str]], reasons: Callable[[str], dict[str, str]]):
+    assert ids("里料: 聚酯纤维100%") == set()
+    assert reasons("里料: 聚酯纤维100%") == {"material/polyester": "only the lining"}
+
+
+def test_a_mesh_lining_makes_no_mesh(ids: Callable[[str], set[str]]):
+    assert "material/mesh" not in ids("Outer shell: 100% nylon\nMesh lining: 100% polyester")
+
+
+def test_down_counts_as_a_filling_without_a_share(
+    ids: Callable[[str], set[str]], shares: Callable[[str], dict[str, float]]
+):
+    label = "面料: 锦纶100%\n填充物: 白鸭绒90% 羽毛10%"
+
+    assert {"material/down", "material/feather"} <= ids(label)
+    assert shares(label) == {"polyamide": 100}
+
+
+def test_a_part_named_rows_before_does_not_reach_a_title(ids: Callable[[str], set[str]]):
+    assert "material/denim" in ids("里料: 聚酯纤维100%\n牛仔外套")
+
+
+def test_a_second_composition_without_part_names_has_no_shares(
+    ids: Callable[[str], set[str]], shares: Callable[[str], dict[str, float]]
+):
+    label = "100% COTTON\n100% POLYESTER"
+
+    assert {"material/cotton", "material/polyester"} <= ids(label)
+    assert shares(label) == {"cotton": 100}
+
+
+def test_shares_that_add_up_to_more_than_a_whole_are_not_trusted(
+    ids: Callable[[str], set[str]], shares: Callable[[str], dict[str, float]]
+):
+    assert {"material/cotton", "material/polyester"} <= ids("棉85% 聚酯纤维35%")
+    assert shares("棉85% 聚酯纤维35%") == {}
+
+
+def test_nought_percent_takes_the_fibre_away_everywhere(
+    ids: Callable[[str], set[str]], reasons: Callable[[str], dict[str, str]], place: Callable[..., TextLine]
+):
+    assert ids("纯棉\n0% cotton") == set()
+    assert reasons("0% cotton") == {"material/cotton": "the label says 0 %"}
+
+
+def test_a_number_above_a_hundred_is_no_percentage(shares: Callable[[str], dict[str, float]]):
+    assert shares("650%棉") == {}
+
+
+@pytest.mark.parametrize("text", ["50% OFF cotton tees", "save 20% on cotton", "低至3折 棉质T恤", "cotton 30% off"])
+def test_a_discount_is_no_share(shares: Callable[[str], dict[str, float]], ids: Callable[[str], set[str]], text: str):
+    assert shares(text) == {}
+    assert "material/cotton" in ids(text)
+
+
+def test_a_pure_fibre_is_claimed_by_its_composition_too(ids: Callable[[str], set[str]]):
+    assert "claim/pure-cotton" in ids("100% cotton")
+    assert "claim/pure-cotton" in ids("面料: 棉99.6%")
+
+
+def test_a_blend_takes_the_claim_of_purity_away(
+    ids: Callable[[str], set[str]], reasons: Callable[[str], dict[str, str]]
+):
+    assert "claim/pure-cotton" not in ids("纯棉T恤\n棉65% 聚酯纤维35%")
+    assert reasons("纯棉T恤\n棉65% 聚酯纤维35%") == {"claim/pure-cotton": "the composition says it is a blend"}
+
+
+def test_boxes_side_by_side_are_one_row(tagger, place: Callable[..., TextLine]):
+    lines = [
+        place("COTTON", 0, 0, 80),
+        place("65%", 140, 2, 40),
+        place("POLYESTER", 0, 30, 80),
+        place("35%", 140, 31, 40),
+    ]
+
+    assert {tag.value: tag.share for tag in tagger.tag(lines).tags} == {"cotton": 65, "polyester": 35}
+
+
+def test_labels_far_apart_are_read_apart(tagger, place: Callable[..., TextLine]):
+    """The percentage of one label does not go to the fibre of another."""
+    tags = tagger.tag([place("100%", 0, 0, 60), place("COTTON", 900, 900, 80)]).tags
+
+    assert [(tag.value, tag.share) for tag in tags] == [("cotton", None)]

@@ -1,0 +1,82 @@
+"""How good the shipped lexicon is on labelled lines; docs/rules.md says how they were made."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from rules.evaluate import Counts, Labelled, LabelsError, evaluate, read_labelled
+from rules.lexicon import Lexicon
+from rules.tagger import Tagger
+
+DATA = Path(__file__).parents[2] / "data" / "rules"
+#: Kinds of lines of which nothing, or less than the words in them, may come.
+TRAPS = {"trap", "negation", "promo"}
+
+
+@pytest.fixture(scope="module", params=["labelled", "held_out"])
+def labelled(request: pytest.FixtureRequest) -> tuple[Labelled, ...]:
+    return read_labelled(DATA / f"{request.param}.jsonl")
+
+
+def test_it_is_right_nearly_always(tagger: Tagger, labelled: tuple[Labelled, ...]):
+    report = evaluate(tagger, labelled)
+
+    assert report.total.f1 >= 0.97, report.misses
+
+
+@pytest.mark.parametrize("kind", ["negation", "composition", "label"])
+def test_it_is_always_right_on_negations_and_compositions(tagger: Tagger, labelled: tuple[Labelled, ...], kind: str):
+    report = evaluate(tagger, [one for one in labelled if one.kind == kind])
+
+    assert report.misses == ()
+
+
+def test_there_are_hundreds_of_lines_and_about_half_are_traps(labelled: tuple[Labelled, ...]):
+    kinds = Counter(one.kind for one in labelled)
+
+    assert len(labelled) >= 350
+    assert sum(kinds[kind] for kind in TRAPS) >= 0.45 * len(labelled)
+
+
+def test_no_line_is_in_both_sets():
+    texts = [one.text for name in ("labelled", "held_out") for one in read_labelled(DATA / f"{name}.jsonl")]
+
+    assert len(texts) == len(set(texts)) >= 400
+
+
+def test_every_labelled_tag_exists(lexicon: Lexicon, labelled: tuple[Labelled, ...]):
+    tags = {tag for one in labelled for tag in one.tags if not tag.startswith("size/")}
+
+    assert tags <= set(lexicon.entries)
+
+
+def test_the_rates_are_those_of_the_counts():
+    counts = Counts(right=6, surplus=2, missed=4)
+
+    assert (counts.precision, counts.recall) == (0.75, 0.6)
+    assert counts.f1 == pytest.approx(2 * 0.75 * 0.6 / 1.35)
+    assert (Counts().precision, Counts().recall, Counts().f1) == (1, 1, 1)
+
+
+def test_misses_say_what_is_wrong(tagger: Tagger):
+    report = evaluate(tagger, [Labelled(text="纯色 风衣", tags=frozenset({"category/dress"}))])
+
+    assert report.misses[0].missed == ("category/dress",)
+    assert report.misses[0].surplus == ("category/trench-coat", "pattern/solid")
+    assert report.kinds == {"plain": (0, 1)}
+
+
+def test_a_labelled_file_with_mistakes_is_answered_with_their_places(tmp_path: Path):
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"text": "a", "tags": []}\n\n{"text": "b"}\nnonsense\n{"text": "c", "tags": ["Bad"]}\n')
+    with pytest.raises(LabelsError) as caught:
+        read_labelled(path)
+
+    assert [problem.line for problem in caught.value.problems] == [3, 4, 5]
+    assert "tags: Field required" in str(caught.value)
+
+
+def test_a_labelled_file_that_is_missing_is_told(tmp_path: Path):
+    with pytest.raises(LabelsError, match="cannot be read"):
+        read_labelled(tmp_path / "none.jsonl")

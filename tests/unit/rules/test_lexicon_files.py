@@ -1,0 +1,138 @@
+"""Lexicon files: what merging does, and what each mistake is answered with."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rules.lexicon import Lexicon, load_lexicon, read_lexicon
+from rules.problems import LexiconError
+from rules.tagger import Tagger
+
+GOOD = 'category = "material"\n[tencel-plus]\nen = "Tencel Plus"\nzh = "天丝加"\nwords = ["tencelplus"]\n'
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def written(text: str | bytes, name: str = "material.toml") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return tmp_path
+
+    return written
+
+
+def problems(folder: Path) -> list[str]:
+    with pytest.raises(LexiconError) as caught:
+        load_lexicon(folder)
+    return [str(problem).removeprefix(f"{folder}/") for problem in caught.value.problems]
+
+
+def test_a_shops_own_entry_is_added(write: Callable[..., Path], lexicon: Lexicon):
+    own = load_lexicon(write(GOOD))
+
+    assert "material/tencel-plus" in own.entries
+    assert len(own.entries) == len(lexicon.entries) + 1
+    assert own.version != lexicon.version
+
+
+def test_a_shops_words_join_the_shipped_ones(write: Callable[..., Path], lexicon: Lexicon):
+    own = load_lexicon(write('[cotton]\nwords = ["田园棉"]\nzh = "棉花"\n'))
+
+    assert set(own.entries["material/cotton"].words) == {*lexicon.entries["material/cotton"].words, "田园棉"}
+    assert own.entries["material/cotton"].zh == "棉花"
+    assert own.entries["material/cotton"].en == "Cotton"
+
+
+def test_a_shop_takes_words_away_and_switches_entries_off(write: Callable[..., Path]):
+    own = load_lexicon(write('[cotton]\nwithout = ["棉质"]\n[abaca]\noff = true\n'))
+
+    assert "棉质" not in own.entries["material/cotton"].words
+    assert "material/abaca" not in own.entries
+
+
+def test_a_shops_negations_join_the_shipped_ones(write: Callable[..., Path]):
+    own = load_lexicon(write('[negations.without]\nwords = ["绝无"]\n', "context.toml"))
+
+    assert {tag.id for tag in Tagger(own).tag([]).tags} == set()
+    assert {"绝无", "不含"} <= set(own.context.negations["without"].words)
+
+
+def test_the_version_follows_the_content_and_not_the_layout(write: Callable[..., Path]):
+    first = load_lexicon(write(GOOD)).version
+    spaced = load_lexicon(write(GOOD.replace(" = ", "  =  ") + "# a comment\n")).version
+    other = load_lexicon(write(GOOD.replace("tencelplus", "tencelextra"))).version
+
+    assert first == spaced
+    assert first != other
+
+
+def test_an_empty_folder_changes_nothing(tmp_path: Path, lexicon: Lexicon):
+    assert load_lexicon(tmp_path).version == lexicon.version
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[cotton\n", "material.toml:1: is not TOML"),
+        ('[cotton]\nwords = ["a",\n"b"\n', "material.toml:"),
+        ('[cotton]\nwordz = ["x"]\n', "material.toml:2: [cotton] there is no field 'wordz'; did you mean 'words'?"),
+        ('[new]\nen = "New"\nwords = ["newish"]\n', "material.toml:1: [new] 'zh' is missing"),
+        ('[new]\nen = ""\nzh = "新"\n', "material.toml:2: [new] 'en'"),
+        ('[new]\nen = "N"\nzh = "新"\nwords = "newish"\n', "material.toml:4: [new] 'words'"),
+        ('[new]\nen = "N"\nzh = "新"\nwords = ["x"]\n', "material.toml:4: [new] 'x' is one letter"),
+        ('[new]\nen = "N"\nzh = "新"\nwords = ["♥"]\n', "material.toml:4: [new] '♥' is one letter"),
+        ('[New_One]\nen = "N"\nzh = "新"\n', "material.toml:1: [New_One] its id must be lower-case English words"),
+        ('[new]\nen = "N"\nzh = "新"\nimplies = ["material/coton"]\n', "did you mean 'material/cotton'?"),
+        ('words = ["x"]\n', "material.toml:1: 'words' stands outside of any [entry]"),
+        ("[cotton]\n[cotton]\n", "material.toml:2: is not TOML"),
+        (b'[cotton]\nzh = "\xff"\n', "material.toml: is not UTF-8 at byte"),
+    ],
+)
+def test_a_mistake_is_answered_with_its_place(write: Callable[..., Path], text: str | bytes, message: str):
+    assert any(message in problem for problem in problems(write(text)))
+
+
+def test_one_chinese_letter_is_a_word(write: Callable[..., Path]):
+    """It counts only where it stands alone, so it does no harm."""
+    assert load_lexicon(write('[new]\nen = "N"\nzh = "新"\nwords = ["葛"]\n')).entries["material/new"].words == ("葛",)
+
+
+def test_two_files_of_one_folder_must_not_give_the_same_id(write: Callable[..., Path]):
+    write(GOOD)
+    folder = write(GOOD, "more.toml")
+
+    assert problems(folder) == [
+        "more.toml:2: [tencel-plus] gives 'material/tencel-plus' a second time: material.toml:2 gives it too"
+    ]
+
+
+def test_every_problem_is_told_at_once(write: Callable[..., Path]):
+    write('[new]\nen = "N"\n')
+    folder = write("[broken\n", "style.toml")
+
+    assert len(problems(folder)) == 2
+
+
+def test_a_folder_that_is_none_is_told(tmp_path: Path):
+    assert problems(tmp_path / "missing") == [
+        f"{tmp_path / 'missing'}: is not a folder; a shop's lexicon is a folder of .toml files"
+    ]
+
+
+def test_an_interest_that_counts_an_unknown_tag_is_told(write: Callable[..., Path]):
+    folder = write('[mine]\nen = "M"\nzh = "我"\ntags = [["material/coton"]]\n', "interests.toml")
+
+    assert problems(folder) == [
+        "interests.toml:4: [mine] no file defines 'material/coton'; did you mean 'material/cotton'?"
+    ]
+
+
+def test_a_context_with_a_mistake_is_told(write: Callable[..., Path]):
+    folder = write('[negations.odd]\nwords = ["绝无"]\nreach = 99\n', "context.toml")
+
+    assert "reach" in problems(folder)[0]
+
+
+def test_a_lexicon_of_nothing_tags_nothing():
+    assert Tagger(read_lexicon([])).tag([]).tags == ()

@@ -1,0 +1,54 @@
+"""Logs say what matters, once, and never what a shopper photographed."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from streams.logs import OncePer, set_up_logs
+from streams.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _leave_logging_as_it_was():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_a_library_repeats_itself_only_so_often():
+    once = OncePer(60)
+    said = [once.filter(logging.LogRecord("aiokafka", 40, "", 0, "no %s", (n,), None)) for n in range(3)]
+    assert said == [True, False, False]
+    assert once.filter(logging.LogRecord("aiokafka", 40, "", 0, "something else", (), None))
+
+
+def test_json_lines_carry_the_event_and_what_is_bound(capsys):
+    set_up_logs(Settings(log_format="json"))
+    with structlog.contextvars.bound_contextvars(upload_id="u1"):
+        structlog.get_logger().warning("dead letter", reason="bug")
+        structlog.get_logger().warning("dead letter", reason="bug")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["reason"], line["upload_id"], line["level"]) for line in lines] == [
+        ("dead letter", "bug", "u1", "warning")
+    ] * 2
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_never_shows_local_variables(capsys, form):
+    def fail() -> None:
+        recognised = "planted " + "secret"
+        raise RuntimeError(len(recognised))
+
+    set_up_logs(Settings(log_format=form))
+    try:
+        fail()
+    except RuntimeError:
+        logging.getLogger("faust").exception("failed")
+    err = capsys.readouterr().err
+    assert "RuntimeError" in err
+    assert "planted secret" not in err
