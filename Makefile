@@ -1,7 +1,8 @@
 # Every target works on a fresh machine with Python 3.11+, pip and make. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(shell find schemas ocr_worker rules klaviyo_sink streams samples -type f -not -name '*.pyc') pyproject.toml README.md
+# The folder of photos stands for its files: their names have spaces, which make cannot carry.
+SOURCES := $(shell find schemas ocr_worker rules klaviyo_sink streams -type f -not -name '*.pyc') samples/photos pyproject.toml README.md
 # --without-pip: Debian's python3 has no ensurepip, and the outer pip can install into .venv.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 
