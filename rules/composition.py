@@ -70,9 +70,9 @@ def percents_in(text: str) -> Iterator[Percent]:
             yield Percent(found.start(), found.end(), value, mended=any(mark in digits for mark in "oil|"))
 
 
-def shares_in(rows: Iterable[Sequence[Item]], fits: Fits) -> tuple[list[Share], dict[int, str]]:
+def shares_in(lines: Iterable[Sequence[Item]], fits: Fits) -> tuple[list[Share], dict[int, str]]:
     """
-    Bind percentages to fibres in a block of rows, each with its items in order.
+    Bind percentages to fibres in a block of lines, each with its items in order.
 
     Returns the shares, and for every fibre under a part's name, by its start, that part.
     """
@@ -86,17 +86,17 @@ def shares_in(rows: Iterable[Sequence[Item]], fits: Fits) -> tuple[list[Share], 
         if len(figures) > 1:
             shares.extend([Share(fibre, percent, part) for fibre, percent in _pairs(figures, fits)])
 
-    for row in rows:
-        if not row:
+    for line in lines:
+        if not line:
             if waiting:
                 bind(waiting)
                 waiting = []
             named = False
             continue
-        # A row of its own, without figures, is no longer about the part that was named rows before.
-        about = named or any(not isinstance(item, Fibre) for item in row)
+        # A line of its own, without figures, is no longer about the part that was named lines before.
+        about = named or any(not isinstance(item, Fibre) for item in line)
         clause: list[Figure] = []
-        for item in row:
+        for item in line:
             if isinstance(item, PartName):
                 bind(waiting + clause)
                 part, waiting, clause = item.part, [], []
@@ -108,7 +108,7 @@ def shares_in(rows: Iterable[Sequence[Item]], fits: Fits) -> tuple[list[Share], 
             bind(waiting)
             waiting = []
         waiting += clause
-        named = isinstance(row[-1], PartName)
+        named = isinstance(line[-1], PartName)
     bind(waiting)
     return shares, parts
 
@@ -136,10 +136,10 @@ def main_composition(shares: Iterable[Share], is_main: Callable[[str | None], bo
 
 def _go_on(waiting: list[Figure], clause: list[Figure]) -> bool:
     """
-    Tell whether the figures of one row go on in the next.
+    Tell whether the figures of one line go on in the next.
 
-    They do where a row that begins with a percentage ends on another one without its fibre, and where fibres
-    have their percentages in the rows below.
+    They do where a line that begins with a percentage ends on another one without its fibre, and where fibres
+    have their percentages beside or below them.
     """
     if not waiting or not clause:
         return False

@@ -31,7 +31,10 @@ GIVING = ("word", "beside_percent", "misread")
 #: Two letters at the end and the start of two lines are rather chance than a word.
 _TOO_SHORT = 2
 _SIBILANTS = ("s", "x", "ch", "sh")
-_ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
+_ALPHANUMERIC = _LETTERS | frozenset("0123456789")
+#: From so many letters on a word may stand against a number: "SUMMER2026".
+_LONG = 5
 _start = attrgetter("start")
 
 
@@ -64,7 +67,8 @@ class Matcher:
         self._automaton = ahocorasick.Automaton()
         for text, term in chosen.items():
             plural = "es" if text.endswith(_SIBILANTS) else "s"
-            self._automaton.add_word(text, (len(text), _is_letter(text[0]), _is_letter(text[-1]), plural, term))
+            glue = _LETTERS if len(text) >= _LONG else _ALPHANUMERIC
+            self._automaton.add_word(text, (len(text), _is_letter(text[0]), _is_letter(text[-1]), glue, plural, term))
         if chosen:
             self._automaton.make_automaton()
 
@@ -88,11 +92,11 @@ class Matcher:
         joined = bytearray(len(text))
         for seam in seams:
             joined[seam] = 1
-        for last, (length, left, right, plural, term) in self._automaton.iter(text):
+        for last, (length, left, right, glue, plural, term) in self._automaton.iter(text):
             start, stop = last + 1 - length, last + 1
-            if left and ((before := text[start - 1]) in _ALPHANUMERIC or (before > "\x7f" and _is_letter(before))):
+            if left and ((before := text[start - 1]) in glue or (before > "\x7f" and _is_letter(before))):
                 continue
-            if right and ((behind := text[stop]) in _ALPHANUMERIC or (behind > "\x7f" and _is_letter(behind))):
+            if right and ((behind := text[stop]) in glue or (behind > "\x7f" and _is_letter(behind))):
                 stop += len(plural)
                 if text[last + 1 : stop] != plural or _is_letter(text[stop]):
                     continue

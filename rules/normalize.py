@@ -91,7 +91,8 @@ def _characters() -> dict[int, str | None]:
     for code in (*range(0xFE00, 0xFE10), 0xFEFF):
         table[code] = None
     table |= dict.fromkeys(map(ord, "'’‘`´ʼ"), None)
-    table |= dict.fromkeys(map(ord, "-‐‑‒–—―−_·•・"), " ")
+    table |= dict.fromkeys(map(ord, "-‐‑‒–—―−_"), " ")
+    table |= dict.fromkeys(map(ord, "·•・"), ",")
     for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
         base = unicodedata.normalize("NFD", chr(code))[0]
         if base.isascii():

@@ -34,9 +34,7 @@ class Page(NamedTuple):
     starts: list[int]
     #: Where in the text something was mended, ascending.
     gaps: tuple[int, ...]
-    #: The same for each row of lines side by side.
-    rows: list[int]
-    #: Numbers of the first rows of the blocks, and the number of rows.
+    #: Numbers of the first lines of the blocks, and the number of lines.
     blocks: list[int]
 
     def line_at(self, position: int) -> TextLine:
@@ -47,29 +45,22 @@ class Page(NamedTuple):
         """Give the start of the line at a position in the text."""
         return self.starts[bisect_right(self.starts, position) - 1]
 
-    def by_row(self, found: Sequence[P]) -> list[list[P]]:
-        """Share out what was found, in its order, to the rows that it starts in."""
-        rows: list[list[P]] = [[] for _ in self.rows[1:]]
-        row = 0
+    def by_line(self, found: Sequence[P]) -> list[list[P]]:
+        """Share out what was found, in its order, to the lines that it starts in."""
+        lines: list[list[P]] = [[] for _ in self.lines]
+        number = 0
         for one in found:
-            while one.start >= self.rows[row + 1]:
-                row += 1
-            rows[row].append(one)
-        return rows
+            while one.start >= self.starts[number + 1]:
+                number += 1
+            lines[number].append(one)
+        return lines
 
 
 def page_of(lines: Sequence[TextLine], repaired: Callable[[Normal], Normal]) -> Page:
     """Lay lines out, normalise them, and let `repaired` put misread words right."""
     blocks = blocks_of(lines)
-    rows = [row for block in blocks for row in block]
-    ordered = [line for row in rows for line in row.lines]
+    ordered = [line for block in blocks for row in block for line in row.lines]
     text, gaps = repaired(normalize("\n".join([line.text.replace("\n", " ").strip(" -") for line in ordered])))
     starts = list(accumulate([len(line) + 1 for line in text[1:-1].split("\n")], initial=1))
-    return Page(
-        lines=ordered,
-        text=text,
-        starts=starts,
-        gaps=gaps,
-        rows=[starts[at] for at in accumulate([len(row.lines) for row in rows], initial=0)],
-        blocks=list(accumulate([len(block) for block in blocks], initial=0)),
-    )
+    sizes = [sum(len(row.lines) for row in block) for block in blocks]
+    return Page(ordered, text, starts, gaps, list(accumulate(sizes, initial=0)))

@@ -16,7 +16,7 @@ from schemas.events import BBox
 
 def find_on(page: Page, matcher: Matcher) -> list[Match]:
     """Find the matcher's words on a page, in order. One that runs on has a line break in its text."""
-    rows = [page.rows[number] for number in page.blocks]
+    block_starts = {page.starts[number] for number in page.blocks}
     pieces = ["\n"]
     starts = []
     seams = []
@@ -25,7 +25,7 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
         starts.append(at)
         pieces.append(page.text[start : after - 1])
         at += after - 1 - start
-        joint = "\n" if after in rows else _joint(page, number, matcher)
+        joint = "\n" if after in block_starts else _joint(page, number, matcher)
         if joint != "\n":
             seams.append(at)
         pieces.append(joint)

@@ -25,7 +25,7 @@ _FIELD = "(?:尺码|尺寸|号型|规格|码数|サイズ|사이즈|size|sz|tail
 _NAMES_SIZE = re.compile(f"{_FIELD}|文胸|内衣|ブラ|(?<![a-z])bra(?![a-z])")
 #: One group for each way to write a size; what stands around it is checked afterwards.
 _SIZE = re.compile(
-    r"(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ (]{1,2}(?P<letter>[sml])(?!\w))?"
+    r"(?:(?P<before>[sml])[ ,(]{1,2})?(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ ,(]{1,2}(?P<behind>[sml])(?!\w))?"
     r"|(?P<waist>w ?\d{2}[ /x]*l ?\d{2}|\d{2} ?w[ /x]*\d{2} ?l)"
     r"|(?P<region>(?:eur?|us|uk) ?:? ?\d{1,2}(?:[.,]5)?)"
     r"|(?P<age>\d{1,2} ?[~至到 ] ?\d{1,2} ?(?:个月|岁|months?|m|years?|yrs?|y))"
@@ -104,5 +104,6 @@ def _read(found: re.Match[str]) -> Iterator[tuple[str, str]]:
     else:
         named = found["code"] or found["named"]
         yield named, named.upper()
-    if found["letter"]:
-        yield found["letter"], found["letter"].upper()
+    letter = found["before"] or found["behind"]
+    if letter:
+        yield letter, letter.upper()

@@ -34,10 +34,10 @@ class Surroundings:
 def surroundings(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Surroundings:
     """Look around the matches of a page, given in their order, block by block."""
     around = Surroundings(lone=set(lone_words(page, matches)))
-    rows = page.by_row(matches)
-    percents = page.by_row(_of_compositions(page.text, matches))
+    lines = page.by_line(matches)
+    percents = page.by_line(_of_compositions(page.text, matches))
     for first, after in pairwise(page.blocks):
-        block = [match for row in rows[first:after] for match in row]
+        block = [match for line in lines[first:after] for match in line]
         kinds = {match.term.kind for match in block}
         if "negation" in kinds:
             around.negated |= vocabulary.negations.negated(page.text, block)
@@ -45,8 +45,8 @@ def surroundings(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -
             around.announced |= _announced(page.text, vocabulary, block)
         if "part" in kinds or any(percents[first:after]):
             items = (
-                sorted([*_items(row, vocabulary, around.negated), *figures]) if row or figures else ()
-                for row, figures in zip(rows[first:after], percents[first:after], strict=True)
+                sorted([*_items(line, vocabulary, around.negated), *figures]) if line or figures else ()
+                for line, figures in zip(lines[first:after], percents[first:after], strict=True)
             )
             shares, parts = shares_in(items, lambda one, other: vocabulary.fits(page.text, one, other))
             around.shares |= {share.fibre.start: share for share in shares}
@@ -54,9 +54,9 @@ def surroundings(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -
     return around
 
 
-def _items(row: Sequence[Match], vocabulary: Vocabulary, negated: dict[int, str]) -> list[Item]:
+def _items(line: Sequence[Match], vocabulary: Vocabulary, negated: dict[int, str]) -> list[Item]:
     items: list[Item] = []
-    for start, stop, term in row:
+    for start, stop, term in line:
         if term.kind == "part":
             items.append(PartName(start, stop, term.owner))
         elif term.kind in GIVING and term.owner in vocabulary.fibres and start not in negated:
@@ -79,13 +79,15 @@ def _before_part(
 def _of_compositions(text: str, matches: Sequence[Match]) -> list[Percent]:
     """Find the percentages that are no discounts: no promotion word stands right beside them."""
     promotions = [match for match in matches if match.term.kind == "ignored"]
+    begins = {match.start for match in promotions}
     ends = {match.stop for match in promotions}
-    starts = {match.start for match in promotions}
-    return [
-        percent
-        for percent in percents_in(text)
-        if not {percent.stop, percent.stop + 1} & starts and not {percent.start, percent.start - 1} & ends
-    ]
+
+    def beside(percent: Percent) -> bool:
+        before = percent.start - (text[percent.start - 1] == " ")
+        behind = percent.stop + (text[percent.stop] == " ")
+        return before in ends or behind in begins
+
+    return [percent for percent in percents_in(text) if not beside(percent)]
 
 
 def _announced(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> set[int]:

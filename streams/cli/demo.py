@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -120,7 +121,8 @@ def _print_json(rows: list[Any], profiles: list[Any]) -> None:
 
 
 def _print_tables(rows: list[Any], profiles: list[Any]) -> None:
-    console = Console(highlight=False)
+    # Into a file or a pipe, a width that holds the evidence.
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=130)
     table = Table("photo", "lines", "tags (share, evidence)", "ended", "ms", title="Photos")
     for photo, journey in rows:
         tags = "\n".join(_tag(tag) for tag in journey.tags) or "-"

@@ -137,3 +137,21 @@ def test_labels_far_apart_are_read_apart(tagger, place: Callable[..., TextLine])
     tags = tagger.tag([place("100%", 0, 0, 60), place("COTTON", 900, 900, 80)]).tags
 
     assert [(tag.value, tag.share) for tag in tags] == [("cotton", None)]
+
+
+def test_a_promotion_word_on_the_next_line_makes_no_discount(shares: Callable[[str], dict[str, float]]):
+    assert shares("面料: 棉95% 氨纶5%\n零售价 299") == {"cotton": 95, "elastane": 5}
+
+
+def test_a_line_in_either_order_is_read_by_its_own(tagger, place: Callable[..., TextLine]):
+    """Two lines on one level, one writing the fibre first and one the percentage."""
+    lines = [place("羊毛70% 桑蚕丝30%", 0, 0, 200), place("70% WOOL 30% SILK", 210, 4, 200)]
+
+    assert {tag.value: tag.share for tag in tagger.tag(lines).tags} == {"wool": 70, "silk": 30}
+
+
+def test_country_codes_are_no_fibre_codes(shares: Callable[[str], dict[str, float]], ids: Callable[[str], set[str]]):
+    label = "GB 55% linen 45% cotton\nPL 55% len 45% bawełna\nSE 55% lin 45% bomull"
+
+    assert shares(label) == {"linen": 55, "cotton": 45}
+    assert {tag for tag in ids(label) if tag.startswith("material/")} == {"material/linen", "material/cotton"}
