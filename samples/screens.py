@@ -113,7 +113,7 @@ def _poster_print(rng: Rng) -> Field:
     write(card, [Line("夏日新款", 190, "serif-bold")], navy, margin=56, top=60)
     write(card, [Line("SUMMER 2026", 58, "latin-bold", tracking=8)], navy, margin=60, top=350)
     write(card, [Line("纯棉T恤", 150, "bold"), Line("oversize 宽松版型", 66, "bold", 0)], navy, margin=60, top=520)
-    offer = [Line("两件8折", 120, "bold"), Line("7月18日—8月3日 全场门店", 48, "sans", 12)]
+    offer = [Line("限时8折", 120, "bold"), Line("7月18日—8月3日 全场门店", 48, "sans", 12)]
     write(card, offer, white, margin=60, top=1020)
     ImageDraw.Draw(card).rectangle((14, 14, width - 15, height - 15), outline=white, width=5)
     flat4 = pixels(card)
