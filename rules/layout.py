@@ -46,14 +46,17 @@ def blocks_of(lines: Sequence[TextLine]) -> list[Block]:
 
 def _rows(lines: Sequence[TextLine]) -> list[Row]:
     bands: list[tuple[int, int, list[TextLine]]] = []
+    lowest = -1
     for top, bottom, *_, line in _from_top(lines):
-        for upper, lower, band in bands[: -_LOOK_BACK - 1 : -1]:
+        # Most lines lie below all that came before, and need not be compared with them.
+        for upper, lower, band in bands[: -_LOOK_BACK - 1 : -1] if top < lowest else ():
             if lower > top and min(bottom, lower) - max(top, upper) >= _SAME_ROW * min(bottom - top, lower - upper) > 0:
                 band.append(line)
                 break
         else:
             bands.append((top, bottom, [line]))
-    rows = [row for _, _, band in bands for row in _split(band)]
+        lowest = max(lowest, bottom)
+    rows = [row for _, _, band in bands for row in (_split(band) if len(band) > 1 else [Row(band, band[0].bbox)])]
     rows.sort(key=_corner)
     return rows
 
@@ -74,8 +77,6 @@ def _corner(row: Row) -> tuple[int, int]:
 
 def _split(band: list[TextLine]) -> list[Row]:
     """Cut a band of lines on one level where the next one is too far away to belong."""
-    if len(band) == 1:
-        return [Row(band, band[0].bbox)]
     band.sort(key=lambda line: (line.bbox, line.text, line.score))
     pieces = [[band[0]]]
     for line in band[1:]:

@@ -6,7 +6,6 @@ scripts, not meanings.
 """
 
 from bisect import bisect_right
-from itertools import pairwise
 
 from rules.match import Match, Matcher
 from rules.normalize import is_cjk
@@ -16,19 +15,17 @@ from schemas.events import BBox
 
 def find_on(page: Page, matcher: Matcher) -> list[Match]:
     """Find the matcher's words on a page, in order. One that runs on has a line break in its text."""
-    block_starts = {page.starts[number] for number in page.blocks}
-    pieces = ["\n"]
-    starts = []
-    seams = []
+    last_lines = {number - 1 for number in page.blocks}
+    texts = page.text[1:-1].split("\n")
+    pieces, starts, seams = ["\n"], [], []
     at = 1
-    for number, (start, after) in enumerate(pairwise(page.starts), 1):
+    for number, text in enumerate(texts):
         starts.append(at)
-        pieces.append(page.text[start : after - 1])
-        at += after - 1 - start
-        joint = "\n" if after in block_starts else _joint(page, number, matcher)
+        at += len(text)
+        joint = "\n" if number in last_lines else _joint(page, number, texts, matcher)
         if joint != "\n":
             seams.append(at)
-        pieces.append(joint)
+        pieces += (text, joint)
         at += len(joint)
     found = matcher.find("".join(pieces), seams)
     if at == page.starts[-1]:
@@ -41,16 +38,13 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
     return [Match(back(match.start), back(match.stop - 1) + 1, match.term) for match in found]
 
 
-def _joint(page: Page, at: int, matcher: Matcher) -> str:
-    """Say what to put for the line break before the line of this number."""
-    start = page.starts[at]
-    upper = page.lines[at - 1]
-    if is_cjk(page.text[start]) and is_cjk(page.text[start - 2]):
-        return "" if _runs_on(upper.bbox, page.lines[at].bbox) else "\n"
-    if upper.text[-1:] in "- " and upper.text.rstrip().endswith("-"):
-        left = page.text[page.starts[at - 1] : start].split()
-        right = page.text[start : page.starts[at + 1]].split()
-        return "" if left and right and matcher.knows(left[-1] + right[0]) else " "
+def _joint(page: Page, number: int, texts: list[str], matcher: Matcher) -> str:
+    """Say what to put for the line break between a line and the next."""
+    upper, lower = texts[number], texts[number + 1]
+    if is_cjk(lower[:1]) and is_cjk(upper[-1:]):
+        return "" if _runs_on(page.lines[number].bbox, page.lines[number + 1].bbox) else "\n"
+    if page.lines[number].text.rstrip()[-1:] == "-" and upper and lower:
+        return "" if matcher.knows(upper.split()[-1] + lower.split()[0]) else " "
     return " "
 
 

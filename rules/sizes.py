@@ -25,13 +25,15 @@ _FIELD = "(?:尺码|尺寸|号型|规格|码数|サイズ|사이즈|size|sz|tail
 _NAMES_SIZE = re.compile(f"{_FIELD}|文胸|内衣|ブラ|(?<![a-z])bra(?![a-z])")
 #: One group for each way to write a size; what stands around it is checked afterwards.
 _SIZE = re.compile(
+    # None begins within a Latin word: said once, before all the ways are tried.
+    r"(?<![a-z])(?=[\dsmlweutg尺号型规码サ사])(?:"
     r"(?:(?P<before>[sml])[ ,(]{1,2})?(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ ,(]{1,2}(?P<behind>[sml])(?!\w))?"
     r"|(?P<waist>w ?\d{2}[ /x]*l ?\d{2}|\d{2} ?w[ /x]*\d{2} ?l)"
     r"|(?P<region>(?:eur?|us|uk) ?:? ?\d{1,2}(?:[.,]5)?)"
     r"|(?P<age>\d{1,2} ?[~至到 ] ?\d{1,2} ?(?:个月|岁|months?|m|years?|yrs?|y))"
     r"|(?P<cup>\d{2}[a-g]{1,2})"
     r"|(?P<code>\d{2,3})码"
-    rf"|{_FIELD}(?:[ :]+|(?<![a-z]))(?P<named>[sml]|\d{{2,3}})(?![\w/])"
+    rf"|{_FIELD}(?:[ :]+|(?<![a-z]))(?P<named>[sml]|\d{{2,3}})(?![\w/]))"
 )
 #: Ways that make a size only where the line speaks of sizes, or says nothing else.
 _DOUBTFUL = frozenset({"region", "age", "cup"})
