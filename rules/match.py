@@ -31,6 +31,9 @@ GIVING = ("word", "beside_percent", "misread")
 #: Two letters at the end and the start of two lines are rather chance than a word.
 _TOO_SHORT = 2
 _SIBILANTS = ("s", "x", "ch", "sh")
+#: Not in any normalised text.
+_NEVER = "\x1f"
+_COMMON = " \n0123456789%:.,/()-¥"
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 _ALPHANUMERIC = _LETTERS | frozenset("0123456789")
 #: From so many letters on a word may stand against a number: "SUMMER2026".
@@ -65,12 +68,15 @@ class Matcher:
         for term in sorted(terms, key=lambda term: (_PRECEDENCE.index(term.kind), term.owner)):
             chosen.setdefault(term.text, term)
         self._automaton = ahocorasick.Automaton()
-        for text, term in chosen.items():
+        # The automaton goes through the branches of its root in the order in which they were added: first what is
+        # common in any text, which no word may begin with, and then would be looked for in vain among all of them.
+        for letter in _COMMON:
+            self._automaton.add_word(letter + _NEVER, None)
+        for text, term in sorted(chosen.items(), key=lambda item: not item[0].isascii()):
             plural = "es" if text.endswith(_SIBILANTS) else "s"
             glue = _LETTERS if len(text) >= _LONG else _ALPHANUMERIC
             self._automaton.add_word(text, (len(text), _is_letter(text[0]), _is_letter(text[-1]), glue, plural, term))
-        if chosen:
-            self._automaton.make_automaton()
+        self._automaton.make_automaton()
 
     def knows(self, word: str) -> bool:
         """Tell whether a normalised word is one of the terms."""
@@ -87,8 +93,6 @@ class Matcher:
         fewest, then those that end on the longest.
         """
         found: list[Match] = []
-        if not len(self._automaton):
-            return found
         joined = bytearray(len(text))
         for seam in seams:
             joined[seam] = 1
