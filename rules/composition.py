@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-#: A digit may have been read as a letter ("1OO%"); Turkish labels write the sign first ("%65 pamuk").
-_PERCENT = re.compile(
-    r"([\doil|](?<![\w.,%].)[\doil|]{0,2}(?:[.,]\d{1,2})?) ?%|%(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%])|百分(?:之)?百"
-)
+#: What stands before a percent sign; a digit may have been read as a letter ("1OO%").
+_BEFORE = re.compile(r"(?<![\w.,%])([\doil|]{1,3}(?:[.,]\d{1,2})?) ?%$")
+#: Turkish labels write the sign first ("%65 pamuk").
+_BEHIND = re.compile(r"%(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%])")
+_HUNDRED = re.compile("百分(?:之)?百")
+#: The longest number before a sign, with its space.
+_LONGEST = 8
 _DIGITS = str.maketrans("oil|,", "0111.")
 #: Percentages of one part add up to 100; labels may round each by a point or two (GB/T 29862-2013).
 _WHOLE = (98.0, 102.0)
@@ -60,14 +63,19 @@ class Share(NamedTuple):
 
 
 def percents_in(text: str) -> Iterator[Percent]:
-    """Find the percentages in a normalised text. A number above 100 is none: OCR lost its point."""
-    if "%" not in text and "百分" not in text:
-        return
-    for found in _PERCENT.finditer(text):
-        digits = found[1] or found[2] or "100"
+    """Find the percentages in a normalised text, in order. A number above 100 is none: OCR lost its point."""
+    found = list(_HUNDRED.finditer(text)) if "百分" in text else []
+    at = text.find("%")
+    while at >= 0:
+        number = _BEFORE.search(text, max(0, at - _LONGEST), at + 1) or _BEHIND.match(text, at)
+        if number is not None:
+            found.append(number)
+        at = text.find("%", at + 1)
+    for number in sorted(found, key=re.Match.start):
+        digits = number[1] if number.re is not _HUNDRED else "100"
         value = float(digits.translate(_DIGITS))
         if value <= 100:  # noqa: PLR2004 - a percentage
-            yield Percent(found.start(), found.end(), value, mended=any(mark in digits for mark in "oil|"))
+            yield Percent(number.start(), number.end(), value, mended=any(mark in digits for mark in "oil|"))
 
 
 def shares_in(lines: Iterable[Sequence[Item]], fits: Fits) -> tuple[list[Share], dict[int, str]]:

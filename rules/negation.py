@@ -67,8 +67,8 @@ class Negations:
         """
         Tell whether a list goes on, from the gap in it and what follows the next word.
 
-        Without a joining word it does only in Chinese, behind a strong negation ("不含棉羊毛", not "仿真丝雪纺衫"), and not
-        to a word with its own figure ("不含棉 涤纶100%").
+        Without a joining word it does only in Chinese, behind a strong negation ("不含棉羊毛", not
+        "仿真丝雪纺衫"), and not to a word with its own figure ("不含棉 涤纶100%").
         """
         if gap:
             return bool(gap.strip()) and self._joined.fullmatch(gap) is not None

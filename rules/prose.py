@@ -26,27 +26,24 @@ _ALPHABETIC = re.compile(r"[^\W\d_]")
 _MARK = re.compile(r"[,.;:!?。；！？、()|/\[\]【】~]")
 
 
-def lone_words(page: Page, matches: Sequence[Match]) -> Iterator[int]:
+def lone_words(page: Page, lines: Sequence[Sequence[Match]]) -> Iterator[int]:
     """
     Find, by their start, the words that are all their line has to say of products, and too little.
 
-    Words of the trade make a product text too: promotions, garment parts, field names and `trade` words. So does
-    a percentage, and a word that is telling by itself or fills the space between two punctuation marks.
+    Takes the matches of each of the page's lines. Words of the trade make a product text too: promotions, garment
+    parts, field names and `trade` words. So does a percentage, and a word that is telling by itself or fills the
+    space between two punctuation marks.
     """
-    at = 0
-    while at < len(matches):
-        first = matches[at]
-        start, stop = page.line_start(first.start), page.text.index("\n", first.start)
-        after = at + 1
-        while after < len(matches) and matches[after].start < stop:
-            after += 1
-        said = [match for match in matches[at:after] if match.term.kind not in _SILENT]
-        at = after
+    for number, line in enumerate(lines):
+        said = [match for match in line if match.term.kind not in _SILENT]
         term = said[0].term if said else None
-        if term is None or any(match.term is not term for match in said) or _EVERYDAY.isdisjoint(term.categories):
+        if term is None or said[-1].term is not term or _EVERYDAY.isdisjoint(term.categories):
             continue
         if " " in term.text or (len(term.text) >= _TELLING and not term.text.isascii()):
             continue
+        if any(match.term is not term for match in said):
+            continue
+        start, stop = page.starts[number], page.starts[number + 1] - 1
         if page.text.find("%", start, stop) < 0 and not _filled(page.text, said, start, stop):
             yield from (match.start for match in said)
 

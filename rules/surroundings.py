@@ -33,8 +33,8 @@ class Surroundings:
 
 def surroundings(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Surroundings:
     """Look around the matches of a page, given in their order, block by block."""
-    around = Surroundings(lone=set(lone_words(page, matches)))
     lines = page.by_line(matches)
+    around = Surroundings(lone=set(lone_words(page, lines)))
     percents = page.by_line(_of_compositions(page.text, matches))
     for first, after in pairwise(page.blocks):
         block = [match for line in lines[first:after] for match in line]
