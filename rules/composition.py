@@ -5,7 +5,7 @@ Works on what was found in the text; knows no words of its own but the percent s
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -78,32 +78,33 @@ def percents_in(text: str) -> Iterator[Percent]:
             yield Percent(number.start(), number.end(), value, mended=any(mark in digits for mark in "oil|"))
 
 
-def shares_in(lines: Iterable[Sequence[Item]], fits: Fits) -> tuple[list[Share], dict[int, str]]:
+def shares_in(lines: Mapping[int, Sequence[Item]], fits: Fits) -> tuple[list[Share], dict[int, str]]:
     """
-    Bind percentages to fibres in a block of lines, each with its items in order.
+    Bind percentages to fibres in a block of lines.
 
+    `lines` gives the items of each line in order, by its number, ascending; lines without any may be left out.
     Returns the shares, and for every fibre under a part's name, by its start, that part.
     """
     shares: list[Share] = []
     parts: dict[int, str] = {}
     part: str | None = None
     waiting: list[Figure] = []
-    named = False
+    named = -1
+    before = -1
 
     def bind(figures: list[Figure]) -> None:
         if len(figures) > 1:
             shares.extend([Share(fibre, percent, part) for fibre, percent in _pairs(figures, fits)])
 
-    for line in lines:
+    for number, line in lines.items():
         if not line:
-            if waiting:
-                bind(waiting)
-                waiting = []
-            named = False
             continue
         # A line of its own, without figures, is no longer about the part that was named lines before.
-        about = named or any(not isinstance(item, Fibre) for item in line)
+        about = named == number - 1 or any(not isinstance(item, Fibre) for item in line)
         clause: list[Figure] = []
+        if before != number - 1:
+            bind(waiting)
+            waiting = []
         for item in line:
             if isinstance(item, PartName):
                 bind(waiting + clause)
@@ -116,7 +117,9 @@ def shares_in(lines: Iterable[Sequence[Item]], fits: Fits) -> tuple[list[Share],
             bind(waiting)
             waiting = []
         waiting += clause
-        named = isinstance(line[-1], PartName)
+        before = number
+        if isinstance(line[-1], PartName):
+            named = number
     bind(waiting)
     return shares, parts
 

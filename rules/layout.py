@@ -63,10 +63,11 @@ def _rows(lines: Sequence[TextLine]) -> list[Row]:
 
 def _from_top(lines: Sequence[TextLine]) -> list[tuple[int, int, int, int, str, float, int, TextLine]]:
     """Sort lines by place, then by content: their number decides only between equals."""
-    placed = []
-    for number, line in enumerate(lines):
-        left, top, right, bottom = line.bbox
-        placed.append((top, bottom, left, right, line.text, line.score, number, line))
+    placed = [
+        (top, bottom, left, right, line.text, line.score, number, line)
+        for number, line in enumerate(lines)
+        for left, top, right, bottom in (line.bbox,)
+    ]
     placed.sort()
     return placed
 

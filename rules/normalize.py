@@ -43,7 +43,9 @@ def normalize(lines: str) -> Normal:
     spaces, invisible characters out, letter-spaced words pulled together.
     """
     text = lines if lines.isascii() else _SURROGATES.sub(" ", lines)
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_characters())
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    odd, table = _odd_characters()
+    text = odd.sub(lambda found: table[found[0]], text)
     cjk = _HAS_CJK.search(text) is not None
     if cjk:
         text = _simplifier().convert(text)
@@ -80,22 +82,16 @@ def _simplifier() -> OpenCC:
 
 
 @cache
-def _characters() -> dict[int, str | None]:
+def _odd_characters() -> tuple[re.Pattern[str], dict[str, str]]:
     """Build the table of single characters: odd spaces and hyphens to a space, accents and invisible ones out."""
-    table: dict[int, str | None] = {}
-    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029):
-        table[code] = " "
-    del table[ord("\n")]
-    for code in (0xAD, *range(0x300, 0x370), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)):
-        table[code] = None
-    for code in (*range(0xFE00, 0xFE10), 0xFEFF):
-        table[code] = None
-    table |= dict.fromkeys(map(ord, "'’‘`´ʼ"), None)
-    table |= dict.fromkeys(map(ord, "-‐‑‒–—―−_"), " ")
-    table |= dict.fromkeys(map(ord, "·•・"), ",")
-    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
-        base = unicodedata.normalize("NFD", chr(code))[0]
+    table = dict.fromkeys(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)), " ")
+    del table["\n"]
+    invisible = (0xAD, *range(0x300, 0x370), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070))
+    table |= dict.fromkeys(map(chr, (*invisible, *range(0xFE00, 0xFE10), 0xFEFF, *map(ord, "'’‘`´ʼ"))), "")
+    table |= dict.fromkeys("-‐‑‒–—―−_", " ") | dict.fromkeys("·•・", ",")
+    for letter in map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))):
+        base = unicodedata.normalize("NFD", letter)[0]
         if base.isascii():
-            table[code] = base
-    table |= {ord("ł"): "l", ord("ø"): "o", ord("đ"): "d", ord("ı"): "i", ord("æ"): "ae", ord("œ"): "oe"}
-    return table | {ord("ё"): "е", ord("٪"): "%"}
+            table[letter] = base
+    table |= {"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ё": "е", "٪": "%"}
+    return re.compile(f"[{re.escape(''.join(table))}]"), table

@@ -45,14 +45,14 @@ class Page(NamedTuple):
         """Give the start of the line at a position in the text."""
         return self.starts[bisect_right(self.starts, position) - 1]
 
-    def by_line(self, found: Sequence[P]) -> list[list[P]]:
-        """Share out what was found, in its order, to the lines that it starts in."""
-        lines: list[list[P]] = [[] for _ in self.lines]
+    def by_line(self, found: Sequence[P]) -> dict[int, list[P]]:
+        """Share out what was found, in its order, to the numbers of the lines that it starts in."""
+        lines: dict[int, list[P]] = {}
         number = 0
         for one in found:
             while one.start >= self.starts[number + 1]:
                 number += 1
-            lines[number].append(one)
+            lines.setdefault(number, []).append(one)
         return lines
 
 

@@ -5,7 +5,7 @@ Pure. Looks at one line at a time, so that no line takes another's tags away.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rules.match import Match
 from rules.page import Page
@@ -26,15 +26,15 @@ _ALPHABETIC = re.compile(r"[^\W\d_]")
 _MARK = re.compile(r"[,.;:!?。；！？、()|/\[\]【】~]")
 
 
-def lone_words(page: Page, lines: Sequence[Sequence[Match]]) -> Iterator[int]:
+def lone_words(page: Page, lines: Mapping[int, Sequence[Match]]) -> Iterator[int]:
     """
     Find, by their start, the words that are all their line has to say of products, and too little.
 
-    Takes the matches of each of the page's lines. Words of the trade make a product text too: promotions, garment
+    Takes the matches by the number of their line. Words of the trade make a product text too: promotions, garment
     parts, field names and `trade` words. So does a percentage, and a word that is telling by itself or fills the
     space between two punctuation marks.
     """
-    for number, line in enumerate(lines):
+    for number, line in lines.items():
         said = [match for match in line if match.term.kind not in _SILENT]
         term = said[0].term if said else None
         if term is None or said[-1].term is not term or _EVERYDAY.isdisjoint(term.categories):

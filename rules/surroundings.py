@@ -37,17 +37,18 @@ def surroundings(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -
     around = Surroundings(lone=set(lone_words(page, lines)))
     percents = page.by_line(_of_compositions(page.text, matches))
     for first, after in pairwise(page.blocks):
-        block = [match for line in lines[first:after] for match in line]
+        numbers = [number for number in range(first, after) if number in lines or number in percents]
+        block = [match for number in numbers for match in lines.get(number, ())]
         kinds = {match.term.kind for match in block}
         if "negation" in kinds:
             around.negated |= vocabulary.negations.negated(page.text, block)
         if not kinds.isdisjoint(("part", "field")):
             around.announced |= _announced(page.text, vocabulary, block)
-        if "part" in kinds or any(percents[first:after]):
-            items = (
-                sorted([*_items(line, vocabulary, around.negated), *figures]) if line or figures else ()
-                for line, figures in zip(lines[first:after], percents[first:after], strict=True)
-            )
+        if "part" in kinds or any(number in percents for number in numbers):
+            items = {
+                number: sorted([*_items(lines.get(number, ()), vocabulary, around.negated), *percents.get(number, ())])
+                for number in numbers
+            }
             shares, parts = shares_in(items, lambda one, other: vocabulary.fits(page.text, one, other))
             around.shares |= {share.fibre.start: share for share in shares}
             around.parts |= parts | _before_part(page.text, vocabulary, block, around.shares)

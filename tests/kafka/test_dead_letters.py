@@ -68,7 +68,7 @@ async def test_a_stage_that_sets_too_much_aside_halts_and_says_so(settings, tmp_
     with stage(settings, tmp_path, halt_in_a_row=50) as running:
         assert await asyncio.to_thread(running.process.wait, 40) == 73
         assert running.said("too many dead letters")
-        assert not running.said("4711")
+        assert not running.said("planted secret: 4711")
     found = await asyncio.to_thread(letters, settings)
     assert 50 <= len(found) < 300
 
