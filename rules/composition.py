@@ -82,46 +82,50 @@ def shares_in(lines: Mapping[int, Sequence[Item]], fits: Fits) -> tuple[list[Sha
     """
     Bind percentages to fibres in a block of lines.
 
-    `lines` gives the items of each line in order, by its number, ascending; lines without any may be left out.
+    `lines` gives the items of each line in order, by its number, ascending; lines without any are left out.
     Returns the shares, and for every fibre under a part's name, by its start, that part.
     """
     shares: list[Share] = []
     parts: dict[int, str] = {}
     part: str | None = None
     waiting: list[Figure] = []
-    named = -1
-    before = -1
+    before = named = -1
 
-    def bind(figures: list[Figure]) -> None:
-        if len(figures) > 1:
-            shares.extend([Share(fibre, percent, part) for fibre, percent in _pairs(figures, fits)])
+    def bind() -> None:
+        if len(waiting) > 1:
+            shares.extend([Share(fibre, percent, part) for fibre, percent in _pairs(waiting, fits)])
+        waiting.clear()
 
     for number, line in lines.items():
-        if not line:
-            continue
+        if number != before + 1:
+            bind()
         # A line of its own, without figures, is no longer about the part that was named lines before.
         about = named == number - 1 or any(not isinstance(item, Fibre) for item in line)
-        clause: list[Figure] = []
-        if before != number - 1:
-            bind(waiting)
-            waiting = []
-        for item in line:
-            if isinstance(item, PartName):
-                bind(waiting + clause)
-                part, waiting, clause = item.part, [], []
-            else:
-                clause.append(item)
-                if isinstance(item, Fibre) and about and part is not None:
-                    parts[item.start] = part
-        if not _go_on(waiting, clause):
-            bind(waiting)
-            waiting = []
-        waiting += clause
+        for name, clause in _clauses(line):
+            if name is not None or not _go_on(waiting, clause):
+                bind()
+            part = part if name is None else name.part
+            waiting += clause
+            if about and part is not None:
+                parts |= {figure.start: part for figure in clause if isinstance(figure, Fibre)}
         before = number
-        if isinstance(line[-1], PartName):
-            named = number
-    bind(waiting)
+        named = number if isinstance(line[-1], PartName) else named
+    bind()
     return shares, parts
+
+
+def _clauses(line: Sequence[Item]) -> Iterator[tuple[PartName | None, list[Figure]]]:
+    """Cut a line before every name of a part."""
+    name: PartName | None = None
+    clause: list[Figure] = []
+    for item in line:
+        if isinstance(item, PartName):
+            if clause or name is not None:
+                yield name, clause
+            name, clause = item, []
+        else:
+            clause.append(item)
+    yield name, clause
 
 
 def main_composition(shares: Iterable[Share], is_main: Callable[[str | None], bool]) -> dict[str, float]:

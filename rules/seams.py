@@ -16,35 +16,35 @@ from schemas.events import BBox
 def find_on(page: Page, matcher: Matcher) -> list[Match]:
     """Find the matcher's words on a page, in order. One that runs on has a line break in its text."""
     last_lines = {number - 1 for number in page.blocks}
-    texts = page.text[1:-1].split("\n")
-    pieces, starts, seams = ["\n"], [], []
-    at = 1
-    for number, text in enumerate(texts):
-        starts.append(at)
-        at += len(text)
-        joint = "\n" if number in last_lines else _joint(page, number, texts, matcher)
+    letters = list(page.text)
+    seams: list[int] = []
+    #: Where, in the joined text, line breaks were taken out.
+    closed: list[int] = []
+    for number, after in enumerate(page.starts[1:-1]):
+        joint = "\n" if number in last_lines else _joint(page, number, matcher)
         if joint != "\n":
-            seams.append(at)
-        pieces += (text, joint)
-        at += len(joint)
-    found = matcher.find("".join(pieces), seams)
-    if at == page.starts[-1]:
+            letters[after - 1] = joint
+            seams.append(after - 1 - len(closed))
+            closed += seams[-1:] if not joint else ()
+    found = matcher.find("".join(letters), seams)
+    if not closed:
         return found
-
-    def back(position: int) -> int:
-        number = bisect_right(starts, position) - 1
-        return page.starts[number] + position - starts[number]
-
-    return [Match(back(match.start), back(match.stop - 1) + 1, match.term) for match in found]
+    return [
+        Match(start + bisect_right(closed, start), stop + bisect_right(closed, stop - 1), term)
+        for start, stop, term in found
+    ]
 
 
-def _joint(page: Page, number: int, texts: list[str], matcher: Matcher) -> str:
+def _joint(page: Page, number: int, matcher: Matcher) -> str:
     """Say what to put for the line break between a line and the next."""
-    upper, lower = texts[number], texts[number + 1]
-    if is_cjk(lower[:1]) and is_cjk(upper[-1:]):
+    after = page.starts[number + 1]
+    before, behind = page.text[after - 2], page.text[after]
+    if is_cjk(before) and is_cjk(behind):
         return "" if _runs_on(page.lines[number].bbox, page.lines[number + 1].bbox) else "\n"
-    if page.lines[number].text.rstrip()[-1:] == "-" and upper and lower:
-        return "" if matcher.knows(upper.split()[-1] + lower.split()[0]) else " "
+    if page.lines[number].text.rstrip()[-1:] == "-" and before != "\n" != behind:
+        upper = page.text[page.starts[number] : after].split()
+        lower = page.text[after : page.starts[number + 2]].split()
+        return "" if matcher.knows(upper[-1] + lower[0]) else " "
     return " "
 
 

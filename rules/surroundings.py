@@ -46,8 +46,9 @@ def surroundings(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -
             around.announced |= _announced(page.text, vocabulary, block)
         if "part" in kinds or any(number in percents for number in numbers):
             items = {
-                number: sorted([*_items(lines.get(number, ()), vocabulary, around.negated), *percents.get(number, ())])
+                number: sorted([*found, *percents.get(number, ())])
                 for number in numbers
+                if (found := _items(lines.get(number, ()), vocabulary, around.negated)) or number in percents
             }
             shares, parts = shares_in(items, lambda one, other: vocabulary.fits(page.text, one, other))
             around.shares |= {share.fibre.start: share for share in shares}
