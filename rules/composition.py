@@ -74,7 +74,8 @@ def percents_in(text: str) -> Iterator[Percent]:
     for number in sorted(found, key=re.Match.start):
         digits = number[1] if number.re is not _HUNDRED else "100"
         value = float(digits.translate(_DIGITS))
-        if value <= 100:  # noqa: PLR2004 - a percentage
+        read = value == 100 or any(map(str.isdigit, digits))  # noqa: PLR2004 - "lOO%" is a number, "oil%" is none
+        if read and value <= 100:  # noqa: PLR2004 - a percentage
             yield Percent(number.start(), number.end(), value, mended=any(mark in digits for mark in "oil|"))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from streams.settings import Settings
 
@@ -49,14 +49,14 @@ def tag(
     console = Console()
     for line in tagging.normalized:
         console.print(f"[dim]read as[/dim] {escape(line)}", highlight=False)
-    tags = Table("tag", "label", "score", "share", "because of")
+    tags = Table(Column("tag", no_wrap=True), "label", "score", "share", Column("because of", overflow="fold"))
     for one in tagging.tags:
         share = "" if one.share is None else f"{one.share:g} %"
         because = ", ".join(dict.fromkeys(evidence.rule for evidence in one.evidence))
         tags.add_row(one.id, f"{one.labels.en} {one.labels.zh}", f"{one.score:.2f}", share, because)
     console.print(tags if tagging.tags else "no tags")
     if tagging.suppressed:
-        dropped = Table("dropped", "would be", "because")
+        dropped = Table("dropped", Column("would be", no_wrap=True), "because")
         for finding in tagging.suppressed:
             dropped.add_row(escape(finding.word), finding.tag, finding.reason)
         console.print(dropped)

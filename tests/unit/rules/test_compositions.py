@@ -103,6 +103,11 @@ def test_a_number_above_a_hundred_is_no_percentage(shares: Callable[[str], dict[
     assert shares("650%棉") == {}
 
 
+def test_letters_alone_are_no_percentage_but_a_hundred(shares: Callable[[str], dict[str, float]]):
+    assert shares("oil% cotton") == {}
+    assert shares("lOO% cotton") == {"cotton": 100}
+
+
 @pytest.mark.parametrize("text", ["50% OFF cotton tees", "save 20% on cotton", "低至3折 棉质T恤", "cotton 30% off"])
 def test_a_discount_is_no_share(shares: Callable[[str], dict[str, float]], ids: Callable[[str], set[str]], text: str):
     assert shares(text) == {}

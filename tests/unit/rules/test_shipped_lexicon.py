@@ -42,7 +42,7 @@ def test_promotions_are_never_tags(lexicon: Lexicon):
 
 
 def test_shopify_ids_are_shaped_like_shopifys(lexicon: Lexicon):
-    """Category ids of 2026-08 (`aa-1-13-8`) or friendly value ids (`fabric__cotton`)."""
+    """Category ids (`aa-1-13-8`) or friendly value ids (`material__cotton`)."""
     for entry in lexicon.entries.values():
         if entry.shopify is not None:
             assert entry.shopify.startswith("aa-") or "__" in entry.shopify, entry.id
