@@ -23,11 +23,12 @@ from streams.health import serve_health
 from streams.kafka import first_readable, wait_for_topics
 from streams.settings import Settings
 from streams.stage import HaltError, Record, Stage
+from streams.supervisor import HALTED
 from streams.window import GapError, Partition, Window
 
 log = structlog.get_logger()
 
-CRASHED, ZOMBIE, GAP, HALTED = 70, 71, 72, 73
+CRASHED, ZOMBIE, GAP = 70, 71, 72
 #: What a stop may take besides draining: the last commit, leaving the group.
 _GOODBYE_S = 15
 

@@ -18,7 +18,7 @@ import structlog
 
 log = structlog.get_logger()
 
-#: Exit code of a child that must not be started again before someone has looked (see process.HALTED).
+#: Exit code of a child that must not be started again before someone has looked.
 HALTED = 73
 _PR_SET_PDEATHSIG = 1
 
