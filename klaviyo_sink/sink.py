@@ -44,6 +44,8 @@ LINGER_S: Final = 0.2
 JOB_EVERY_S: Final = MINUTE_S / (PUBLISHED["POST /api/event-bulk-create-jobs"][1] * SPEND)
 #: Jobs on their way at the same time.
 JOBS_AT_ONCE: Final = 4
+#: The answer to whoever asks a sink that closes.
+CLOSED: Final = Later("closing", "the sink was closed")
 
 Waiting = tuple[OutfitTagged, "asyncio.Future[Written | Failure]"]
 
@@ -67,12 +69,15 @@ class Sink:
         self._jobs = asyncio.Semaphore(JOBS_AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
         self._dispatching: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def sync(self, event: OutfitTagged) -> Written | Failure:
         """Bring the shopper's profile up to date. One write per shopper at a time; shoppers do not wait for another."""
         refused = refusal(event, self._now())
         if refused is not None:
             return refused
+        if self._closing:
+            return CLOSED
         if self._dispatching is None:
             self._dispatching = asyncio.create_task(self._dispatch())
         answer: asyncio.Future[Written | Failure] = asyncio.get_running_loop().create_future()
@@ -89,6 +94,8 @@ class Sink:
 
     async def aclose(self) -> None:
         """Finish what is on its way, answer the rest with Later, close the connections."""
+        # From here on nobody would take what is put in line.
+        self._closing = True
         if self._dispatching is not None:
             self._dispatching.cancel()
             await asyncio.gather(self._dispatching, return_exceptions=True)
@@ -97,7 +104,7 @@ class Sink:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         for _event, answer in self._gatherer.clear():
-            _give(answer, Later("closing", "the sink was closed"))
+            _give(answer, CLOSED)
         await self._client.aclose()
         await self._in_database(self._state.close)
         self._threads.shutdown(wait=False)
@@ -141,7 +148,7 @@ class Sink:
                 _give(answer, failure)
         except asyncio.CancelledError:
             for _, answer in waiting:
-                _give(answer, Later("closing", "the sink was closed"))
+                _give(answer, CLOSED)
             raise
         except Exception as error:  # noqa: BLE001 - whoever called sync must hear of a bug, not wait for ever
             for _, answer in waiting:

@@ -236,3 +236,12 @@ def test_the_configuration_shows_no_secret_and_takes_no_key_that_cannot_be_sent(
             SinkConfig("https://a.klaviyo.com", SecretStr(key))
     with pytest.raises(ValueError, match="metric"):
         SinkConfig("https://a.klaviyo.com", None, metric="m" * 128)
+
+
+async def test_whoever_asks_a_closed_sink_is_answered_at_once(config, clock, sandbox, outfit):
+    """An event that comes back after its wait may find the sink closed; it must not wait for ever."""
+    async with opened(config, clock) as sink:
+        await sink.sync(outfit("u1"))
+    answer = await asyncio.wait_for(sink.sync(outfit("u2")), 1)
+    assert isinstance(answer, Later)
+    assert answer.reason == "closing"
