@@ -50,7 +50,7 @@ lock: ## Choose dependency versions again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  pyproject.toml --extra cpu --group build -o requirements/runtime.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
-	  pyproject.toml --extra cpu --group build --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	  pyproject.toml --extra cpu --extra postgres --group build --group dev -c requirements/runtime.lock -o requirements/dev.lock
 
 .PHONY: clean
 clean: ## Remove what the targets made
