@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 from rich.console import Console
 
 HERE = Path(__file__).parent
@@ -44,6 +45,12 @@ def stages(bootstrap: str, events: int) -> list[dict[str, float | str]]:
     return [race(stage, ours(lane, stage), lane, target=topic.name) for stage, topic in steps]
 
 
+def cpu_s(process: subprocess.Popen[bytes]) -> float:
+    """Give the CPU seconds a process has used."""
+    times = psutil.Process(process.pid).cpu_times()
+    return times.user + times.system
+
+
 def busy_slots(bootstrap: str, photos: int) -> dict[str, float | str]:
     """Measure how busy one recognize process keeps an OCR worker of 64 slots."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as free:
@@ -61,10 +68,10 @@ def busy_slots(bootstrap: str, photos: int) -> dict[str, float | str]:
             try:
                 while lane.done() < SLOTS * 2:
                     time.sleep(0.05)
-                first = httpx.get(f"{url}/stats").json()
+                first, used = httpx.get(f"{url}/stats").json(), cpu_s(process)
                 while lane.done() < photos - SLOTS * 2:
                     time.sleep(0.05)
-                last = httpx.get(f"{url}/stats").json()
+                last, used = httpx.get(f"{url}/stats").json(), cpu_s(process) - used
             finally:
                 process.kill()
                 process.wait()
@@ -75,6 +82,7 @@ def busy_slots(bootstrap: str, photos: int) -> dict[str, float | str]:
     return {
         "name": "recognize over HTTP",
         "photos_per_s": round((last["done"] - first["done"]) / wall, 1),
+        "cpu_ms_per_photo": round(used / (last["done"] - first["done"]) * 1000, 2),
         "slots_busy": round((last["busy_s"] - first["busy_s"]) / (wall * SLOTS), 3),
     }
 

@@ -6,6 +6,7 @@ every longer wait are the caller's. Knows no engine.
 """
 
 import asyncio
+import functools
 import ipaddress
 import math
 import random
@@ -23,6 +24,7 @@ from pydantic import SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from ocr_worker.answers import TRIES, Outcome, outcome_of
+from ocr_worker.connections import Connections
 from ocr_worker.reading import FIELD
 from ocr_worker.roster import Roster, State, Worker, at_address
 from schemas.outcomes import Later
@@ -42,8 +44,6 @@ _MOST_WAIT_S = 2.0
 _REST_S = 1.0
 #: Longest wait for a TCP connection, in seconds.
 _CONNECT_S = 5.0
-#: Less than the worker's own keep-alive, so that no request meets a connection that is being closed.
-_KEEP_ALIVE_S = 30.0
 _NO_TRACE: Mapping[str, str] = MappingProxyType({})
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
@@ -114,9 +114,7 @@ class OcrPool:
             headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
             # The whole photo is bounded in `read`; httpx would bound each packet.
             timeout=httpx.Timeout(None, connect=min(_CONNECT_S, timeout_s)),
-            limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=_KEEP_ALIVE_S),
-            transport=self._around.transport,
-            verify=self._around.tls or True,
+            transport=self._around.transport or Connections(self._around.tls),
             trust_env=False,
         )
 
@@ -178,7 +176,7 @@ class OcrPool:
         try:
             async with asyncio.timeout(deadline - self._around.clock()):
                 answer = await self._client.post(
-                    f"{worker.url}/ocr",
+                    _endpoint(worker.url),
                     files={FIELD: ("photo", photo, content_type or "application/octet-stream")},
                     headers=headers,
                     extensions={"sni_hostname": name} if name else {},
@@ -220,6 +218,11 @@ class OcrPool:
                     continue
                 self._roster.replace(parts.netloc, [at_address(url, address) for address in found])
             self._look_up_at = self._around.clock() + wait
+
+
+@functools.lru_cache(maxsize=256)
+def _endpoint(url: str) -> httpx.URL:
+    return httpx.URL(f"{url}/ocr")
 
 
 def _nobody_looked(outcome: Outcome) -> bool:
