@@ -30,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", help="one contestant alone, such as ours")
     arguments = parser.parse_args()
     python = dict.fromkeys(("ours", "faust_plain", "aiokafka_batch", "confluent_batch"), sys.executable)
     if quix := os.environ.get("BENCH_QUIX_PYTHON"):  # noqa: TID251 - a switch of the bench

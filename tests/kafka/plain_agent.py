@@ -25,6 +25,7 @@ app = faust.App(
     topic_disable_leader=True,
     broker_session_timeout=settings.session_timeout_s,
     broker_heartbeat_interval=1.0,
+    broker_commit_interval=settings.commit_interval_s,
     datadir=str(Path(sys.argv[1]) / "faust"),
 )
 uploads = app.topic(f"{settings.topic_prefix}.uploads", value_type=bytes)
