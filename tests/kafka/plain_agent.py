@@ -32,6 +32,12 @@ uploads = app.topic(f"{settings.topic_prefix}.uploads", value_type=bytes)
 texts = app.topic(f"{settings.topic_prefix}.texts", value_type=bytes)
 
 
+# The tests wait for these words of our stage's log.
+@app.on_partitions_assigned.connect
+async def say_assigned(_app: faust.App, assigned: set[object], **_: object) -> None:
+    print(f"assigned partitions={len(assigned)}", flush=True)
+
+
 @app.agent(uploads, concurrency=4)
 async def read(stream: faust.Stream) -> None:
     async for event in stream.events():
@@ -39,7 +45,11 @@ async def read(stream: faust.Stream) -> None:
         if upload.locale == "bug":
             raise RuntimeError
         if (upload.locale or "").startswith("slow-"):
-            await asyncio.sleep(int((upload.locale or "").removeprefix("slow-")) / 1000)
+            try:
+                await asyncio.sleep(int((upload.locale or "").removeprefix("slow-")) / 1000)
+            except asyncio.CancelledError:
+                print("unfinished=1", flush=True)
+                raise
         value, headers = encode(recognized(upload), source="plain")
         await (await texts.send(key=upload.shopper_id.encode(), value=value, headers=headers))
 
