@@ -9,7 +9,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from itertools import count
 from typing import NoReturn
@@ -39,6 +39,10 @@ class Parts:
 
     stage: Stage
     aclose: Callable[[], Awaitable[None]]
+    #: Loads again, on SIGHUP, what the stage works by; None when there is nothing to load.
+    reload: Callable[[], object] | None = None
+    #: Runs beside the stage; when it ends, so does the process.
+    beside: Callable[[], Coroutine[None, None, None]] | None = None
 
 
 def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
@@ -46,29 +50,31 @@ def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
     Run a stage until a signal; never returns.
 
     SIGTERM or SIGINT drains what was begun and commits it; a second one exits at once, and what
-    was not committed is delivered again.
+    was not committed is delivered again. SIGHUP reloads what can be reloaded, and stops nothing.
     """
+    asyncio.run(_run_or_leave(settings, make))
+    raise AssertionError("a stage leaves from within")
+
+
+async def _run_or_leave(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None:
+    # Left from within: tasks and threads of Faust and aiokafka, some of which outlive any number of cancellations,
+    # would hold the end of the loop up for ever.
     try:
-        asyncio.run(_run(settings, make))
+        await _run(settings, make)
     except Exception as error:  # noqa: BLE001 - whatever it is, the process must end
         leave(error)
-    # Faust and aiokafka leave threads behind that would hold the process up; everything is committed and closed.
     os._exit(0)
 
 
 async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None:
     stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            log.warning("second signal: leaving at once; unfinished events will be delivered again")
-            os._exit(130)
-        stop.set()
-
+    _stop_on_signal(stop)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    # It would end the process; a stage with nothing to reload lives on.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     parts = await make()
+    if parts.reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, parts.reload)
     stage = parts.stage
     needed = {stage.topic.name, *(topic.name for topic in stage.outputs.values()), stage.dead_letters}
     waiting = asyncio.create_task(asyncio.to_thread(wait_for_topics, settings, needed))
@@ -87,6 +93,8 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
         asyncio.create_task(_live(app, stage)),
         asyncio.create_task(_commit(app, settings.commit_interval_s)),
     ]
+    if parts.beside is not None:
+        chores.append(asyncio.create_task(parts.beside()))
     await asyncio.wait({stopping, *chores}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         for chore in chores:
@@ -101,6 +109,17 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     await parts.aclose()
     await health()
     log.info("stopped", stage=stage.name)
+
+
+def _stop_on_signal(stop: asyncio.Event) -> None:
+    def on_signal() -> None:
+        if stop.is_set():
+            log.warning("second signal: leaving at once; unfinished events will be delivered again")
+            os._exit(130)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
 
 
 async def _leave_in_order(app: StageApp, name: str, limit_s: float) -> None:

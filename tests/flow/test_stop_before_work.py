@@ -1,0 +1,36 @@
+"""A stage that is told to stop before it was ever given a partition stops."""
+
+import asyncio
+import signal
+import socket
+
+import httpx
+from traffic import stage
+
+from streams.settings import Settings
+
+NO_JOINING = {"fault": "errors", "api": "JoinGroup", "error": "COORDINATOR_LOAD_IN_PROGRESS", "count": 10_000}
+
+
+async def test_a_stage_that_was_never_given_a_partition_ends_in_order(broker, tmp_path):
+    """Tasks of aiokafka outlive any number of cancellations while they join the group, and held the process up."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = Settings(bootstrap_servers=broker.address, session_timeout_s=6, drain_s=1, health_port=port)
+    broker.strike(**NO_JOINING)
+    with stage(settings, tmp_path) as running:
+        async with asyncio.timeout(30), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            while not await answers(client):
+                await asyncio.sleep(0.1)
+        # Nothing outside tells that it has begun to ask for a partition.
+        await asyncio.sleep(2)
+        running.send(signal.SIGTERM)
+        assert await asyncio.to_thread(running.process.wait, 10) == 0
+    assert not running.said("assigned ")
+
+
+async def answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/healthz")).is_success
+    except httpx.ConnectError:
+        return False
