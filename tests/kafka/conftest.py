@@ -11,6 +11,7 @@ from cluster import KafkaCluster, KafkaMissingError, libraries
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import topics
+from streams.settings import Settings
 
 ELSEWHERE = os.environ.get("HANGTAG_TEST_BOOTSTRAP")  # noqa: TID251 - a switch of the tests, not a setting
 REQUIRED = os.environ.get("HANGTAG_REQUIRE_KAFKA") == "1"  # noqa: TID251 - a switch of the tests, not a setting
@@ -84,3 +85,15 @@ def topic_prefix(kafka: str) -> Iterator[str]:
     yield prefix
     for done in admin.delete_topics(names).values():
         done.result()
+
+
+@pytest.fixture
+def settings(kafka: str, topic_prefix: str) -> Settings:
+    """Give a stage's settings on these topics, quick to notice and to commit. A module may change some of them."""
+    return Settings(
+        bootstrap_servers=kafka,
+        topic_prefix=topic_prefix,
+        group_prefix=topic_prefix,
+        session_timeout_s=6,
+        commit_interval_s=0.3,
+    )

@@ -14,16 +14,8 @@ from streams.wiring import make_emitter, make_topics
 
 
 @pytest.fixture
-def settings(kafka: str, topic_prefix: str) -> Settings:
-    return Settings(
-        bootstrap_servers=kafka,
-        topic_prefix=topic_prefix,
-        group_prefix=topic_prefix,
-        session_timeout_s=6,
-        commit_interval_s=0.3,
-        halt_in_a_row=200,
-        halt_share=1.0,
-    )
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"halt_in_a_row": 200, "halt_share": 1.0})
 
 
 async def test_a_hundred_poison_records_among_ten_thousand_are_set_aside_and_replayed_after_a_fix(settings, tmp_path):

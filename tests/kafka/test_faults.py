@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from traffic import Upload, hear, publish, stage, supervised, uploads
@@ -10,19 +9,7 @@ from traffic import Upload, hear, publish, stage, supervised, uploads
 from schemas.codec import encode
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.topics import topics
-from streams.settings import Settings
 from streams.wiring import now
-
-
-@pytest.fixture
-def settings(kafka: str, topic_prefix: str) -> Settings:
-    return Settings(
-        bootstrap_servers=kafka,
-        topic_prefix=topic_prefix,
-        group_prefix=topic_prefix,
-        session_timeout_s=6,
-        commit_interval_s=0.3,
-    )
 
 
 async def test_a_topic_made_again_is_read_from_its_beginning(settings, tmp_path):

@@ -18,16 +18,8 @@ from streams.wiring import make_emitter, make_topics
 
 
 @pytest.fixture
-def settings(kafka: str, topic_prefix: str) -> Settings:
-    return Settings(
-        bootstrap_servers=kafka,
-        topic_prefix=topic_prefix,
-        group_prefix=topic_prefix,
-        session_timeout_s=6,
-        commit_interval_s=0.3,
-        retry_base_s=0.1,
-        drain_s=5,
-    )
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"retry_base_s": 0.1, "drain_s": 5})
 
 
 def await_committed_to_the_end(settings: Settings, *, limit_s: float = 30) -> None:
