@@ -87,6 +87,8 @@ class Stage:
         self._base, self._cap, self._patience, self._jitter = retry_base_s, retry_cap_s, patience, jitter
         self._handler_timeout_s = handler_timeout_s
         self._successes = 0
+        #: Causes that were said loudly since something last went well: every waiting event meets the same one.
+        self._complaints: set[str] = set()
 
     async def process(self, delivery: Delivery[Record]) -> float | None:
         """
@@ -105,6 +107,7 @@ class Stage:
             refused = await self._emit(answer, delivery.record)
             if refused is None:
                 self._successes += 1
+                self._complaints.clear()
                 self._finished(dead=False)
                 return None
             if isinstance(refused, Later):
@@ -175,7 +178,10 @@ class Stage:
 
     def _wait(self, answer: Later | Misconfigured, delivery: Delivery[Record]) -> float:
         loud = isinstance(answer, Misconfigured)
-        (log.error if loud else log.warning)(
+        say = log.warning if not loud else log.debug if answer.reason in self._complaints else log.error
+        if loud:
+            self._complaints.add(answer.reason)
+        say(
             "cannot go on until this is fixed" if loud else "trying again later",
             stage=self.name,
             reason=answer.reason,
