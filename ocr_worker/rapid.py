@@ -5,12 +5,17 @@ Settings are those that measured best (docs/ocr.md). Knows no HTTP.
 """
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import cv2
 import numpy as np
+
+# ONNX Runtime sends usage events to its maker unless told not to before it is loaded (its Privacy.md, since 1.29).
+os.putenv("ORT_DISABLE_TELEMETRY", "1")
+
 from rapidocr import RapidOCR
 
 from ocr_worker.contrast import lift_contrast

@@ -1,0 +1,33 @@
+"""`hangtag ocr ui` before there is a page: what is missing is said in one line."""
+
+import socket
+from importlib.util import find_spec
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from streams.cli.main import app
+from streams.cli.ocr_ui import _engines, _listen
+from streams.settings import Settings
+
+
+@pytest.mark.skipif(find_spec("gradio") is not None, reason="Gradio is installed here")
+def test_without_gradio_it_says_how_to_get_it():
+    result = CliRunner().invoke(app, ["ocr", "ui"])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert "make ui" in line
+    assert "hangtag[cpu,ui]" in line
+
+
+def test_a_taken_port_is_said_to_be_taken(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(typer.Exit):
+        _listen("127.0.0.1", taken.getsockname()[1])
+    assert "Cannot listen on 127.0.0.1" in capsys.readouterr().err
+
+
+def test_the_engines_to_choose_from_are_the_wanted_one_then_what_is_there():
+    assert list(_engines("scripted", Settings())) == ["scripted", "rapid"]
+    configured = Settings(ocr_vllm_url="http://127.0.0.1:8100")
+    assert list(_engines("rapid", configured)) == ["rapid", "hunyuan"]
