@@ -99,7 +99,8 @@ class Draft:
 
     def _parsed(self, path: Path) -> Table:
         try:
-            text = self._texts[path] = path.read_text(encoding="utf-8")
+            # Editors on Windows put a byte order mark in front, which TOML knows nothing of.
+            text = self._texts[path] = path.read_text(encoding="utf-8-sig")
             return tomllib.loads(text)
         except UnicodeDecodeError as error:
             self._problems.append(Problem(path, 0, f"is not UTF-8 at byte {error.start}; save it as UTF-8"))
@@ -135,8 +136,19 @@ class Draft:
         except ValidationError as error:
             for detail in error.errors():
                 name = f"context/{detail['loc'][0]}" if key == "context/" else key
-                self._add(name, str(detail["loc"][0]) if detail["loc"] else "", _explained(detail, kind))
+                hint = self._meant(key) if kind is Entry and detail["type"] == "missing" else ""
+                message = _explained(detail, kind) + hint
+                self._add(name, str(detail["loc"][0]) if detail["loc"] else "", message)
             return None
+
+    def _meant(self, key: str) -> str:
+        """Name the entry of another category that a new one, which lacks something, may stand for."""
+        value = key.partition("/")[2]
+        meant = next((known for known in self._tables if known != key and known.endswith(f"/{value}")), None)
+        if meant is None:
+            return ""
+        category = meant.partition("/")[0]
+        return f" for a new tag '{key}'; if {meant} is meant, begin the file with category = \"{category}\""
 
     def _add(self, key: str, sought: str, message: str) -> None:
         path, header = self._places.get(key, (Path(key), 0))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rules.entries import Data
 from rules.problems import Problem
@@ -33,8 +33,16 @@ class Labelled(Data):
     kind: str = "plain"
 
 
+class _Text(BaseModel):
+    """A line of a corpus; what else it holds is passed over, so that labelled lines are a corpus too."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    text: str = Field(repr=False)
+
+
 class LabelsError(ValueError):
-    """A labelled file cannot be read: `problems` says where and why."""
+    """A labelled file or a corpus cannot be read: `problems` says where and why."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -114,20 +122,38 @@ def read_labelled(path: Path) -> tuple[Labelled, ...]:
     """
     labelled: list[Labelled] = []
     problems: list[Problem] = []
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabelsError((Problem(path, 0, f"cannot be read: {error}"),)) from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(path), 1):
         if line.strip():
             try:
                 labelled.append(Labelled.model_validate_json(line))
             except ValidationError as error:
-                message = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in error.errors())
-                problems.append(Problem(path, number, message))
+                problems.append(Problem(path, number, _said(error)))
     if problems:
         raise LabelsError(tuple(problems))
     return tuple(labelled)
+
+
+def read_corpus(path: Path) -> tuple[str, ...]:
+    """
+    Read a corpus of plain texts, one a line, or of JSON objects with a `text`; empty lines are passed over.
+
+    Raises:
+        LabelsError: with the place of everything that is wrong.
+
+    """
+    texts: list[str] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(_lines(path), 1):
+        if not line.startswith("{"):
+            texts += [line] if line.strip() else []
+            continue
+        try:
+            texts.append(_Text.model_validate_json(line).text)
+        except ValidationError as error:
+            problems.append(Problem(path, number, _said(error)))
+    if problems:
+        raise LabelsError(tuple(problems))
+    return tuple(texts)
 
 
 def evaluate(tagger: Tagger, labelled: Sequence[Labelled]) -> Report:
@@ -152,3 +178,16 @@ def evaluate(tagger: Tagger, labelled: Sequence[Labelled]) -> Report:
     of_kind = Counter(one.kind for one in labelled)
     kinds = {kind: (right[kind], of_kind[kind]) for kind in sorted(of_kind)}
     return Report(dict(sorted(categories.items())), kinds, tuple(misses))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise LabelsError((Problem(path, 0, f"cannot be read: {error.strerror}"),)) from None
+    except UnicodeDecodeError as error:
+        raise LabelsError((Problem(path, 0, f"is not UTF-8 at byte {error.start}; save it as UTF-8"),)) from None
+
+
+def _said(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in error.errors())

@@ -84,11 +84,11 @@ class _Judge:
         """Judge a match; None when it is only about others."""
         start, stop, term = match
         page, kind, tag = self._page, term.kind, term.owner
+        if kind not in GIVING and kind not in _NO_TAG:
+            return None
         line = page.line_at(start)
         if kind in _NO_TAG:
             return Finding(tag, f"{tag}#{kind}", page.text[start:stop], line, 0.0, None, _NO_TAG[kind])
-        if kind not in GIVING:
-            return None
         share = self._around.shares.get(start)
         how = "composition" if share is not None and kind != "misread" else kind
         score = QUALITY[how] * line.score

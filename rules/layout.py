@@ -45,31 +45,33 @@ def blocks_of(lines: Sequence[TextLine]) -> list[Block]:
 
 
 def _rows(lines: Sequence[TextLine]) -> list[Row]:
-    bands: list[tuple[int, int, list[TextLine]]] = []
+    bands: list[list[TextLine]] = []
     lowest = -1
-    for top, bottom, *_, line in _from_top(lines):
+    for line in sorted(lines, key=_place_from_top):
+        _, top, _, bottom = line.bbox
         # Most lines lie below all that came before, and need not be compared with them.
-        for upper, lower, band in bands[: -_LOOK_BACK - 1 : -1] if top < lowest else ():
+        for band in bands[: -_LOOK_BACK - 1 : -1] if top < lowest else ():
+            _, upper, _, lower = band[0].bbox
             if lower > top and min(bottom, lower) - max(top, upper) >= _SAME_ROW * min(bottom - top, lower - upper) > 0:
                 band.append(line)
                 break
         else:
-            bands.append((top, bottom, [line]))
+            bands.append([line])
         lowest = max(lowest, bottom)
-    rows = [row for _, _, band in bands for row in (_split(band) if len(band) > 1 else [Row(band, band[0].bbox)])]
+    rows: list[Row] = []
+    for band in bands:
+        if len(band) > 1:
+            rows += _split(band)
+        else:
+            rows.append(Row(band, band[0].bbox))
     rows.sort(key=_corner)
     return rows
 
 
-def _from_top(lines: Sequence[TextLine]) -> list[tuple[int, int, int, int, str, float, int, TextLine]]:
-    """Sort lines by place, then by content: their number decides only between equals."""
-    placed = [
-        (top, bottom, left, right, line.text, line.score, number, line)
-        for number, line in enumerate(lines)
-        for left, top, right, bottom in (line.bbox,)
-    ]
-    placed.sort()
-    return placed
+def _place_from_top(line: TextLine) -> tuple[int, int, int, int, str, float]:
+    """Say where to sort a line by place, and by content among lines at one place."""
+    left, top, right, bottom = line.bbox
+    return top, bottom, left, right, line.text, line.score
 
 
 def _corner(row: Row) -> tuple[int, int]:
@@ -97,7 +99,7 @@ def _around(lines: list[TextLine]) -> BBox:
 def _below(upper: BBox, lower: BBox) -> bool:
     left, top, right, bottom = upper
     left_2, top_2, right_2, bottom_2 = lower
-    height = min(bottom - top, bottom_2 - top_2)
-    if not -height < top_2 - bottom <= _ROW_GAP * height:
+    gap, height, height_2 = top_2 - bottom, bottom - top, bottom_2 - top_2
+    if not (-height < gap <= _ROW_GAP * height and -height_2 < gap <= _ROW_GAP * height_2):
         return False
     return min(right, right_2) - max(left, left_2) >= _SHARED_WIDTH * min(right - left, right_2 - left_2)

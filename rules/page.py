@@ -48,11 +48,13 @@ class Page(NamedTuple):
     def by_line(self, found: Sequence[P]) -> dict[int, list[P]]:
         """Share out what was found, in its order, to the numbers of the lines that it starts in."""
         lines: dict[int, list[P]] = {}
-        number = 0
+        number, stop = -1, 0
         for one in found:
-            while one.start >= self.starts[number + 1]:
-                number += 1
-            lines.setdefault(number, []).append(one)
+            if one.start >= stop:
+                number = bisect_right(self.starts, one.start) - 1
+                stop = self.starts[number + 1]
+                lines[number] = []
+            lines[number].append(one)
         return lines
 
 

@@ -24,6 +24,11 @@ class LexiconError(ValueError):
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
+    def brief(self) -> str:
+        """Name the first problem in one line, and where to see the rest."""
+        more = len(self.problems) - 1
+        return f"{self.problems[0]}" + (f" (and {more} more: see `hangtag rules check`)" if more else "")
+
 
 def line_in_entry(lines: list[str], header: int, sought: str) -> int:
     """Find the line of an entry that holds a text, from the line of its header on; the header's when none does."""

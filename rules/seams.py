@@ -12,21 +12,26 @@ from rules.normalize import is_cjk
 from rules.page import Page
 from schemas.events import BBox
 
+#: No Chinese, Japanese or Korean letter comes before it.
+_LATIN = "\u2000"
+
 
 def find_on(page: Page, matcher: Matcher) -> list[Match]:
     """Find the matcher's words on a page, in order. One that runs on has a line break in its text."""
     last_lines = {number - 1 for number in page.blocks}
-    letters = list(page.text)
+    pieces: list[str] = []
+    begin = 0
     seams: list[int] = []
     #: Where, in the joined text, line breaks were taken out.
     closed: list[int] = []
     for number, after in enumerate(page.starts[1:-1]):
-        joint = "\n" if number in last_lines else _joint(page, number, matcher)
+        joint = "\n" if number in last_lines else _joint(page, number, after, matcher)
         if joint != "\n":
-            letters[after - 1] = joint
+            pieces += (page.text[begin : after - 1], joint)
+            begin = after
             seams.append(after - 1 - len(closed))
             closed += seams[-1:] if not joint else ()
-    found = matcher.find("".join(letters), seams)
+    found = matcher.find("".join([*pieces, page.text[begin:]]), seams)
     if not closed:
         return found
     return [
@@ -35,11 +40,10 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
     ]
 
 
-def _joint(page: Page, number: int, matcher: Matcher) -> str:
-    """Say what to put for the line break between a line and the next."""
-    after = page.starts[number + 1]
+def _joint(page: Page, number: int, after: int, matcher: Matcher) -> str:
+    """Say what to put for the line break between a line and the next, which begins at `after`."""
     before, behind = page.text[after - 2], page.text[after]
-    if is_cjk(before) and is_cjk(behind):
+    if before > _LATIN and is_cjk(before) and is_cjk(behind):
         return "" if _runs_on(page.lines[number].bbox, page.lines[number + 1].bbox) else "\n"
     if page.lines[number].text.rstrip()[-1:] == "-" and before != "\n" != behind:
         upper = page.text[page.starts[number] : after].split()

@@ -25,8 +25,8 @@ _FIELD = "(?:尺码|尺寸|号型|规格|码数|サイズ|사이즈|size|sz|tail
 _NAMES_SIZE = re.compile(f"{_FIELD}|文胸|内衣|ブラ|(?<![a-z])bra(?![a-z])")
 #: One group for each way to write a size; what stands around it is checked afterwards.
 _SIZE = re.compile(
-    # None begins within a Latin word: said once, before all the ways are tried.
-    r"(?<![a-z])(?=[\dsmlweutg尺号型规码サ사])(?:"
+    # None begins within a Latin word or a number: said once, before all the ways are tried.
+    r"(?<![a-z\d/%])(?=[\dsmlweutg尺号型规码サ사])(?:"
     r"(?:(?P<before>[sml])[ ,(]{1,2})?(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ ,(]{1,2}(?P<behind>[sml])(?!\w))?"
     r"|(?P<waist>w ?\d{2}[ /x]*l ?\d{2}|\d{2} ?w[ /x]*\d{2} ?l)"
     r"|(?P<region>(?:eur?|us|uk) ?:? ?\d{1,2}(?:[.,]5)?)"

@@ -160,6 +160,8 @@ class Evidence(Noun):
     bbox: BBox
     #: Id of the lexicon rule.
     rule: str
+    #: Which of the upload's recognized `texts` the line is, counted from 0. Events from before it was noted lack it.
+    line: Annotated[int, Field(ge=0)] | None = None
 
 
 class Tag(Noun):
@@ -176,17 +178,23 @@ class Tag(Noun):
 
 
 class OutfitTagged(Event):
-    """The tags of one upload. Published when there is at least one."""
+    """The tags of one upload: at least one, unless it corrects (backfill) an upload that has none left."""
 
     ce_type: ClassVar[str] = "hangtag.outfit-tagged.v1"
     time_field: ClassVar[str] = "tagged_at"
 
     identity: Identity
-    tags: Annotated[tuple[Tag, ...], Field(min_length=1)]
+    tags: tuple[Tag, ...]
     #: Content hash of the lexicon that gave them.
     lexicon_version: str
     engine: Engine
     tagged_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _has_tags_or_corrects(self) -> Self:
+        if not self.tags and not self.backfill:
+            raise ValueError("only a correction (backfill) may have no tags")
+        return self
 
 
 class ProfileSynced(Event):

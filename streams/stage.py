@@ -112,7 +112,7 @@ class Stage:
                 return None
             if isinstance(refused, Later):
                 return self._wait(refused, delivery)
-            answer, exception_class = refused, "confluent_kafka.KafkaException"
+            answer = refused
         if isinstance(answer, Misconfigured):
             return self._wait(answer, delivery)
         if isinstance(answer, Later):
@@ -157,8 +157,12 @@ class Stage:
             return Never("bug", message), f"{type(error).__module__}.{kind_of_error}"
 
     async def _emit(self, events: tuple[Event, ...], record: Record) -> Later | Never | None:
-        for event in events:
-            value, headers = encode(event, source=f"hangtag/{self.name}", cause=record.headers)
+        try:
+            messages = [encode(event, source=f"hangtag/{self.name}", cause=record.headers) for event in events]
+        except ValueError as error:
+            # A lone surrogate, for one, is text to Python and none to JSON. The exception's message may quote it.
+            return Never("unencodable", f"the answer of {self.name} cannot be written ({type(error).__name__})")
+        for event, (value, headers) in zip(events, messages, strict=True):
             key = event.shopper_id.encode()
             refused = await self._emitter.send(self.outputs[type(event)].name, key=key, value=value, headers=headers)
             if refused is not None:

@@ -52,7 +52,7 @@ async def start(child: Child, *, capture: bool = False) -> None:
             stdout=asyncio.subprocess.PIPE if capture else log_file,
             stderr=log_file,
             stdin=asyncio.subprocess.DEVNULL,
-            preexec_fn=_die_with_parent(os.getpid()),
+            preexec_fn=_prepared(os.getpid()),
             # Ctrl-C in a terminal reaches the whole foreground group; children stop when we say so, in order.
             start_new_session=True,
         )
@@ -75,6 +75,13 @@ async def stop(child: Child, *, grace_s: float) -> int | None:
                 process.kill()
             await process.wait()
     return process.returncode
+
+
+def pass_on(children: Sequence[Child], number: signal.Signals) -> None:
+    """Send a signal to every child that runs."""
+    for child in children:
+        if child.process is not None and child.process.returncode is None:
+            child.process.send_signal(number)
 
 
 async def keep_running(
@@ -136,15 +143,20 @@ async def _collect(child: Child) -> None:
     child.lines.put_nowait(None)
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
-    """Have the kernel stop the child when we vanish, even by kill -9 (Linux; elsewhere nothing is done)."""
-    if not sys.platform.startswith("linux"):
-        return lambda: None
-    libc = ctypes.CDLL(None)
+def _prepared(parent: int) -> Callable[[], None]:
+    """
+    Make a child deaf to SIGHUP until it listens itself: one passed on early must not end it.
 
-    def set_death_signal() -> None:
+    And have the kernel stop it when we vanish, even by kill -9 (Linux only).
+    """
+    libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+
+    def prepare() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if libc is None:
+            return
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # the parent died before the line above
             os._exit(1)
 
-    return set_death_signal
+    return prepare

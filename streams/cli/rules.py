@@ -36,7 +36,10 @@ def tag(
     """Show a text's tags, its normalised lines, and what was dropped and why."""
     from rules.evaluate import lines_of
 
-    tagging = _tagger(lexicon).tag(lines_of(sys.stdin.read() if text == "-" else text, score))
+    given = sys.stdin.read() if text == "-" else text
+    # Bytes that are no UTF-8 arrive as lone surrogates, which nothing could print.
+    readable = given.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    tagging = _tagger(lexicon).tag(lines_of(readable, score))
     if as_json:
         shown = {
             "normalized": tagging.normalized,
@@ -52,7 +55,7 @@ def tag(
     tags = Table(Column("tag", no_wrap=True), "label", "score", "share", Column("because of", overflow="fold"))
     for one in tagging.tags:
         share = "" if one.share is None else f"{one.share:g} %"
-        because = ", ".join(dict.fromkeys(evidence.rule for evidence in one.evidence))
+        because = ", ".join(dict.fromkeys(evidence.rule.removeprefix(f"{one.id}#") for evidence in one.evidence))
         tags.add_row(one.id, f"{one.labels.en} {one.labels.zh}", f"{one.score:.2f}", share, because)
     console.print(tags if tagging.tags else "no tags")
     if tagging.suppressed:
@@ -141,9 +144,14 @@ def _tagger(own: Path | None, *, default: bool = True) -> "Tagger":
         raise typer.Exit(2) from None
 
 
-def _texts(corpus: Path) -> list[str]:
-    lines = corpus.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["text"] if line.startswith("{") else line for line in lines if line.strip()]
+def _texts(corpus: Path) -> "Sequence[str]":
+    from rules.evaluate import LabelsError, read_corpus
+
+    try:
+        return read_corpus(corpus)
+    except LabelsError as error:
+        _print_problems(error.problems)
+        raise typer.Exit(2) from None
 
 
 def _print_problems(problems: "Sequence[Problem]") -> None:

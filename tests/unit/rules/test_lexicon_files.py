@@ -36,6 +36,12 @@ def test_a_shops_own_entry_is_added(write: Callable[..., Path], lexicon: Lexicon
     assert own.version != lexicon.version
 
 
+def test_a_file_as_windows_editors_save_it_is_read(write: Callable[..., Path], lexicon: Lexicon):
+    own = load_lexicon(write(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()))
+
+    assert len(own.entries) == len(lexicon.entries) + 1
+
+
 def test_a_shops_words_join_the_shipped_ones(write: Callable[..., Path], lexicon: Lexicon):
     own = load_lexicon(write('[cotton]\nwords = ["田园棉"]\nzh = "棉花"\n'))
 
@@ -105,6 +111,14 @@ def test_two_files_of_one_folder_must_not_give_the_same_id(write: Callable[..., 
     assert problems(folder) == [
         "more.toml:2: [tencel-plus] gives 'material/tencel-plus' a second time: material.toml:2 gives it too"
     ]
+
+
+def test_a_shipped_entry_in_a_file_of_another_name_is_guessed(write: Callable[..., Path]):
+    """The category is the file's name, unless the file says otherwise."""
+    assert problems(write('[cotton]\nwords = ["田园棉"]\n', "ours.toml"))[0] == (
+        "ours.toml:1: [cotton] 'en' is missing for a new tag 'ours/cotton'; "
+        'if material/cotton is meant, begin the file with category = "material"'
+    )
 
 
 def test_every_problem_is_told_at_once(write: Callable[..., Path]):

@@ -123,6 +123,43 @@ def test_diff_shows_which_tags_change(own: Path, tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("corpus", "told"),
+    [
+        (None, "corpus.txt: cannot be read: No such file"),
+        (b'fine\n{"tags": []}\n', "corpus.txt:2: text: Field required"),
+        (b'{"text": "a"}\n{bad\n', "corpus.txt:2: line: Invalid JSON"),
+        (b"\xff\n", "corpus.txt: is not UTF-8 at byte 0"),
+    ],
+)
+def test_a_corpus_with_a_mistake_is_told_by_file_and_line(tmp_path: Path, corpus: bytes | None, told: str):
+    if corpus is not None:
+        (tmp_path / "corpus.txt").write_bytes(corpus)
+    result = run("diff", "-", "-", "--corpus", "corpus.txt")
+
+    assert result.exit_code == 2
+    assert told in result.output + result.stderr
+
+
+def test_labelled_lines_are_a_corpus_too():
+    assert run("diff", "-", "-", "--corpus", str(LABELLED)).exit_code == 0
+
+
+def test_bytes_that_are_no_text_are_shown_as_such():
+    result = run("tag", "\udcff 纯棉", "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["normalized"] == ["\ufffd 纯棉"]
+
+
+def test_a_rule_of_the_tag_itself_is_named_shortly():
+    """The whole rule is in the JSON; in a table beside its tag it would only say the tag twice."""
+    shown = run("tag", "100% organic cotton").stdout
+
+    assert "material/organic-cotton#composition" in shown
+    assert "material/cotton#composition" not in shown
+
+
 def test_diff_of_a_lexicon_with_itself_is_empty():
     result = run("diff", "-", "-")
 

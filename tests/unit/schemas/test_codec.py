@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import UndecodableError, decode, encode
-from schemas.events import Identity, Photo, PhotoUploaded
+from schemas.events import Identity, OutfitTagged, Photo, PhotoUploaded
 
 ids = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
 uploads = st.builds(
@@ -87,3 +87,26 @@ def test_a_refusal_names_the_field_and_never_quotes_the_input():
 
 def test_contact_data_and_recognised_text_stay_out_of_reprs():
     assert "a@b.co" not in repr(Identity(email="a@b.co"))
+
+
+@pytest.mark.parametrize(("backfill", "taken"), [(True, True), (False, False)])
+def test_only_a_correction_may_say_that_no_tag_is_left(backfill, taken):
+    value = json.dumps(
+        {
+            "schema_version": 1,
+            "upload_id": "u1",
+            "shopper_id": "s1",
+            "uploaded_at": "2026-11-22T12:00:00Z",
+            "backfill": backfill,
+            "identity": {"external_id": "s1"},
+            "tags": [],
+            "lexicon_version": "v1",
+            "engine": {"name": "rapid", "model": "m", "revision": "1"},
+            "tagged_at": "2026-11-22T12:00:01Z",
+        }
+    ).encode()
+    if taken:
+        assert decode(OutfitTagged, value).tags == ()
+    else:
+        with pytest.raises(UndecodableError, match="correction"):
+            decode(OutfitTagged, value)

@@ -238,6 +238,19 @@ async def test_an_answer_kafka_refuses_for_good_becomes_a_letter():
     assert broker.sent[0][0] == "outfit.uploads.dlq"
 
 
+async def test_an_answer_that_cannot_be_written_becomes_a_letter_that_does_not_quote_it():
+    """A lone surrogate is text to Python and none to JSON; the process must not fall over it again and again."""
+    broken = FEEDBACK.model_copy(update={"messages": Messages(zh="planted\ud800", en="blurry")})
+    broker = ListBroker()
+    assert await stage(answering((FEEDBACK, broken)), broker).process(delivery()) is None
+    [(topic, _, _, headers)] = broker.sent
+    facts = read_letter(headers)
+    assert topic == "outfit.uploads.dlq"
+    assert facts is not None
+    assert facts.reason == "unencodable"
+    assert "planted" not in str(headers)
+
+
 async def test_a_letter_that_is_not_delivered_holds_its_event_back():
     broker = ListBroker()
     broker.refusals["outfit.uploads.dlq"] = [Later("undelivered", "no broker")]

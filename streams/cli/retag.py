@@ -1,0 +1,197 @@
+"""`hangtag retag`: after a change of the lexicon, bring the tags of kept uploads up to date."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.table import Column, Table
+
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from rules.tagger import Tagger
+    from streams.retag import Kept
+    from streams.tag_changes import Change
+
+#: Uploads shown in a table; --json shows them all.
+_MOST_SHOWN = 100
+#: Tags named in the summary.
+_MOST_TAGS = 12
+
+
+class Tally:
+    """What came of the uploads so far."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.changed = self.published = self.emptied = 0
+        self.tags: Counter[str] = Counter()
+
+    def add(self, change: "Change", *, published: bool) -> None:
+        """Count a change, and keep the first ones for the table."""
+        self.changed += 1
+        self.emptied += not change.event.tags
+        self.published += published
+        self.tags.update(_signed(change))
+        if len(self.changes) < _MOST_SHOWN:
+            self.changes.append(change)
+
+
+def retag(
+    since: str = typer.Option(None, help="Only texts from here on: an age (15m, 2h, 7d) or an RFC 3339 time."),
+    shopper: str = typer.Option(None, help="Only this shopper's uploads."),
+    *,
+    dry_run: bool = typer.Option(False, help="Show what would change, upload by upload; publish nothing."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object per changed upload, then one summary object."),
+) -> None:
+    """
+    Tag kept texts again with the current lexicon, and publish the uploads whose tags changed.
+
+    They are published as backfill: profiles are corrected, no flow is set off. Safe to interrupt and to repeat.
+
+    Texts are kept for 7 days.
+    """
+    from streams import wiring
+    from streams.follow import UnreadableTopicError, parse_since
+    from streams.retag import read_kept
+    from streams.settings import UnusableError
+
+    settings = Settings()
+    try:
+        start = parse_since(since, now=time.time())
+        tagger = wiring.make_tagger(settings)
+        with _progress() as progress:
+            reading = progress.add_task("reading", total=None)
+            kept = read_kept(settings, since=start, shopper=shopper, tell=lambda: progress.advance(reading))
+    except UnusableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    except (ValueError, UnreadableTopicError) as error:
+        raise typer.BadParameter(str(error)) from None
+    tally = Tally()
+    trouble = _run(settings, kept, tagger, tally, since=start, dry_run=dry_run, as_json=as_json)
+    summary = _summary(kept, tagger, tally, dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        _print(settings, summary, tally)
+    if trouble is not None:
+        typer.echo(f"stopped: {trouble}. Run the same command again to go on", err=True)
+        raise typer.Exit(130 if trouble == "interrupted" else 1)
+
+
+def _run(
+    settings: Settings,
+    kept: "Kept",
+    tagger: "Tagger",
+    tally: Tally,
+    *,
+    since: float | None,
+    dry_run: bool,
+    as_json: bool,
+) -> str | None:
+    """Go through the uploads; answers why it stopped early, if it did."""
+    from streams import wiring
+    from streams.follow import UnreadableTopicError
+    from streams.retag import find_changes, publish
+
+    found = find_changes(settings, kept, tagger, since=since, now=wiring.now)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("tagging", total=len(kept.to_tag(tagger.lexicon.version)))
+
+        def tell(change: "Change | None") -> None:
+            progress.advance(task)
+            if change is not None:
+                tally.add(change, published=not dry_run)
+                if as_json:
+                    typer.echo(json.dumps(_facts(change), ensure_ascii=False))
+
+        async def run() -> str | None:
+            emitter = wiring.make_emitter(settings)
+            try:
+                refused = await publish(found, settings, emitter, tell=tell)
+            finally:
+                await emitter.aclose()
+            return refused.message if refused else None
+
+        try:
+            if not dry_run:
+                return asyncio.run(run())
+            for change in found:
+                tell(change)
+        except KeyboardInterrupt:
+            return "interrupted"
+        except UnreadableTopicError as error:
+            return str(error)
+    return None
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed} messages"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _summary(kept: "Kept", tagger: "Tagger", tally: Tally, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "uploads": len(kept.places),
+        "changed": tally.changed,
+        "published": tally.published,
+        "without_a_tag_left": tally.emptied,
+        "left_to_the_tag_stage": len(kept.waiting),
+        "tags": dict(tally.tags.most_common()),
+        "lexicon_version": tagger.lexicon.version,
+        "dry_run": dry_run,
+    }
+
+
+def _print(settings: Settings, summary: dict[str, Any], tally: Tally) -> None:
+    if summary["dry_run"] and tally.changes:
+        upload, shopper = (Column(name, overflow="fold") for name in ("upload", "shopper"))
+        table = Table(upload, shopper, "uploaded", Column("tags", no_wrap=True), "lexicon before")
+        for change in tally.changes:
+            when = change.uploaded_at.strftime("%m-%d %H:%M")
+            cells = (change.upload_id, change.shopper_id, when, "\n".join(_signed(change)), change.before or "no tags")
+            table.add_row(*map(escape, cells))
+        Console().print(table)
+        more = tally.changed - len(tally.changes)
+        if more:
+            typer.echo(f"and {more} more: --json shows them all")
+    own = f" with {settings.lexicon}" if settings.lexicon is not None else ""
+    typer.echo(f"lexicon {summary['lexicon_version']} (shipped{own}), {summary['uploads']} uploads")
+    for sign, count in tally.tags.most_common(_MOST_TAGS):
+        typer.echo(f"  {sign}  {count}")
+    done = "would change" if summary["dry_run"] else f"changed, {tally.published} published"
+    typer.echo(f"{tally.changed} {done}" if tally.changed else "nothing to do")
+    if tally.emptied:
+        typer.echo(f"{tally.emptied} of them have no tag left")
+    if summary["left_to_the_tag_stage"]:
+        typer.echo(f"{summary['left_to_the_tag_stage']} wait for the tag stage, which tags them itself")
+
+
+def _facts(change: "Change") -> dict[str, Any]:
+    return {
+        "upload_id": change.upload_id,
+        "shopper_id": change.shopper_id,
+        "uploaded_at": change.uploaded_at.isoformat(),
+        "added": change.added,
+        "removed": change.removed,
+        "altered": change.altered,
+        "lexicon_before": change.before,
+    }
+
+
+def _signed(change: "Change") -> list[str]:
+    """Write a change as lines: + new, - gone, ~ with another share or label."""
+    signs = {"+": change.added, "-": change.removed, "~": change.altered}
+    return [f"{sign} {tag}" for sign, tags in signs.items() for tag in tags]

@@ -1,0 +1,80 @@
+"""What a lexicon says of an upload's text, against what was last said of it. Pure; knows no topics."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from rules.tagger import Tagger
+from schemas.events import OutfitTagged, Tag, TextRecognized
+
+#: Of two events of one upload the later `tagged_at` counts, so a correction must be later by the least there is.
+_LATER = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was last said of an upload."""
+
+    #: By tag id, what else people and segments see of the tag: its share and labels.
+    tags: dict[str, tuple[object, ...]]
+    lexicon_version: str
+    tagged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An upload whose tags are others than was last said, each kind of change sorted by tag id."""
+
+    upload_id: str
+    shopper_id: str
+    uploaded_at: datetime
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    #: Tags with another share or label.
+    altered: tuple[str, ...]
+    #: Version of the lexicon that gave the old tags; None when there were none.
+    before: str | None
+    #: What to publish.
+    event: OutfitTagged
+
+
+def said_by(event: OutfitTagged) -> Said:
+    """Take from an event what a later one is compared with."""
+    return Said(_seen(event.tags), event.lexicon_version, event.tagged_at)
+
+
+def change_of(text: TextRecognized, said: Said | None, tagger: Tagger, now: datetime) -> Change | None:
+    """Tag a text again; None when the tags are those that were last said (`said` is None when there were none)."""
+    tags = tagger.tag(text.texts).tags
+    old, new = said.tags if said is not None else {}, _seen(tags)
+    if old == new:
+        return None
+    event = OutfitTagged(
+        **text.carried() | {"backfill": True},
+        identity=text.identity,
+        tags=tags,
+        lexicon_version=tagger.lexicon.version,
+        engine=text.engine,
+        # Clocks of two machines differ.
+        tagged_at=now if said is None else max(now, said.tagged_at + _LATER),
+    )
+    return Change(
+        upload_id=text.upload_id,
+        shopper_id=text.shopper_id,
+        uploaded_at=text.uploaded_at,
+        added=tuple(sorted(new.keys() - old.keys())),
+        removed=tuple(sorted(old.keys() - new.keys())),
+        altered=tuple(sorted(tag for tag in old.keys() & new.keys() if old[tag] != new[tag])),
+        before=said.lexicon_version if said is not None else None,
+        event=event,
+    )
+
+
+def _seen(tags: tuple[Tag, ...]) -> dict[str, tuple[object, ...]]:
+    return {tag.id: _once(tag.share, tag.labels.en, tag.labels.zh) for tag in tags}
+
+
+@cache
+def _once(*facts: object) -> tuple[object, ...]:
+    # One object for what a hundred thousand uploads have in common.
+    return facts

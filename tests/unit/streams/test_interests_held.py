@@ -1,0 +1,30 @@
+"""The quick way to a shopper's interests says what the rules say."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from klaviyo_sink.profile import Contribution
+from rules.interests import Upload, interests_of
+from rules.lexicon import load_lexicon
+from streams.interests import interests_held
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+INTERESTS = load_lexicon().interests
+COUNTED = sorted({tag for interest in INTERESTS for tag in interest.counted()} | {"colour/red", "style/slim"})
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.sets(st.sampled_from(COUNTED), max_size=6)), max_size=12),
+    st.integers(0, 800),
+)
+def test_only_uninteresting_rules_are_passed_over(made, days):
+    uploads = [
+        Contribution(START + timedelta(days=day), f"u{i}", START, "l", tuple(sorted(tags)))
+        for i, (day, tags) in enumerate(made)
+    ]
+    as_of = START + timedelta(days=days)
+    history = [Upload(one.upload_id, one.uploaded_at, frozenset(one.tags)) for one in uploads]
+    plain = {one.id: one.labels for one in interests_of(INTERESTS, history, as_of)}
+    assert interests_held(INTERESTS)(uploads, as_of) == plain

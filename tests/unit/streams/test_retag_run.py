@@ -1,0 +1,84 @@
+"""Which uploads are tagged again, and what is told when Kafka takes no more."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from schemas.codec import decode
+from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag
+from schemas.outcomes import Later
+from streams.retag import Kept, publish
+from streams.settings import Settings
+from streams.tag_changes import Change, Said
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@dataclass
+class FakeEmitter:
+    """Takes so many messages."""
+
+    room: int
+    sent: list[OutfitTagged] = field(default_factory=list)
+
+    async def send(self, topic, *, key, value, headers):
+        if len(self.sent) >= self.room:
+            return Later("undelivered", f"{topic} did not take a message")
+        event = decode(OutfitTagged, value)
+        assert key.decode() == event.shopper_id
+        assert dict(headers)["ce_source"] == b"hangtag/retag/new"
+        self.sent.append(event)
+        return None
+
+
+def change(number: int, *, left: bool = True) -> Change:
+    cotton = Tag(
+        id="material/cotton",
+        category="material",
+        value="cotton",
+        labels=Labels(en="Cotton", zh="棉"),
+        score=0.9,
+        evidence=(),
+    )
+    event = OutfitTagged(
+        upload_id=f"u{number}",
+        shopper_id=f"s{number}",
+        uploaded_at=NOON,
+        backfill=True,
+        identity=Identity(external_id=f"s{number}"),
+        tags=(cotton,) if left else (),
+        lexicon_version="new",
+        engine=Engine(name="rapid", model="m", revision="r"),
+        tagged_at=NOON,
+    )
+    return Change(f"u{number}", f"s{number}", NOON, (cotton.id,), (), (), "old", event)
+
+
+def test_only_uploads_of_another_lexicon_that_the_tag_stage_is_past_are_tagged_again():
+    said = {one: Said({}, version, NOON) for one, version in (("current", "new"), ("older", "old"))}
+    places = {one: (0, at) for at, one in enumerate(("current", "older", "never tagged", "waiting"))}
+
+    assert Kept(places, said, {"waiting"}).to_tag("new") == {(0, 1): "older", (0, 2): "never tagged"}
+
+
+async def test_everything_looked_at_is_told_and_every_change_is_published():
+    emitter, told = FakeEmitter(9), []
+    found = [change(1), None, change(2, left=False), change(3)]
+
+    assert await publish(found, Settings(), emitter, tell=told.append) is None
+    assert told == found
+    assert [event.upload_id for event in emitter.sent] == ["u1", "u2", "u3"]
+
+
+async def test_it_stops_where_kafka_takes_no_more_and_looks_no_further():
+    emitter, told, looked = FakeEmitter(150), [], []
+
+    def found():
+        for number in range(1000):
+            looked.append(number)
+            yield change(number)
+
+    refused = await publish(found(), Settings(), emitter, tell=told.append)
+    assert isinstance(refused, Later)
+    # What was told was delivered; more may have been, and the next run finds that.
+    assert len(told) == 100
+    assert len(looked) == 200
