@@ -24,8 +24,8 @@ _MEANINGS = {
     401: "The bearer token is missing or wrong.",
     408: "The photo took too long to arrive.",
     413: "Too many bytes or pixels.",
-    415: "Neither multipart nor (where a store is allowed) JSON, or not an image format that is read.",
-    422: "Not exactly one photo, or a URI outside the store.",
+    415: "Neither multipart nor (where photos may be named) JSON, or not an image format that is read.",
+    422: "Not exactly one photo, or a URI outside the places allowed.",
     500: "The engine failed on this photo.",
     503: "Full, or the engine is down: come back after Retry-After seconds.",
 }

@@ -31,8 +31,10 @@ _HINTS: dict[Verdict, str] = {
 def sharpness(small: Pixels) -> float:
     """Measure the variance of the Laplacian of the grey picture; comparable between pictures of <= 1,024 px only."""
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
-    return round(float(deviation[0, 0]) ** 2, 2)
+    edges = cv2.Laplacian(grey, cv2.CV_16S)
+    # The sums of 16-bit integers are exact, and several times faster than cv2.meanStdDev.
+    mean, square = cv2.sumElems(edges)[0] / edges.size, cv2.norm(edges, cv2.NORM_L2SQR) / edges.size
+    return round(float(square - mean * mean), 2)
 
 
 def judge(lines: Sequence[TextLine], *, cut_off: bool, sharp: float) -> ReadQuality:

@@ -22,7 +22,7 @@ from ocr_worker.openapi import PROBLEMS, complete, ocr_operation, problem_answer
 from ocr_worker.problems import BadRequestError, problem
 from ocr_worker.reader import Reader
 from ocr_worker.reading import STATUS, Reading, Refused
-from ocr_worker.upload import Fetch, check_head, drop_rest, receive
+from ocr_worker.upload import Fetch, PhotoAt, check_head, drop_rest, receive
 from ocr_worker.warm_up import warm_up
 from schemas.outcomes import Later, Misconfigured, Never
 
@@ -126,10 +126,8 @@ class _Worker:
 
     async def _read(self, request: Request) -> Reading | Refused | Later | Never | Misconfigured | None:
         """Read the photo unless its caller leaves first: then there is None, and its place is free at once."""
-        photo = await receive(request, self._config, self._fetch)
-        if not isinstance(photo, bytes):
-            return photo
-        reading = asyncio.create_task(self.reader.read(photo))
+        photo = await receive(request, self._config)
+        reading = asyncio.create_task(self._outcome(photo))
         leaving = asyncio.create_task(_left(request))
         try:
             await asyncio.wait((reading, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -138,6 +136,15 @@ class _Worker:
             for task in (reading, leaving):
                 task.cancel()
             await asyncio.gather(reading, leaving, return_exceptions=True)
+
+    async def _outcome(self, photo: bytes | PhotoAt) -> Reading | Refused | Later | Never | Misconfigured:
+        if isinstance(photo, PhotoAt):
+            assert self._fetch is not None  # noqa: S101 - check_head lets no name pass without
+            found = await self._fetch(photo.image_uri)
+            if not isinstance(found, bytes):
+                return found
+            photo = found
+        return await self.reader.read(photo)
 
     async def healthz(self) -> Response:
         """Answer 200 unless the warm-up failed for good: then a restart is due."""

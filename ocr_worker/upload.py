@@ -1,7 +1,7 @@
 """
 The one photo out of a request, bounded while it arrives and never written to disk: sent along, or named by its URI.
 
-Opens no URI itself: it is handed a function that knows one store and nothing outside it. Knows no engine.
+Opens no URI: whoever runs the server hands in what knows the places that are allowed. Knows no engine.
 """
 
 import asyncio
@@ -20,18 +20,20 @@ from ocr_worker.reading import FIELD, Refused
 from schemas.events import Noun
 from schemas.outcomes import Later, Misconfigured, Never
 
-#: Gives the photo at a URI of the one store that is allowed; `Never` for any other.
+#: Gives the photo at a URI of a place that is allowed; `Never` for any other.
 Fetch = Callable[[str], Awaitable[bytes | Refused | Later | Never | Misconfigured]]
 
 #: Boundaries, part headers and small fields besides the photo.
 _OVERHEAD = 64 * 1024
+#: A body that only names a photo has at most this many bytes; 2,048 letters in JSON's longest spelling are 24,576.
+_NAME_BYTES = 32 * 1024
 #: A caller still sending loses our answer if we hang up; up to this much is read and dropped first.
 _DROP = 128 * 1024 * 1024
 _DROP_S = 5.0
 
 
 class PhotoAt(Noun):
-    """The JSON body of POST /ocr: where in the store the photo lies."""
+    """The JSON body of POST /ocr: where the photo lies."""
 
     image_uri: Annotated[str, Field(min_length=1, max_length=2048)]
 
@@ -53,31 +55,29 @@ def check_head(request: Request, config: OcrConfig, fetch: Fetch | None) -> None
         raise _too_large(config)
 
 
-async def receive(
-    request: Request, config: OcrConfig, fetch: Fetch | None
-) -> bytes | Refused | Later | Never | Misconfigured:
+async def receive(request: Request, config: OcrConfig) -> bytes | PhotoAt:
     """
-    Receive the photo, or fetch it from the store.
+    Receive the photo, or where it lies.
 
     Raises:
         BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when it is too large, 422 when
             there is not exactly one photo or URI.
 
     """
-    if fetch is None or _kind(request) == "multipart/form-data":
+    if _kind(request) == "multipart/form-data":
         return await receive_photo(request, config)
+    too_large = BadRequestError(413, "too-large", f"the name of a photo may have at most {_NAME_BYTES:,} bytes")
     try:
         async with asyncio.timeout(config.upload_s):
-            body = b"".join([chunk async for chunk in _bounded(request, config)])
+            body = b"".join([chunk async for chunk in _bounded(request, _NAME_BYTES, too_large)])
     except TimeoutError:
         raise _too_slow(config) from None
     except ClientDisconnect:
         raise _caller_gone() from None
     try:
-        wanted = PhotoAt.model_validate_json(body)
+        return PhotoAt.model_validate_json(body)
     except ValidationError:
         raise BadRequestError(422, "bad-json", 'send {"image_uri": "..."}') from None
-    return await fetch(wanted.image_uri)
 
 
 async def receive_photo(request: Request, config: OcrConfig) -> bytes:
@@ -88,9 +88,10 @@ async def receive_photo(request: Request, config: OcrConfig) -> bytes:
         BadRequestError: 408 when it takes too long, 413 when it is too large, 422 when there is not exactly one.
 
     """
-    parser = MultiPartParser(request.headers, _bounded(request, config), max_files=2, max_fields=8)
+    most = config.limits.max_bytes + _OVERHEAD
+    parser = MultiPartParser(request.headers, _bounded(request, most, _too_large(config)), max_files=2, max_fields=8)
     # Past this size Starlette would write the photo to a temporary file.
-    parser.spool_max_size = config.limits.max_bytes + _OVERHEAD
+    parser.spool_max_size = most
     try:
         async with asyncio.timeout(config.upload_s):
             form = await parser.parse()
@@ -126,12 +127,12 @@ async def drop_rest(request: Request) -> None:
         return
 
 
-async def _bounded(request: Request, config: OcrConfig) -> AsyncGenerator[bytes, None]:
+async def _bounded(request: Request, most: int, too_large: BadRequestError) -> AsyncGenerator[bytes, None]:
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
-        if received > config.limits.max_bytes + _OVERHEAD:
-            raise _too_large(config)
+        if received > most:
+            raise too_large
         yield chunk
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ocr_worker.engine import AnyEngine
     from ocr_worker.reading import Reading, Refused
     from ocr_worker.upload import Fetch
-    from schemas.outcomes import Later, Misconfigured, Never
+    from schemas.outcomes import Later, Misconfigured
     from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -33,10 +33,13 @@ def serve(
     port: Annotated[int | None, typer.Option(help="0 picks a free one. Default: HANGTAG_OCR_PORT.")] = None,
     engine: EngineOption = None,
     by_uri: Annotated[
-        bool, typer.Option("--by-uri", help="Take photos of HANGTAG_STORE_URL by their image_uri too.")
+        bool,
+        typer.Option(
+            "--by-uri", help="Read photos of HANGTAG_STORE_URL by their image_uri too, as HANGTAG_OCR_BY_URI."
+        ),
     ] = False,
-    tls_cert: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Speak HTTPS: PEM chain.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its private key, PEM.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM chain, for HTTPS. Default: HANGTAG_OCR_TLS_CERT.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key. Default: HANGTAG_OCR_TLS_KEY.")] = None,
 ) -> None:
     """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Stop it with Ctrl-C or SIGTERM; it finishes first."""
     import contextlib
@@ -49,6 +52,9 @@ def serve(
     from streams.settings import Settings
 
     settings = Settings()
+    cert, key = tls_cert or settings.ocr_tls_cert, tls_key or settings.ocr_tls_key
+    _check_tls(cert, key)
+    fetch = _fetch(settings, by_uri=by_uri or settings.ocr_by_uri)
     set_up_logs(settings)
     reads_with = _engine(engine or settings.ocr_engine, settings)
     at = (host or settings.ocr_host, settings.ocr_port if port is None else port)
@@ -59,17 +65,17 @@ def serve(
         typer.echo(f"Cannot listen on {at[0]}:{at[1]}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     name = f"[{at[0]}]" if ":" in at[0] else at[0]
-    url = f"{'https' if tls_cert else 'http'}://{name}:{listener.getsockname()[1]}"
+    url = f"{'https' if cert else 'http'}://{name}:{listener.getsockname()[1]}"
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(
                 _config(settings),
                 reads_with,
                 on_ready=lambda: print(f"OCR worker ready on {url}", flush=True),
-                fetch=_fetch(settings) if by_uri else None,
+                fetch=fetch,
             ),
-            ssl_certfile=tls_cert,
-            ssl_keyfile=tls_key,
+            ssl_certfile=cert,
+            ssl_keyfile=key,
             access_log=False,
             log_config=None,
             timeout_keep_alive=_KEEP_ALIVE_S,
@@ -135,7 +141,7 @@ def vllm(
     ),
     execute: Annotated[bool, typer.Option("--exec", help="Become that server instead of printing it.")] = False,
 ) -> None:
-    """Print the command that serves HunyuanOCR on vLLM, or with --exec run it. Refuses vLLM before 0.30."""
+    """Print the command that serves HunyuanOCR on vLLM, or with --exec run it. Refuses releases that mix photos."""
     import shlex
 
     from ocr_worker.vllm_command import LICENCE, MODEL, REVISION, VllmServe, vllm_serve
@@ -190,20 +196,29 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
     return RapidEngine(slots)
 
 
-def _fetch(settings: "Settings") -> "Fetch":
-    from ocr_worker.reading import Refused
-    from streams.store import TooLarge
-    from streams.wiring import make_store
+def _fetch(settings: "Settings", *, by_uri: bool) -> "Fetch | None":
+    from streams.wiring import make_fetch
 
-    store = make_store(settings)
+    try:
+        return make_fetch(settings, by_uri=by_uri)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
 
-    async def fetch(uri: str) -> "bytes | Refused | Later | Never | Misconfigured":
-        photo = await store.get(uri)
-        if isinstance(photo, TooLarge):
-            return Refused("too_large", f"a photo may have at most {settings.photo_max_bytes:,} bytes")
-        return photo
 
-    return fetch
+def _check_tls(cert: Path | None, key: Path | None) -> None:
+    import ssl
+
+    if cert is None:
+        if key is not None:
+            typer.echo("A TLS key needs its certificate: --tls-cert or HANGTAG_OCR_TLS_CERT", err=True)
+            raise typer.Exit(2)
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except OSError as error:
+        typer.echo(f"Cannot use the TLS certificate {cert}: {error.strerror or error}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _config(settings: "Settings") -> "OcrConfig":

@@ -1,11 +1,14 @@
 """Photos drawn for the tests, and the one RapidOCR instance that they share."""
 
 import asyncio
+import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from io import BytesIO
+from pathlib import Path
 
 import httpx
 import pytest
@@ -94,6 +97,33 @@ def worker():
                 yield client
 
     return opened
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Make a certificate and its key for names such as `DNS:cdn.test` or `IP:127.0.0.1`; gives both files."""
+    if shutil.which("openssl") is None:
+        pytest.skip("certificates are made with openssl")
+
+    def made(names: str) -> tuple[Path, Path]:
+        cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+        how = (
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        )
+        what = ("-subj", "/CN=hangtag", "-addext", f"subjectAltName={names}", "-keyout", str(key), "-out", str(cert))
+        subprocess.run((*how, *what), check=True, capture_output=True)
+        return cert, key
+
+    return made
 
 
 @pytest.fixture

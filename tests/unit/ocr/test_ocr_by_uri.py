@@ -1,16 +1,20 @@
 """POST /ocr with `image_uri`: photos of the one store, and nothing else in the world."""
 
+import asyncio
 import json
+import threading
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.reading import Reading, Refused
 from ocr_worker.scripted import ScriptedEngine
+from ocr_worker.server import create_app
 from schemas.outcomes import Later, Never
-from streams.cli.ocr import _fetch
 from streams.settings import Settings
+from streams.wiring import make_fetch
 
 
 def code(answer) -> str:
@@ -31,7 +35,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def fetch(store):
-    return _fetch(Settings(store_url=f"file:{store}", photo_max_bytes=100_000))
+    return make_fetch(Settings(store_url=f"file:{store}", photo_max_bytes=100_000), by_uri=True)
 
 
 async def test_a_photo_of_the_store_is_read(worker, fetch, store, draw):
@@ -100,6 +104,41 @@ async def test_a_body_that_names_no_photo_is_refused(worker, fetch, body):
         answer = await client.post("/ocr", content=body, headers={"content-type": "application/json"})
 
     assert (answer.status_code, code(answer)) == (422, "bad-json")
+
+
+async def test_the_longest_name_in_json_s_longest_spelling_is_taken(worker, fetch):
+    async with worker(ScriptedEngine(), fetch=fetch) as client:
+        body = b'{"image_uri": "%b"}' % (b"\\ud862\\udc0f" * 2048)
+        answer = await client.post("/ocr", content=body, headers={"content-type": "application/json"})
+
+    assert code(answer) == "photo-not-ours"
+
+
+async def test_a_name_of_megabytes_is_cut_off(worker, fetch):
+    async with worker(ScriptedEngine(), fetch=fetch) as client:
+        answer = await client.post("/ocr", json={"image_uri": "x" * 1_000_000})
+
+    assert (answer.status_code, code(answer)) == (413, "too-large")
+
+
+async def test_a_caller_who_leaves_ends_the_fetching_too(serve):
+    """Over real sockets: the store never answers, the caller hangs up, and nothing is left under way."""
+    began, ended = threading.Event(), threading.Event()
+
+    async def fetch(_: str):
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    url = serve(create_app(OcrConfig(), ScriptedEngine(), fetch=fetch))
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        post = asyncio.create_task(client.post("/ocr", json={"image_uri": "s3://photos/1.jpg"}))
+        assert await asyncio.to_thread(began.wait, 10)
+        post.cancel()
+        assert await asyncio.to_thread(ended.wait, 10)
+        await asyncio.gather(post, return_exceptions=True)
 
 
 async def test_the_document_tells_both_ways_and_every_answer(worker, fetch):

@@ -3,21 +3,24 @@
 import asyncio
 import json
 import re
-import shutil
 import signal
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
-from ocr_worker.pool import OcrPool, Surroundings
 from ocr_worker.reading import Reading
 from ocr_worker.stand_in import StandIn, stand_in_app
 from schemas.outcomes import Later
 from streams.cli.ocr import app
+from streams.settings import Settings, child_environment
+from streams.wiring import make_pool
 
 runner = CliRunner()
 COMMAND = (sys.executable, "-c", "from streams.cli.ocr import app; app()")
@@ -51,20 +54,52 @@ def test_read_prints_a_table_and_the_verdict(tmp_path, draw):
     assert "ok" in result.stdout
 
 
-def test_a_worker_says_when_it_is_ready_serves_and_stops_on_sigterm(draw):
-    with subprocess.Popen(
-        (*COMMAND, "serve", "--port", "0", "--engine", "scripted"), stdout=subprocess.PIPE, text=True
-    ) as process:
+@contextmanager
+def serving(*options: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a worker until the block ends; gives it and its URL."""
+    command = (*COMMAND, "serve", "--port", "0", *options)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment(**settings)) as process:
         assert process.stdout is not None
-        url = re.fullmatch(r"OCR worker ready on (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
-        assert url is not None
-        with httpx.Client(base_url=url[1], trust_env=False) as client:
-            assert client.get("/readyz").status_code == 200
-            assert client.post("/ocr", files={"image": draw()}).status_code == 200
+        ready = re.fullmatch(r"OCR worker ready on (https?://127\.0\.0\.1:\d+)\n", process.stdout.readline())
+        assert ready is not None
+        yield process, ready[1]
         process.send_signal(signal.SIGTERM)
         process.wait(15)
-
     assert process.returncode in {0, -signal.SIGTERM}
+
+
+async def turned_away(url: str) -> None:
+    """Come anew, again and again, until nobody is let in."""
+    try:
+        while True:
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as newcomer:
+                await newcomer.get("/healthz")
+    except httpx.TransportError:
+        return
+
+
+def test_a_worker_says_when_it_is_ready_serves_and_stops_on_sigterm(draw):
+    with serving("--engine", "scripted") as (_, url), httpx.Client(base_url=url, trust_env=False) as client:
+        assert client.get("/readyz").status_code == 200
+        assert client.post("/ocr", files={"image": draw()}).status_code == 200
+
+
+async def test_on_sigterm_a_worker_finishes_the_photo_it_has_takes_no_more_and_ends(serve, draw):
+    """The photo is held at the model server until the worker was told to stop and turns newcomers away."""
+    behaviour = StandIn()
+    model_server = serve(stand_in_app(behaviour))
+    with serving("--engine", "hunyuan", ocr_vllm_url=model_server) as (process, url):
+        behaviour.seconds = 2.0
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client, asyncio.timeout(30):
+            held = asyncio.create_task(client.post("/ocr", files={"image": draw()}))
+            while not behaviour.running:
+                await asyncio.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            await turned_away(url)
+            assert behaviour.running
+            answer = await held
+
+    assert answer.status_code == 200
 
 
 def test_vllm_prints_the_pinned_command_and_the_licence_s_limits():
@@ -89,7 +124,7 @@ def fake_vllm(folder, version: str) -> str:
 
 def test_vllm_exec_becomes_the_server(tmp_path):
     done = subprocess.run(
-        (*COMMAND, "vllm", "--exec", "--vllm", fake_vllm(tmp_path, "0.32.0")),
+        (*COMMAND, "vllm", "--exec", "--vllm", fake_vllm(tmp_path, "0.28.0")),
         capture_output=True,
         text=True,
         check=True,
@@ -98,12 +133,12 @@ def test_vllm_exec_becomes_the_server(tmp_path):
     assert done.stdout.startswith("ran serve tencent/HunyuanOCR --revision")
 
 
-@pytest.mark.parametrize("version", ["0.12.0", "0.29.0", "0.20.1"])
+@pytest.mark.parametrize("version", ["0.12.0", "0.29.0", "0.20.1", "0.32.0"])
 def test_vllm_exec_refuses_releases_that_mix_or_break(tmp_path, version):
     result = runner.invoke(app, ["vllm", "--exec", "--vllm", fake_vllm(tmp_path, version)])
 
     assert result.exit_code == 1
-    assert "0.30 or later" in result.stderr
+    assert "use 0.28.0" in result.stderr
 
 
 def test_vllm_exec_without_vllm_says_so(tmp_path):
@@ -128,30 +163,45 @@ async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serv
     assert result.exit_code == 0
     read = json.loads(result.stdout)
     assert read["texts"][0]["text"].startswith("photo ")
-    assert read["engine"]["revision"].endswith("vllm-0.32.0")
+    assert read["engine"]["revision"].endswith("vllm-0.28.0")
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
-def test_a_worker_speaks_https_to_a_pool_that_knows_its_certificate(tmp_path, draw):
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost")
-    names = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert))
-    subprocess.run((*made, *names), check=True, capture_output=True)
-    tls = ("--tls-cert", str(cert), "--tls-key", str(key))
-    with subprocess.Popen(
-        (*COMMAND, "serve", "--port", "0", "--engine", "scripted", *tls), stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[-1]
+@pytest.mark.parametrize(
+    ("environment", "options", "says"),
+    [
+        ({}, ("--tls-key", "key.pem"), "needs its certificate"),
+        ({"HANGTAG_OCR_TLS_KEY": "key.pem"}, (), "needs its certificate"),
+        ({"HANGTAG_OCR_TLS_CERT": "none.pem"}, (), "Cannot use the TLS certificate none.pem"),
+        ({"HANGTAG_OCR_URI_ROOTS": '["cdn.test"]'}, (), "cannot be allowed below cdn.test"),
+    ],
+)
+def test_a_worker_that_would_be_less_safe_than_told_does_not_start(environment, options, says):
+    result = runner.invoke(app, ["serve", "--port", "0", "--engine", "scripted", *options], env=environment)
 
-        async def read(around: Surroundings):
-            async with OcrPool([url], None, 1, 4, around) as pool:
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_the_certificate_may_come_from_the_settings(certificate):
+    cert, key = certificate("IP:127.0.0.1")
+    tls = ssl.create_default_context(cafile=cert)
+    with (
+        serving("--engine", "scripted", ocr_tls_cert=cert, ocr_tls_key=key) as (_, url),
+        httpx.Client(verify=tls, trust_env=False) as client,
+    ):
+        assert url.startswith("https://")
+        assert client.get(f"{url}/healthz").status_code == 200
+
+
+def test_a_worker_speaks_https_to_a_pool_that_knows_its_certificate(certificate, draw):
+    cert, key = certificate("IP:127.0.0.1")
+    with serving("--engine", "scripted", "--tls-cert", str(cert), "--tls-key", str(key)) as (_, url):
+
+        async def read(ca: Path | None):
+            async with make_pool(Settings(ocr_urls=(url,), ocr_tls_ca=ca, ocr_timeout_s=5)) as pool:
                 return await pool.read(draw((80, 60), ()))
 
-        trusted = asyncio.run(read(Surroundings(tls=ssl.create_default_context(cafile=cert))))
-        distrusted = asyncio.run(read(Surroundings()))
-        process.send_signal(signal.SIGTERM)
-        process.wait(15)
+        trusted, distrusted = asyncio.run(read(cert)), asyncio.run(read(None))
 
     assert url.startswith("https://")
     assert isinstance(trusted, Reading)

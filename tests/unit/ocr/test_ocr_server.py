@@ -1,9 +1,11 @@
 """The worker over HTTP: readings, and every way to say no as problem+json."""
 
 import asyncio
+import secrets
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from ocr_worker.config import OcrConfig
@@ -127,6 +129,24 @@ async def test_without_the_token_nothing_is_read(worker, draw, given: str | None
 
     assert problem(answer, 401) == "unauthorized"
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("guess", ["righ", "right!", "r", "wrong", "x" * 1000])
+async def test_every_guess_at_the_token_is_compared_whole_in_constant_time(worker, draw, monkeypatch, guess: str):
+    """Through the function that the standard library has for it: what takes longer tells nothing."""
+    compared: list[tuple[bytes, bytes]] = []
+    honest = secrets.compare_digest
+
+    def noted(given: bytes, wanted: bytes) -> bool:
+        compared.append((given, wanted))
+        return honest(given, wanted)
+
+    monkeypatch.setattr(secrets, "compare_digest", noted)
+    async with worker(ScriptedEngine(), OcrConfig(token=SecretStr("right"))) as client:
+        answer = await client.post("/ocr", **upload(draw()), headers={"authorization": f"Bearer {guess}"})
+
+    assert problem(answer, 401) == "unauthorized"
+    assert compared == [(guess.encode(), b"right")]
 
 
 async def test_with_the_token_the_photo_is_read(worker, draw):
@@ -257,8 +277,14 @@ async def test_metrics_count_answers_verdicts_and_time(worker, draw):
     async with worker(ScriptedEngine()) as client:
         await client.post("/ocr", **upload(draw()))
         await client.post("/ocr", **upload(b"nothing"))
-        text = (await client.get("/metrics")).text
+        scraped = await client.get("/metrics")
+        text = scraped.text
 
+    assert scraped.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = {family.name: family.type for family in text_string_to_metric_families(text)}
+    assert families["hangtag_ocr_answers"] == "counter"
+    assert families["hangtag_ocr_step_seconds"] == "histogram"
+    assert families["hangtag_ocr_in_flight"] == "gauge"
     assert 'hangtag_ocr_answers_total{status="200"} 1.0' in text
     assert 'hangtag_ocr_answers_total{status="415"} 1.0' in text
     assert 'hangtag_ocr_readings_total{verdict="ok"} 1.0' in text

@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from ocr_worker.config import OcrConfig
+from ocr_worker.pool import OcrPool
 from ocr_worker.rapid import RapidEngine, _padded
 from ocr_worker.reader import Reader
 from ocr_worker.reading import Reading
+from ocr_worker.server import create_app
 
 
 @pytest.fixture
@@ -77,3 +79,20 @@ async def test_two_photos_at_once_do_not_mix(reader, draw):
     results = await asyncio.gather(*(reading(reader, photo) for photo in (cotton, wool)))
 
     assert [[line.text for line in result.texts] for result in results] == [["COTTON"], ["WOOL"]]
+
+
+async def test_different_photos_at_once_never_exchange_lines_through_pool_workers_and_engine(serve, rapid, draw):
+    """Every line and box that comes back belongs to the very photo sent: each says its own word, in its own place."""
+    words = ("COTTON", "LINEN", "SILK", "DENIM", "VISCOSE")
+    tops = {word: 20 + 35 * at for at, word in enumerate(words)}
+    workers = [serve(create_app(OcrConfig(slots=2), rapid)) for _ in range(2)]
+    async with OcrPool(workers, token=None, timeout_s=120, max_connections=5) as pool:
+        outcomes = await asyncio.gather(
+            *(pool.read(draw((320 + 10 * tops[word] // 35, 360), (word,), at=(30, tops[word]))) for word in words)
+        )
+
+    for word, outcome in zip(words, outcomes, strict=True):
+        assert isinstance(outcome, Reading)
+        assert [line.text for line in outcome.texts] == [word]
+        assert outcome.image.width == 320 + 10 * tops[word] // 35
+        assert outcome.texts[0].bbox[1] - 20 < tops[word] + 24 < outcome.texts[0].bbox[3] + 20
