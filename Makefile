@@ -5,18 +5,29 @@ BIN := .venv/bin
 SOURCES := $(shell find schemas ocr_worker rules klaviyo_sink streams -type f -not -name '*.pyc') samples/photos pyproject.toml README.md
 # --without-pip: Debian's python3 has no ensurepip, and the outer pip can install into .venv.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
+UI_PIP := $(PYTHON) -m pip --python .venv-ui/bin/python --disable-pip-version-check
+VLLM_PIP := $(PYTHON) -m pip --python .venv-vllm/bin/python --disable-pip-version-check
 
 .PHONY: help
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: .venv/hangtag ## Run the whole chain on sample photos: broker, OCR, rules, local Klaviyo
 	$(BIN)/hangtag demo
 
+.PHONY: ui
+ui: .venv-ui/hangtag ## Serve a page to try photos on: http://127.0.0.1:7860
+	.venv-ui/bin/hangtag ocr ui
+
 .PHONY: test
 test: .venv/dev .venv/hangtag ## Run the tests (real Kafka too, where java and mvn are present)
 	$(BIN)/pytest
+
+.PHONY: test-vllm
+test-vllm: .venv/dev .venv/hangtag .venv-vllm/vllm ## Test against vLLM itself, with a tiny model on the CPU (x86-64 Linux, 6 GB)
+	PYTHONPATH=. .venv-vllm/bin/python -m pytest --noconftest -W ignore tests/contract/test_vllm_models.py
+	HANGTAG_TEST_VLLM=$(CURDIR)/.venv-vllm/bin/vllm $(BIN)/pytest tests/contract/test_vllm_server.py
 
 .PHONY: check
 check: .venv/dev .venv/hangtag ## Format, lint, types and import direction
@@ -51,10 +62,14 @@ lock: ## Choose dependency versions again (needs uv)
 	  pyproject.toml --extra cpu --group build -o requirements/runtime.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  pyproject.toml --extra cpu --extra postgres --group build --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+	  pyproject.toml --extra cpu --extra ui -o requirements/ui.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+	  --override requirements/vllm-overrides.in requirements/vllm.in -o requirements/vllm.lock
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf .venv deploy/kafka/target .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ui .venv-vllm deploy/kafka/target .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo 'Hangtag needs pip: apt-get install python3-pip'; exit 1; }
@@ -74,4 +89,28 @@ clean: ## Remove what the targets made
 .venv/hangtag: .venv/runtime $(SOURCES)
 	@echo 'Building and installing hangtag'
 	@$(PIP) install -q --no-deps --no-index --no-build-isolation --force-reinstall .
+	@touch $@
+
+.venv-ui/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-ui
+
+# An environment of its own: Gradio wants an older Pillow, and an older tomlkit than hatchling does.
+.venv-ui/locked: requirements/ui.lock | .venv-ui/bin/python
+	@echo 'Installing the page into .venv-ui (about 750 MB, once)'
+	$(UI_PIP) install --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-ui/hangtag: .venv-ui/locked .venv/runtime $(SOURCES)
+	@echo 'Building hangtag and installing it into .venv-ui'
+	@$(PIP) wheel -q --no-deps --no-index --no-build-isolation -w .venv-ui/wheel .
+	@$(UI_PIP) install -q --no-deps --no-index --force-reinstall .venv-ui/wheel/hangtag-*.whl
+	@touch $@
+
+.venv-vllm/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-vllm
+
+.venv-vllm/vllm: requirements/vllm.lock $(wildcard tests/contract/vllm_on_cpu/*.*) | .venv-vllm/bin/python
+	@echo 'Installing vLLM for CPUs into .venv-vllm (6 GB, some minutes, once)'
+	$(VLLM_PIP) install --require-hashes --no-deps -r $<
+	$(VLLM_PIP) install -q --no-deps --no-index --no-build-isolation --force-reinstall ./tests/contract/vllm_on_cpu
 	@touch $@

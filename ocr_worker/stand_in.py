@@ -44,7 +44,7 @@ class StandIn:
     #: Seconds one answer takes once it has a slot.
     seconds: float = 0.0
     form: Form = "tagged"
-    version: str = "0.32.0"
+    version: str = "0.28.0"
     key: str | None = None
     #: HTTP status of every answer, when it is to fail.
     failure: int | None = None

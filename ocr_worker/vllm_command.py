@@ -1,7 +1,7 @@
 """
 The exact `vllm serve` command for HunyuanOCR, and which vLLM may run it. Pure: starts nothing.
 
-Flags and versions are those tried out on vLLM 0.30 to 0.32 (docs/ocr.md).
+Flags and versions are those tried out with `make test-vllm` (docs/ocr.md).
 """
 
 import json
@@ -13,8 +13,10 @@ from schemas.outcomes import Misconfigured
 MODEL = "tencent/HunyuanOCR"
 #: A commit of HunyuanOCR 1.5. The repository has no tags, and 1.5 once replaced 1.0 in place: never follow `main`.
 REVISION = "9e01f897bf8956f77a80c350dc0491d6bbbd43e6"
-#: The first release that runs the model rightly. Of those before, 0.12.0 answers one shopper with another's text.
-LEAST_VLLM = (0, 30)
+#: From the release that HunyuanOCR 1.5 itself asks for, to before vLLM lost its own model of it. What came then mixes.
+LEAST_VLLM, BEFORE_VLLM = (0, 25), (0, 29)
+#: What `make test-vllm` runs: in it photos read in one batch were seen to stay apart.
+TESTED_VLLM = "0.28.0"
 #: Visual tokens, not parallel requests, are what costs: 2 MP are about 2,080 of them. (2 ** 21)
 MAX_PIXELS = 2_097_152
 LICENCE = (
@@ -35,7 +37,7 @@ class VllmServe:
     host: str = "127.0.0.1"
     #: Not 8000 and not 7860: the worker and its page are there.
     port: int = 8100
-    #: Photos in one batch; more wait, up to twice as many, and then vLLM answers 503.
+    #: Photos in one batch; more wait. How many more is for the workers before it to bound: vLLM does not.
     batch: int = 32
     #: Share of the GPU's memory that vLLM takes at once, whether it needs it or not.
     memory: float = 0.9
@@ -58,7 +60,7 @@ def vllm_serve(serve: VllmServe, executable: str = "vllm") -> list[str]:
         *("--served-model-name", MODEL),
         *("--host", serve.host, "--port", str(serve.port)),
         *("--max-model-len", "8192", "--max-num-batched-tokens", "8192"),
-        *("--max-num-seqs", str(serve.batch), "--max-num-queued-reqs", str(3 * serve.batch)),
+        *("--max-num-seqs", str(serve.batch)),
         *("--limit-mm-per-prompt", json.dumps({"image": 1, "video": 0})),
         *("--mm-processor-kwargs", json.dumps({"max_pixels": MAX_PIXELS})),
         # Nothing of a photo outlives its answer, and no photo comes twice.
@@ -71,17 +73,24 @@ def vllm_serve(serve: VllmServe, executable: str = "vllm") -> list[str]:
 
 
 def check_vllm(version: str) -> Misconfigured | None:
-    """Say why this vLLM must not be used, if so."""
+    """
+    Say why this vLLM must not be used, if so.
+
+    From 0.29 on the model runs on the Transformers backend, which cuts what the vision tower made of a batch by the
+    number of patches where it has to count tokens: of photos read at the same time, one gets another's picture.
+    """
     found = _VERSION.match(version.strip())
-    least = ".".join(map(str, LEAST_VLLM))
+    use = f"use {TESTED_VLLM}"
     if found is None:
-        return Misconfigured("vllm-unknown", f"cannot tell which vLLM this is; at least {least} is needed")
+        return Misconfigured("vllm-unknown", f"cannot tell which vLLM this is; {use}")
     release = (int(found[1]), int(found[2]))
-    if release >= LEAST_VLLM:
+    if LEAST_VLLM <= release < BEFORE_VLLM:
         return None
     name = f"{release[0]}.{release[1]}"
-    why = {
-        (0, 12): "it answers one photo with another's text",
-        (0, 29): "it fails on the first photo",
-    }.get(release, "it was never seen to work")
-    return Misconfigured("vllm-too-old", f"vLLM {name} must not run HunyuanOCR: {why}; use {least} or later")
+    if release == (0, 29):
+        why = "it fails on the first photo"
+    elif release == (0, 12) or release > (0, 29):
+        why = "it answers one photo with another's text"
+    else:
+        why = "it was never seen to work"
+    return Misconfigured("vllm-unfit", f"vLLM {name} must not run HunyuanOCR: {why}; {use}")
