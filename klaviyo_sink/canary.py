@@ -9,21 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from klaviyo_sink.bodies import (
-    EntryAttributes,
-    Event,
-    EventAttributes,
-    EventBody,
-    Metric,
-    MetricAttributes,
-    MetricData,
-    Profile,
-    ProfileAttributes,
-    ProfileData,
-)
+from klaviyo_sink.bodies import ProfileAttributes
 from klaviyo_sink.client import Accepted, KlaviyoClient
 from klaviyo_sink.errors import Failure
-from klaviyo_sink.profile import instant
+from klaviyo_sink.probe import probe_event
 from schemas.outcomes import Later
 
 #: Seconds between looks.
@@ -36,6 +25,7 @@ class Canary:
 
     client: KlaviyoClient
     metric: str
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -43,7 +33,8 @@ class Canary:
         """Give the seconds from sending to seeing, or a sentence why it was not seen."""
         mark = f"canary-{uuid.uuid4().hex}"
         started = self.clock()
-        sent = await self.client.create_event(_event(self.metric, email, mark), by_profile_id=False)
+        event = probe_event(self.metric, ProfileAttributes(email=email), mark, self.now())
+        sent = await self.client.create_event(event, by_profile_id=False)
         if not isinstance(sent, Accepted):
             return sent.message
         while self.clock() - started < limit_s:
@@ -68,15 +59,3 @@ class Canary:
         query = {"filter": wanted} | ({"sort": "-datetime"} if path == "/api/events" else {})
         page = await self.client.call("GET", path, query=query)
         return list(page.content.get("data") or ()) if isinstance(page, Accepted) else page
-
-
-def _event(metric: str, email: str, mark: str) -> bytes:
-    told = EntryAttributes(
-        metric=MetricData(data=Metric(attributes=MetricAttributes(name=metric))),
-        unique_id=mark,
-        time=instant(datetime.now(UTC)),
-        backfill=True,
-        properties={"upload_id": mark, "tags": ()},
-    )
-    profile = ProfileData(data=Profile(attributes=ProfileAttributes(email=email)))
-    return EventBody(data=Event(attributes=EventAttributes(**dict(told), profile=profile))).wire()

@@ -7,7 +7,9 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from klaviyo_sink.naming import DEFAULT_NAMES, PropertyNames
+from klaviyo_sink.recency import DEFAULT_RECENCY, Recency
 from klaviyo_sink.tokens import TokenFile
+from klaviyo_sink.wording import InterestsOf, Wording, no_interests
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class SinkConfig:
     """
 
     url: str
-    #: Private API key with the scopes events:write, profiles:write and lists:write; without a key or tokens `sync`
-    #: answers Misconfigured.
+    #: Private API key with the scopes events:write, profiles:write, lists:write and, to follow import jobs,
+    #: profiles:read and lists:read; without a key or tokens `sync` answers Misconfigured.
     key: SecretStr | None
     revision: str = "2026-07-15"
     #: 1 to 127 characters.
@@ -34,6 +36,9 @@ class SinkConfig:
     #: Uploads older than this are written as backfill: a rewind or a long outage must not text anyone.
     stale_after: timedelta = timedelta(days=1)
     names: PropertyNames = DEFAULT_NAMES
+    #: What fades with time, and what several uploads together mean.
+    recency: Recency = DEFAULT_RECENCY
+    interests_of: InterestsOf = no_interests
     #: OAuth tokens, used instead of the key.
     tokens: TokenFile | None = None
 
@@ -42,6 +47,11 @@ class SinkConfig:
             raise ValueError("the Klaviyo key must be printable ASCII without spaces")
         if not 1 <= len(self.metric) <= 127:  # noqa: PLR2004 - Klaviyo's own limit, openapi 2026-07-15
             raise ValueError("the metric's name must have 1 to 127 characters")
+
+    @property
+    def wording(self) -> Wording:
+        """How Klaviyo is told of a style profile."""
+        return Wording(self.names, self.recency, self.interests_of)
 
     def __repr__(self) -> str:
         """Leave out whatever holds a secret."""

@@ -21,13 +21,21 @@ from klaviyo_sink.errors import Failure
 from klaviyo_sink.imports import MOST as IMPORT_MOST
 from klaviyo_sink.imports import Imports
 from klaviyo_sink.jobs import Jobs, Piece
+from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND
 from klaviyo_sink.rows import Row
 from schemas.outcomes import Never
 
 #: Pending uploads from which a job is the better use of the limits: 3,500 / 150 a minute.
 BREAK_EVEN: Final = 24
+#: Single events a second that last the whole minute. While more than that come, all go as jobs: singles would spend
+#: the minute's requests in a burst, and cost this process several times a job's time.
+SINGLES_PER_S: Final = PUBLISHED["POST /api/events"][1] * SPEND / MINUTE_S
+#: Seconds of singles that may come at once; jobs are left again after as long without more.
+BURST_S: Final = 1.0
 #: Profiles from which an import job is: 750 / 150 a minute.
 IMPORT_BREAK_EVEN: Final = 6
+#: Jobs on their way at the same time: where Klaviyo or the way there is slow, more would arrive in one bunch.
+JOBS_AT_ONCE: Final = 4
 #: Events of one job (openapi 2026-07-15).
 BULK_MOST: Final = 1000
 #: Profile ids known to be gone that are remembered, so that they cost one failed request and not one each time.
@@ -45,17 +53,26 @@ class Lanes:
         self._client, self._budget = client, budget
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._single_reopens = 0.0
+        #: Until when singles would be busy with what came, at their pace.
+        self._busy_until = 0.0
+        self._sending = asyncio.Semaphore(JOBS_AT_ONCE)
         imports = Imports(client, budget)
         self._jobs = Jobs(self._send_job, _taken, BULK_MOST, self._next_name)
         self._imports = Jobs(imports.send, imports.finish, IMPORT_MOST, self._next_name)
 
     def single_open(self) -> bool:
-        """Whether the single lane has requests left, as far as is known here."""
-        return asyncio.get_running_loop().time() >= self._single_reopens
+        """Whether the single lane has requests left, as far as is known here, and would have at this pace."""
+        now = asyncio.get_running_loop().time()
+        return now >= self._single_reopens and self._busy_until - now < BURST_S
+
+    def expect(self, count: int) -> None:
+        """Hear that so many uploads are on their way here, whatever lane they take."""
+        now = asyncio.get_running_loop().time()
+        self._busy_until = min(max(self._busy_until, now) + count / SINGLES_PER_S, now + 2 * BURST_S)
 
     async def send_events(self, rows: Sequence[Row], lane: LaneName) -> list[Answer]:
         """Send uploads. The single lane hands what it has no requests for to a job."""
-        rows = [self._by_known_name(row) for row in rows]
+        rows = self._by_known_names(rows)
         given = 0
         if lane == "single":
             grant = await self._budget.ask(EVENTS, len(rows))
@@ -67,7 +84,7 @@ class Lanes:
 
     async def send_states(self, rows: Sequence[Row]) -> list[Answer]:
         """Send states without events, at most one for a shopper."""
-        rows = [self._by_known_name(row) for row in rows]
+        rows = self._by_known_names(rows)
         if len(rows) >= IMPORT_BREAK_EVEN:
             return await self._imports.run(rows)
         for _ in rows:
@@ -104,13 +121,20 @@ class Lanes:
         return await self._one(other)
 
     async def _send_job(self, job: Sequence[Piece]) -> Accepted | RowsRefused | Failure:
-        await self._budget.wait(JOBS)
         by_id = any(piece.row.name[0] == "id" for piece in job)
-        return await self._client.create_events(bulk_events_body([piece.wire for piece in job]), by_profile_id=by_id)
+        body = bulk_events_body([piece.wire for piece in job])
+        async with self._sending:
+            await self._budget.wait(JOBS)
+            return await self._client.create_events(body, by_profile_id=by_id)
 
-    def _by_known_name(self, row: Row) -> Row:
-        other = row.by_next_name() if row.name[0] == "id" and row.name[1] in self._gone else None
-        return row if other is None else other
+    def _by_known_names(self, rows: Sequence[Row]) -> Sequence[Row]:
+        if not self._gone:
+            return rows
+        return [(row.by_next_name() or row) if self._is_gone(row) else row for row in rows]
+
+    def _is_gone(self, row: Row) -> bool:
+        name, value = row.name
+        return name == "id" and value in self._gone
 
     def _next_name(self, row: Row) -> Row | None:
         self._gone[row.name[1]] = None

@@ -45,5 +45,10 @@ class PropertyNames:
             if holds not in LISTS or name in taken:
                 raise ValueError(f"{name!r} must be a new name for one of {', '.join(LISTS)}")
 
+    @property
+    def version(self) -> str:
+        """The name of the property that counts the changes."""
+        return f"{self.prefix}version"
+
 
 DEFAULT_NAMES: Final = PropertyNames()

@@ -2,34 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from klaviyo_sink.bodies import (
-    EntryAttributes,
-    Event,
-    EventAttributes,
-    EventBody,
-    Metric,
-    MetricAttributes,
-    MetricData,
-    Profile,
-    ProfileAttributes,
-    ProfileData,
-)
+from klaviyo_sink.bodies import ProfileAttributes
 from klaviyo_sink.campaigns import Campaign
 from klaviyo_sink.client import Accepted, KlaviyoClient
 from klaviyo_sink.errors import Failure
 from klaviyo_sink.flows import drift, flow_body, live_body, segment_body
 from klaviyo_sink.imports import cursor_after
 from klaviyo_sink.naming import PropertyNames
-from klaviyo_sink.profile import instant
+from klaviyo_sink.probe import probe_event
 from schemas.outcomes import Later
 
 #: The made-up shopper whose backfilled event brings the metric into being.
-FIRST_SHOPPER: Final = "hangtag-setup"
+FIRST_SHOPPER: Final = ProfileAttributes(email=None, external_id="hangtag-setup")
 #: Looks for a metric whose first event was just sent; Klaviyo says "up to a few minutes".
 LOOKS: Final = 60
 LOOK_EVERY_S: Final = 5.0
@@ -64,6 +53,8 @@ class Setup:
     metric: str
     names: PropertyNames
     live: bool
+    #: By tag id, the words that profiles hold in place of tag values; empty where they hold ids.
+    words: Mapping[str, str] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
@@ -81,7 +72,9 @@ class Setup:
             if orders is None:
                 sentence = "no such metric in the account: orders are not looked at"
                 steps.append(Step("metric", campaign.order_metric, "missing", sentence))
-            steps.append(await self._thing("segment", campaign.name, segment_body(campaign, self.names, orders)))
+            steps.append(
+                await self._thing("segment", campaign.name, segment_body(campaign, self.names, orders, self.words))
+            )
             steps.append(await self._thing("flow", campaign.name, flow_body(campaign, metrics[self.metric], orders)))
             if self.live:
                 steps += await self._set_live(campaign.name)
@@ -91,7 +84,8 @@ class Setup:
         metrics = await self._metrics()
         if self.metric in metrics:
             return metrics, [Step("metric", self.metric, "unchanged")]
-        await self._call("POST", "/api/events", body=_first_event(self.metric, self.now()))
+        first = probe_event(self.metric, FIRST_SHOPPER, f"hangtag-setup-{self.metric}", self.now())
+        await self._call("POST", "/api/events", body=first)
         for _ in range(LOOKS):
             metrics = await self._metrics()
             if self.metric in metrics:
@@ -147,15 +141,3 @@ class Setup:
                 raise SetupError(answer)
             await self.sleep(answer.retry_after or 2.0**tried / 4)
         raise AssertionError
-
-
-def _first_event(metric: str, now: datetime) -> bytes:
-    profile = Profile(attributes=ProfileAttributes(email=None, external_id=FIRST_SHOPPER))
-    told = EntryAttributes(
-        metric=MetricData(data=Metric(attributes=MetricAttributes(name=metric))),
-        unique_id=f"{FIRST_SHOPPER}-{metric}",
-        time=instant(now),
-        backfill=True,
-        properties={"tags": ()},
-    )
-    return EventBody(data=Event(attributes=EventAttributes(**dict(told), profile=ProfileData(data=profile)))).wire()

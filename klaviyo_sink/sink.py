@@ -8,24 +8,26 @@ Calls that come together are worked on together: few go one by one, many as jobs
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, ParamSpec, TypeVar
 
 import httpx
+from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
+from klaviyo_sink.access import open_client
 from klaviyo_sink.answers import LaneName
 from klaviyo_sink.batches import Batches, Written
 from klaviyo_sink.budget import Budget
-from klaviyo_sink.client import KlaviyoClient, PrivateKey
 from klaviyo_sink.config import SinkConfig
+from klaviyo_sink.dry_run import DryRun, Unsent, open_rehearsal
 from klaviyo_sink.errors import Failure
 from klaviyo_sink.gather import Gatherer
-from klaviyo_sink.lanes import BREAK_EVEN, BULK_MOST, Lanes
+from klaviyo_sink.lanes import BREAK_EVEN, BULK_MOST, JOBS_AT_ONCE, Lanes
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND, Spent
 from klaviyo_sink.refusals import refusal
 from klaviyo_sink.state import OvertakenError, State, open_state
-from klaviyo_sink.tokens import OAuth
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 
@@ -42,8 +44,8 @@ MOMENT_S: Final = 0.005
 LINGER_S: Final = 0.2
 #: Seconds between jobs that are not full: more often, the minute's allowance would not last the minute.
 JOB_EVERY_S: Final = MINUTE_S / (PUBLISHED["POST /api/event-bulk-create-jobs"][1] * SPEND)
-#: Jobs on their way at the same time.
-JOBS_AT_ONCE: Final = 4
+#: Signs the requests of a dry run, which no one reads.
+NO_KEY: Final = SecretStr("dry-run")
 #: The answer to whoever asks a sink that closes.
 CLOSED: Final = Later("closing", "the sink was closed")
 
@@ -54,17 +56,18 @@ class Sink:
     """Writes each tagged upload to Klaviyo once. Made by `open_sink`; close it with `aclose`."""
 
     def __init__(
-        self, config: SinkConfig, state: State, threads: ThreadPoolExecutor, now: Callable[[], datetime]
+        self,
+        config: SinkConfig,
+        state: State,
+        threads: ThreadPoolExecutor,
+        now: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._state, self._threads, self._now = state, threads, now
         budget = Budget(self._spend, now=now)
-        self._client = KlaviyoClient(
-            config.url, _auth(config, now), revision=config.revision, timeout_s=config.timeout_s, listener=budget
-        )
+        self._client = open_client(config, now=now, listener=budget, transport=transport)
         self._lanes = Lanes(self._client, budget)
-        self._batches = Batches(
-            state, self._lanes, self._in_database, config.metric, config.stale_after, config.names, now
-        )
+        self._batches = Batches(state, self._lanes, self._in_database, config.metric, config.stale_after, now)
         self._gatherer: Gatherer[Waiting] = Gatherer()
         self._jobs = asyncio.Semaphore(JOBS_AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
@@ -131,7 +134,9 @@ class Sink:
         return self._gatherer.ready < BREAK_EVEN and self._lanes.single_open()
 
     def _start(self, most: int, lane: LaneName) -> None:
-        task = asyncio.create_task(self._work(self._gatherer.take(most), lane))
+        taken = self._gatherer.take(most)
+        self._lanes.expect(sum(map(len, taken.values())))
+        task = asyncio.create_task(self._work(taken, lane))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -166,9 +171,13 @@ class Sink:
         return asyncio.wrap_future(self._threads.submit(call, *args, **kwargs))
 
 
-async def open_sink(config: SinkConfig, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Sink:
+async def open_sink(
+    config: SinkConfig, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), dry_run: DryRun | None = None
+) -> Sink:
     """
     Open the state database (migrating it) and the way to Klaviyo. Makes no request.
+
+    In a dry run nothing is ever sent or stored, and no key is needed.
 
     Raises:
         StateUnavailableError: the database cannot be opened.
@@ -177,7 +186,7 @@ async def open_sink(config: SinkConfig, *, now: Callable[[], datetime] = lambda:
     # Opened, used and closed in the same threads: SQLite's connections belong to theirs.
     opener = ThreadPoolExecutor(1, thread_name_prefix="sink-state")
     try:
-        state = await asyncio.wrap_future(opener.submit(open_state, config.state_url, config.names.labels))
+        state = await asyncio.wrap_future(opener.submit(_open_state, config, dry_run))
     except BaseException:
         opener.shutdown(wait=False)
         raise
@@ -185,13 +194,15 @@ async def open_sink(config: SinkConfig, *, now: Callable[[], datetime] = lambda:
     if not state.serial:
         opener.shutdown(wait=False)
         threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="sink-state")
-    return Sink(config, state, threads, now)
+    if dry_run is None:
+        return Sink(config, state, threads, now)
+    return Sink(replace(config, key=NO_KEY, tokens=None), state, threads, now, Unsent(dry_run.show))
 
 
-def _auth(config: SinkConfig, now: Callable[[], datetime]) -> httpx.Auth | None:
-    if config.tokens is not None:
-        return OAuth(config.tokens, lambda: now().timestamp())
-    return None if config.key is None else PrivateKey(config.key)
+def _open_state(config: SinkConfig, dry_run: DryRun | None) -> State:
+    if dry_run is None:
+        return open_state(config.state_url, config.wording)
+    return open_rehearsal(config.state_url, config.wording, ledger=dry_run.ledger)
 
 
 def _give(answer: "asyncio.Future[Written | Failure]", outcome: Written | Failure) -> None:

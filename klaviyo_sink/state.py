@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, Connection, Engine, Table, bindparam, delete, select, update
+from pydantic_core import from_json, to_json
+from sqlalchemy import Column, Connection, Engine, Row, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from klaviyo_sink.bodies import Properties
 from klaviyo_sink.database import open_database
 from klaviyo_sink.limits import Spent
-from klaviyo_sink.naming import Labels
-from klaviyo_sink.profile import StyleProfile, contribution, fold, meaning, unique_id
+from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.tables import forgotten_shoppers, spent_requests, style_profiles, written_events
+from klaviyo_sink.wording import DEFAULT_WORDING, Wording
 from schemas.events import OutfitTagged
 
 T = TypeVar("T")
@@ -29,7 +31,12 @@ _STORE: Final = (
     update(style_profiles)
     .where(style_profiles.c.shopper_id == bindparam("of_shopper"))
     .where(style_profiles.c.row_version == bindparam("read_row"))
-    .values(row_version=bindparam("row"), version=bindparam("to_version"), profile=bindparam("to_profile"))
+    .values(
+        row_version=bindparam("row"),
+        version=bindparam("to_version"),
+        profile=bindparam("to_profile"),
+        said=bindparam("to_said"),
+    )
 )
 _RAISE: Final = (
     update(style_profiles)
@@ -48,6 +55,8 @@ class Folded:
     """A shopper's style profile with the batch's events folded in."""
 
     profile: StyleProfile
+    #: What Klaviyo should say of it, and the count of that's changes.
+    said: Properties
     version: int
     #: The greatest version Klaviyo has taken; 0 before the first.
     written_version: int
@@ -72,15 +81,15 @@ class Recorded:
 
     version: int
     written_version: int
-    #: The profile, if another process has changed it since it was sent.
-    newer: StyleProfile | None
+    #: What Klaviyo should say, if another process has changed that since it was sent.
+    newer: Properties | None
 
 
 class State:
     """The database, opened by `open_state`."""
 
-    def __init__(self, engine: Engine, labels: Labels) -> None:
-        self._engine, self._labels = engine, labels
+    def __init__(self, engine: Engine, wording: Wording) -> None:
+        self._engine, self._wording = engine, wording
 
     @property
     def serial(self) -> bool:
@@ -148,22 +157,17 @@ class State:
         # Where rows can be locked they are, in one order, so that writers of one shopper queue.
         query = _of(style_profiles, style_profiles.c.shopper_id, mine).order_by("shopper_id").with_for_update()
         found = {row.shopper_id: row for row in connection.execute(query)}
-        profiles: dict[str, tuple[StyleProfile, int, int]] = {}
+        folded: dict[str, _Folding] = {}
         made, changed = [], []
         for shopper_id, theirs in sorted(mine.items()):
             row = found.get(shopper_id)
-            old = StyleProfile() if row is None else StyleProfile.model_validate_json(row.profile)
-            version, written = (0, 0) if row is None else (row.version, row.written_version)
-            new = fold(old, [contribution(event, self._labels) for event in theirs])
-            version += meaning(new) != meaning(old)
-            profiles[shopper_id] = (new, version, written)
-            text = new.model_dump_json()
+            one = folded[shopper_id] = self._folding(row, theirs)
             if row is None:
-                first = {"shopper_id": shopper_id, "row_version": 1, "written_version": 0}
-                made.append(first | {"version": version, "profile": text})
-            elif new != old:
-                stored = {"of_shopper": shopper_id, "read_row": row.row_version, "row": row.row_version + 1}
-                changed.append(stored | {"to_version": version, "to_profile": text})
+                first = {"shopper_id": shopper_id, "row_version": 1, "version": one.version, "written_version": 0}
+                made.append(first | {"profile": one.stored, "said": one.text})
+            elif (one.stored, one.text) != (row.profile, row.said):
+                late = {"of_shopper": shopper_id, "read_row": row.row_version, "row": row.row_version + 1}
+                changed.append(late | {"to_version": one.version, "to_profile": one.stored, "to_said": one.text})
         if self._insert_new(connection, style_profiles, made) < len(made):
             raise OvertakenError
         if changed and connection.execute(_STORE, changed).rowcount < len(changed):
@@ -171,9 +175,22 @@ class State:
         names = [unique_id(event) for event in events]
         known = set(connection.execute(_of_key(written_events.c.unique_id, names)).scalars())
         return [
-            Folded(*profiles[event.shopper_id], name, name in known) if event.shopper_id in profiles else None
+            folded[event.shopper_id].told(name, known=name in known) if event.shopper_id in folded else None
             for event, name in zip(events, names, strict=True)
         ]
+
+    def _folding(self, row: Row[Any] | None, events: Sequence[OutfitTagged]) -> "_Folding":
+        old, version, written = StyleProfile(), 0, 0
+        if row is not None:
+            old, version, written = StyleProfile.read(row.profile), row.version, row.written_version
+        new = fold(old, [contribution(event, self._wording.names.labels) for event in events])
+        said = self._wording.properties(new, version)
+        text = to_json(said).decode()
+        if row is None or text != row.said:
+            version += 1
+            said[self._wording.names.version] = version
+            text = to_json(said).decode()
+        return _Folding(new, new.stored(), said, text, version, written)
 
     def _record(self, connection: Connection, writes: Sequence[Write], at: datetime) -> list[Recorded | None]:
         # A shopper forgotten while the write was under way must not come back through the ledger.
@@ -200,9 +217,11 @@ class State:
         how = select(columns.shopper_id, columns.version, columns.written_version)
         found = connection.execute(how.where(columns.shopper_id.in_(sorted(versions)))).all()
         newer = {row.shopper_id for row in found if row.version > versions[row.shopper_id]}
-        texts = select(columns.shopper_id, columns.profile).where(columns.shopper_id.in_(sorted(newer)))
-        profiles = {row.shopper_id: row.profile for row in connection.execute(texts)} if newer else {}
-        standing = {row.shopper_id: _standing(row, profiles.get(row.shopper_id)) for row in found}
+        texts = select(columns.shopper_id, columns.said).where(columns.shopper_id.in_(sorted(newer)))
+        said = {row.shopper_id: from_json(row.said) for row in connection.execute(texts)} if newer else {}
+        standing = {
+            row.shopper_id: Recorded(row.version, row.written_version, said.get(row.shopper_id)) for row in found
+        }
         return [standing.get(write.shopper_id) for write in writes]
 
     def _insert_new(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
@@ -214,20 +233,30 @@ class State:
         return connection.execute(new, rows).rowcount
 
 
-def open_state(url: str, labels: Labels = "ids") -> State:
+@dataclass(frozen=True, slots=True)
+class _Folding:
+    """A shopper's style profile after a batch, as it is told and as it is stored."""
+
+    profile: StyleProfile
+    stored: str
+    said: Properties
+    text: str
+    version: int
+    written_version: int
+
+    def told(self, name: str, *, known: bool) -> Folded:
+        return Folded(self.profile, self.said, self.version, self.written_version, name, known)
+
+
+def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> State:
     """
-    Open the database, migrated to the newest schema. `labels` says which words the style profiles remember.
+    Open the database, migrated to the newest schema. `wording` says how Klaviyo is told of a style profile.
 
     Raises:
         StateUnavailableError: as `open_database`.
 
     """
-    return State(open_database(url), labels)
-
-
-def _standing(row: Any, profile: str | None) -> Recorded:
-    newer = None if profile is None else StyleProfile.model_validate_json(profile)
-    return Recorded(row.version, row.written_version, newer)
+    return State(open_database(url), wording)
 
 
 def _of(table: Table, column: Column[str], keys: Iterable[str]) -> Any:

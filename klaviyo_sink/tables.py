@@ -19,6 +19,8 @@ style_profiles: Final = Table(
     Column("written_version", Integer, nullable=False),
     # StyleProfile as JSON.
     Column("profile", Text, nullable=False),
+    # The profile's properties as JSON, at `version`: what Klaviyo should say.
+    Column("said", Text, nullable=False, server_default=""),
 )
 
 #: The written ledger: events that Klaviyo has taken. Entered after the write, never before.

@@ -27,7 +27,6 @@ import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 AUTHORIZE_URL: Final = "https://www.klaviyo.com/oauth/authorize"
-TOKEN_URL: Final = "https://a.klaviyo.com/oauth/token"  # noqa: S105 - an address, no secret
 #: Seconds before its end at which a token is renewed.
 MARGIN_S: Final = 120
 _UNAUTHORIZED: Final = 401
@@ -61,7 +60,7 @@ class TokenFile:
     path: Path
     client_id: str
     client_secret: SecretStr
-    token_url: str = TOKEN_URL
+    token_url: str
 
     def load(self) -> Tokens | None:
         """Read the tokens; None when there are none or they cannot be read."""
@@ -91,6 +90,11 @@ class TokenFile:
             yield
         finally:
             os.close(handle)
+
+
+def token_url(api_url: str) -> str:
+    """Give the address at which an API hands out tokens."""
+    return f"{api_url.rstrip('/')}/oauth/token"
 
 
 def authorize_url(client_id: str, scopes: str, redirect_uri: str, state: str, verifier: str) -> str:
@@ -182,13 +186,14 @@ class OAuth(httpx.Auth):
 def _ask(file: TokenFile, form: dict[str, str], now: float, old: SecretStr | None = None) -> Tokens:
     secret = file.client_secret.get_secret_value()
     answer = httpx.post(file.token_url, data=form, auth=(file.client_id, secret), timeout=30)
-    content = answer.raise_for_status().json()
-    renewed = content.get("refresh_token") or (old.get_secret_value() if old else "")
-    return Tokens(
-        access_token=content["access_token"],
-        refresh_token=renewed,
-        expires_at=now + float(content.get("expires_in", 3600)),
-    )
+    try:
+        content = answer.raise_for_status().json()
+        renewed = content.get("refresh_token") or (old.get_secret_value() if old else "")
+        lasts_s = float(content.get("expires_in", 3600))
+        return Tokens(access_token=content["access_token"], refresh_token=renewed, expires_at=now + lasts_s)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # The answer itself may hold half a pair: it is not quoted.
+        raise httpx.RemoteProtocolError("the token endpoint answered no tokens") from None
 
 
 def _sign(request: httpx.Request, tokens: Tokens | None) -> None:

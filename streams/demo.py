@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from klaviyo_sink.campaigns import read_campaigns
+from klaviyo_sink.setup import Setup, SetupError
 from streams import wiring
 from streams.journeys import Journey, Journeys
 from streams.publish import publish_upload
@@ -38,6 +40,20 @@ class Running:
     settings: Settings
     klaviyo_url: str
     children: tuple[Child, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """A text that a flow sends, and the photo that set it off."""
+
+    shopper: str
+    photo: str
+    campaign: str
+    text: str
+    #: `sent`, or `waiting` for the end of the quiet hours.
+    status: str
+    #: When it goes out, RFC 3339.
+    at: str
 
 
 @asynccontextmanager
@@ -84,7 +100,8 @@ async def running(
             environment = changed | {"ocr_urls": f'["{ocr_url}"]', "klaviyo_key": _KEY}
             tell("starting the three stages")
             await asyncio.gather(
-                *(start(child(stage, "worker", stage, **environment)) for stage in ("recognize", "tag", "sync"))
+                *(start(child(stage, "worker", stage, **environment)) for stage in ("recognize", "tag", "sync")),
+                _set_up(settings),
             )
             yield Running(settings, klaviyo_url, tuple(children))
         finally:
@@ -99,11 +116,12 @@ async def feed(demo: Running, photos: Sequence[Path], tell: Callable[[], None]) 
     uploads: dict[str, Path] = {}
     settings = demo.settings
     emitter, store = wiring.make_emitter(settings), wiring.make_store(settings)
+    await _agree(demo, {_shopper(at) for at in range(len(photos))})
     for at, photo in enumerate(photos):
         answer = await publish_upload(
             photo.read_bytes(),
             name=photo.name,
-            shopper_id=f"shopper-{at // _PHOTOS_PER_SHOPPER + 1}",
+            shopper_id=_shopper(at),
             email=None,
             store=store,
             emitter=emitter,
@@ -141,11 +159,52 @@ async def watch(
 
 
 async def profiles(demo: Running) -> list[dict[str, Any]]:
-    """Ask the local Klaviyo what each profile now says."""
+    """Ask the local Klaviyo what each profile now says; those that say nothing are left out."""
+    return [one for one in (await _state(demo))["profiles"] if one["properties"]]
+
+
+async def texts(demo: Running, uploads: dict[str, Path]) -> list[Sms]:
+    """Ask the local Klaviyo which texts its flows would send, and find the photo that set off each."""
+    state = await _state(demo)
+    caused_by = {event["id"]: event["properties"].get("upload_id") for event in state["events"]}
+    return [
+        Sms(
+            shopper=one["to"],
+            photo=uploads[caused_by[one["event_id"]]].name,
+            campaign=one["flow"],
+            text=one["body"],
+            status=one["status"],
+            at=one["at"],
+        )
+        for one in state["sms"]
+    ]
+
+
+async def _state(demo: Running) -> dict[str, Any]:
     async with httpx.AsyncClient(base_url=demo.klaviyo_url, timeout=10) as client:
-        state = (await client.get("/sandbox/state")).raise_for_status().json()
-    found: list[dict[str, Any]] = state["profiles"]
+        found: dict[str, Any] = (await client.get("/sandbox/state")).raise_for_status().json()
     return found
+
+
+async def _set_up(settings: Settings) -> None:
+    """Make the example campaign's flow, live, as `hangtag klaviyo setup --live` does."""
+    names = wiring.make_sink_config(settings).names
+    try:
+        async with wiring.make_klaviyo(settings) as klaviyo:
+            await Setup(klaviyo, settings.klaviyo_metric, names, live=True).run(read_campaigns(None))
+    except SetupError as error:
+        raise DemoError(f"the campaign was not set up: {error}") from None
+
+
+async def _agree(demo: Running, shoppers: set[str]) -> None:
+    """Let shoppers have agreed to be texted: only they could, so a local Klaviyo is told so."""
+    async with httpx.AsyncClient(base_url=demo.klaviyo_url, timeout=10) as client:
+        agreed = {"external_ids": sorted(shoppers)}
+        (await client.post("/sandbox/consent", json=agreed)).raise_for_status()
+
+
+def _shopper(at: int) -> str:
+    return f"shopper-{at // _PHOTOS_PER_SHOPPER + 1}"
 
 
 async def _ready(server: Child, *, limit_s: float = 90) -> str:

@@ -6,10 +6,14 @@ Knows no other module of ours, so that anything may be handed a `Settings`.
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class UnusableError(ValueError):
+    """What a setting names cannot be used. The message says which setting, what is wrong and what to do."""
 
 
 class Settings(BaseSettings):
@@ -30,9 +34,13 @@ class Settings(BaseSettings):
     commit_interval_s: float = Field(1, gt=0, description="How often finished offsets are committed.")
 
     # Flow of one stage
-    in_flight: int = Field(64, ge=1, description="Events worked on at the same time by one stage process.")
-    pending: int = Field(256, ge=1, description="Events taken from Kafka and not yet finished.")
-    span: int = Field(512, ge=1, description="Largest distance between the oldest unfinished and the newest offset.")
+    in_flight: int = Field(
+        64, ge=1, description="Events worked on at the same time by one stage process; sync, unless set: 2000."
+    )
+    pending: int = Field(256, ge=1, description="Events taken from Kafka and not yet finished; sync: 4000.")
+    span: int = Field(
+        512, ge=1, description="Largest distance between the oldest unfinished and the newest offset; sync: 8000."
+    )
     drain_s: float = Field(20, ge=0, description="On stop or rebalance, seconds to finish what was begun.")
     retry_base_s: float = Field(0.5, gt=0, description="First retry waits up to this long; each next up to twice.")
     retry_cap_s: float = Field(30, gt=0, description="No retry waits longer than this, unless asked to.")
@@ -40,6 +48,9 @@ class Settings(BaseSettings):
     halt_share: float = Field(0.5, gt=0, le=1, description="Stop when this share of the last 2,000 events died.")
     handler_timeout_s: float = Field(300, gt=0, description="Longest one event may be worked on in one try.")
     zombie_after_s: float = Field(90, gt=0, description="A stage with no assignment for this long exits.")
+    lag_stalled_s: float = Field(
+        20, gt=0, description="`hangtag lag` calls a partition stalled when work waits this long and no offset moves."
+    )
     health_host: str = Field("127.0.0.1", description="Address of a stage's /healthz, /readyz and /metrics.")
     health_port: int = Field(0, ge=0, le=65535, description="Their port; 0 switches them off.")
 
@@ -51,9 +62,18 @@ class Settings(BaseSettings):
     # OCR
     ocr_urls: tuple[str, ...] = Field(("http://127.0.0.1:8000",), description="OCR workers the recognize stage uses.")
     ocr_token: SecretStr | None = Field(None, description="Bearer token of the OCR workers.")
+    ocr_tls_ca: Path | None = Field(
+        None, description="Whose certificates of OCR workers are believed (PEM), if not the public ones."
+    )
     ocr_timeout_s: float = Field(60, gt=0, description="Longest one photo may take at an OCR worker.")
     ocr_host: str = Field("127.0.0.1", description="Address `hangtag ocr serve` listens on.")
     ocr_port: int = Field(8000, ge=0, le=65535, description="Port `hangtag ocr serve` listens on; 0 picks a free one.")
+    ocr_tls_cert: Path | None = Field(None, description="Certificate chain (PEM): the OCR worker speaks HTTPS.")
+    ocr_tls_key: Path | None = Field(None, description="Its private key (PEM), unless in the same file.")
+    ocr_by_uri: bool = Field(False, description="Let the OCR worker read photos of the store named by `image_uri`.")
+    ocr_uri_roots: tuple[str, ...] = Field(
+        (), description="And photos below these `https://` addresses; each ends with `/`."
+    )
     ocr_engine: Literal["rapid", "hunyuan", "scripted"] = Field("rapid", description="Engine of the OCR worker.")
     ocr_vllm_url: str = Field("http://127.0.0.1:8100", description="The vLLM server that the hunyuan engine asks.")
     ocr_vllm_key: SecretStr | None = Field(None, description="Key of the vLLM server.")
@@ -69,12 +89,18 @@ class Settings(BaseSettings):
 
     # Rules
     lexicon: Path | None = Field(None, description="Folder of a shop's own lexicon, merged over the shipped one.")
+    lexicon_poll_s: float = Field(
+        3, ge=0, description="How often the tag stage looks for changes in that folder; 0 leaves it to SIGHUP."
+    )
 
     # Klaviyo
     klaviyo_url: str = Field("https://a.klaviyo.com", description="Klaviyo's API, or the sandbox.")
-    klaviyo_key: SecretStr | None = Field(
-        None, description="Private API key; scopes events:write, profiles:write, lists:write."
+    klaviyo_key: SecretStr | None = Field(None, description="Private API key; its scopes are in docs/klaviyo.md.")
+    klaviyo_tokens_file: Path | None = Field(
+        None, description="OAuth tokens, used instead of the key; `hangtag klaviyo login` writes it, private (0600)."
     )
+    klaviyo_client_id: str | None = Field(None, description="The OAuth app's client id.")
+    klaviyo_client_secret: SecretStr | None = Field(None, description="The OAuth app's client secret.")
     klaviyo_revision: str = Field("2026-07-15", description="API revision sent with every request.")
     klaviyo_metric: str = Field("Outfit Tagged", description="Name of the metric that each tagged upload counts for.")
     klaviyo_timeout_s: float = Field(30, gt=0, description="Longest one Klaviyo request may take.")
@@ -83,11 +109,22 @@ class Settings(BaseSettings):
         {}, description='Further profile properties by what they hold, as JSON: {"preferred_materials": "materials"}.'
     )
     klaviyo_labels: Literal["ids", "en", "zh"] = Field("ids", description="What the profile's lists hold.")
+    profile_half_life_days: float = Field(
+        180, ge=0, le=36500, description="Days in which an upload comes to count half in the profile; 0: none fades."
+    )
+    klaviyo_dry_run: bool = Field(
+        False, description="The sync stage prints what it would send, and sends and stores nothing."
+    )
     state_url: str = Field("sqlite:///.hangtag/state.db", description="Database of style profiles (SQLAlchemy URL).")
 
     # Logs
     log_format: Literal["console", "json"] = Field("console", description="Console lines for people, JSON otherwise.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    def for_sync(self) -> Self:
+        """Hold enough uploads at once to fill Klaviyo's jobs of 1,000, where nothing else was set."""
+        ample = {"in_flight": 2000, "pending": 4000, "span": 8000}
+        return self.model_copy(update={name: ample[name] for name in ample.keys() - self.model_fields_set})
 
 
 def child_environment(**settings: object) -> dict[str, str]:

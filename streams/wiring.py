@@ -7,20 +7,29 @@ Each function imports what it makes, so that a process loads the parts of its ow
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from schemas.topics import Topics, topics
 from streams.dead_letters import HaltLimit
 from streams.kafka import client_config
 from streams.producer import Emitter
-from streams.settings import Settings
+from streams.settings import Settings, UnusableError
 from streams.stage import Handler, Stage
 
 if TYPE_CHECKING:
+    from klaviyo_sink.client import KlaviyoClient
+    from klaviyo_sink.config import SinkConfig
+    from klaviyo_sink.dry_run import DryRun
     from klaviyo_sink.sink import Sink
+    from klaviyo_sink.tokens import TokenFile
+    from klaviyo_sink.wording import InterestsOf
     from ocr_worker.pool import OcrPool
+    from ocr_worker.upload import Fetch
     from rules.tagger import Tagger
+    from schemas.outcomes import Later, Misconfigured, Never
+    from streams.live_tagger import LiveTagger
     from streams.store import PhotoStore
 
 
@@ -43,43 +52,150 @@ def make_store(settings: Settings) -> PhotoStore:
 
 def make_pool(settings: Settings) -> OcrPool:
     """Reach the OCR workers."""
-    from ocr_worker.pool import OcrPool
+    import ssl
 
-    return OcrPool(
+    from ocr_worker.pool import OcrPool, Surroundings
+    from streams import pool_metrics
+
+    tls = ssl.create_default_context(cafile=settings.ocr_tls_ca) if settings.ocr_tls_ca else None
+    pool = OcrPool(
         settings.ocr_urls,
         token=settings.ocr_token,
         timeout_s=settings.ocr_timeout_s,
         max_connections=settings.in_flight,
+        surroundings=Surroundings(tls=tls, told=pool_metrics.told),
     )
+    pool_metrics.WORKERS.watch(pool.status)
+    return pool
+
+
+def make_fetch(settings: Settings, *, by_uri: bool) -> Fetch | None:
+    """
+    Allow an OCR worker to read photos by name: those of the store with `by_uri`, those below the roots in any case.
+
+    Raises:
+        ValueError: a root is not a plain http(s) address.
+
+    """
+    if not by_uri and not settings.ocr_uri_roots:
+        return None
+    from ocr_worker.reading import Refused
+    from ocr_worker.web_photos import WebLimits, WebPhotos
+    from streams.store import TooLarge
+
+    web = WebPhotos(settings.ocr_uri_roots, WebLimits(settings.photo_max_bytes))
+    store = make_store(settings) if by_uri else None
+
+    async def fetch(uri: str) -> bytes | Refused | Later | Never | Misconfigured:
+        if store is None or web.covers(uri):
+            return await web.get(uri)
+        photo = await store.get(uri)
+        if isinstance(photo, TooLarge):
+            return Refused("too_large", f"a photo may have at most {settings.photo_max_bytes:,} bytes")
+        return photo
+
+    return fetch
 
 
 def make_tagger(settings: Settings) -> Tagger:
-    """Read the lexicon."""
-    from rules.lexicon import load_lexicon
-    from rules.tagger import Tagger
+    """
+    Read the lexicon.
 
-    return Tagger(load_lexicon(settings.lexicon))
+    Raises:
+        UnusableError: it has mistakes.
+
+    """
+    return make_live_tagger(settings).current
 
 
-async def make_sink(settings: Settings) -> Sink:
+def make_live_tagger(settings: Settings) -> LiveTagger:
+    """Read the lexicon, to be read again when it changes. Raises as `make_tagger`."""
+    from rules.problems import LexiconError
+    from streams.live_tagger import LiveTagger
+
+    try:
+        return LiveTagger(settings.lexicon)
+    except LexiconError as error:
+        raise UnusableError(f"HANGTAG_LEXICON: {error.brief()}") from None
+
+
+async def make_sink(settings: Settings, *, dry_run: DryRun | None = None) -> Sink:
     """Open the style profiles and the way to Klaviyo."""
-    from klaviyo_sink.naming import PropertyNames
-    from klaviyo_sink.sink import SinkConfig, open_sink
+    from klaviyo_sink.sink import open_sink
 
-    return await open_sink(
-        SinkConfig(
-            url=settings.klaviyo_url,
-            key=settings.klaviyo_key,
-            revision=settings.klaviyo_revision,
-            metric=settings.klaviyo_metric,
-            timeout_s=settings.klaviyo_timeout_s,
-            state_url=settings.state_url,
-            names=PropertyNames(
-                prefix=settings.klaviyo_property_prefix,
-                aliases=settings.klaviyo_aliases,
-                labels=settings.klaviyo_labels,
-            ),
+    config = replace(make_sink_config(settings), interests_of=make_interests(settings))
+    return await open_sink(config, dry_run=dry_run)
+
+
+def make_interests(settings: Settings) -> InterestsOf:
+    """
+    Bring the lexicon's interests to the style profiles. They are read once: a sync stage is started anew for others.
+
+    Raises:
+        UnusableError: the lexicon has mistakes.
+
+    """
+    from rules.lexicon import load_lexicon
+    from rules.problems import LexiconError
+    from streams.interests import interests_held
+
+    try:
+        return interests_held(load_lexicon(settings.lexicon).interests)
+    except LexiconError as error:
+        raise UnusableError(f"HANGTAG_LEXICON: {error.brief()}") from None
+
+
+def make_klaviyo(settings: Settings) -> KlaviyoClient:
+    """Reach Klaviyo without the style profiles."""
+    from klaviyo_sink.access import open_client
+
+    return open_client(make_sink_config(settings))
+
+
+def make_sink_config(settings: Settings) -> SinkConfig:
+    """Tell the sink what it must know."""
+    from klaviyo_sink.config import SinkConfig
+    from klaviyo_sink.naming import PropertyNames
+    from klaviyo_sink.recency import Recency
+
+    return SinkConfig(
+        url=settings.klaviyo_url,
+        key=settings.klaviyo_key,
+        revision=settings.klaviyo_revision,
+        metric=settings.klaviyo_metric,
+        timeout_s=settings.klaviyo_timeout_s,
+        state_url=settings.state_url,
+        names=PropertyNames(
+            prefix=settings.klaviyo_property_prefix,
+            aliases=settings.klaviyo_aliases,
+            labels=settings.klaviyo_labels,
+        ),
+        recency=Recency(timedelta(days=settings.profile_half_life_days)),
+        tokens=make_token_file(settings),
+    )
+
+
+def make_token_file(settings: Settings) -> TokenFile | None:
+    """
+    Find the OAuth tokens, where settings name them.
+
+    Raises:
+        ValueError: the app they belong to is not named.
+
+    """
+    from klaviyo_sink.tokens import TokenFile, token_url
+
+    if settings.klaviyo_tokens_file is None:
+        return None
+    if settings.klaviyo_client_id is None or settings.klaviyo_client_secret is None:
+        raise ValueError(
+            "OAuth tokens need their app: set HANGTAG_KLAVIYO_CLIENT_ID and HANGTAG_KLAVIYO_CLIENT_SECRET too"
         )
+    return TokenFile(
+        settings.klaviyo_tokens_file,
+        settings.klaviyo_client_id,
+        settings.klaviyo_client_secret,
+        token_url(settings.klaviyo_url),
     )
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -26,6 +27,7 @@ def demo(
     """
     Run the whole chain on this machine: Kafka, OCR, rules, a local Klaviyo. Nothing leaves it.
 
+    The example campaign is set up in the local Klaviyo, whose shoppers have agreed to be texted: its SMS are shown too.
     Ends 0 only when every photo reached its end: synced, feedback, no_tags or dead_letter.
     """
     found = sorted(
@@ -83,10 +85,10 @@ async def _demo(chain: Any, photos: list[Path], *, as_json: bool) -> int:
                 limit_s=120 + 10 * len(photos),
                 tell=lambda ended: progress.update(task, completed=ended),
             )
-            profiles = await chain.profiles(running)
+            profiles, texts = await chain.profiles(running), await chain.texts(running, uploads)
             progress.update(task, description="stopping")
     rows = [(uploads[upload_id], journeys[upload_id]) for upload_id in uploads]
-    (_print_json if as_json else _print_tables)(rows, profiles)
+    (_print_json if as_json else _print_tables)(rows, profiles, texts)
     return 0 if all(journey.outcome for _, journey in rows) else 1
 
 
@@ -107,7 +109,7 @@ def _summary(rows: list[Any], profiles: list[Any]) -> dict[str, int]:
     }
 
 
-def _print_json(rows: list[Any], profiles: list[Any]) -> None:
+def _print_json(rows: list[Any], profiles: list[Any], texts: list[Any]) -> None:
     for photo, journey in rows:
         line = {
             "photo": photo.name,
@@ -117,10 +119,11 @@ def _print_json(rows: list[Any], profiles: list[Any]) -> None:
             "ms": journey.ms,
         }
         typer.echo(json.dumps(line, ensure_ascii=False))
-    typer.echo(json.dumps(_summary(rows, profiles)))
+    summary = _summary(rows, profiles) | {"sms": [asdict(one) for one in texts]}
+    typer.echo(json.dumps(summary, ensure_ascii=False))
 
 
-def _print_tables(rows: list[Any], profiles: list[Any]) -> None:
+def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> None:
     # Into a file or a pipe, a width that holds the evidence.
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=130)
     table = Table("photo", "lines", "tags (share, evidence)", "ended", "ms", title="Photos")
@@ -140,7 +143,15 @@ def _print_tables(rows: list[Any], profiles: list[Any]) -> None:
             for_people.add_row(escape(str(name)), escape(property_name), escape(shown))
             name = ""
     console.print(for_people)
-    console.print("  ".join(f"{name}: {value}" for name, value in _summary(rows, profiles).items()))
+    to_phones = Table("shopper", "because of", "campaign", "text", "when", title="SMS that Klaviyo's flow sends")
+    for one in texts:
+        when = "at once" if one.status == "sent" else f"{one.at} (quiet hours until then)"
+        cells = (one.shopper, one.photo, one.campaign, one.text, when)
+        to_phones.add_row(*map(escape, cells))
+    console.print(to_phones if texts else "No SMS: no photo was of a cotton T-shirt.")
+    console.print(
+        "  ".join(f"{name}: {value}" for name, value in _summary(rows, profiles).items()) + f"  sms: {len(texts)}"
+    )
 
 
 def _tag(tag: Any) -> str:

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from streams.cli.login import login
+from streams.cli.preview import preview
+
 if TYPE_CHECKING:
-    from klaviyo_sink.client import KlaviyoClient
+    from collections.abc import Mapping
+
     from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
+app.command()(preview)
+app.command()(login)
 
 
 @app.callback()
@@ -72,19 +78,22 @@ def setup(
     from dataclasses import asdict
 
     from klaviyo_sink.campaigns import CampaignsError, read_campaigns
-    from klaviyo_sink.naming import DEFAULT_NAMES
     from klaviyo_sink.setup import Setup, SetupError, Step
+    from streams import wiring
+    from streams.settings import Settings
 
+    settings = Settings()
     try:
         wanted = read_campaigns(campaigns)
-    except CampaignsError as error:
+        config = wiring.make_sink_config(settings)
+        words = _words(settings)
+    except (CampaignsError, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
 
     async def run() -> list[Step]:
-        settings, client = _client()
-        async with client:
-            return await Setup(client, settings.klaviyo_metric, DEFAULT_NAMES, live).run(wanted)
+        async with wiring.make_klaviyo(settings) as client:
+            return await Setup(client, config.metric, config.names, live, words).run(wanted)
 
     try:
         steps = asyncio.run(run())
@@ -99,32 +108,6 @@ def setup(
 
 
 @app.command()
-def preview(event: Path = typer.Argument(help="File with one OutfitTagged event as JSON; - for stdin.")) -> None:
-    """Print the exact bodies that an OutfitTagged event would send for a new shopper. Sends nothing."""
-    import json
-    import sys
-
-    from klaviyo_sink.naming import DEFAULT_NAMES
-    from klaviyo_sink.profile import StyleProfile, contribution, fold, profile_properties, unique_id
-    from klaviyo_sink.rows import Row
-    from schemas.codec import UndecodableError, decode
-    from schemas.events import OutfitTagged
-    from streams.settings import Settings
-
-    raw = sys.stdin.buffer.read() if str(event) == "-" else event.read_bytes()
-    try:
-        tagged = decode(OutfitTagged, raw)
-    except UndecodableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    profile = fold(StyleProfile(), [contribution(tagged)])
-    state = profile_properties(profile, 1, DEFAULT_NAMES)
-    row = Row(tagged, unique_id(tagged), state, Settings().klaviyo_metric, tagged.backfill)
-    print("POST /api/events")
-    print(json.dumps(json.loads(row.single()), indent=2, ensure_ascii=False))
-
-
-@app.command()
 def canary(
     email: str = typer.Option(help="Address of a test profile at a real domain; test domains are dropped."),
     limit_s: float = typer.Option(600, min=1, help="Seconds until the event must be visible."),
@@ -132,20 +115,28 @@ def canary(
     """
     Prove delivery: send one backfilled event and read it back. Exits 1 when it does not show in time.
 
-    Needs events:read, metrics:read and profiles:read besides events:write.
+    Needs events:read and profiles:read besides events:write.
     """
     import asyncio
 
     from klaviyo_sink.canary import Canary
     from klaviyo_sink.refusals import in_test_domain
+    from streams import wiring
+    from streams.settings import Settings
 
     if in_test_domain(email):
         typer.echo("Klaviyo drops events of test domains; use another address", err=True)
         raise typer.Exit(2)
 
+    settings = Settings()
+    try:
+        wiring.make_sink_config(settings)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
     async def run() -> str | float:
-        settings, client = _client()
-        async with client:
+        async with wiring.make_klaviyo(settings) as client:
             return await Canary(client, settings.klaviyo_metric).run(email, limit_s)
 
     seen = asyncio.run(run())
@@ -155,16 +146,11 @@ def canary(
     print(f"canary: visible after {seen:.1f} s")
 
 
-def _client() -> tuple[Settings, KlaviyoClient]:
-    from klaviyo_sink.client import KlaviyoClient, PrivateKey
-    from streams.settings import Settings
+def _words(settings: Settings) -> Mapping[str, str]:
+    """Give the words that profiles hold in place of tag values, where they do."""
+    if settings.klaviyo_labels == "ids":
+        return {}
+    from rules.lexicon import load_lexicon
 
-    settings = Settings()
-    key = settings.klaviyo_key
-    client = KlaviyoClient(
-        settings.klaviyo_url,
-        None if key is None else PrivateKey(key),
-        revision=settings.klaviyo_revision,
-        timeout_s=settings.klaviyo_timeout_s,
-    )
-    return settings, client
+    entries = load_lexicon(settings.lexicon).entries.items()
+    return {tag: entry.zh if settings.klaviyo_labels == "zh" else entry.en for tag, entry in entries}

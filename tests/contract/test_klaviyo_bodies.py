@@ -21,12 +21,13 @@ from klaviyo_sink.erasure import erasure_body
 from klaviyo_sink.flows import flow_body, live_body, segment_body
 from klaviyo_sink.limits import PUBLISHED
 from klaviyo_sink.naming import PropertyNames
-from klaviyo_sink.profile import StyleProfile, contribution, fold, profile_properties, unique_id
+from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.rows import Row
 from klaviyo_sink.sandbox.flow_shapes import FlowRequest, FlowStatusRequest, SegmentRequest
 from klaviyo_sink.sandbox.job_shapes import ImportJobRequest
 from klaviyo_sink.sandbox.operations import OPERATIONS
 from klaviyo_sink.sandbox.shapes import BulkEventsRequest, ErasureRequest, EventRequest, ImportRequest
+from klaviyo_sink.wording import Wording
 from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag
 
 # Tests are no package, so a neighbour is loaded by its path.
@@ -98,7 +99,7 @@ NAMES_IN_USE = PropertyNames(aliases={"preferred_materials": "materials", "style
 
 
 def row(outfit: OutfitTagged, **changes: Any) -> Row:
-    state = profile_properties(fold(StyleProfile(), [contribution(outfit)]), 1, NAMES_IN_USE)
+    state = Wording(NAMES_IN_USE).properties(fold(StyleProfile(), [contribution(outfit)]), 1)
     return Row(outfit, unique_id(outfit), state, "Outfit Tagged", outfit.backfill, **changes)
 
 
@@ -123,78 +124,8 @@ def test_every_profile_we_can_send_is_one_the_official_schema_takes(judges, outf
         SHAPES[path].model_validate_json(wire)
 
 
-METRIC = {"data": {"type": "metric", "attributes": {"name": "M", "service": None}}}
-PATCH = {
-    "patch_properties": {"append": {"a": "b"}, "unappend": {"c": ["d"]}, "unset": ["e", "f"]},
-    "patch_identifiers": {"append": {"email": ["x@shop.cn"]}, "unappend": {}},
-}
-WHO = {
-    "email": "ada@shop.cn",
-    "phone_number": None,
-    "external_id": "s1",
-    "_kx": "k",
-    "first_name": "Ada",
-    "locale": "zh-CN",
-    "location": {"address1": "1 Main St", "latitude": 42.3, "longitude": "-71.0", "ip": "127.0.0.1"},
-    "properties": {"outfit_materials": ["cotton"], "outfit_version": 3, "nested": {"meta": {"x": 1}}},
-}
-SAID = {
-    "time": "2026-11-22T08:00:00Z",
-    "value": 9.5,
-    "value_currency": "CNY",
-    "unique_id": "u",
-    "backfill": True,
-    "metric": METRIC,
-    "properties": {"materials": ["cotton"]},
-}
-VALID = {
-    "/api/events": {
-        "data": {
-            "type": "event",
-            "attributes": {
-                **SAID,
-                "profile": {
-                    "data": {"type": "profile", "id": "01A", "attributes": {**WHO, "anonymous_id": "a", "meta": PATCH}}
-                },
-            },
-        }
-    },
-    "/api/event-bulk-create-jobs": {
-        "data": {
-            "type": "event-bulk-create-job",
-            "attributes": {
-                "events-bulk-create": {
-                    "data": [
-                        {
-                            "type": "event-bulk-create",
-                            "attributes": {
-                                "backfill": False,
-                                "profile": {"data": {"type": "profile", "attributes": WHO, "meta": PATCH}},
-                                "events": {"data": [{"type": "event", "attributes": SAID}]},
-                            },
-                        }
-                    ]
-                }
-            },
-        }
-    },
-    "/api/profile-import": {"data": {"type": "profile", "id": None, "attributes": WHO, "meta": PATCH}},
-    "/api/profile-bulk-import-jobs": {
-        "data": {
-            "type": "profile-bulk-import-job",
-            "attributes": {
-                "profiles": {"data": [{"type": "profile", "id": None, "attributes": WHO, "meta": PATCH}]},
-            },
-            "relationships": {"lists": {"data": [{"type": "list", "id": "Y6nRLr"}]}},
-        }
-    },
-    "/api/data-privacy-deletion-jobs": {
-        "data": {
-            "type": "data-privacy-deletion-job",
-            "attributes": {"profile": {"data": {"type": "profile", "id": "01A", "attributes": {"email": None}}}},
-        }
-    },
-}
+#: A valid body for each path, with every kind of field.
+VALID = json.loads(Path(__file__).with_name("klaviyo_examples.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", SHAPES)

@@ -27,6 +27,10 @@ def photos(tmp_path: Path) -> Path:
     plain = Image.new("RGB", (900, 500), (225, 220, 210))
     ImageDraw.Draw(plain).text((60, 200), "GOOD THINGS TAKE TIME", font=font, fill=(30, 30, 40))
     plain.save(folder / "slogan.png")
+    shirt = Image.new("RGB", (900, 500), (225, 220, 210))
+    for at, line in enumerate(("CLASSIC T-SHIRT", "100% COTTON")):
+        ImageDraw.Draw(shirt).text((60, 90 + at * 110), line, font=font, fill=(30, 30, 40))
+    shirt.save(folder / "tee.png")
     whole = (folder / "吊牌 1.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 3])
     (folder / "text.jpg").write_text("no photo")
@@ -42,17 +46,23 @@ def test_every_photo_reaches_its_end_and_the_summary_says_which(photos):
     assert outcomes == {
         "吊牌 1.jpg": "synced",
         "tag.webp": "synced",
+        "tee.png": "synced",
         "slogan.png": "no_tags",
         "cut.jpg": "feedback",
         "text.jpg": "feedback",
         "empty.png": "feedback",
     }
-    assert summary["uploads"] == 6
+    assert summary["uploads"] == 7
     assert summary["lost"] == 0
-    assert summary["synced"] == 2
+    assert summary["synced"] == 3
     assert 0 < summary["p50_ms"] <= summary["p95_ms"]
     (tagged,) = [line for line in lines if line["photo"] == "吊牌 1.jpg"]
     assert {"material/cotton", "material/polyester"} <= set(tagged["tags"])
+    [sms] = summary["sms"]
+    assert sms["text"] == "Hi，看到你喜欢纯棉舒适款！夏日新款纯棉T恤限时8折"
+    assert (sms["shopper"], sms["photo"], sms["campaign"]) == ("shopper-2", "tee.png", "Cotton T-shirts")
+    # At night it waits for the morning.
+    assert sms["status"] in {"sent", "waiting"}
 
 
 @pytest.mark.parametrize("end", ["one Ctrl-C", "two Ctrl-C", "SIGTERM", "SIGKILL"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,16 +89,28 @@ class Sandbox:
         return sum(count for name, count in counters.items() if name.startswith(f"POST {path} "))
 
 
-@pytest.fixture
-async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
+@asynccontextmanager
+async def running(key: str, clock: Clock) -> AsyncIterator[Sandbox]:
     listening = listen("127.0.0.1", 0)
-    server = make_server(create_app(KEY, now=clock.now, clock=clock.monotonic))
+    server = make_server(create_app(key, now=clock.now, clock=clock.monotonic))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     url = url_of(listening)
     async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
         yield Sandbox(url, http)
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
+    async with running(KEY, clock) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def other_account(clock: Clock) -> AsyncIterator[Sandbox]:
+    async with running("pk_other", clock) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

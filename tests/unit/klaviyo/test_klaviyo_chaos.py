@@ -10,19 +10,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from klaviyo_sink.profile import StyleProfile, contribution, fold, profile_properties
+from klaviyo_sink.profile import StyleProfile, contribution, fold
+from klaviyo_sink.recency import Recency
 from klaviyo_sink.sandbox.app import create_app
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
 from klaviyo_sink.sink import SinkConfig, Written, open_sink
+from klaviyo_sink.wording import Wording
+from schemas.events import Labels
 
 KEY = "pk_chaos"
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 class Running:
     """A clock that runs a hundred times as fast, so that waits for the budget are short."""
 
     def __init__(self) -> None:
-        self.at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+        self.at = START
         self.step = timedelta(seconds=1)
 
     def now(self):
@@ -30,6 +34,16 @@ class Running:
 
 
 TAGS = ("material/cotton", "material/silk", "style/v-neck", "category/dress", "category/t-shirt", "interest/vacation")
+
+
+def liked_lately(uploads, as_of):
+    """Say what two uploads of the last three days were made of."""
+    said = [tag for one in uploads if as_of - one.uploaded_at < timedelta(days=3) for tag in one.tags]
+    return {f"interest/{tag.partition('/')[2]}": Labels(en="", zh="") for tag in said if said.count(tag) >= 2}
+
+
+#: Things fade within the days that the uploads below are apart.
+WORDING = Wording(recency=Recency(timedelta(days=2)), interests_of=liked_lately)
 STORMS = (
     [],
     [{"status": 503, "share": 0.2}, {"status": 500, "share": 0.1, "cut": True}],
@@ -53,7 +67,13 @@ async def run(uploads, storm, crashes, seed, clock, folder):
     server = make_server(app)
     listening = listen("127.0.0.1", 0)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    config = SinkConfig(url_of(listening), SecretStr(KEY), state_url=f"sqlite:///{folder}/state.db")
+    config = SinkConfig(
+        url_of(listening),
+        SecretStr(KEY),
+        state_url=f"sqlite:///{folder}/state.db",
+        recency=WORDING.recency,
+        interests_of=WORDING.interests_of,
+    )
 
     async def time_goes_on():
         while True:
@@ -90,13 +110,20 @@ async def run(uploads, storm, crashes, seed, clock, folder):
     phases=(Phase.explicit, Phase.generate),
 )
 @given(
-    made=st.lists(st.tuples(st.integers(0, 4), st.sets(st.sampled_from(TAGS), min_size=1)), min_size=1, max_size=60),
+    made=st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 9), st.sets(st.sampled_from(TAGS), min_size=1)),
+        min_size=1,
+        max_size=60,
+    ),
     storm=st.sampled_from(STORMS),
     crashes=st.lists(st.floats(0, 0.15), max_size=2),
     seed=st.integers(0, 1000),
 )
 def test_any_interleaving_ends_where_the_plain_fold_ends(outfit, made, storm, crashes, seed):
-    uploads = [outfit(f"u{i}", *sorted(tags), shopper_id=f"s{shopper}") for i, (shopper, tags) in enumerate(made)]
+    uploads = [
+        outfit(f"u{i}", *sorted(tags), shopper_id=f"s{shopper}", uploaded_at=START - timedelta(days=days))
+        for i, (shopper, days, tags) in enumerate(made)
+    ]
     with tempfile.TemporaryDirectory() as folder:
         state = asyncio.run(run([*uploads, *uploads[:5]], storm, crashes, seed, Running(), folder))
     said = {one["external_id"]: one["properties"] for one in state["profiles"]}
@@ -105,7 +132,7 @@ def test_any_interleaving_ends_where_the_plain_fold_ends(outfit, made, storm, cr
         # How often the profile changed on the way is all that may differ.
         version = said[shopper].pop("outfit_version")
         assert version >= 1
-        plain = profile_properties(theirs, version)
+        plain = WORDING.properties(theirs, version)
         del plain["outfit_version"]
         assert said[shopper] == {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
     assert sorted(one["properties"]["upload_id"] for one in state["events"]) == sorted(one.upload_id for one in uploads)

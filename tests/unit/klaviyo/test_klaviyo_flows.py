@@ -35,7 +35,7 @@ async def set_up(client, clock, *, live=True, campaigns=None):
     async def sleep(seconds):
         clock.seconds += seconds
 
-    found = Setup(client, "Outfit Tagged", DEFAULT_NAMES, live, clock.now, sleep)
+    found = Setup(client, "Outfit Tagged", DEFAULT_NAMES, live, now=clock.now, sleep=sleep)
     return [(one.kind, one.done) for one in await found.run(campaigns or read_campaigns(None))]
 
 

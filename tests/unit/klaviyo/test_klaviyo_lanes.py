@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from klaviyo_sink.gather import Gatherer
+from klaviyo_sink.rows import Row
 from klaviyo_sink.sink import Sink, Written, open_sink
 from schemas.events import Identity
 from schemas.outcomes import Later, Never
@@ -143,6 +144,39 @@ async def test_two_sinks_of_an_account_share_one_budget(config, clock, sandbox, 
     assert [one.slots for one in granted] == [322 - await sandbox.posts(), 0]
     for one in sinks:
         await one.aclose()
+
+
+async def test_while_more_come_than_singles_keep_up_with_all_go_as_jobs(sink, outfit):
+    assert (await sink.sync(outfit("u1"))).lane == "single"
+    sink._lanes.expect(1000)
+    assert (await sink.sync(outfit("u2"))).lane == "bulk"
+    while not sink._lanes.single_open():
+        await asyncio.sleep(0.05)
+    assert (await sink.sync(outfit("u3"))).lane == "single"
+
+
+async def test_jobs_on_their_way_are_few_however_many_wait(config, clock, outfit):
+    under_way, most = 0, 0
+
+    async def slow(_request: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.05)
+        under_way -= 1
+        return httpx.Response(202)
+
+    sink = await open_sink(config, now=clock.now)
+    sink._client._http = httpx.AsyncClient(
+        base_url=config.url, transport=httpx.MockTransport(slow), auth=sink._client._http.auth
+    )
+    clocked = asyncio.create_task(turn(clock))
+    rows = [Row(outfit(f"u{i}"), f"{i}", {}, "Outfit Tagged", backfill=False) for i in range(9)]
+    answers = await asyncio.gather(*(sink._lanes.send_events([row], "bulk") for row in rows))
+    clocked.cancel()
+    await sink.aclose()
+    assert [len(one) for one in answers] == [1] * 9
+    assert most == 4
 
 
 async def test_closing_answers_whoever_still_waits(config, clock, sandbox, outfit):

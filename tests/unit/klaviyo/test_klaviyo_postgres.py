@@ -14,17 +14,20 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from klaviyo_sink.database import open_database
+from klaviyo_sink.dry_run import open_rehearsal
 from klaviyo_sink.limits import grant
 from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.state import Write, open_state
 from klaviyo_sink.tables import metadata
+from klaviyo_sink.wording import DEFAULT_WORDING
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
-PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+#: The newest of Debian's versions.
+PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name), default=Path("none"))
 USER = "postgres"
 
 if importlib.util.find_spec("psycopg") is None or not (PROGRAMS / "initdb").exists() or shutil.which("setpriv") is None:
-    pytest.skip("PostgreSQL is not tried: it needs psycopg, postgresql-15 and setpriv", allow_module_level=True)
+    pytest.skip("PostgreSQL is not tried: it needs psycopg, Debian's postgresql and setpriv", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +104,17 @@ def test_processes_never_spend_more_together_than_one_may(url):
         assert sum(threads.map(spend, range(4))) == 322
     for state in states:
         state.close()
+
+
+def test_a_dry_run_knows_what_it_holds_and_writes_nothing_there(url, outfit):
+    state = open_state(url)
+    written = outfit("dry-1", "material/silk", shopper_id="dry")
+    [first] = state.fold([written])
+    state.record([Write("dry", first.version, "dry-1", unique_id(written))], at=AT)
+    rehearsal = open_rehearsal(url, DEFAULT_WORDING, ledger=True)
+    again, new = rehearsal.fold([written, outfit("dry-2", "material/cotton", shopper_id="dry")])
+    assert (again.known, new.known, len(new.profile.uploads)) == (True, False, 2)
+    rehearsal.close()
+    [untouched] = state.fold([written])
+    assert (untouched.version, len(untouched.profile.uploads)) == (first.version, 1)
+    state.close()

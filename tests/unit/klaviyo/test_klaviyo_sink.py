@@ -75,17 +75,6 @@ async def test_a_crash_after_klaviyo_took_the_event_ends_in_one_event(sink, sand
     assert state["counters"]["events_deduplicated"] == 1
 
 
-async def test_an_upload_tagged_back_to_what_it_was_corrects_the_profile_without_an_event(sink, sandbox, outfit):
-    at = outfit().tagged_at
-    for day, tag in enumerate(("material/silk", "material/cotton", "material/silk")):
-        outcome = await sink.sync(outfit("u1", tag, tagged_at=at + timedelta(days=day)))
-        assert outcome == Written("written", "single", day + 1)
-    state = await sandbox.state()
-    assert state["profiles"][0]["properties"]["outfit_materials"] == ["silk"]
-    assert len(state["events"]) == 2
-    assert await sandbox.posts("/api/profile-import") == 1
-
-
 async def test_a_write_overtaken_by_another_process_is_followed_by_the_newest_state(config, clock, sandbox, outfit):
     await sandbox.order(latency_s=[0.3, 0.3])
     async with opened(config, clock) as slow:

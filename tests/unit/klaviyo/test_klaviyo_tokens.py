@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from klaviyo_sink.tokens import OAuth, TokenFile, Tokens, authorize_url, exchange_code, new_verifier
+from klaviyo_sink.tokens import OAuth, TokenFile, Tokens, authorize_url, exchange_code, new_verifier, token_url
 
 
 class Merchant(BaseHTTPRequestHandler):
@@ -61,7 +61,7 @@ def merchant() -> Iterator[ThreadingHTTPServer]:
 
 @pytest.fixture
 def file(merchant, tmp_path):
-    url = f"http://127.0.0.1:{merchant.server_port}/oauth/token"
+    url = token_url(f"http://127.0.0.1:{merchant.server_port}/")
     file = TokenFile(tmp_path / "tokens" / "klaviyo.json", "client", SecretStr("s3cret"), url)
     file.save(Tokens(access_token="access-0", refresh_token="refresh-0", expires_at=1000))
     return file

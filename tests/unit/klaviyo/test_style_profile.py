@@ -17,11 +17,10 @@ from klaviyo_sink.profile import (
     contribution,
     event_properties,
     fold,
-    lists,
-    profile_properties,
     unique_id,
 )
 from klaviyo_sink.rows import Row
+from klaviyo_sink.wording import DEFAULT_WORDING, Wording
 from schemas.events import Identity, Labels, Tag
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,7 +38,7 @@ MEMORY = 3
 
 
 def row(event, profile, version=1, **changes: Any):
-    state = profile_properties(profile, version)
+    state = DEFAULT_WORDING.properties(profile, version)
     return Row(event, unique_id(event), state, "Outfit Tagged", event.backfill, **changes)
 
 
@@ -75,17 +74,18 @@ def test_memory_is_bounded_and_keeps_the_newest(these):
 def test_tagging_an_upload_anew_replaces_what_it_said(outfit):
     first = contribution(outfit("u1", "material/cotton"))
     better = contribution(outfit("u1", "material/silk", tagged_at=START + timedelta(days=400)))
-    assert lists(folded([better, first]))["material"] == ("silk",)
+    said = DEFAULT_WORDING.properties(folded([better, first]), 1)
+    assert said["outfit_materials"] == ("silk",)
 
 
 def test_the_stored_form_reads_back_equal(outfit):
     profile = folded([contribution(outfit("u1")), contribution(outfit("上传-2", "material/silk"))])
-    assert StyleProfile.model_validate_json(profile.model_dump_json()) == profile
+    assert StyleProfile.read(profile.stored()) == profile
 
 
 def test_the_profile_says_flat_sorted_lists_and_empties_what_is_gone(outfit):
     profile = folded([contribution(outfit("u1", "material/silk", "material/cotton", "pattern/floral"))])
-    assert profile_properties(profile, 7) == {
+    assert DEFAULT_WORDING.properties(profile, 7) == {
         "outfit_materials": ("cotton", "silk"),
         "outfit_styles": (),
         "outfit_categories": (),
@@ -143,13 +143,13 @@ def test_the_same_meaning_gives_the_same_bytes(outfit, tags, hours, chance):
     assert wire(here) == wire(there)
 
 
-def test_the_unique_id_changes_with_identity_upload_and_tags_and_with_nothing_else(outfit):
+def test_the_unique_id_changes_with_identity_and_upload_and_with_nothing_else(outfit):
     base = outfit("u1")
     assert len(unique_id(base)) == 64
-    same = [outfit("u1", backfill=True), outfit("u1", lexicon_version="l9"), outfit("u1", tagged_at=START)]
-    other = [outfit("u2"), outfit("u1", "material/silk"), outfit("u1", identity=Identity(email="s1@shop.cn"))]
+    same = [outfit("u1", "material/silk", backfill=True, lexicon_version="l9"), outfit("u1", tagged_at=START)]
+    other = [outfit("u2"), outfit("u1", identity=Identity(email="s1@shop.cn"))]
     assert {unique_id(event) for event in same} == {unique_id(base)}
-    assert len({unique_id(event) for event in [base, *other]}) == 4
+    assert len({unique_id(event) for event in [base, *other]}) == 3
 
 
 @pytest.mark.parametrize("names", [{}, {"email": "a@b.cn", "external_id": "x"}])
@@ -180,7 +180,7 @@ def test_a_shop_may_have_its_own_names_for_the_lists_and_its_own_words(outfit):
         evidence=(),
     )
     event = outfit("u1").model_copy(update={"tags": (tag,)})
-    said = profile_properties(folded([contribution(event, "zh")]), 1, names)
+    said = Wording(names).properties(folded([contribution(event, "zh")]), 1)
     assert said["style_materials"] == said["preferred_materials"] == ("棉",)
     assert said["style_tags"] == ()
     assert not [name for name in said if name.startswith("outfit_")]

@@ -1,0 +1,34 @@
+"""The way into an account, from what the sink is told: the address, the revision, and the key or the OAuth tokens."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import httpx
+
+from klaviyo_sink.client import KlaviyoClient, Listener, PrivateKey
+from klaviyo_sink.config import SinkConfig
+from klaviyo_sink.tokens import OAuth
+
+
+def open_client(
+    config: SinkConfig,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    listener: Listener | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> KlaviyoClient:
+    """Make a client that signs with the tokens, else with the key; without either its calls are Misconfigured."""
+    return KlaviyoClient(
+        config.url,
+        _auth(config, now),
+        revision=config.revision,
+        timeout_s=config.timeout_s,
+        listener=listener,
+        transport=transport,
+    )
+
+
+def _auth(config: SinkConfig, now: Callable[[], datetime]) -> httpx.Auth | None:
+    if config.tokens is not None:
+        return OAuth(config.tokens, lambda: now().timestamp())
+    return None if config.key is None else PrivateKey(config.key)

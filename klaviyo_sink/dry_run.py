@@ -1,0 +1,101 @@
+"""
+Acting without sending: requests are shown and answered here, and what is remembered of them lies in memory only.
+
+Everything between the event and the request is the real thing, so that what is shown is what would be sent. The state
+database is read, shopper by shopper, and never written (but brought to the newest schema, as whoever opens it does).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+from sqlalchemy import Engine, insert, make_url, select
+from sqlalchemy.exc import ArgumentError
+
+from klaviyo_sink.database import open_database
+from klaviyo_sink.state import Folded, State
+from klaviyo_sink.tables import forgotten_shoppers, metadata
+from klaviyo_sink.wording import Wording
+from schemas.events import OutfitTagged
+
+#: Says "done" to whatever is asked: an import job is followed to its end like any other.
+_DONE: Final = {"data": {"id": "dry-run", "attributes": {"status": "complete", "failed_count": 0}}}
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a dry run is told. `show` is handed each request: `POST /api/events`, and its body."""
+
+    show: Callable[[str, bytes], None]
+    #: Whether uploads that Klaviyo has taken before are known, and so not shown.
+    ledger: bool = True
+
+
+class Unsent(httpx.AsyncBaseTransport):
+    """Takes the network's place."""
+
+    def __init__(self, show: Callable[[str, bytes], None]) -> None:
+        self._show = show
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Show what would change something."""
+        if request.method != "GET":
+            self._show(f"{request.method} {request.url.path}", request.content)
+        return httpx.Response(200, json=_DONE)
+
+
+class Rehearsal(State):
+    """A state in memory, which begins with what the database holds of each shopper."""
+
+    def __init__(self, wording: Wording, real: Engine | None, *, ledger: bool) -> None:
+        super().__init__(open_database("sqlite://"), wording)
+        self._real = real
+        self._tables = [table for name, table in metadata.tables.items() if ledger or name != "written_events"]
+        self._borrowed: set[str] = set()
+        if real is not None:
+            with real.connect() as theirs, self._engine.begin() as ours:
+                if gone := [dict(row) for row in theirs.execute(select(forgotten_shoppers)).mappings()]:
+                    ours.execute(insert(forgotten_shoppers), gone)
+
+    def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | None]:
+        """Fold as the real state would."""
+        self._borrow({event.shopper_id for event in events} - self._borrowed)
+        return super().fold(events)
+
+    def close(self) -> None:
+        """Close both."""
+        super().close()
+        if self._real is not None:
+            self._real.dispose()
+
+    def _borrow(self, shoppers: set[str]) -> None:
+        self._borrowed |= shoppers
+        if self._real is None or not shoppers:
+            return
+        with self._real.connect() as theirs, self._engine.begin() as ours:
+            for table in self._tables:
+                if "shopper_id" in table.c:
+                    mine = select(table).where(table.c.shopper_id.in_(sorted(shoppers)))
+                    if rows := [dict(row) for row in theirs.execute(mine).mappings()]:
+                        ours.execute(insert(table), rows)
+
+
+def open_rehearsal(url: str, wording: Wording, *, ledger: bool) -> Rehearsal:
+    """
+    Open a state that forgets. A SQLite file that is not there is not made: then nothing is known of anyone.
+
+    Raises:
+        StateUnavailableError: as `open_database`.
+
+    """
+    return Rehearsal(wording, None if _is_missing(url) else open_database(url), ledger=ledger)
+
+
+def _is_missing(url: str) -> bool:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return False
+    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
