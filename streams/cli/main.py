@@ -2,7 +2,7 @@
 
 import typer
 
-from streams.cli import broker, demo, dlq, klaviyo, ocr, rules, tail, topics, upload, worker
+from streams.cli import broker, demo, dlq, doctor, klaviyo, lag, ocr, ocr_ui, retag, rules, tail, topics, upload, worker
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,12 +16,16 @@ app.command()(broker.broker)
 app.add_typer(topics.app, name="topics")
 app.add_typer(worker.app, name="worker")
 app.add_typer(ocr.app, name="ocr")
+ocr.app.command()(ocr_ui.ui)
 app.command()(upload.upload)
 app.command()(tail.tail)
 app.command()(tail.trace)
+app.add_typer(lag.app, name="lag")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(rules.app, name="rules")
+app.command()(retag.retag)
 app.add_typer(klaviyo.app, name="klaviyo")
+app.command()(doctor.doctor)
 
 
 def main() -> None:

@@ -1,0 +1,113 @@
+"""Checks of Kafka: the broker, the topics, and how far the stages are behind."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata
+
+from streams.checks.answer import Checked, Machine, fail, ok, warn
+from streams.checks.broker_version import kafka_version
+from streams.kafka import client_config
+from streams.lag import LagMemory, Verdict
+from streams.lag_reader import LagReader
+from streams.settings import Settings
+from streams.topic_admin import NoKafkaError, compare
+
+_PATIENCE_S = 4
+#: An upload older than this is later than anyone expects (docs/operations.md).
+LATE_S = 300
+_START = "start Kafka, or set HANGTAG_BOOTSTRAP_SERVERS"
+
+
+async def broker(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether a broker answers, and which Kafka it is."""
+    return [await asyncio.to_thread(_broker, settings)]
+
+
+async def topics(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether every topic is there, as designed."""
+    try:
+        # Comparing would wait longer for a broker.
+        await asyncio.to_thread(_cluster, settings)
+        found = await asyncio.to_thread(compare, settings)
+    except (NoKafkaError, KafkaException):
+        return [fail("topics", f"no Kafka at {settings.bootstrap_servers}", _START)]
+    missing = [topic.name for topic in found if not topic.partitions]
+    if missing:
+        return [fail("topics", f"missing: {', '.join(missing)}", "run `hangtag topics apply`")]
+    drifted = [f"{topic.name}: {'; '.join(topic.drift)}" for topic in found if topic.drift]
+    if drifted:
+        return [warn("topics", " | ".join(drifted), "see `hangtag topics list`; change what was not meant")]
+    return [ok("topics", f"all {len(found)} as designed")]
+
+
+async def lag(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether each stage is read by someone, and is not late. One look: what stands still, `hangtag lag` tells."""
+    return await asyncio.to_thread(_lag, settings)
+
+
+def _cluster(settings: Settings) -> ClusterMetadata:
+    return AdminClient(client_config(settings)).list_topics(timeout=_PATIENCE_S)
+
+
+def _broker(settings: Settings) -> Checked:
+    try:
+        cluster = _cluster(settings)
+    except KafkaException:
+        return fail("broker", f"no Kafka at {settings.bootstrap_servers}", _START)
+    count = f"{len(cluster.brokers)} broker{'' if len(cluster.brokers) == 1 else 's'}"
+    if str(cluster.cluster_id).startswith("mockCluster"):
+        return ok("broker", f"the embedded broker, {count}: for trying out, it forgets everything when it stops")
+    one = next(iter(cluster.brokers.values()))
+    try:
+        version = kafka_version(one.host, one.port, _PATIENCE_S)
+    except OSError:
+        version = None
+    return ok("broker", f"Apache Kafka {version or '(it does not tell its version)'}, {count}")
+
+
+def _lag(settings: Settings) -> list[Checked]:
+    try:
+        with LagReader(settings, patience_s=_PATIENCE_S) as reader:
+            look = reader.look()
+    except NoKafkaError:
+        return [fail("lag", f"no Kafka at {settings.bootstrap_servers}", _START)]
+    verdicts = LagMemory(settings.lag_stalled_s).judge(look.readings)
+    troubles = [warn("lag", "; ".join(look.troubles), "look at the cluster, then again")] if look.troubles else []
+    return troubles + [
+        _group(group, look.members[group], [one for one in verdicts if one.place.group == group])
+        for group in dict.fromkeys(verdict.place.group for verdict in verdicts)
+    ]
+
+
+def _group(group: str, members: int | None, verdicts: Sequence[Verdict]) -> Checked:
+    name, stage = f"lag {group}", group.rpartition(".")[2]
+    expired = sum(verdict.expired for verdict in verdicts)
+    if expired:
+        told = f"{expired} offsets were deleted before they were read"
+        return fail(
+            name, told, "those uploads are lost here: publish them again, and look at why the stage was so late"
+        )
+    if members == 0:
+        return warn(name, f"nobody reads; {_waiting(verdicts)}", f"start `hangtag worker {stage}`")
+    late = [verdict for verdict in verdicts if (verdict.seconds or 0) > LATE_S]
+    if late:
+        advice = "see what it waits for: its log, `hangtag lag --watch`, the checks of what it asks"
+        return warn(name, f"late: {_waiting(verdicts)}", advice)
+    orphans = [str(verdict.place.partition) for verdict in verdicts if verdict.state == "unassigned"]
+    if orphans:
+        return warn(name, f"no member reads partition {', '.join(orphans)}", "look at the members' logs")
+    return ok(name, _waiting(verdicts))
+
+
+def _waiting(verdicts: Sequence[Verdict]) -> str:
+    return "; ".join(_parts(verdicts))
+
+
+def _parts(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    lags = sum(verdict.lag or 0 for verdict in verdicts)
+    oldest = max((verdict.seconds for verdict in verdicts if verdict.seconds is not None), default=0)
+    yield f"{lags} ahead, the oldest for {oldest:.0f} s" if lags else "nothing ahead"
+    if fresh := sum(verdict.high - verdict.low for verdict in verdicts if verdict.state == "no-commit"):
+        yield f"{fresh} where nothing was committed yet"

@@ -1,0 +1,123 @@
+"""Checks of what lies on this machine: the lexicon, the state database, open files, free space."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+import klaviyo_sink
+from streams import wiring
+from streams.checks.answer import Checked, Machine, fail, ok, warn
+from streams.settings import Settings, UnusableError
+
+#: Besides one for each event in flight a stage process needs some for Kafka, the database and itself.
+_OTHER_FILES: Final = 200
+#: Bytes. A photo has at most 20 MB; below the first nothing can be done for long.
+_LITTLE, _SOME = 200_000_000, 2_000_000_000
+_STATE: Final = "set HANGTAG_STATE_URL to a SQLite file or a PostgreSQL database that this process may write"
+
+
+async def lexicon(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether the lexicon can be used."""
+    try:
+        read = (await asyncio.to_thread(wiring.make_tagger, settings)).lexicon
+    except UnusableError as error:
+        return [fail("lexicon", str(error), "run `hangtag rules check`, and mend what it names")]
+    return [ok("lexicon", f"version {read.version}, {len(read.entries)} entries")]
+
+
+async def state(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether the state database can be written, and knows our tables. Migrates nothing: the sync stage does."""
+    return [await asyncio.to_thread(_state, settings)]
+
+
+async def files(settings: Settings, machine: Machine) -> list[Checked]:
+    """Whether a process may have enough files and connections open."""
+    allowed, needed = machine.open_files(), settings.in_flight + _OTHER_FILES
+    if 0 <= allowed < needed:
+        advice = f"raise `ulimit -n` (LimitNOFILE, ulimits) to {max(1024, 2 * needed)}"
+        return [fail("files", f"{allowed} may be open, {needed} are needed", advice)]
+    return [ok("files", f"{'any number' if allowed < 0 else allowed} may be open, {needed} are needed")]
+
+
+async def disk(settings: Settings, machine: Machine) -> list[Checked]:
+    """Whether there is room for photos and state, where they lie on this machine."""
+    lines = []
+    for what, folder in _folders(settings):
+        free = machine.free_bytes(_existing(folder))
+        told = f"{free / 1e9:.1f} GB free for {what}"
+        if free < _SOME:
+            lines.append((fail if free < _LITTLE else warn)("disk", told, f"make room, or move {what} elsewhere"))
+    return lines or [ok("disk", "there is room")]
+
+
+def _state(settings: Settings) -> Checked:
+    try:
+        url = make_url(settings.state_url)
+        file = _sqlite_file(url)
+        if file is not None and not file.exists():
+            return _not_yet(file)
+        return _schema(url)
+    except (ArgumentError, ImportError) as error:
+        return fail("state", f"HANGTAG_STATE_URL cannot be used ({type(error).__name__})", _STATE)
+    except SQLAlchemyError as error:
+        return fail("state", f"the database cannot be used ({type(error).__name__})", _STATE)
+
+
+def _schema(url: URL) -> Checked:
+    if (kind := url.get_backend_name()) not in {"sqlite", "postgresql"}:
+        return fail("state", f"a {kind} database does not serve", _STATE)
+    engine = create_engine(url, hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            if kind == "sqlite":
+                # Takes the write lock, and lets go of it again.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            context = MigrationContext.configure(connection, opts={"version_table": "hangtag_sink_version"})
+            there = context.get_current_revision()
+            connection.rollback()
+    finally:
+        engine.dispose()
+    scripts = ScriptDirectory(str(Path(klaviyo_sink.__file__).parent / "migrations"))
+    newest = scripts.get_current_head()
+    if there not in {None, *(script.revision for script in scripts.walk_revisions())}:
+        return fail("state", f"the database was written by a newer version ({there})", "run that version of hangtag")
+    if there != newest:
+        return warn("state", f"at schema {there or 'none'}, {newest} is newest", "the sync stage migrates as it starts")
+    return ok("state", f"{kind}, at schema {newest}")
+
+
+def _not_yet(file: Path) -> Checked:
+    folder = _existing(file.parent)
+    if folder.is_dir() and os.access(folder, os.W_OK):
+        return ok("state", "not there yet: the sync stage makes it")
+    return fail("state", f"cannot be made: {folder} is no folder to write in", _STATE)
+
+
+def _sqlite_file(url: URL) -> Path | None:
+    named = url.database if url.get_backend_name() == "sqlite" else None
+    return None if not named or named == ":memory:" or named.startswith("file:") else Path(named)
+
+
+def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
+    if settings.store_url.startswith("file:"):
+        yield "photos", Path(unquote(settings.store_url.removeprefix("file:").removeprefix("//")))
+    try:
+        file = _sqlite_file(make_url(settings.state_url))
+    except ArgumentError:
+        # The check of the state database tells of it.
+        return
+    if file is not None:
+        yield "state", file.parent
+
+
+def _existing(folder: Path) -> Path:
+    """Climb to where something is."""
+    return next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())

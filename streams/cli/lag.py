@@ -1,0 +1,196 @@
+"""`hangtag lag`: how far each stage is behind, in offsets and in seconds."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from streams.lag import Verdict
+    from streams.lag_reader import Look
+    from streams.settings import Settings
+
+app = typer.Typer(help=__doc__)
+
+#: Lines of a table besides its rows.
+_AROUND = 5
+_STYLES = {"stalled": "red", "unassigned": "yellow", "no-commit": "yellow", "idle": "dim", "ok": None}
+
+
+@app.callback(invoke_without_command=True)
+def lag(
+    context: typer.Context,
+    *,
+    watch: bool = typer.Option(False, "--watch", "-w", help="Look again and again, until Ctrl-C."),
+    every: float = typer.Option(2, min=0.2, metavar="S", help="Seconds between looks."),
+    over: float = typer.Option(
+        0, min=0, metavar="S", help="Look for so long before answering: one look cannot tell what is stalled."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object per partition; null is unknown."),
+) -> None:
+    """
+    Show how far each stage is behind, per partition. Exits 1 when Kafka does not answer.
+
+    Seconds are the age of the oldest record that is not committed, ~ where that had to be worked out.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from streams.settings import Settings
+    from streams.topic_admin import NoKafkaError
+
+    settings = Settings()
+    try:
+        if watch:
+            _watch(settings, every, as_json=as_json)
+            return
+        until = None
+        for look, verdicts in _looks(settings, min(every, over)):
+            # From the first look on: it has to connect, and takes its time.
+            until = time.monotonic() + over if until is None else until
+            if time.monotonic() >= until:
+                _print(look, verdicts, as_json=as_json)
+                return
+    except NoKafkaError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@app.command()
+def exporter(
+    *,
+    port: int = typer.Option(9308, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
+    host: str = typer.Option("127.0.0.1", help="Address to listen on."),
+    every: float = typer.Option(5, min=0.2, metavar="S", help="Seconds between looks at the cluster."),
+    cluster_name: str = typer.Option("hangtag", help="The label cluster_name of kafka-lag-exporter's metrics."),
+) -> None:
+    """Serve lag for Prometheus, as kafka_exporter and kafka-lag-exporter name it. Waits while Kafka is away."""
+    import signal
+
+    import structlog
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    from streams.lag_exporter import LagCollector
+    from streams.logs import set_up_logs
+    from streams.settings import Settings
+    from streams.topic_admin import NoKafkaError
+
+    settings = Settings()
+    set_up_logs(settings)
+    log = structlog.get_logger()
+    collector, registry = LagCollector(cluster_name), CollectorRegistry()
+    registry.register(collector)
+    try:
+        server, _ = start_http_server(port, host, registry)
+    except OSError as error:
+        typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"Lag exporter ready on http://{host}:{server.server_port}/metrics", flush=True)
+    told: tuple[str, ...] = ()
+    try:
+        while True:
+            try:
+                for look, verdicts in _looks(settings, every):
+                    collector.look, collector.verdicts = look, verdicts
+                    if look.troubles != told:
+                        told = look.troubles
+                        log.warning("lag is not read in full" if told else "lag is read in full again", troubles=told)
+            except NoKafkaError as error:
+                collector.look = None
+                if told != (str(error),):
+                    told = (str(error),)
+                    log.warning("no lag", message=str(error))
+                time.sleep(every)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    finally:
+        server.shutdown()
+
+
+def _looks(settings: Settings, every_s: float) -> Iterator[tuple[Look, tuple[Verdict, ...]]]:
+    """Look at the cluster for ever; raises NoKafkaError."""
+    from streams.lag import LagMemory
+    from streams.lag_reader import LagReader
+
+    memory = LagMemory(settings.lag_stalled_s)
+    with LagReader(settings) as reader:
+        while True:
+            look = reader.look()
+            yield look, memory.judge(look.readings)
+            time.sleep(every_s)
+
+
+def _watch(settings: Settings, every_s: float, *, as_json: bool) -> None:
+    console = Console()
+    if as_json or not console.is_terminal:
+        for look, verdicts in _looks(settings, every_s):
+            _print(look, verdicts, as_json=as_json)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        for look, verdicts in _looks(settings, every_s):
+            fits = len(verdicts) + _AROUND * len(look.members) < console.height
+            live.update(_table(look, verdicts, quiet_too=fits), refresh=True)
+
+
+def _print(look: Look, verdicts: tuple[Verdict, ...], *, as_json: bool) -> None:
+    if not as_json:
+        Console().print(_table(look, verdicts))
+        return
+    for trouble in look.troubles:
+        typer.echo(trouble, err=True)
+    for verdict in verdicts:
+        shown = asdict(verdict)
+        typer.echo(json.dumps(shown.pop("place") | shown))
+
+
+def _table(look: Look, verdicts: tuple[Verdict, ...], *, quiet_too: bool = True) -> RenderableType:
+    shown: list[RenderableType] = [
+        _group(group, look.members[group], [one for one in verdicts if one.place.group == group], quiet_too=quiet_too)
+        for group in dict.fromkeys(verdict.place.group for verdict in verdicts)
+    ]
+    shown += [Text(trouble, style="yellow") for trouble in look.troubles]
+    if None in look.members.values():
+        shown.append(Text("This broker does not say who reads what, so no partition shows as unassigned.", style="dim"))
+    return Group(*shown)
+
+
+def _group(group: str, members: int | None, verdicts: list[Verdict], *, quiet_too: bool) -> Table:
+    told = [one for one in verdicts if quiet_too or one.lag or one.state in {"stalled", "no-commit"}]
+    hidden = f", {len(verdicts) - len(told)} partitions with nothing ahead left out" if told != verdicts else ""
+    people = "" if members is None else f", {members} member{'' if members == 1 else 's'}"
+    table = Table(title=f"{group} on {verdicts[0].place.topic}{people}{hidden}", title_justify="left")
+    for name in ("partition", "committed", "end", "lag", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("state")
+    table.add_column("read by")
+    for verdict in told:
+        owner = verdict.owner
+        table.add_row(
+            str(verdict.place.partition),
+            _shown(verdict.committed),
+            str(verdict.high),
+            _shown(verdict.lag) + (f" (+{verdict.expired} expired)" if verdict.expired else ""),
+            "-" if verdict.seconds is None else f"{'~' if verdict.estimated else ''}{verdict.seconds:.1f}",
+            verdict.state,
+            "" if owner is None else f"{owner.client}@{owner.host}",
+            style=_STYLES[verdict.state],
+        )
+    return table
+
+
+def _shown(number: int | None) -> str:
+    return "-" if number is None else str(number)

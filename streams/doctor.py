@@ -1,0 +1,53 @@
+"""
+Looks at everything that a running Hangtag needs and says what is wrong, and what to do. Mends nothing.
+
+The checks themselves stand in `streams/checks`, one function each; here is their order, and how long they may take.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final
+
+from streams.checks import kafka, klaviyo, machine, photos
+from streams.checks.answer import Checked, Machine, fail
+from streams.settings import Settings
+
+#: Longest a check may take, in seconds.
+PATIENCE_S: Final = 30
+
+Check = Callable[[Settings, Machine], Awaitable[list[Checked]]]
+
+CHECKS: Final[dict[str, Check]] = {
+    "broker": kafka.broker,
+    "topics": kafka.topics,
+    "lag": kafka.lag,
+    "store": photos.store,
+    "ocr": photos.ocr,
+    "lexicon": machine.lexicon,
+    "klaviyo": klaviyo.klaviyo,
+    "clock": klaviyo.clock,
+    "state": machine.state,
+    "files": machine.files,
+    "disk": machine.disk,
+}
+
+
+async def examine(
+    settings: Settings, machine: Machine | None = None, only: Collection[str] = (), patience_s: float = PATIENCE_S
+) -> list[Checked]:
+    """Run the checks of these names, or all, at the same time; answers in their order."""
+    around = machine or Machine()
+    wanted = [name for name in CHECKS if not only or name in only]
+    found = await asyncio.gather(*(_one(name, settings, around, patience_s) for name in wanted))
+    return [line for lines in found for line in lines]
+
+
+async def _one(name: str, settings: Settings, machine: Machine, patience_s: float) -> list[Checked]:
+    try:
+        async with asyncio.timeout(patience_s):
+            return await CHECKS[name](settings, machine)
+    except TimeoutError:
+        return [fail(name, f"no answer within {patience_s:g} s", "look at the network between here and there")]
+    except Exception as error:  # noqa: BLE001 - the other checks' lines are worth having, whatever this one met
+        # The class only: the message of an unknown exception may quote a secret.
+        return [fail(name, f"the check itself failed ({type(error).__name__})", "tell whoever looks after Hangtag")]

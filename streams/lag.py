@@ -1,0 +1,212 @@
+"""
+Consumer lag, judged: from readings of a partition to how far behind its group is, and whether it moves.
+
+The state comes from a window of readings, not from a threshold on a number: LinkedIn's Burrow, "Consumer Lag
+Evaluation Rules" (github.com/linkedin/Burrow/wiki/Consumer-Lag-Evaluation-Rules). Told what was read and when;
+knows no Kafka client.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+State = Literal["ok", "idle", "stalled", "unassigned", "no-commit"]
+STATES: Final[tuple[State, ...]] = get_args(State)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One partition, as one consumer group sees it."""
+
+    group: str
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The group's member that reads a partition."""
+
+    client: str
+    host: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A record's offset, and its timestamp in seconds since the epoch."""
+
+    offset: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look at a partition found. Offsets as Kafka counts them; `at` in seconds since the epoch."""
+
+    at: float
+    #: The next offset the group will read; None before its first commit.
+    committed: int | None
+    #: The oldest offset that still exists, and the one the next record will get.
+    low: int
+    high: int
+    #: The first record the group has not committed, and the partition's last; None when not read.
+    oldest: Stamp | None = None
+    newest: Stamp | None = None
+    #: There are offsets ahead, but no records: transactions' markers, or what compaction left.
+    nothing_ahead: bool = False
+    #: The member that reads the partition; None for no one.
+    owner: Owner | None = None
+    #: Whether the cluster said who reads what. It cannot while a group rebalances.
+    owner_known: bool = False
+
+    @property
+    def start(self) -> int | None:
+        """Where the group goes on. Behind the end, its topic was made again, and the stage starts at the beginning."""
+        if self.committed is None:
+            return None
+        return self.low if self.committed > self.high else max(self.committed, self.low)
+
+    @property
+    def lag(self) -> int | None:
+        """How many offsets lie ahead that can still be read; None before the first commit."""
+        if self.start is None:
+            return None
+        return 0 if self.nothing_ahead else self.high - self.start
+
+    @property
+    def expired(self) -> int:
+        """How many offsets were deleted before the group read them."""
+        return 0 if self.committed is None else max(0, self.low - self.committed)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a partition stands. Offsets and `expired` as in `Reading`."""
+
+    place: Place
+    #: When it was read, seconds since the epoch.
+    at: float
+    state: State
+    committed: int | None
+    low: int
+    high: int
+    #: Offsets ahead; None before the first commit, when nobody knows where the group will start.
+    lag: int | None
+    #: Age in seconds of the oldest record not committed; 0 with none ahead, None when it cannot be known.
+    seconds: float | None
+    #: `seconds` is worked out from records around it, for the record itself is gone or could not be read.
+    estimated: bool
+    expired: int
+    #: Seconds for which the commit has not moved, as far as was watched.
+    still_s: float
+    owner: Owner | None
+
+
+def remember(window: Sequence[Reading], reading: Reading, keep_s: float) -> tuple[Reading, ...]:
+    """Add a reading, and forget what is no longer needed to look back `keep_s` seconds."""
+    # The log ends earlier than it did: the topic was made again, and what was known is of another log.
+    old = () if window and reading.high < window[-1].high else tuple(window)
+    since = reading.at - keep_s
+    first = max((at for at, one in enumerate(old) if one.at <= since), default=0)
+    return (*old[first:], reading)
+
+
+def judge(place: Place, window: Sequence[Reading], stalled_after_s: float) -> Verdict:
+    """
+    Judge a partition by its readings, oldest first, at least one.
+
+        no-commit    records lie in the log, and the group has committed nothing here yet
+        stalled      for `stalled_after_s` records lay ahead at every look, and the commit did not move
+        unassigned   no member of the group reads the partition
+        idle         nothing lies ahead, and nothing came
+        ok           anything else; a single reading knows nothing of moving
+    """
+    now = window[-1]
+    seconds, estimated = _seconds(window)
+    return Verdict(
+        place=place,
+        at=now.at,
+        state=_state(window, stalled_after_s),
+        committed=now.committed,
+        low=now.low,
+        high=now.high,
+        lag=now.lag,
+        seconds=seconds,
+        estimated=estimated,
+        expired=now.expired,
+        still_s=now.at - _still(window)[0].at,
+        owner=now.owner,
+    )
+
+
+class LagMemory:
+    """The windows of every partition being watched."""
+
+    def __init__(self, stalled_after_s: float) -> None:
+        self._stalled_after_s = stalled_after_s
+        self._windows: dict[Place, tuple[Reading, ...]] = {}
+
+    def judge(self, readings: Mapping[Place, Reading]) -> tuple[Verdict, ...]:
+        """Take in one look at every partition, and judge them; what is no longer there is forgotten."""
+        self._windows = {
+            place: remember(self._windows.get(place, ()), reading, self._stalled_after_s)
+            for place, reading in readings.items()
+        }
+        return tuple(judge(place, window, self._stalled_after_s) for place, window in self._windows.items())
+
+
+def _state(window: Sequence[Reading], stalled_after_s: float) -> State:
+    now = window[-1]
+    if now.lag is None and now.high > now.low:
+        return "no-commit"
+    waiting = [*_still(window)]
+    while waiting and not all(one.lag for one in waiting):
+        del waiting[0]
+    if waiting and now.at - waiting[0].at >= stalled_after_s:
+        return "stalled"
+    if now.owner_known and now.owner is None:
+        return "unassigned"
+    return "idle" if not now.lag and _still(window) == tuple(window) else "ok"
+
+
+def _still(window: Sequence[Reading]) -> tuple[Reading, ...]:
+    """Pick the last readings that all found the same commit."""
+    first = len(window) - 1
+    while first and window[first - 1].committed == window[-1].committed:
+        first -= 1
+    return tuple(window[first:])
+
+
+def _seconds(window: Sequence[Reading]) -> tuple[float | None, bool]:
+    now = window[-1]
+    if now.lag is None or now.start is None:
+        return None, False
+    if now.lag == 0:
+        return 0.0, False
+    if now.oldest is not None and not now.expired:
+        return max(0.0, now.at - now.oldest.time), False
+    wanted = now.start if now.committed is None or now.committed > now.high else now.committed
+    times = [] if (written := _time_of(wanted, window)) is None else [written]
+    # What is gone was older than what is left.
+    times += [] if now.oldest is None else [now.oldest.time]
+    return (max(0.0, now.at - min(times)) if times else None), True
+
+
+def _time_of(offset: int, window: Sequence[Reading]) -> float | None:
+    """
+    Work out when an offset was written: on the straight line between the nearest known points around it.
+
+    Known are the records that were read, at this look or an earlier one, and where the log ended at each look.
+    An offset before all of them lies on the line through the first and the last record.
+    """
+    records = {stamp.offset: stamp.time for one in window for stamp in (one.newest, one.oldest) if stamp is not None}
+    known = {one.high: one.at for one in window} | records
+    before = max((at for at in known if at <= offset), default=None)
+    after = min((at for at in known if at > offset), default=None)
+    if before is None:
+        known, before, after = records, min(records, default=None), max(records, default=None)
+    if before is None or after is None or before in {offset, after}:
+        return None if before is None else known[before]
+    pace = max(0.0, (known[after] - known[before]) / (after - before))
+    return known[before] + (offset - before) * pace

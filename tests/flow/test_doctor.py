@@ -1,0 +1,246 @@
+"""`hangtag doctor` in a sound world, and with one fault planted at a time: it is caught, and nothing else blamed."""
+
+import json
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from confluent_kafka import Consumer, Producer, TopicPartition
+from fastapi import FastAPI
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from klaviyo_sink.database import open_database
+from klaviyo_sink.sandbox.app import create_app as create_sandbox
+from ocr_worker.config import OcrConfig
+from ocr_worker.scripted import ScriptedEngine
+from ocr_worker.server import create_app as create_ocr_worker
+from schemas.topics import topics
+from streams.broker import EmbeddedBroker
+from streams.checks.answer import Checked, Machine
+from streams.cli.main import app
+from streams.doctor import CHECKS, examine
+from streams.settings import Settings, child_environment
+
+KEY, TOKEN = "pk_planted_secret", "planted-token"
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve on a free port, in a thread; gives the URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@dataclass(frozen=True)
+class Around:
+    """What runs around a sound Hangtag."""
+
+    kafka: EmbeddedBroker
+    ocr: str
+    klaviyo: str
+    stingy_klaviyo: str
+
+
+@pytest.fixture(scope="module")
+def around() -> Iterator[Around]:
+    with (
+        EmbeddedBroker({topic.name: topic.partitions for topic in topics().all()}) as kafka,
+        serving(create_ocr_worker(OcrConfig(token=SecretStr(TOKEN)), ScriptedEngine())) as ocr,
+        serving(create_sandbox(KEY, speed=1000)) as klaviyo,
+        serving(create_sandbox(KEY, scopes=frozenset({"events:write", "profiles:write"}), speed=1000)) as stingy,
+    ):
+        yield Around(kafka, ocr, klaviyo, stingy)
+
+
+@pytest.fixture
+def settings(around: Around, tmp_path: Path) -> Settings:
+    state = f"sqlite:///{tmp_path}/state.db"
+    open_database(state).dispose()
+    return Settings(
+        bootstrap_servers=around.kafka.bootstrap_servers,
+        store_url=f"file:{tmp_path}/photos",
+        ocr_urls=(around.ocr,),
+        ocr_token=SecretStr(TOKEN),
+        klaviyo_url=around.klaviyo,
+        klaviyo_key=SecretStr(KEY),
+        state_url=state,
+    )
+
+
+async def complaints(settings: Settings, machine: Machine | None = None, *only: str) -> dict[str, Checked]:
+    """Give what is not in order, by the first word of its name; all is looked at, or `only` some."""
+    found = await examine(settings, machine, only)
+    assert KEY not in repr(found)
+    assert TOKEN not in repr(found)
+    assert {line.name.partition(" ")[0] for line in found} == (set(only) or CHECKS.keys())
+    return {line.name.partition(" ")[0]: line for line in found if line.status != "ok"}
+
+
+async def test_a_sound_world_gives_no_complaint(settings):
+    assert await complaints(settings) == {}
+
+
+async def test_fault_1_no_broker(settings, unused_port):
+    found = await complaints(settings.model_copy(update={"bootstrap_servers": f"127.0.0.1:{unused_port}"}))
+    assert {name: line.status for name, line in found.items()} == dict.fromkeys(("broker", "topics", "lag"), "fail")
+    assert "HANGTAG_BOOTSTRAP_SERVERS" in found["broker"].advice
+
+
+async def test_fault_2_a_topic_with_too_few_partitions(settings, around):
+    names = topics("few").all()
+    for topic in names:
+        around.kafka.create_topic(topic.name, 1 if topic.name == "few.tags" else topic.partitions)
+    found = await complaints(settings.model_copy(update={"topic_prefix": "few"}))
+    assert found.keys() == {"topics"}
+    assert "few.tags: 1 partitions, 12 designed" in found["topics"].told
+
+
+async def test_fault_3_records_that_wait_too_long(settings, around):
+    late = settings.model_copy(update={"group_prefix": "late"})
+    producer = Producer({"bootstrap.servers": late.bootstrap_servers})
+    for _ in range(3):
+        producer.produce("outfit.texts", b"x", partition=2, timestamp=int((time.time() - 3600) * 1000))
+    producer.flush(10)
+    consumer = Consumer({"bootstrap.servers": late.bootstrap_servers, "group.id": "late.tag"})
+    consumer.commit(offsets=[TopicPartition("outfit.texts", 2, 1)], asynchronous=False)
+    consumer.close()
+    found = await complaints(late)
+    assert found.keys() == {"lag"}
+    assert found["lag"].name == "lag late.tag"
+    assert "2 ahead, the oldest for 360" in found["lag"].told
+
+
+async def test_fault_4_a_store_that_cannot_be_written(settings, tmp_path):
+    (tmp_path / "full").touch()
+    found = await complaints(settings.model_copy(update={"store_url": f"file:{tmp_path}/full/photos"}))
+    assert found.keys() == {"store"}
+    assert "HANGTAG_STORE_URL" in found["store"].advice
+
+
+async def test_fault_5_an_ocr_worker_that_is_not_there(settings, around, unused_port):
+    gone = f"http://127.0.0.1:{unused_port}"
+    found = await complaints(settings.model_copy(update={"ocr_urls": (around.ocr, gone)}))
+    assert found.keys() == {"ocr"}
+    assert found["ocr"].name == f"ocr {gone}"
+
+
+async def test_fault_6_an_ocr_worker_that_does_not_know_us(settings):
+    found = await complaints(settings.model_copy(update={"ocr_token": SecretStr("another")}))
+    assert found.keys() == {"ocr"}
+    assert "HANGTAG_OCR_TOKEN" in found["ocr"].advice
+
+
+async def test_fault_7_a_key_that_klaviyo_does_not_know(settings):
+    found = await complaints(settings.model_copy(update={"klaviyo_key": None}), None, "klaviyo")
+    assert found["klaviyo"].status == "fail"
+    found = await complaints(settings.model_copy(update={"klaviyo_key": SecretStr("pk_wrong")}))
+    assert {name: line.status for name, line in found.items()} == {"klaviyo": "fail"}
+
+
+async def test_fault_8_a_key_that_lacks_a_scope(settings, around):
+    found = await complaints(settings.model_copy(update={"klaviyo_url": around.stingy_klaviyo}))
+    assert found.keys() == {"klaviyo"}
+    assert found["klaviyo"].told == "the key lacks lists:write, lists:read and profiles:read"
+
+
+@pytest.mark.parametrize(("skew", "status"), [(-30, "warn"), (600, "fail")])
+async def test_fault_9_a_clock_that_is_off(settings, skew, status):
+    found = await complaints(settings, Machine(clock=lambda: time.time() + skew), "clock", "klaviyo", "files")
+    assert {name: line.status for name, line in found.items()} == {"clock": status}
+    assert ("ahead of" if skew > 0 else "behind") in found["clock"].told
+
+
+async def test_fault_10_a_lexicon_with_a_mistake(settings, tmp_path):
+    (tmp_path / "ours.toml").write_text("[[entries]\n")
+    found = await complaints(settings.model_copy(update={"lexicon": tmp_path}))
+    assert found.keys() == {"lexicon"}
+    assert "hangtag rules check" in found["lexicon"].advice
+
+
+@pytest.mark.parametrize("fault", ["newer", "no database", "no folder", "no url", "locked"])
+async def test_fault_11_a_state_database_that_cannot_be_used(settings, tmp_path, fault):
+    file = tmp_path / "other.db"
+    url = f"sqlite:///{file}"
+    lock = sqlite3.connect(":memory:")
+    if fault in {"newer", "locked"}:
+        open_database(url).dispose()
+    if fault == "newer":
+        with sqlite3.connect(file) as database:
+            database.execute("UPDATE hangtag_sink_version SET version_num = 'v9999'")
+        database.close()
+    elif fault == "locked":
+        lock = sqlite3.connect(file)
+        lock.execute("BEGIN IMMEDIATE")
+        url += "?timeout=0.2"
+    elif fault == "no database":
+        file.write_bytes(b"something else" * 100)
+    elif fault == "no folder":
+        (tmp_path / "file").touch()
+        url = f"sqlite:///{tmp_path}/file/state.db"
+    else:
+        url = "somewhere"
+    found = await complaints(settings.model_copy(update={"state_url": url}), None, "state", "disk", "store")
+    lock.close()
+    assert {name: line.status for name, line in found.items()} == {"state": "fail"}
+
+
+async def test_fault_12_too_few_open_files(settings):
+    found = await complaints(settings, Machine(open_files=lambda: 128), "files", "disk", "broker")
+    assert found.keys() == {"files"}
+    assert "ulimit -n" in found["files"].advice
+
+
+@pytest.mark.parametrize(("free", "status"), [(1_000_000_000, "warn"), (10_000_000, "fail")])
+async def test_fault_13_a_full_disk(settings, free, status):
+    found = await complaints(settings, Machine(free_bytes=lambda _folder: free), "disk", "store", "state")
+    assert {name: line.status for name, line in found.items()} == {"disk": status}
+
+
+async def test_a_state_database_of_before_is_named_as_such_and_left_alone(settings, tmp_path):
+    file = tmp_path / "old.db"
+    file.touch()
+    found = await complaints(settings.model_copy(update={"state_url": f"sqlite:///{file}"}), None, "state")
+    assert {name: line.status for name, line in found.items()} == {"state": "warn"}
+    assert file.stat().st_size == 0
+
+
+async def test_a_check_that_hangs_does_not_hold_up_the_others(settings):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = settings.model_copy(update={"klaviyo_url": f"http://127.0.0.1:{silent.getsockname()[1]}"})
+        found = await examine(hanging, only=("klaviyo", "broker", "store"), patience_s=1.5)
+    told = {line.name: (line.status, line.told) for line in found}
+    assert told["klaviyo"] == ("fail", "no answer within 1.5 s")
+    assert {told["broker"][0], told["store"][0]} == {"ok"}
+
+
+def test_the_command_tells_a_machine_and_fails_when_something_does(settings):
+    def doctor(*arguments: str, **changed: str) -> tuple[int, list[dict[str, str]]]:
+        told = CliRunner().invoke(app, ["doctor", "--json", *arguments], env=child_environment(**changed))
+        return told.exit_code, [json.loads(line) for line in told.stdout.splitlines()]
+
+    code, lines = doctor("files", "store", store_url=settings.store_url)
+    assert (code, [line["status"] for line in lines]) == (0, ["ok", "ok"])
+    code, lines = doctor("lexicon", lexicon="/nowhere")
+    assert (code, [(line["name"], line["status"]) for line in lines]) == (1, [("lexicon", "fail")])
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A loopback port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])

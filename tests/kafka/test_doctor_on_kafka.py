@@ -1,0 +1,24 @@
+"""`hangtag doctor` on a real Kafka, which tells more than the embedded broker."""
+
+import asyncio
+import re
+
+from streams.checks.broker_version import RELEASES
+from streams.doctor import examine
+from streams.settings import Settings
+
+
+async def test_it_tells_which_kafka_it_is_and_that_nobody_reads(kafka, topic_prefix):
+    settings = Settings(bootstrap_servers=kafka, topic_prefix=topic_prefix, group_prefix=topic_prefix)
+    while "cannot be read" in repr(found := await examine(settings, only=("broker", "topics", "lag"))):
+        # The topics were made just now: not every partition has its leader.
+        await asyncio.sleep(0.1)
+    broker, topics, *lag = found
+    assert broker.status == "ok"
+    assert re.match(f"Apache Kafka ({'|'.join(RELEASES.values())}|after .*), 1 broker", broker.told)
+    assert (topics.status, f"{topic_prefix}.tags: 3 partitions, 12 designed" in topics.told) == ("warn", True)
+    assert [(line.name, line.status, line.advice) for line in lag] == [
+        (f"lag {topic_prefix}.{stage}", "warn", f"start `hangtag worker {stage}`")
+        for stage in ("recognize", "tag", "sync")
+    ]
+    assert {line.told for line in lag} == {"nobody reads; nothing ahead"}
