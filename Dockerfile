@@ -1,0 +1,81 @@
+# syntax=docker/dockerfile:1
+# One image per role: docker build --target streams|ocr-cpu|ui .   (docs/deployment.md)
+# Pin the base by digest where you build: --build-arg PYTHON=python:3.11.15-slim-bookworm@sha256:...
+ARG PYTHON=python:3.11.15-slim-bookworm
+
+FROM ${PYTHON} AS locks
+WORKDIR /src
+COPY requirements/ requirements/
+# A stage reads no photo by itself, so it goes without the CPU engine's packages, and takes PostgreSQL's driver along.
+RUN awk '/^[a-z]/ {take = /^(editables|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
+      requirements/runtime.lock > build.lock \
+ && awk '/^[a-z]/ {take = !/^(charset-normalizer|flatbuffers|omegaconf|onnxruntime|protobuf|pyclipper|pyyaml|rapidocr|requests|shapely|tqdm|urllib3|editables|hatchling|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
+      requirements/runtime.lock > streams.lock \
+ && awk '/^[a-z]/ {take = /^(psycopg|psycopg-binary)==/} take' requirements/dev.lock >> streams.lock
+
+FROM locks AS wheel
+RUN pip install --no-cache-dir --require-hashes --no-deps -r build.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY schemas/ schemas/
+COPY ocr_worker/ ocr_worker/
+COPY rules/ rules/
+COPY klaviyo_sink/ klaviyo_sink/
+COPY streams/ streams/
+COPY samples/photos/ samples/photos/
+RUN pip wheel --no-cache-dir --no-deps --no-index --no-build-isolation -w /wheel .
+
+FROM locks AS streams-environment
+RUN python -m venv --without-pip /opt/hangtag \
+ && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r streams.lock
+COPY --from=wheel /wheel /wheel
+RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
+
+FROM locks AS ocr-cpu-environment
+RUN python -m venv --without-pip /opt/hangtag \
+ && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r requirements/runtime.lock
+COPY --from=wheel /wheel /wheel
+RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
+
+FROM locks AS ui-environment
+RUN python -m venv --without-pip /opt/hangtag \
+ && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r requirements/ui.lock
+COPY --from=wheel /wheel /wheel
+RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
+
+FROM ${PYTHON} AS base
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends tini \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --uid 10001 --no-create-home --home-dir /var/lib/hangtag hangtag \
+ && install -d -o hangtag -g hangtag -m 700 /var/lib/hangtag
+COPY --chmod=755 <<'SH' /usr/local/bin/with-secrets
+#!/bin/sh
+# Every file of /run/secrets becomes the variable of its name: no secret stands in a compose file or in `docker inspect`.
+set -eu
+for file in "${SECRETS_AT:-/run/secrets}"/*; do
+  if [ -f "$file" ]; then
+    value=$(cat "$file")
+    export "$(basename "$file")=$value"
+  fi
+done
+exec "$@"
+SH
+
+ENV PATH=/opt/hangtag/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /var/lib/hangtag
+USER 10001:10001
+# `-e 73`: a stage that halted on purpose ends with 0, so that `restart: on-failure` leaves it alone (docs/streams.md).
+ENTRYPOINT ["tini", "-e", "73", "--", "with-secrets", "hangtag"]
+CMD ["--help"]
+
+# The stages, the lag exporter, the Klaviyo sandbox, and OCR workers before a vLLM server: no CUDA, no models.
+FROM base AS streams
+COPY --from=streams-environment /opt/hangtag /opt/hangtag
+
+# OCR workers that read on the CPU.
+FROM base AS ocr-cpu
+COPY --from=ocr-cpu-environment /opt/hangtag /opt/hangtag
+
+# The page to try photos on.
+FROM base AS ui
+COPY --from=ui-environment /opt/hangtag /opt/hangtag
