@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 HERE = Path(__file__).parent
@@ -50,8 +50,8 @@ class Topics:
     def __init__(self, bootstrap: str) -> None:
         self.prefix, self.bootstrap = f"bench-{uuid.uuid4().hex[:6]}", bootstrap
         self.names = topics(self.prefix)
-        admin = AdminClient({"bootstrap.servers": bootstrap})
-        for future in admin.create_topics([NewTopic(one.name, PARTITIONS) for one in self.names.all()]).values():
+        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        for future in self._admin.create_topics([NewTopic(one.name, PARTITIONS) for one in self.names.all()]).values():
             future.result()
         reach: dict[str, str | int] = {"bootstrap.servers": bootstrap, "log_level": 2}
         self.producer = Producer(reach | {"partitioner": "murmur2_random", "linger.ms": 1})
@@ -68,6 +68,12 @@ class Topics:
         """Count the events that the stages have finished, as they committed it."""
         places = [TopicPartition(self.names.tags.name, number) for number in range(PARTITIONS)]
         return sum(max(0, place.offset) for place in self._group.committed(places, timeout=10))
+
+    def members(self) -> int:
+        """Count the stages that have joined, once all have their partitions."""
+        group = f"{self.prefix}.sync"
+        found = self._admin.describe_consumer_groups([group])[group].result()
+        return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
 
     def synced(self, count: int) -> list[ProfileSynced]:
         """Read that many answers."""
@@ -118,14 +124,17 @@ def the_sandbox() -> psutil.Process:
 def empty(cluster: KafkaCluster, events: list[OutfitTagged], processes: int, speed: float) -> dict[str, object]:
     """Empty a backlog; from the first answer to the last."""
     lane = Topics(cluster.bootstrap_servers)
-    for event in events:
-        lane.publish(event)
-    lane.producer.flush()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         url = stack.enter_context(sandbox(speed))
         parts = {"sandbox": [the_sandbox()], "broker": [psutil.Process(cluster.pid(1))]}
         parts["sync"] = stack.enter_context(stages(processes, lane, url, folder))
+        # Joining pauses those that are there; an operator's stages have joined before a backlog comes.
+        while lane.members() < processes:
+            time.sleep(0.5)
+        for event in events:
+            lane.publish(event)
+        lane.producer.flush()
         began = time.monotonic()
         while (first := lane.done()) == 0:
             assert time.monotonic() - began < LIMIT_S, "nothing came out"  # noqa: S101 - a benchmark
