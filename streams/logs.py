@@ -3,16 +3,21 @@
 import logging
 import sys
 import time
+from contextvars import ContextVar
 
 import structlog
 
 from streams.settings import Settings
 
+#: The upload this task works on: stands in every line it logs. Set for each event, which structlog's own way of binding
+#: made a twentieth of a stage's work.
+UPLOAD_ID: ContextVar[str | None] = ContextVar("upload_id", default=None)
+
 
 def set_up_logs(settings: Settings) -> None:
     """Send our lines and the libraries' to stderr in the chosen form."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_upload_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -46,6 +51,15 @@ def set_up_logs(settings: Settings) -> None:
     # Libraries speak of every connection and request; their warnings are enough.
     for noisy in ("faust", "mode", "aiokafka", "httpx", "httpcore", "asyncio", "rebalance", "alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+def _add_upload_id(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    upload_id = UPLOAD_ID.get()
+    if upload_id is not None:
+        event.setdefault("upload_id", upload_id)
+    return event
 
 
 class OncePer(logging.Filter):

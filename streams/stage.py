@@ -19,6 +19,7 @@ from schemas.outcomes import Later, Misconfigured, Never
 from schemas.topics import Topic, dlq_name
 from streams import metrics
 from streams.dead_letters import HaltLimit, earlier_attempts, letter_headers
+from streams.logs import UPLOAD_ID
 from streams.producer import Emitter
 from streams.window import Delivery
 
@@ -100,7 +101,7 @@ class Stage:
             HaltError: the halt limit is reached, or a dead letter was refused for good.
 
         """
-        structlog.contextvars.clear_contextvars()
+        UPLOAD_ID.set(None)
         successes = self._successes
         answer, exception_class = await self._answer(delivery.record)
         if isinstance(answer, tuple):
@@ -138,7 +139,7 @@ class Stage:
             event = decode(kind, record.value)
         except UndecodableError as error:
             return Never(error.reason, str(error)), "schemas.codec.UndecodableError"
-        structlog.contextvars.bind_contextvars(upload_id=event.upload_id)
+        UPLOAD_ID.set(event.upload_id)
         try:
             async with asyncio.timeout(self._handler_timeout_s):
                 return await self._handle(event), "schemas.outcomes.Never"

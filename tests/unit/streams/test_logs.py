@@ -6,7 +6,7 @@ import logging
 import pytest
 import structlog
 
-from streams.logs import OncePer, set_up_logs
+from streams.logs import UPLOAD_ID, OncePer, set_up_logs
 from streams.settings import Settings
 
 
@@ -29,9 +29,12 @@ def test_a_library_repeats_itself_only_so_often():
 
 def test_json_lines_carry_the_event_and_what_is_bound(capsys):
     set_up_logs(Settings(log_format="json"))
-    with structlog.contextvars.bound_contextvars(upload_id="u1"):
+    token = UPLOAD_ID.set("u1")
+    try:
         structlog.get_logger().warning("dead letter", reason="bug")
         structlog.get_logger().warning("dead letter", reason="bug")
+    finally:
+        UPLOAD_ID.reset(token)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["event"], line["reason"], line["upload_id"], line["level"]) for line in lines] == [
         ("dead letter", "bug", "u1", "warning")
