@@ -62,7 +62,7 @@ def busy_slots(bootstrap: str, photos: int) -> dict[str, float | str]:
         try:
             lane = Lane(bootstrap, photos, uri=(Path(folder).resolve() / "photo.jpg").as_uri())
             environment = child_environment(
-                ocr_urls=json.dumps([url]), store_url=f"file:{folder}", in_flight=SLOTS + 16, pending=1024, span=2048
+                ocr_urls=json.dumps([url]), store_url=f"file:{folder}", in_flight=SLOTS * 2, pending=1024, span=2048
             )
             process = subprocess.Popen(ours(lane, "recognize"), cwd=HERE / "contestants", env=environment)
             try:

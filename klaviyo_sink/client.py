@@ -167,6 +167,9 @@ class KlaviyoClient:
                 answer = await self._http.request(method, path.format(**names), params=query, content=body)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             return failure_without_answer(error)
+        except OSError as error:
+            # The network's are httpx errors by now: this is the file of the OAuth tokens.
+            return Misconfigured("tokens-file", f"the OAuth token file cannot be used ({type(error).__name__})")
         if self._listener is not None:
             await self._tell(self._listener, operation, answer)
         return answer

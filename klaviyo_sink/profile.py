@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple, Self
 
 from pydantic import TypeAdapter
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from klaviyo_sink.bodies import Properties
 from klaviyo_sink.naming import Labels
@@ -50,6 +50,9 @@ class StyleProfile:
     @classmethod
     def read(cls, stored: str) -> Self:
         """Read what `stored` wrote."""
+        if stored.startswith("{"):
+            # So it was written before migration 0003.
+            return cls(_STORED.validate_python(from_json(stored)["uploads"]))
         return cls(_STORED.validate_json(stored))
 
     def stored(self) -> str:

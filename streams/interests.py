@@ -25,7 +25,8 @@ def interests_held(interests: Sequence[Interest]) -> InterestsOf:
         likely = [interests[at] for at, count in touched.items() if count >= interests[at].uploads]
         if not likely:
             return {}
-        history = [Upload(one.upload_id, one.uploaded_at, frozenset(one.tags)) for one in uploads]
+        # A phone's clock may run ahead: its uploads are as new as any, not from the future.
+        history = [Upload(one.upload_id, min(one.uploaded_at, as_of), frozenset(one.tags)) for one in uploads]
         return {one.id: one.labels for one in interests_of(likely, history, as_of)}
 
     return held

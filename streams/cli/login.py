@@ -7,7 +7,9 @@ def login(
     redirect: str = typer.Option(
         "http://127.0.0.1:4012/callback", help="Where Klaviyo sends the browser; as in the app's settings there."
     ),
-    scopes: str = typer.Option("accounts:read events:write profiles:write lists:write", help="What the app may do."),
+    scopes: str = typer.Option(
+        "accounts:read events:write profiles:read profiles:write lists:read lists:write", help="What the app may do."
+    ),
     limit_s: float = typer.Option(300, min=1, help="Seconds to wait for the browser."),
 ) -> None:
     """

@@ -69,7 +69,7 @@ def sync(
     Tags to profiles: consume tags, write to Klaviyo, publish profiles.
 
     A dry run (also HANGTAG_KLAVIYO_DRY_RUN=true) reads as a consumer group of its own, from the
-    oldest kept tags on, and leaves every event to the real one.
+    oldest kept tags on (a second time where it stopped), and leaves every event to the real one.
     """
     from klaviyo_sink.dry_run import DryRun
     from streams import dry_run as dry

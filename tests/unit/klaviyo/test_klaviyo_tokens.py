@@ -12,7 +12,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from klaviyo_sink.client import KlaviyoClient
 from klaviyo_sink.tokens import OAuth, TokenFile, Tokens, authorize_url, exchange_code, new_verifier, token_url
+from schemas.outcomes import Misconfigured
 
 
 class Merchant(BaseHTTPRequestHandler):
@@ -98,6 +100,17 @@ async def test_a_revoked_pair_shows_as_401_and_is_kept(file, merchant):
     merchant.refuse, merchant.good = True, "something else"
     assert await get(file, 100) == {401}
     assert file.load().refresh_token.get_secret_value() == "refresh-0"
+
+
+async def test_a_token_file_that_cannot_be_used_is_a_set_up_fault(tmp_path, merchant):
+    """Such as one below a file, or on a disk that is full or read-only."""
+    (tmp_path / "not-a-folder").touch()
+    url = f"http://127.0.0.1:{merchant.server_port}"
+    file = TokenFile(tmp_path / "not-a-folder" / "tokens.json", "client", SecretStr("s3cret"), token_url(url))
+    async with KlaviyoClient(url, OAuth(file, lambda: 0.0), revision="2026-07-15", timeout_s=5) as client:
+        answer = await client.create_event(b"{}", by_profile_id=False)
+    assert isinstance(answer, Misconfigured)
+    assert answer.reason == "tokens-file"
 
 
 def test_a_code_becomes_tokens(file, merchant):

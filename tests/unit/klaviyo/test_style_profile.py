@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 
 from klaviyo_sink.bodies import EventBody, Profile, ProfileAttributes
 from klaviyo_sink.naming import PropertyNames
@@ -81,6 +82,12 @@ def test_tagging_an_upload_anew_replaces_what_it_said(outfit):
 def test_the_stored_form_reads_back_equal(outfit):
     profile = folded([contribution(outfit("u1")), contribution(outfit("上传-2", "material/silk"))])
     assert StyleProfile.read(profile.stored()) == profile
+
+
+def test_a_profile_stored_before_migration_0003_is_read(outfit):
+    one = contribution(outfit("u1"))
+    before = json.dumps({"uploads": [to_jsonable_python(one._asdict())]})
+    assert StyleProfile.read(before) == StyleProfile((one,))
 
 
 def test_the_profile_says_flat_sorted_lists_and_empties_what_is_gone(outfit):
