@@ -8,7 +8,7 @@ the CPU of sending the photo. Pools of one connection keep it flat. Knows neithe
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,10 +21,10 @@ _ONE: Final = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
 
 @dataclass(slots=True)
 class _Place:
-    """One scheme, host and port: the connections nobody uses just now, and the number of the others."""
+    """One scheme, host and port: the connections nobody uses and since when, oldest first, and the number of others."""
 
     used_at: float
-    free: list[httpx.AsyncHTTPTransport] = field(default_factory=list)
+    free: list[tuple[httpx.AsyncHTTPTransport, float]] = field(default_factory=list)
     in_use: int = 0
 
 
@@ -35,6 +35,7 @@ class Connections(httpx.AsyncBaseTransport):
         self._tls = tls or httpx.create_ssl_context(trust_env=False)
         self._clock = clock
         self._places: dict[tuple[str, str, int | None], _Place] = {}
+        self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Raises what httpx raises."""
@@ -43,39 +44,52 @@ class Connections(httpx.AsyncBaseTransport):
         place.used_at, place.in_use = now, place.in_use + 1
         try:
             await self._close_unused(now)
-            # The one used last: the others may then expire when there is less to do.
-            one = place.free.pop() if place.free else self._open()
+            # The one used last: the others grow old when there is less to do.
+            one = place.free.pop()[0] if place.free else self._open()
         except BaseException:
             place.in_use -= 1
             raise
         try:
             answer = await one.handle_async_request(request)
         except BaseException:
-            _put_back(place, one)
+            await self._put_back(place, one)
             raise
         assert isinstance(answer.stream, httpx.AsyncByteStream)  # noqa: S101 - an asynchronous transport's is
-        answer.stream = _Body(answer.stream, lambda: _put_back(place, one))
+        answer.stream = _Body(answer.stream, lambda: self._put_back(place, one))
         return answer
 
     async def aclose(self) -> None:
         """Close every connection."""
+        self._closed = True
         places, self._places = self._places, {}
-        await _close(places.values())
+        await _close(one for place in places.values() for one, _ in place.free)
 
     def _open(self) -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(verify=self._tls, limits=_ONE, trust_env=False)
 
     async def _close_unused(self, now: float) -> None:
-        """Let go of workers that are no longer asked: their connections would stay half open."""
-        unused = [key for key, place in self._places.items() if not place.in_use and now - place.used_at > KEEP_ALIVE_S]
-        if unused:
-            await _close([self._places.pop(key) for key in unused])
+        """Close what nobody used for long, which httpcore would only see at the next use; forget workers left alone."""
+        old: list[httpx.AsyncHTTPTransport] = []
+        for key, place in list(self._places.items()):
+            while place.free and now - place.free[0][1] > KEEP_ALIVE_S:
+                old.append(place.free.pop(0)[0])
+            if not place.free and not place.in_use and now - place.used_at > KEEP_ALIVE_S:
+                del self._places[key]
+        if old:
+            await _close(old)
+
+    async def _put_back(self, place: _Place, one: httpx.AsyncHTTPTransport) -> None:
+        place.in_use -= 1
+        if self._closed:
+            await one.aclose()
+        else:
+            place.free.append((one, self._clock()))
 
 
 class _Body(httpx.AsyncByteStream):
     """An answer's body; its connection is free again once it is closed."""
 
-    def __init__(self, body: httpx.AsyncByteStream, put_back: Callable[[], None]) -> None:
+    def __init__(self, body: httpx.AsyncByteStream, put_back: Callable[[], Awaitable[None]]) -> None:
         self._body, self._put_back, self._open = body, put_back, True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -88,13 +102,8 @@ class _Body(httpx.AsyncByteStream):
         finally:
             if self._open:
                 self._open = False
-                self._put_back()
+                await self._put_back()
 
 
-def _put_back(place: _Place, one: httpx.AsyncHTTPTransport) -> None:
-    place.free.append(one)
-    place.in_use -= 1
-
-
-async def _close(places: Iterable[_Place]) -> None:
-    await asyncio.gather(*(one.aclose() for place in places for one in place.free))
+async def _close(these: Iterable[httpx.AsyncHTTPTransport]) -> None:
+    await asyncio.gather(*(one.aclose() for one in these))

@@ -24,10 +24,13 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 #: Host and port without user, escapes or letters that some parser takes for a dot; then printable ASCII but `#`.
 _PLAIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/[!\"$-~]*")
-#: A server may take these for a slash, after the path was checked.
-_HIDDEN_SLASH = re.compile(r"\\|%2f|%5c", re.IGNORECASE)
+#: A server may take these for a slash or a dot, after the path was checked; some decode twice.
+_HIDDEN = re.compile(r"\\|%2f|%5c|%2e|%25|%00|%c0", re.IGNORECASE)
 #: IPv4 addresses inside IPv6 ones (RFC 6052, 2.1).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All of IPv6 that is handed out to the internet (RFC 4291, 2.4), and IPv4 that never is (RFC 6890).
+_OPEN_V6 = ipaddress.ip_network("2000::/3")
+_ASSIGNMENTS = ipaddress.ip_network("192.0.0.0/24")
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _NOT_OURS = Never("photo-not-ours", "image_uri lies outside what this worker may read; nothing was read")
 
@@ -38,7 +41,9 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else None
         ip = ip.ipv4_mapped or ip.sixtofour or nat64 or ip
-    return ip.is_global and not ip.is_multicast
+    # Versions of Python differ in what else they call global.
+    known = ip in _OPEN_V6 if isinstance(ip, ipaddress.IPv6Address) else ip not in _ASSIGNMENTS
+    return known and ip.is_global and not ip.is_multicast
 
 
 async def look_up(host: str, port: int) -> list[str]:
@@ -101,7 +106,10 @@ class WebPhotos:
 
     def _allowed(self, uri: str) -> httpx.URL | None:
         url = _plain(uri)
-        if url is None or _HIDDEN_SLASH.search(uri) or {".", ".."} & set(url.path.split("/")):
+        if url is None or _HIDDEN.search(uri):
+            return None
+        # Some servers take `..;x` for `..`: what follows a semicolon are parameters to them.
+        if any(segment.partition(";")[0] in {".", ".."} for segment in url.path.split("/")):
             return None
         roots = [root for root in self._roots if _place(root) == _place(url)]
         return url if any(url.path.startswith(root.path) for root in roots) else None

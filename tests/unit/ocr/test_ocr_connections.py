@@ -75,6 +75,33 @@ async def test_requests_that_fail_or_are_given_up_leave_nothing_in_use():
             assert [(place.in_use, len(place.free)) for place in connections._places.values()] == [(0, 1), (0, 1)]
 
 
+async def test_connections_that_a_burst_left_behind_are_closed_while_a_trickle_goes_on(serve):
+    now = [0.0]
+    url = serve(Gate(MANY))
+    connections = Connections(clock=lambda: now[0])
+    async with client_of(connections) as client:
+        await asyncio.gather(*(client.get(url) for _ in range(MANY)))
+        for _ in range(3):
+            now[0] += KEEP_ALIVE_S * 0.6
+            await client.get(url)
+        [place] = connections._places.values()
+        assert (place.in_use, len(place.free)) == (0, 1)
+
+
+async def test_a_request_under_way_at_the_end_closes_its_connection_itself(serve):
+    url = serve(Gate(2))
+    connections = Connections()
+    async with client_of(connections) as client, client_of(Connections()) as other:
+        first = asyncio.create_task(client.get(url))
+        while not connections._places:
+            await asyncio.sleep(0.01)
+        [place] = connections._places.values()
+        await connections.aclose()
+        await other.get(url)
+        assert (await first).json() == "here"
+        assert (place.in_use, place.free) == (0, [])
+
+
 async def test_workers_that_nobody_asks_any_more_are_let_go(serve):
     now = [0.0]
     old, new = serve(Gate()), serve(Gate())

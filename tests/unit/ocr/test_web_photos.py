@@ -120,6 +120,10 @@ ELSEWHERE = (
     "http://cdn.test:{port}/photos/..%2fprivate/1.jpg",
     "http://cdn.test:{port}/photos/..%5Cprivate/1.jpg",
     "http://cdn.test:{port}/photos/..\\private/1.jpg",
+    "http://cdn.test:{port}/photos/..;/private/1.jpg",
+    "http://cdn.test:{port}/photos/%2e%2e;x/private/1.jpg",
+    "http://cdn.test:{port}/photos/%252e%252e%252fprivate/1.jpg",
+    "http://cdn.test:{port}/photos/%c0%ae%c0%ae/private/1.jpg",
     "http://cdn.test:{port}@evil.test/photos/1.jpg",
     "http://cdn.test:{port}\\@evil.test/photos/1.jpg",
     "http://user@cdn.test:{port}/photos/1.jpg",
@@ -245,6 +249,11 @@ INSIDE = (
     "::ffff:169.254.169.254",
     "64:ff9b::a9fe:a9fe",
     "2002:a9fe:a9fe::",
+    "64:ff9b:1::a00:1",
+    "fec0::1",
+    "::7f00:1",
+    "::ffff:0:7f00:1",
+    "192.0.0.8",
 )
 
 
