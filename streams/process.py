@@ -183,6 +183,15 @@ async def _watch(app: StageApp, name: str, settings: Settings) -> None:
         if made_again is not None:
             log.error("topic was made again: leaving, to start at its beginning", stage=name, partition=made_again)
             os._exit(GAP)
+        if (starved := app.starved()) is not None and await _can_be_read(settings, *starved):
+            log.error("zombie: leaving, to be started again", stage=name, reason=f"nothing comes from {starved[0]}")
+            os._exit(ZOMBIE)
+
+
+async def _can_be_read(settings: Settings, partition: Partition, offset: int) -> bool:
+    """Tell whether somebody else is given a record there: a log may end with markers that nobody is."""
+    found = await asyncio.to_thread(first_readable, settings, partition.topic, partition.number, offset)
+    return found is not None
 
 
 def _stuck(app: StageApp, patience_s: float) -> str | None:

@@ -165,13 +165,15 @@ def test_a_line_break_within_a_line_is_a_space():
 )
 def test_the_time_grows_no_faster_than_the_text(unit: str):
     """Ten times the text must not take a hundred times as long; the slack is for whoever shares the machine."""
-    seconds = []
-    for size in (8_000, 80_000):
+
+    def seconds(size: int) -> float:
         start = time.process_time()
         TAGGER.tag([line(unit * (size // len(unit)), (0, 0, 100, 20), 0.9)])
-        seconds.append(time.process_time() - start)
+        return time.process_time() - start
 
-    assert seconds[1] < 40 * seconds[0] + 0.1
+    # The best of some: a round in which memory is collected takes several times as long.
+    best = {size: min(seconds(size) for _ in range(4)) for size in (8_000, 80_000)}
+    assert best[80_000] < 40 * best[8_000] + 0.2
 
 
 def test_a_megabyte_of_text_is_read():
