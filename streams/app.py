@@ -13,6 +13,7 @@ from typing import Any
 
 import faust
 import structlog
+from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
 
 from streams.settings import Settings
@@ -23,8 +24,22 @@ log = structlog.get_logger()
 
 #: How long a new leader may need to know all that was committed.
 _LEADER_CATCHES_UP_S = 4
-#: Looks at the ends of logs after which records that wait before an idle window are no longer on their way.
-_LOOKS_TO_STARVE = 3
+
+
+class StageConsumer(Consumer):  # type: ignore[misc]  # faust has no type information here
+    """Faust's consumer, which can go back to where a partition starts too."""
+
+    async def seek_to_committed(self) -> dict[TP, int | None]:
+        """
+        Stand at each partition's commit, or where it starts when the group has none. Gives the commits.
+
+        Faust comes here to go back over records that it fetched and threw away around a rebalance.
+        Without a commit above zero aiokafka stays where it is, behind them: nobody would get them.
+        """
+        committed: dict[TP, int | None] = await super().seek_to_committed()
+        places = {tp: self.app.first_offset(Partition(tp.topic, tp.partition)) for tp in committed if not committed[tp]}
+        await self._thread.seek_wait({tp: start for tp, start in places.items() if start is not None})
+        return committed
 
 
 class StageApp(faust.App):  # type: ignore[misc]  # faust has no type information here
@@ -68,8 +83,6 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         #: Whether this member ever had an assignment; before that there is nothing to drain.
         self.was_assigned = False
         self._behind: set[TP] = set()
-        #: Where records wait though nothing is being worked on: the position, and how many looks found it so.
-        self._waiting: dict[Partition, tuple[int, int]] = {}
         self._starts: dict[Partition, int] = {}
         #: Whether the group has given this member its partitions (perhaps none).
         self.settled = asyncio.Event()
@@ -133,30 +146,14 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         places = {tp: Partition(tp.topic, tp.partition) for tp in assigned}
         positions = {tp: self.window.position(place) or self._starts.get(place) for tp, place in places.items()}
         ends = await self.consumer.highwaters(*assigned) if assigned else {}
-        self._note_waiting({places[tp]: at for tp, at in positions.items() if at is not None and at < ends[tp]})
         behind = {tp for tp, position in positions.items() if position is not None and position > ends[tp]}
         # A new leader may know of less for a moment: only who stays behind was made again.
         staying, self._behind = behind & self._behind, behind
         return next((f"{tp.topic}[{tp.partition}]" for tp in staying), None)
 
-    def starved(self) -> tuple[Partition, int] | None:
-        """
-        Give a partition, and where it stands, that was not read for long though it has more and nothing is worked on.
-
-        After an outage aiokafka was seen to hold an assignment and fetch nothing, without a word.
-        """
-        return next(((place, at) for place, (at, looks) in self._waiting.items() if looks >= _LOOKS_TO_STARVE), None)
-
-    def _note_waiting(self, waiting: dict[Partition, int]) -> None:
-        assert self.window is not None  # noqa: S101 - bound before start
-        if self.window.pending:
-            # Whoever waits, waits for us.
-            waiting = {}
-        before = self._waiting
-        self._waiting = {
-            place: (at, before[place][1] + 1 if before.get(place, (None, 0))[0] == at else 1)
-            for place, at in waiting.items()
-        }
+    def _new_consumer(self) -> Any:
+        self.transport.Consumer = StageConsumer
+        return super()._new_consumer()
 
     async def on_first_start(self) -> None:
         """Make no folders: there are no tables."""

@@ -151,7 +151,14 @@ def _window(settings: Settings, stage: Stage, app: StageApp) -> Window[Record]:
     )
     metrics.PENDING.labels(stage.name).set_function(lambda: window.pending)
     metrics.WORKING.labels(stage.name).set_function(lambda: window.working)
+    metrics.OLDEST.labels(stage.name).set_function(lambda: _oldest_s(window))
     return window
+
+
+def _oldest_s(window: Window[Record]) -> float:
+    """Tell for how many seconds the oldest unfinished event has been in Kafka; 0 with none."""
+    came = [delivery.record.timestamp for delivery in window.oldest()]
+    return max(0.0, time.time() - min(came)) if came else 0.0
 
 
 async def _live(app: StageApp, stage: Stage) -> None:
@@ -183,15 +190,6 @@ async def _watch(app: StageApp, name: str, settings: Settings) -> None:
         if made_again is not None:
             log.error("topic was made again: leaving, to start at its beginning", stage=name, partition=made_again)
             os._exit(GAP)
-        if (starved := app.starved()) is not None and await _can_be_read(settings, *starved):
-            log.error("zombie: leaving, to be started again", stage=name, reason=f"nothing comes from {starved[0]}")
-            os._exit(ZOMBIE)
-
-
-async def _can_be_read(settings: Settings, partition: Partition, offset: int) -> bool:
-    """Tell whether somebody else is given a record there: a log may end with markers that nobody is."""
-    found = await asyncio.to_thread(first_readable, settings, partition.topic, partition.number, offset)
-    return found is not None
 
 
 def _stuck(app: StageApp, patience_s: float) -> str | None:

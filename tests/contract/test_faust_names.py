@@ -4,9 +4,10 @@ import inspect
 from importlib.metadata import version
 
 import faust
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Transport
 from mode.threads import QueueServiceThread
 
 
@@ -39,3 +40,14 @@ def test_a_coordinator_error_is_parked_where_the_watchdog_looks():
     source = inspect.getsource(GroupCoordinator)
     assert "self._pending_exception = exc" in source
     assert "self._coordination_task = " in source
+
+
+def test_only_a_commit_above_zero_moves_aiokafka_back():
+    """Once it moves the others too, `StageConsumer` may go."""
+    assert "if offset and offset > 0:" in inspect.getsource(AIOKafkaConsumer.seek_to_committed)
+
+
+def test_faust_goes_back_through_a_method_of_the_consumer_that_its_transport_names():
+    assert "self.Consumer(" in inspect.getsource(Transport.create_consumer)
+    assert "await self.seek_to_committed()" in inspect.getsource(Consumer.perform_seek)
+    assert inspect.iscoroutinefunction(AIOKafkaConsumerThread.seek_wait)
