@@ -16,6 +16,7 @@ import structlog
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
 
+from streams.faust_security import faust_security
 from streams.settings import Settings
 from streams.stage import Record
 from streams.window import Delivery, GapError, Partition, Window
@@ -53,6 +54,7 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         super().__init__(
             group,
             broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
+            broker_credentials=faust_security(settings),
             value_serializer="raw",
             key_serializer="raw",
             store="memory://",

@@ -8,7 +8,7 @@ from datetime import datetime
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import Headers
-from streams.kafka import reader
+from streams.kafka import Admin, NoKafkaError, reader
 from streams.settings import Settings
 
 #: Reading to an end is given up after so long without a word.
@@ -59,7 +59,7 @@ def follow(
     """
     consumer = reader(settings)
     try:
-        partitions = _partitions(consumer, names)
+        partitions = _partitions(settings, names)
         starts = _starts(consumer, partitions, since=since, from_end=from_end)
         ends = {} if forever else _ends(consumer, partitions)
         left = {_at(start) for start in starts if forever or start.offset < ends[_at(start)]}
@@ -92,6 +92,9 @@ def _polled(consumer: Consumer, going: Callable[[], bool], *, patient: bool) -> 
         if message is not None:
             silent_since = time.monotonic()
             error = message.error()
+            if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                # Nothing is committed and nobody joined, so no right to the group is needed.
+                continue
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
                 raise KafkaException(error)
             yield message
@@ -118,8 +121,11 @@ def parse_since(text: str | None, *, now: float) -> float | None:
     return moment.timestamp()
 
 
-def _partitions(consumer: Consumer, names: list[str]) -> list[TopicPartition]:
-    metadata = consumer.list_topics(timeout=10)
+def _partitions(settings: Settings, names: list[str]) -> list[TopicPartition]:
+    try:
+        metadata = Admin(settings).cluster()
+    except NoKafkaError as error:
+        raise UnreadableTopicError(str(error)) from None
     missing = [name for name in names if name not in metadata.topics]
     if missing:
         raise UnreadableTopicError(f"no topic {', '.join(missing)}. Create it with `hangtag topics apply`")

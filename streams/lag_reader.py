@@ -18,13 +18,12 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
-from streams.kafka import client_config
+from streams.kafka import Admin, client_config
 from streams.lag import Owner, Place, Reading, Stamp
 from streams.settings import Settings
-from streams.topic_admin import NoKafkaError
-from streams.wiring import make_topics
+from streams.wiring import make_flow
 
 #: Groups in these states have just no assignment to tell.
 _MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
@@ -45,9 +44,8 @@ class Look:
 
 def stage_groups(settings: Settings) -> dict[str, str]:
     """Name each stage's consumer group, with the topic it consumes."""
-    topics = make_topics(settings)
-    consumed = {"recognize": topics.uploads, "tag": topics.texts, "sync": topics.tags}
-    return {f"{settings.group_prefix}.{stage}": topic.name for stage, topic in consumed.items()}
+    flow = make_flow(settings)
+    return {f"{settings.group_prefix}.{stage}": consumed.name for stage, (consumed, _published) in flow.items()}
 
 
 class LagReader:
@@ -56,7 +54,7 @@ class LagReader:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time, patience_s: float = 5) -> None:
         """Wait at most `patience_s` seconds for each kind of answer."""
         self._settings, self._clock, self._patience_s = settings, clock, patience_s
-        self._admin = AdminClient(client_config(settings))
+        self._admin = Admin(settings)
         self._consumer = Consumer(
             client_config(settings)
             | {
@@ -80,12 +78,7 @@ class LagReader:
             NoKafkaError: no broker answered.
 
         """
-        try:
-            topics = self._admin.list_topics(timeout=self._patience_s).topics
-        except KafkaException:
-            raise NoKafkaError(
-                f"no Kafka at {self._settings.bootstrap_servers}. Start it, or set HANGTAG_BOOTSTRAP_SERVERS"
-            ) from None
+        topics = self._admin.cluster(timeout_s=self._patience_s).topics
         groups = stage_groups(self._settings)
         # One that is just being deleted is there without partitions.
         logs = {

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,6 +25,21 @@ class Settings(BaseSettings):
 
     # Kafka
     bootstrap_servers: str = Field("localhost:9092", description="Kafka brokers, comma separated.")
+    kafka_protocol: Literal["plaintext", "ssl", "sasl_ssl"] = Field(
+        "plaintext", description="How Kafka is spoken to: in the open, over TLS, or over TLS with a user's name."
+    )
+    kafka_tls_ca: FilePath | None = Field(
+        None, description="Whose certificates of brokers are believed (PEM), if not the public ones."
+    )
+    kafka_tls_cert: FilePath | None = Field(None, description="Our own certificate (PEM), where brokers ask for one.")
+    kafka_tls_key: FilePath | None = Field(None, description="Its private key (PEM), unless in the same file.")
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        "SCRAM-SHA-512", description="How sasl_ssl proves who we are."
+    )
+    kafka_username: str | None = Field(None, description="Our name there; for OAUTHBEARER the client id.")
+    kafka_password: SecretStr | None = Field(None, description="Its password; for OAUTHBEARER the client secret.")
+    kafka_token_url: str | None = Field(None, description="Where OAUTHBEARER fetches its tokens.")
+    kafka_scope: str | None = Field(None, description="Scope of these tokens, where the issuer wants one.")
     topic_prefix: str = Field("outfit", description="First part of every topic's name.")
     group_prefix: str = Field("hangtag", description="First part of every consumer group's name.")
     replication: int = Field(1, ge=1, description="Replicas of each topic that `hangtag topics apply` creates.")
@@ -57,6 +72,15 @@ class Settings(BaseSettings):
     # Photos
     store_url: str = Field(
         "file:.hangtag/photos", description="Where photos lie: a folder (file:PATH), s3://, gs:// or az:// URL."
+    )
+
+    # Uploads from a bucket, and over HTTP
+    notifications_topic: str | None = Field(
+        None, description="Topic of S3 event notifications; `hangtag worker notifications` makes uploads of them."
+    )
+    notifications_key: str = Field(
+        "uploads/{shopper_id}/{upload_id}.{ext}",
+        description="What an object's key says. A field is one folder's or file's name; any other name is skipped.",
     )
 
     # OCR
@@ -121,6 +145,20 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="Console lines for people, JSON otherwise.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
 
+    # Traces
+    traces_endpoint: str | None = Field(
+        None,
+        description="OTLP/HTTP address that traces are sent to, such as http://127.0.0.1:4318; needs hangtag[otel].",
+    )
+
+    @model_validator(mode="after")
+    def _kafka_user_is_named(self) -> Self:
+        if self.kafka_protocol == "sasl_ssl" and not (self.kafka_username and self.kafka_password):
+            raise ValueError("sasl_ssl needs HANGTAG_KAFKA_USERNAME and HANGTAG_KAFKA_PASSWORD")
+        if self.kafka_protocol == "sasl_ssl" and self.kafka_mechanism == "OAUTHBEARER" and not self.kafka_token_url:
+            raise ValueError("OAUTHBEARER needs HANGTAG_KAFKA_TOKEN_URL")
+        return self
+
     def for_sync(self) -> Self:
         """Hold enough uploads at once to fill Klaviyo's jobs of 1,000, where nothing else was set."""
         ample = {"in_flight": 2000, "pending": 4000, "span": 8000}
@@ -129,4 +167,5 @@ class Settings(BaseSettings):
 
 def child_environment(**settings: object) -> dict[str, str]:
     """Give this process's environment with some settings changed, for a child process."""
-    return dict(os.environ) | {f"HANGTAG_{name.upper()}": str(value) for name, value in settings.items()}
+    plain = {name: one.get_secret_value() if isinstance(one, SecretStr) else one for name, one in settings.items()}
+    return dict(os.environ) | {f"HANGTAG_{name.upper()}": str(value) for name, value in plain.items()}

@@ -6,8 +6,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from pydantic import BaseModel, ConfigDict
 
-from schemas.topics import Topic, topics
-from streams.kafka import client_config
+from schemas.topics import Topic, notifications, topics
+from streams.kafka import Admin, NoKafkaError
 from streams.settings import Settings
 
 
@@ -16,10 +16,6 @@ class EmbeddedBrokerError(Exception):
 
     def __init__(self) -> None:
         super().__init__(type(self).__doc__)
-
-
-class NoKafkaError(Exception):
-    """No Kafka answered. Start one, or set HANGTAG_BOOTSTRAP_SERVERS."""
 
 
 class Found(BaseModel):
@@ -35,6 +31,12 @@ class Found(BaseModel):
     drift: tuple[str, ...]
 
 
+def designed(settings: Settings) -> tuple[Topic, ...]:
+    """List the topics there must be: the flow's, and those of a bucket's notifications where settings name one."""
+    flow = topics(settings.topic_prefix).all()
+    return flow if settings.notifications_topic is None else (*flow, *notifications(settings.notifications_topic))
+
+
 def create_missing(settings: Settings) -> list[str]:
     """
     Create the topics that are missing and answer their names.
@@ -44,11 +46,11 @@ def create_missing(settings: Settings) -> list[str]:
         NoKafkaError: no broker answered.
 
     """
-    admin = AdminClient(client_config(settings))
-    there = _partitions(admin, settings)
+    admin = Admin(settings)
+    there = _partitions(admin)
     if _is_embedded(admin):
         raise EmbeddedBrokerError
-    missing = [topic for topic in topics(settings.topic_prefix).all() if topic.name not in there]
+    missing = [topic for topic in designed(settings) if topic.name not in there]
     new = [
         NewTopic(
             topic.name,
@@ -62,13 +64,13 @@ def create_missing(settings: Settings) -> list[str]:
         try:
             future.result(timeout=40)
         except TimeoutError:
-            raise NoKafkaError(f"{name} was not created in time; look at the cluster, then try again") from None
+            raise NoKafkaError(f"{name} was not created in time", "Look at the cluster, then try again") from None
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise NoKafkaError(f"{name} was not created: {error.args[0].str()}") from None
+                raise NoKafkaError(f"{name} was not created: {error.args[0].str()}", "Look at the cluster") from None
     # A broker may hear of a topic a little after its creation was confirmed.
     deadline = time.monotonic() + 10
-    while not {topic.name for topic in missing} <= _partitions(admin, settings).keys() and time.monotonic() < deadline:
+    while not {topic.name for topic in missing} <= _partitions(admin).keys() and time.monotonic() < deadline:
         time.sleep(0.1)
     return [topic.name for topic in missing]
 
@@ -81,13 +83,15 @@ def compare(settings: Settings) -> list[Found]:
         NoKafkaError: no broker answered.
 
     """
-    admin = AdminClient(client_config(settings))
-    there = _partitions(admin, settings)
-    designed = topics(settings.topic_prefix).all()
+    admin = Admin(settings)
+    there = _partitions(admin)
+    wanted_topics = designed(settings)
     # The embedded broker does not describe configurations.
-    configs = {} if _is_embedded(admin) else _configs(admin, [topic.name for topic in designed if topic.name in there])
+    configs = (
+        {} if _is_embedded(admin) else _configs(admin, [topic.name for topic in wanted_topics if topic.name in there])
+    )
     found = []
-    for topic in designed:
+    for topic in wanted_topics:
         partitions, config = there.get(topic.name, 0), configs.get(topic.name, {})
         drift = ["missing: run `hangtag topics apply`"] if not partitions else []
         if partitions and partitions < topic.partitions:
@@ -120,14 +124,8 @@ def wanted(topic: Topic) -> dict[str, str | int]:
     }
 
 
-def _partitions(admin: AdminClient, settings: Settings) -> dict[str, int]:
-    try:
-        metadata = admin.list_topics(timeout=10)
-    except KafkaException:
-        raise NoKafkaError(
-            f"no Kafka at {settings.bootstrap_servers}. Start it, or set HANGTAG_BOOTSTRAP_SERVERS"
-        ) from None
-    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+def _partitions(admin: Admin) -> dict[str, int]:
+    return {name: len(topic.partitions) for name, topic in admin.cluster().topics.items()}
 
 
 def _is_embedded(admin: AdminClient) -> bool:

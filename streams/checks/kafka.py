@@ -1,23 +1,24 @@
 """Checks of Kafka: the broker, the topics, and how far the stages are behind."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata
+from confluent_kafka.admin import BrokerMetadata, ClusterMetadata
 
 from streams.checks.answer import Checked, Machine, fail, ok, warn
-from streams.checks.broker_version import kafka_version
-from streams.kafka import client_config
+from streams.checks.broker_version import RELEASES, kafka_version
+from streams.kafka import Admin, NoKafkaError
 from streams.lag import LagMemory, Verdict
 from streams.lag_reader import LagReader
 from streams.settings import Settings
-from streams.topic_admin import NoKafkaError, compare
+from streams.topic_admin import compare
 
 _PATIENCE_S = 4
+_ASKED_AT_ONCE = 8
 #: An upload older than this is later than anyone expects (docs/operations.md).
 LATE_S = 300
-_START = "start Kafka, or set HANGTAG_BOOTSTRAP_SERVERS"
 
 
 async def broker(settings: Settings, _machine: Machine) -> list[Checked]:
@@ -31,8 +32,8 @@ async def topics(settings: Settings, _machine: Machine) -> list[Checked]:
         # Comparing would wait longer for a broker.
         await asyncio.to_thread(_cluster, settings)
         found = await asyncio.to_thread(compare, settings)
-    except (NoKafkaError, KafkaException):
-        return [fail("topics", f"no Kafka at {settings.bootstrap_servers}", _START)]
+    except NoKafkaError as error:
+        return [fail("topics", error.trouble, error.advice)]
     missing = [topic.name for topic in found if not topic.partitions]
     if missing:
         return [fail("topics", f"missing: {', '.join(missing)}", "run `hangtag topics apply`")]
@@ -48,31 +49,58 @@ async def lag(settings: Settings, _machine: Machine) -> list[Checked]:
 
 
 def _cluster(settings: Settings) -> ClusterMetadata:
-    return AdminClient(client_config(settings)).list_topics(timeout=_PATIENCE_S)
+    return Admin(settings).cluster(timeout_s=_PATIENCE_S)
 
 
 def _broker(settings: Settings) -> Checked:
     try:
         cluster = _cluster(settings)
-    except KafkaException:
-        return fail("broker", f"no Kafka at {settings.bootstrap_servers}", _START)
-    count = f"{len(cluster.brokers)} broker{'' if len(cluster.brokers) == 1 else 's'}"
+    except NoKafkaError as error:
+        return fail("broker", error.trouble, error.advice)
+    brokers = list(cluster.brokers.values())
     if str(cluster.cluster_id).startswith("mockCluster"):
-        return ok("broker", f"the embedded broker, {count}: for trying out, it forgets everything when it stops")
-    one = next(iter(cluster.brokers.values()))
+        told = f"the embedded broker, {_count(brokers)}: for trying out, it forgets everything when it stops"
+        return ok("broker", told)
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
+        versions = threads.map(_version, brokers)
+    return judge_brokers({f"{one.host}:{one.port}": told for one, told in zip(brokers, versions, strict=True)})
+
+
+def _version(one: BrokerMetadata) -> str | OSError | None:
     try:
-        version = kafka_version(one.host, one.port, _PATIENCE_S)
+        socket.create_connection((one.host, one.port), _PATIENCE_S).close()
+    except OSError as error:
+        return error
+    try:
+        return kafka_version(one.host, one.port, _PATIENCE_S)
     except OSError:
-        version = None
-    return ok("broker", f"Apache Kafka {version or '(it does not tell its version)'}, {count}")
+        # It speaks TLS, for one.
+        return None
+
+
+def judge_brokers(versions: Mapping[str, str | OSError | None]) -> Checked:
+    """Judge brokers by what answers where the cluster says they are: a release, None for one that does not tell."""
+    away = [address for address, told in versions.items() if isinstance(told, OSError)]
+    if away:
+        told = f"the cluster says that brokers are at {', '.join(away)}, and nothing answers there"
+        return fail("broker", told, "set the brokers' advertised.listeners to what clients reach, or start the broker")
+    releases = sorted({str(told or "(it does not tell its version)") for told in versions.values()})
+    told = f"Apache Kafka {', '.join(releases)}, {_count(versions)}"
+    if any(release.startswith("before") for release in releases):
+        return warn("broker", told, f"use {min(RELEASES.values())} or later: no earlier one was ever tried")
+    return ok("broker", told)
+
+
+def _count(brokers: Collection[object]) -> str:
+    return f"{len(brokers)} broker{'' if len(brokers) == 1 else 's'}"
 
 
 def _lag(settings: Settings) -> list[Checked]:
     try:
         with LagReader(settings, patience_s=_PATIENCE_S) as reader:
             look = reader.look()
-    except NoKafkaError:
-        return [fail("lag", f"no Kafka at {settings.bootstrap_servers}", _START)]
+    except NoKafkaError as error:
+        return [fail("lag", error.trouble, error.advice)]
     verdicts = LagMemory(settings.lag_stalled_s).judge(look.readings)
     troubles = [warn("lag", "; ".join(look.troubles), "look at the cluster, then again")] if look.troubles else []
     return troubles + [

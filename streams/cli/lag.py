@@ -47,8 +47,8 @@ def lag(
     """
     if context.invoked_subcommand is not None:
         return
+    from streams.kafka import NoKafkaError
     from streams.settings import Settings
-    from streams.topic_admin import NoKafkaError
 
     settings = Settings()
     try:
@@ -78,47 +78,37 @@ def exporter(
     cluster_name: str = typer.Option("hangtag", help="The label cluster_name of kafka-lag-exporter's metrics."),
 ) -> None:
     """Serve lag for Prometheus, as kafka_exporter and kafka-lag-exporter name it. Waits while Kafka is away."""
-    import signal
-
     import structlog
-    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client import CollectorRegistry
 
+    from streams import metrics
+    from streams.cli.metrics_server import serving_metrics
+    from streams.kafka import NoKafkaError
     from streams.lag_exporter import LagCollector
     from streams.logs import set_up_logs
     from streams.settings import Settings
-    from streams.topic_admin import NoKafkaError
 
     settings = Settings()
     set_up_logs(settings)
     log = structlog.get_logger()
     collector, registry = LagCollector(cluster_name), CollectorRegistry()
     registry.register(collector)
-    try:
-        server, _ = start_http_server(port, host, registry)
-    except OSError as error:
-        typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"Lag exporter ready on http://{host}:{server.server_port}/metrics", flush=True)
+    registry.register(metrics.BUILD)
     told: tuple[str, ...] = ()
-    try:
+    with serving_metrics("Lag exporter", host, port, registry):
         while True:
             try:
                 for look, verdicts in _looks(settings, every):
-                    collector.look, collector.verdicts = look, verdicts
+                    collector.seen = look, verdicts
                     if look.troubles != told:
                         told = look.troubles
                         log.warning("lag is not read in full" if told else "lag is read in full again", troubles=told)
             except NoKafkaError as error:
-                collector.look = None
+                collector.seen = None
                 if told != (str(error),):
                     told = (str(error),)
                     log.warning("no lag", message=str(error))
                 time.sleep(every)
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
-    finally:
-        server.shutdown()
 
 
 def _looks(settings: Settings, every_s: float) -> Iterator[tuple[Look, tuple[Verdict, ...]]]:

@@ -1,8 +1,12 @@
 """The `hangtag` command: puts the command groups together. Holds no logic of its own."""
 
+import sys
+
 import typer
+from pydantic import ValidationError
 
 from streams.cli import broker, demo, dlq, doctor, klaviyo, lag, ocr, ocr_ui, retag, rules, tail, topics, upload, worker
+from streams.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,5 +33,13 @@ app.command()(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. Settings that make no sense are told by their variables' names, one a line; exit code 2."""
+    try:
+        app()
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "".join(f"HANGTAG_{part.upper()}: " for part in map(str, problem["loc"][:1]))
+            typer.echo(name + problem["msg"].removeprefix("Value error, "), err=True)
+        sys.exit(2)

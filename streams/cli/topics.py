@@ -14,7 +14,8 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 @app.command()
 def apply() -> None:
     """Create the topics that are missing. Changes and deletes nothing that is there."""
-    from streams.topic_admin import EmbeddedBrokerError, NoKafkaError, create_missing
+    from streams.kafka import NoKafkaError
+    from streams.topic_admin import EmbeddedBrokerError, create_missing
 
     settings = Settings()
     try:
@@ -33,7 +34,8 @@ def list_topics(*, as_json: bool = typer.Option(False, "--json", help="One JSON 
 
 
 def _show(settings: Settings, *, as_json: bool) -> None:
-    from streams.topic_admin import NoKafkaError, compare
+    from streams.kafka import NoKafkaError
+    from streams.topic_admin import compare
 
     try:
         found = compare(settings)

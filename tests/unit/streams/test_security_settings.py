@@ -1,0 +1,66 @@
+"""The settings of a secured Kafka: what is missing is said by its name, and no secret is shown."""
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+from secured import PASSWORD, USER, token_endpoint
+
+from streams.faust_security import TokenProvider
+from streams.kafka_security import librdkafka_security
+from streams.settings import Settings, child_environment
+
+SASL = {"kafka_protocol": "sasl_ssl", "kafka_username": USER, "kafka_password": PASSWORD}
+
+
+def test_nothing_is_set_in_the_open():
+    assert librdkafka_security(Settings()) == {}
+
+
+def test_a_user_without_a_password_is_refused():
+    with pytest.raises(ValidationError, match="HANGTAG_KAFKA_USERNAME and HANGTAG_KAFKA_PASSWORD"):
+        Settings(kafka_protocol="sasl_ssl", kafka_username=USER)
+
+
+def test_tokens_need_the_place_they_come_from():
+    with pytest.raises(ValidationError, match="HANGTAG_KAFKA_TOKEN_URL"):
+        Settings(**SASL, kafka_mechanism="OAUTHBEARER")
+
+
+def test_a_password_is_in_no_repr():
+    assert PASSWORD not in repr(Settings(**SASL))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("kafka_tls_ca", "/nowhere/ca.pem", "HANGTAG_KAFKA_TLS_CA: Path does not point to a file"),
+        ("in_flight", "none", "HANGTAG_IN_FLIGHT: Input should be a valid integer"),
+        ("kafka_protocol", "sasl_ssl", "sasl_ssl needs HANGTAG_KAFKA_USERNAME and HANGTAG_KAFKA_PASSWORD"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_one_line_of_any_command(name, value, line):
+    said = subprocess.run(
+        [sys.executable, "-m", "streams", "topics", "list"],
+        env=child_environment(**{name: value}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 2
+    assert said.stderr.startswith(line)
+    assert len(said.stderr.splitlines()) == 1
+
+
+async def test_a_token_serves_for_most_of_its_life():
+    """The endpoint's tokens live 300 s: at 239 s one is used again, at 241 s another is fetched."""
+    now = 1000.0
+    with token_endpoint() as url:
+        settings = Settings(**SASL, kafka_mechanism="OAUTHBEARER", kafka_token_url=url)
+        provider = TokenProvider(settings, clock=lambda: now)
+        first = await provider.token()
+        now += 239
+        assert await provider.token() is first
+        now += 2
+        assert await provider.token() is not first
