@@ -52,6 +52,16 @@ bench: .venv/dev .venv/hangtag ## Measure speed against peers on a real Kafka; w
 	$(BIN)/python bench/streams.py
 	$(BIN)/python bench/chain.py
 
+.PHONY: audit
+audit: .venv-audit/locked ## Ask PyPI for known weaknesses of the locked dependencies
+	for lock in runtime ui vllm; do \
+	  .venv-audit/bin/pip-audit -r requirements/$$lock.lock --require-hashes --disable-pip --strict || exit 1; done
+
+.PHONY: sbom
+sbom: .venv-audit/locked ## Write hangtag.cdx.json, a bill of materials (CycloneDX) of what is installed with us
+	.venv-audit/bin/cyclonedx-py requirements requirements/runtime.lock --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --of JSON -o hangtag.cdx.json
+
 .PHONY: docs
 docs: .venv/hangtag ## Write what is generated from the code
 	$(BIN)/python docs/generate.py
@@ -61,15 +71,17 @@ lock: ## Choose dependency versions again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  pyproject.toml --extra cpu --group build -o requirements/runtime.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
-	  pyproject.toml --extra cpu --extra postgres --group build --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	  pyproject.toml --extra cpu --extra otel --extra postgres --group build --group dev -c requirements/runtime.lock -o requirements/dev.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  pyproject.toml --extra cpu --extra ui -o requirements/ui.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  --override requirements/vllm-overrides.in requirements/vllm.in -o requirements/vllm.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+	  requirements/audit.in -o requirements/audit.lock
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-ui .venv-vllm deploy/kafka/target .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-audit .venv-ui .venv-vllm hangtag.cdx.json deploy/kafka/target .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo 'Hangtag needs pip: apt-get install python3-pip'; exit 1; }
@@ -113,4 +125,12 @@ clean: ## Remove what the targets made
 	@echo 'Installing vLLM for CPUs into .venv-vllm (6 GB, some minutes, once)'
 	$(VLLM_PIP) install --require-hashes --no-deps -r $<
 	$(VLLM_PIP) install -q --no-deps --no-index --no-build-isolation --force-reinstall ./tests/contract/vllm_on_cpu
+	@touch $@
+
+.venv-audit/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-audit
+
+.venv-audit/locked: requirements/audit.lock | .venv-audit/bin/python
+	@echo 'Installing what looks at dependencies into .venv-audit'
+	$(PYTHON) -m pip --python .venv-audit/bin/python --disable-pip-version-check install -q --require-hashes --no-deps -r $<
 	@touch $@
