@@ -1,5 +1,5 @@
 """
-HTTP connections, each in a pool of its own: an httpx transport for many requests at once to few workers.
+HTTP connections, each in a pool of its own: an httpx transport for many requests at once to few servers.
 
 httpcore's pool looks at every connection for every idle one on each request: at 80 connections that costs ten times
 the CPU of sending the photo. Pools of one connection keep it flat. Knows neither photos nor answers.
@@ -16,7 +16,6 @@ import httpx
 
 #: Seconds; less than the worker's own keep-alive, so that no request meets a connection that is being closed.
 KEEP_ALIVE_S: Final = 30.0
-_ONE: Final = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
 
 
 @dataclass(slots=True)
@@ -29,11 +28,23 @@ class _Place:
 
 
 class Connections(httpx.AsyncBaseTransport):
-    """Opens a further connection where all to a worker are in use. Whoever calls bounds the requests at once."""
+    """
+    Opens a further connection where all to a server are in use. Whoever calls bounds the requests at once.
 
-    def __init__(self, tls: ssl.SSLContext | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    `keep_alive_s`: seconds an unused connection is kept; less than the server keeps it.
+    """
+
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        keep_alive_s: float = KEEP_ALIVE_S,
+    ) -> None:
         self._tls = tls or httpx.create_ssl_context(trust_env=False)
         self._clock = clock
+        self._keep_alive_s = keep_alive_s
+        self._limits = httpx.Limits(max_connections=1, keepalive_expiry=keep_alive_s)
         self._places: dict[tuple[str, str, int | None], _Place] = {}
         self._closed = False
 
@@ -65,15 +76,15 @@ class Connections(httpx.AsyncBaseTransport):
         await _close(one for place in places.values() for one, _ in place.free)
 
     def _open(self) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(verify=self._tls, limits=_ONE, trust_env=False)
+        return httpx.AsyncHTTPTransport(verify=self._tls, limits=self._limits, trust_env=False)
 
     async def _close_unused(self, now: float) -> None:
         """Close what nobody used for long, which httpcore would only see at the next use; forget workers left alone."""
         old: list[httpx.AsyncHTTPTransport] = []
         for key, place in list(self._places.items()):
-            while place.free and now - place.free[0][1] > KEEP_ALIVE_S:
+            while place.free and now - place.free[0][1] > self._keep_alive_s:
                 old.append(place.free.pop(0)[0])
-            if not place.free and not place.in_use and now - place.used_at > KEEP_ALIVE_S:
+            if not place.free and not place.in_use and now - place.used_at > self._keep_alive_s:
                 del self._places[key]
         if old:
             await _close(old)

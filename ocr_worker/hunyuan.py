@@ -5,6 +5,7 @@ Knows HTTP as a client; what is asked is `chat.py`, what the answer means is `ou
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import numpy as np
 from pydantic import SecretStr, ValidationError
 
 from ocr_worker.chat import ChatAnswer, Choice, Release, Sampling, chat_request
+from ocr_worker.connections import Connections
 from ocr_worker.contrast import lift_contrast
 from ocr_worker.engine import Lines
 from ocr_worker.images import Photo, Pixels
@@ -36,6 +38,8 @@ _TRIES = 3
 _VERSION_S = 30.0
 #: Longest wait for a TCP connection, in seconds.
 _CONNECT_S = 5.0
+#: An idle connection is closed after this many seconds: before vLLM does, after 5 (its VLLM_HTTP_TIMEOUT_KEEP_ALIVE).
+_KEEP_ALIVE_S = 4.0
 _OUTCOMES: Mapping[int, Later | Misconfigured | Refused] = MappingProxyType(
     {
         HTTPStatus.BAD_REQUEST: Refused("unreadable", "the model's server refused the photo (HTTP 400)"),
@@ -52,10 +56,9 @@ _OUTCOMES: Mapping[int, Later | Misconfigured | Refused] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class HunyuanConfig:
-    """Where vLLM is and how it is asked. `slots`: photos sent at once; a little over vLLM's own batch keeps it full."""
+    """Where vLLM is and how it is asked."""
 
     url: str = "http://127.0.0.1:8100"
-    slots: int = 40
     key: SecretStr | None = None
     model: str = MODEL
     #: What the server was started with: it does not tell.
@@ -98,13 +101,12 @@ class HunyuanEngine:
         self._config = config
         self._clock = clock
         self._version: str | None = None
-        self._asked_at = -_VERSION_S
+        self._asked_at = -math.inf
         self._client = httpx.AsyncClient(
             base_url=config.url,
             headers={"Authorization": f"Bearer {config.key.get_secret_value()}"} if config.key else {},
             timeout=httpx.Timeout(None, connect=min(_CONNECT_S, config.timeout_s)),
-            limits=httpx.Limits(max_connections=config.slots + 1, max_keepalive_connections=config.slots + 1),
-            transport=transport,
+            transport=transport or Connections(keep_alive_s=_KEEP_ALIVE_S),
             trust_env=False,
         )
 
@@ -162,7 +164,7 @@ class HunyuanEngine:
 
     async def _check_version(self) -> Later | Misconfigured | None:
         """Learn vLLM's version now and then; one that mixes photos must never be sent any."""
-        if self._version is not None and self._clock() - self._asked_at < _VERSION_S:
+        if self._clock() - self._asked_at < _VERSION_S:
             return None
         asked_at = self._clock()
         answer = await self._send("GET", "/version")
@@ -204,7 +206,8 @@ class HunyuanEngine:
         except TimeoutError:
             return Later("vllm-timeout", f"the vLLM server took over {self._config.timeout_s:g} s", tries=_TRIES)
         except httpx.HTTPError as error:
-            self._version = None
+            # Another one may be there in a moment. What was read meanwhile is still of this version.
+            self._asked_at = -math.inf
             return Later("vllm-unreachable", f"no answer from the vLLM server ({type(error).__name__})")
         if answer.status_code == HTTPStatus.OK:
             return answer

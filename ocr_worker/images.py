@@ -6,9 +6,11 @@ is read for its orientation and dropped.
 """
 
 import hashlib
+import re
 import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -26,8 +28,11 @@ Pixels = NDArray[np.uint8]
 SMALL_SIDE = 1024
 #: A reduction by a whole number is much cheaper; it may land this far below the wanted side.
 _CLOSE_ENOUGH = 0.9
-#: Ordinary progressive JPEGs have about ten scans; each costs a pass over the whole picture.
+#: Ordinary progressive JPEGs have about ten scans. Each costs a pass over the whole picture, also where it holds
+#: nothing, and a JPEG need not be progressive to have many.
 _MAX_SCANS = 100
+#: A scan's marker, and the upper half of its length, which is 8 to 14 (ITU T.81, B.2.3).
+_SCAN = re.compile(rb"\xff\xda\x00")
 #: EXIF tag and what undoes each value (CIPA DC-008, 4.6.4).
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -98,9 +103,9 @@ def _open(data: bytes, kind: Format, limits: Limits) -> Photo | Refused:
         width, height = image.size
         if width * height > limits.max_pixels:
             return _too_many_pixels(limits, f"{width:,} x {height:,}")
-        if image.info.get("progressive") and data.count(b"\xff\xda") > _MAX_SCANS:
+        if kind == "JPEG" and sum(1 for _ in islice(_SCAN.finditer(data), _MAX_SCANS + 1)) > _MAX_SCANS:
             return Refused("unreadable", f"a JPEG of more than {_MAX_SCANS} scans")
-        if _orientation(image) in _SIDEWAYS:
+        if _orientation(image, kind) in _SIDEWAYS:
             width, height = height, width
     small = _decode(data, kind, min(SMALL_SIDE, limits.long_side))
     return Photo(data, kind, width, height, hashlib.sha256(data).hexdigest(), small, limits.long_side)
@@ -128,7 +133,7 @@ def _whole_reduction(longest: int, long_side: int) -> int | None:
 
 def _decode(data: bytes, kind: Format, long_side: int) -> Pixels:
     with Image.open(BytesIO(data), formats=[kind]) as image:
-        orientation = _orientation(image)
+        orientation = _orientation(image, kind)
         longest = max(image.size)
         if kind == "JPEG" and longest > long_side:
             # The decoder itself can skip to 1/2, 1/4 or 1/8: never below what is wanted, or barely.
@@ -149,7 +154,11 @@ def _pixels(rgb: Image.Image) -> Pixels:
     return np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.height, rgb.width, 3)
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, kind: Format) -> int:
+    """Tell how the picture is still to be turned."""
+    if kind == "TIFF":
+        # Pillow does it itself while it decodes, and gives the upright size before.
+        return 1
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - damaged EXIF raises anything, and is no reason to refuse the picture

@@ -1,6 +1,8 @@
 """The worker's Prometheus metrics, each named once. Knows no HTTP and no engine."""
 
+import platform
 from collections.abc import Callable
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -26,6 +28,13 @@ class Meters:
         )
         taken = Gauge("hangtag_ocr_in_flight", "Photos taken on and not answered yet.", registry=self._registry)
         taken.set_function(in_flight)
+        build = Gauge(
+            "hangtag_build_info",
+            "1 for the version that runs, and its Python.",
+            ["version", "python"],
+            registry=self._registry,
+        )
+        build.labels(version("hangtag"), platform.python_version()).set(1)
 
     def answered(self, status: int) -> None:
         """Count one answer."""

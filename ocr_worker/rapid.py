@@ -55,10 +55,20 @@ class Prepared:
     lifted: Pixels = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """What was read, and where it was looked a second time: px of the small picture."""
+
+    quads: tuple[Quad, ...] = ()
+    closer: tuple[Box, ...] = ()
+
+
 class RapidEngine:
     """One shared RapidOCR instance (its sessions are thread-safe) and as many threads as slots."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, *, lift: bool = True, look_closer: bool = True) -> None:
+        """Read `slots` photos at the same time; lift low contrast first, and look closer where that may pay."""
+        self._lift, self._look_closer = lift, look_closer
         # OpenCV's own threads would fight with ours for the same cores.
         cv2.setNumThreads(1)
         self._ocr = RapidOCR(params=_PARAMS)
@@ -68,13 +78,13 @@ class RapidEngine:
 
     def prepare(self, photo: Photo) -> Prepared:
         """Lift the contrast of the small picture."""
-        return Prepared(photo, lift_contrast(photo.small)[0])
+        return Prepared(photo, self._lifted(photo.small))
 
-    async def recognize(self, prepared: Prepared) -> list[Quad]:
-        """Read the small picture, then look closer where that pays. Quads are px of the small picture."""
+    async def recognize(self, prepared: Prepared) -> Read:
+        """Read the small picture, then look closer where that pays."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, prepared)
 
-    def finish(self, raw: list[Quad], photo: Photo) -> Lines:
+    def finish(self, raw: Read, photo: Photo) -> Lines:
         """Order the lines and map their boxes to the upright original."""
         height, width = photo.small.shape[:2]
         ratio = (photo.width / width, photo.height / height)
@@ -82,7 +92,7 @@ class RapidEngine:
         return Lines(
             tuple(
                 TextLine(text=quad.text, bbox=upright_box(quad, ratio, size), score=round(min(quad.score, 1.0), 4))
-                for quad in reading_order(raw)
+                for quad in reading_order(raw.quads)
             )
         )
 
@@ -90,31 +100,21 @@ class RapidEngine:
         """Let the threads finish and go."""
         await asyncio.to_thread(self._threads.shutdown)
 
-    def _read(self, prepared: Prepared) -> list[Quad]:
+    def _read(self, prepared: Prepared) -> Read:
         photo = prepared.photo
         height, width = photo.small.shape[:2]
         if min(height, width) < _LEAST_SIDE:
-            return []
-        first = self._look(prepared.lifted)
-        if first:
-            return self._closer(photo, first, _worth_a_look(photo, unsure_regions(first, (width, height))))
-        blobs = busy_blobs(photo.small)
-        if worth := _worth_a_look(photo, blobs):
-            return self._closer(photo, [], worth)
-        # One blob all over the picture: small print could be anywhere. No blob at all: nowhere.
-        strip = max(height, width) > _MOST_ASPECT * min(height, width)
-        if not blobs or strip or _detail(photo) < _QUARTERS_DETAIL:
-            return []
-        return self._closer(photo, [], _worth_a_look(photo, quarters((width, height))))
-
-    def _closer(self, photo: Photo, quads: list[Quad], boxes: list[Box]) -> list[Quad]:
-        if not boxes:
-            return quads
-        large = photo.pixels()
-        detail = max(large.shape[:2]) / max(photo.small.shape[:2])
-        for box in boxes:
-            quads = merge(quads, self._look_at(large, box, detail))
-        return quads
+            return Read()
+        quads = self._look(prepared.lifted)
+        if not self._look_closer:
+            return Read(tuple(quads))
+        closer = _worth_a_look(photo, unsure_regions(quads, (width, height))) if quads else _where_text_may_hide(photo)
+        if closer:
+            large = photo.pixels()
+            detail = max(large.shape[:2]) / max(height, width)
+            for box in closer:
+                quads = merge(quads, self._look_at(large, box, detail))
+        return Read(tuple(quads), tuple(closer))
 
     def _look_at(self, large: Pixels, box: Box, detail: float) -> list[Quad]:
         x1, y1, x2, y2 = (int(edge * detail) for edge in box)
@@ -127,8 +127,11 @@ class RapidEngine:
         corner = np.array((x1, y1), dtype=np.float32)
         return [
             Quad((quad.points / np.float32(zoom) + corner) / np.float32(detail), quad.text, quad.score)
-            for quad in self._look(lift_contrast(crop)[0])
+            for quad in self._look(self._lifted(crop))
         ]
+
+    def _lifted(self, pixels: Pixels) -> Pixels:
+        return lift_contrast(pixels)[0] if self._lift else pixels
 
     def _look(self, pixels: Pixels) -> list[Quad]:
         result = self._ocr(_padded(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)))
@@ -143,6 +146,19 @@ class RapidEngine:
 def _detail(photo: Photo) -> float:
     """How many px of the photo at its long side lie in one of its small picture."""
     return float(min(photo.long_side, max(photo.width, photo.height)) / max(photo.small.shape[:2]))
+
+
+def _where_text_may_hide(photo: Photo) -> list[Box]:
+    """Give the boxes to look at in a photo in which nothing was found at first."""
+    blobs = busy_blobs(photo.small)
+    if worth := _worth_a_look(photo, blobs):
+        return worth
+    height, width = photo.small.shape[:2]
+    # One blob all over the picture: small print could be anywhere. No blob at all: nowhere.
+    strip = max(height, width) > _MOST_ASPECT * min(height, width)
+    if not blobs or strip or _detail(photo) < _QUARTERS_DETAIL:
+        return []
+    return _worth_a_look(photo, quarters((width, height)))
 
 
 def _worth_a_look(photo: Photo, boxes: list[Box]) -> list[Box]:

@@ -5,16 +5,16 @@ Handed its values and its engine; knows no engine by name.
 """
 
 import asyncio
-import secrets
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
-from starlette.exceptions import HTTPException
 
 from ocr_worker.admission import Admission
+from ocr_worker.bearer import authorize
 from ocr_worker.config import OcrConfig
 from ocr_worker.engine import AnyEngine
 from ocr_worker.meters import Meters
@@ -22,9 +22,12 @@ from ocr_worker.openapi import PROBLEMS, complete, ocr_operation, problem_answer
 from ocr_worker.problems import BadRequestError, problem
 from ocr_worker.reader import Reader
 from ocr_worker.reading import STATUS, Reading, Refused
+from ocr_worker.service import new_service
 from ocr_worker.upload import Fetch, PhotoAt, check_head, drop_rest, receive
 from ocr_worker.warm_up import warm_up
+from schemas.codec import TRACE_HEADERS
 from schemas.outcomes import Later, Misconfigured, Never
+from schemas.spans import UNWATCHED, Cause, Span, Spans
 
 log = structlog.get_logger(__name__)
 
@@ -33,17 +36,24 @@ _ENGINE_DOWN_S = 5.0
 
 #: What is noted where nobody is left to be answered (nginx's "client closed request").
 _GONE = 499
+#: From this status on it is the worker's fault.
+_OURS = 500
 
 
 def create_app(
-    config: OcrConfig, engine: AnyEngine, on_ready: Callable[[], None] | None = None, fetch: Fetch | None = None
+    config: OcrConfig,
+    engine: AnyEngine,
+    on_ready: Callable[[], None] | None = None,
+    fetch: Fetch | None = None,
+    *,
+    spans: Spans = UNWATCHED,
 ) -> FastAPI:
     """
     Build the app. The engine is the caller's to close.
 
     `on_ready` is called once, after the warm-up photo. With `fetch`, photos may be named by URI instead of sent.
     """
-    worker = _Worker(config, engine, fetch)
+    worker = _Worker(config, engine, fetch, spans)
     token = config.token is not None
 
     @asynccontextmanager
@@ -55,7 +65,7 @@ def create_app(
             await warming
         await worker.reader.aclose()
 
-    app = FastAPI(title="Hangtag OCR worker", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = new_service("Hangtag OCR worker", lifespan)
     app.add_api_route(
         "/ocr",
         worker.ocr,
@@ -73,7 +83,6 @@ def create_app(
     describe = app.openapi
     app.openapi = lambda: complete(describe(), token=token)  # type: ignore[method-assign] # FastAPI's documented way
     app.add_exception_handler(BadRequestError, worker.refuse)
-    app.add_exception_handler(HTTPException, _no_such_thing)
     app.add_exception_handler(Exception, worker.bug)
     return app
 
@@ -81,8 +90,9 @@ def create_app(
 class _Worker:
     """What the routes share."""
 
-    def __init__(self, config: OcrConfig, engine: AnyEngine, fetch: Fetch | None) -> None:
+    def __init__(self, config: OcrConfig, engine: AnyEngine, fetch: Fetch | None, spans: Spans) -> None:
         self._config = config
+        self._spans = spans
         self._fetch = fetch
         self._admission = Admission(config.slots, config.queue)
         self._meters = Meters(lambda: self._admission.in_flight)
@@ -103,13 +113,26 @@ class _Worker:
 
     async def ocr(self, request: Request) -> Response:
         """Read the text in one photo."""
-        _authorize(request, self._config)
+        with self._spans.begin("ocr", "server", _cause(request)) as span:
+            try:
+                return await self._answer(request, span)
+            except BadRequestError as error:
+                refused = error
+                span.note(status=error.status, code=error.code)
+                if error.status >= _OURS:
+                    span.fail(error.code)
+        # Raised out here, where no span takes it for a fault.
+        raise refused
+
+    async def _answer(self, request: Request, span: Span) -> Response:
+        authorize(request, self._config.token)
         check_head(request, self._config, self._fetch)
         with self._admission.place() as full:
             if full is not None:
                 raise _unavailable(full, self._admission)
             outcome = await self._read(request)
         if outcome is None:
+            span.note(status=_GONE)
             self._meters.answered(_GONE)
             return Response(status_code=_GONE)
         if isinstance(outcome, Refused):
@@ -121,6 +144,8 @@ class _Worker:
         self._admission.took(outcome.timings_ms["engine"] / 1000)
         self._meters.answered(200)
         self._meters.read(outcome)
+        steps = {f"{step}_ms": ms for step, ms in outcome.timings_ms.items()}
+        span.note(status=200, verdict=outcome.quality.verdict, lines=len(outcome.texts), **steps)
         log.info("read", verdict=outcome.quality.verdict, lines=len(outcome.texts), ms=outcome.timings_ms["total"])
         return Response(outcome.model_dump_json(), media_type="application/json")
 
@@ -175,21 +200,8 @@ class _Worker:
         return problem(500, "bug", f"an error nobody foresaw: {type(error).__name__}")
 
 
-async def _no_such_thing(_: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    return problem(error.status_code, "http", error.detail, error.headers)
-
-
-def _authorize(request: Request, config: OcrConfig) -> None:
-    if config.token is None:
-        return
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    wanted = config.token.get_secret_value().encode()
-    if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), wanted):
-        raise BadRequestError(
-            401, "unauthorized", "send the worker's token as a bearer", {"WWW-Authenticate": "Bearer"}
-        )
+def _cause(request: Request) -> Cause:
+    return [(name, value.encode("latin-1")) for name in TRACE_HEADERS for value in request.headers.getlist(name)]
 
 
 async def _left(request: Request) -> None:
@@ -204,4 +216,4 @@ def _unavailable(outcome: Later | Misconfigured, admission: Admission) -> BadReq
         return BadRequestError(500, outcome.reason, outcome.message)
     wait = outcome.retry_after if isinstance(outcome, Later) else None
     seconds = max(_ENGINE_DOWN_S, admission.retry_after()) if wait is None else max(1.0, wait)
-    return BadRequestError(503, outcome.reason, outcome.message, {"Retry-After": f"{seconds:.0f}"})
+    return BadRequestError(503, outcome.reason, outcome.message, {"Retry-After": str(math.ceil(seconds))})

@@ -18,7 +18,7 @@ from ocr_worker.engine import AnyEngine
 from ocr_worker.images import Pixels, open_photo, scale_down
 from ocr_worker.reading import Refused
 from ocr_worker.ui_look import TagLines, look_at
-from ocr_worker.ui_upload import UploadLimit
+from ocr_worker.ui_upload import UploadLimit, take
 from ocr_worker.ui_view import Outcome, View, view
 from ocr_worker.ui_words import WORDS, Language, preferred
 
@@ -146,8 +146,9 @@ class _Page:
         return page.queue(max_size=self._config.queue or None, api_open=False)
 
     async def _read(self, upload: str | None, engine: str) -> tuple[None, Outcome | None]:
+        photo = None if upload is None else take(Path(upload))
         # The field is emptied, ready for the next photo.
-        return None, None if upload is None else await self._outcome(_take(Path(upload)), engine)
+        return None, await self._outcome(photo, engine) if isinstance(photo, bytes) else photo
 
     async def _read_sample(self, engine: str, chosen: gr.SelectData) -> Outcome:
         return await self._outcome(self._samples[chosen.index].read_bytes(), engine)
@@ -162,13 +163,6 @@ class _Page:
 
     def _first_language(self, request: gr.Request) -> Language:
         return preferred(request.headers.get("accept-language", ""))
-
-
-def _take(upload: Path) -> bytes:
-    """Read an uploaded file and delete it."""
-    photo = upload.read_bytes()
-    upload.unlink()
-    return photo
 
 
 def _html(name: str, value: str = "") -> gr.HTML:

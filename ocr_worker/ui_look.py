@@ -28,23 +28,22 @@ TagLines = Callable[[Sequence[TextLine]], Sequence[Tag]]
 _JPEG_QUALITY = 85
 
 
-@dataclass(slots=True, eq=False)
-class Steps:
-    """What a photo goes through, noted while it is read."""
+@runtime_checkable
+class ShowsPicture(Protocol):
+    """What an engine prepared, if it tells which picture it was given."""
 
-    photo: Photo | None = None
-    #: The small picture as the engine got it; None when the engine does not tell.
-    given: Pixels | None = None
-    #: Where the engine looked a second time, px of the small picture.
-    closer: list[Box] = field(default_factory=list)
+    @property
+    def lifted(self) -> Pixels:
+        """The small picture, contrast lifted where that was low."""
 
 
 @runtime_checkable
-class Telling(Protocol):
-    """An engine that can tell its steps."""
+class ShowsLooks(Protocol):
+    """What an engine recognized, if it tells where it looked a second time."""
 
-    def telling(self, steps: Steps) -> AnyEngine:
-        """Give the same engine for one photo, writing down what it does there."""
+    @property
+    def closer(self) -> Sequence[Box]:
+        """Where, in px of the small picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,17 +75,16 @@ async def look_at(
         await reader.aclose()
     if not isinstance(reading, Reading):
         return reading
-    return await asyncio.to_thread(_look, reading, watched.steps, tag)
+    return await asyncio.to_thread(_look, reading, watched, tag)
 
 
-def _look(reading: Reading, steps: Steps, tag: TagLines) -> Look:
+def _look(reading: Reading, seen: "_Watched", tag: TagLines) -> Look:
     started = time.perf_counter()
     tags = tuple(tag(reading.texts))
     rules_ms = (time.perf_counter() - started) * 1000
-    if steps.photo is None:
-        msg = "a photo was read without being prepared"
-        raise RuntimeError(msg)
-    small, given = steps.photo.small, steps.given
+    assert seen.photo is not None  # noqa: S101 - there is no reading without `prepare`
+    small = seen.photo.small
+    given = seen.prepared.lifted if isinstance(seen.prepared, ShowsPicture) else None
     return Look(
         reading=reading,
         tags=tags,
@@ -96,7 +94,7 @@ def _look(reading: Reading, steps: Steps, tag: TagLines) -> Look:
         given=None if given is None else _jpeg(given),
         # The engine keeps the picture and drops the share; pure, so this is the very same one.
         lifted=0.0 if given is None or given is small else lift_contrast(small)[1],
-        closer=tuple(steps.closer),
+        closer=tuple(seen.raw.closer) if isinstance(seen.raw, ShowsLooks) else (),
     )
 
 
@@ -108,22 +106,25 @@ def _jpeg(pixels: Pixels) -> bytes:
 
 
 class _Watched:
-    """An engine for one photo, with its steps noted."""
+    """An engine for one photo, with what passes through its hands kept."""
 
     def __init__(self, engine: AnyEngine) -> None:
-        self.steps = Steps()
-        self._engine = engine.telling(self.steps) if isinstance(engine, Telling) else engine
+        self.photo: Photo | None = None
+        self.prepared: Any = None
+        self.raw: Any = None
+        self._engine = engine
 
     @property
     def info(self) -> EngineInfo:
         return self._engine.info
 
     def prepare(self, photo: Photo) -> Any:
-        self.steps.photo = photo
-        return self._engine.prepare(photo)
+        self.photo, self.prepared = photo, self._engine.prepare(photo)
+        return self.prepared
 
     async def recognize(self, prepared: Any) -> Any:
-        return await self._engine.recognize(prepared)
+        self.raw = await self._engine.recognize(prepared)
+        return self.raw
 
     def finish(self, raw: Any, photo: Photo) -> Lines:
         return self._engine.finish(raw, photo)

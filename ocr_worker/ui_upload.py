@@ -1,8 +1,11 @@
 """
-What stands before the page's uploads: photos that are too large are turned away with the worker's own sentence.
+What stands before and after the page's uploads, which Gradio writes to disk.
 
-They would be written to disk before anyone looks at them. Knows no Gradio.
+Photos that are too large are turned away before, with the worker's own sentence; what was read is deleted. Knows no
+Gradio.
 """
+
+from pathlib import Path
 
 from fastapi import Request
 from starlette.responses import PlainTextResponse
@@ -11,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ocr_worker.config import OcrConfig
 from ocr_worker.problems import BadRequestError
 from ocr_worker.upload import check_head, drop_rest
+from schemas.outcomes import Later
 
 #: Gradio's own upload route.
 _UPLOAD = "/gradio_api/upload"
@@ -37,6 +41,21 @@ class UploadLimit:
             await PlainTextResponse(error.detail, error.status)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def take(upload: Path) -> bytes | Later:
+    """
+    Read an uploaded file and delete it.
+
+    Gradio names a file by its content, so that two people's uploads of the same photo are one file: who comes second
+    may find nothing.
+    """
+    try:
+        photo = upload.read_bytes()
+    except FileNotFoundError:
+        return Later("upload-gone", "the same photo was being read already; put it in again")
+    upload.unlink(missing_ok=True)
+    return photo
 
 
 def _check_length(request: Request) -> None:

@@ -16,7 +16,7 @@ class Words:
     engine: str
     samples: str
     waiting: str
-    #: Headings by verdict, by refusal code, and for an engine that cannot read just now.
+    #: Headings by verdict, by refusal code, and for what was not read just now.
     verdicts: Mapping[str, str]
     refusals: Mapping[str, str]
     unavailable: str
@@ -48,7 +48,7 @@ _ZH = Words(
     refusals=MappingProxyType(
         {"unreadable": "照片已损坏", "too_large": "照片过大", "unsupported": "不支持这种文件"},
     ),
-    unavailable="识别引擎暂时不可用",
+    unavailable="暂时没有识别",
     facts=("清晰度 {sharpness:.0f}", "{lines} 行文字", "{seconds:.1f} 秒"),
     tags="标签",
     no_tags="没有标签",
@@ -86,7 +86,7 @@ _EN = Words(
     refusals=MappingProxyType(
         {"unreadable": "Damaged photo", "too_large": "Photo too large", "unsupported": "Not a photo that is read"},
     ),
-    unavailable="The engine cannot read just now",
+    unavailable="Not read just now",
     facts=("sharpness {sharpness:.0f}", "{lines} lines", "{seconds:.1f} s"),
     tags="Tags",
     no_tags="No tags",

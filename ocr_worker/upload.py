@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Request
 from pydantic import Field, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
@@ -46,13 +46,24 @@ def check_head(request: Request, config: OcrConfig, fetch: Fetch | None) -> None
         BadRequestError: 413 or 415.
 
     """
-    kind = _kind(request)
+    kind = kind_of(request)
     if kind != "multipart/form-data" and (kind != "application/json" or fetch is None):
         hint = "" if fetch is None else ", or application/json with image_uri"
         raise BadRequestError(415, "not-multipart", f"send multipart/form-data with one file field {FIELD}{hint}")
+    check_size(request, config.limits.max_bytes)
+
+
+def check_size(request: Request, max_bytes: int) -> None:
+    """
+    Refuse a body that says itself that its photo has more than `max_bytes`.
+
+    Raises:
+        BadRequestError: 413.
+
+    """
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > config.limits.max_bytes + _OVERHEAD:
-        raise _too_large(config)
+    if declared.isdecimal() and int(declared) > max_bytes + _OVERHEAD:
+        raise _too_large(max_bytes)
 
 
 async def receive(request: Request, config: OcrConfig) -> bytes | PhotoAt:
@@ -64,14 +75,15 @@ async def receive(request: Request, config: OcrConfig) -> bytes | PhotoAt:
             there is not exactly one photo or URI.
 
     """
-    if _kind(request) == "multipart/form-data":
-        return await receive_photo(request, config)
+    if kind_of(request) == "multipart/form-data":
+        form = await receive_form(request, max_bytes=config.limits.max_bytes, upload_s=config.upload_s)
+        return await only_photo(form, FIELD, max_bytes=config.limits.max_bytes)
     too_large = BadRequestError(413, "too-large", f"the name of a photo may have at most {_NAME_BYTES:,} bytes")
     try:
         async with asyncio.timeout(config.upload_s):
             body = b"".join([chunk async for chunk in _bounded(request, _NAME_BYTES, too_large)])
     except TimeoutError:
-        raise _too_slow(config) from None
+        raise _too_slow(config.upload_s) from None
     except ClientDisconnect:
         raise _caller_gone() from None
     try:
@@ -80,36 +92,47 @@ async def receive(request: Request, config: OcrConfig) -> bytes | PhotoAt:
         raise BadRequestError(422, "bad-json", 'send {"image_uri": "..."}') from None
 
 
-async def receive_photo(request: Request, config: OcrConfig) -> bytes:
+async def receive_form(request: Request, *, max_bytes: int, upload_s: float) -> FormData:
     """
-    Receive the photo, in memory only.
+    Receive a multipart form with a photo of at most `max_bytes`, in memory only and within `upload_s` seconds.
 
     Raises:
-        BadRequestError: 408 when it takes too long, 413 when it is too large, 422 when there is not exactly one.
+        BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when it is too large, 422 when
+            it is no form.
 
     """
-    most = config.limits.max_bytes + _OVERHEAD
-    parser = MultiPartParser(request.headers, _bounded(request, most, _too_large(config)), max_files=2, max_fields=8)
+    most = max_bytes + _OVERHEAD
+    parser = MultiPartParser(request.headers, _bounded(request, most, _too_large(max_bytes)), max_files=2, max_fields=8)
     # Past this size Starlette would write the photo to a temporary file.
     parser.spool_max_size = most
     try:
-        async with asyncio.timeout(config.upload_s):
-            form = await parser.parse()
+        async with asyncio.timeout(upload_s):
+            return await parser.parse()
     except TimeoutError:
-        raise _too_slow(config) from None
+        raise _too_slow(upload_s) from None
     except MultiPartException as error:
         raise BadRequestError(422, "bad-multipart", error.message) from None
     except ClientDisconnect:
         raise _caller_gone() from None
+
+
+async def only_photo(form: FormData, name: str, *, max_bytes: int) -> bytes:
+    """
+    Take the one photo out of a form, and close it.
+
+    Raises:
+        BadRequestError: 413 when it is too large, 422 when there is not exactly one.
+
+    """
     try:
-        files = form.getlist(FIELD)
+        files = form.getlist(name)
         if len(files) != 1 or not isinstance(files[0], UploadFile):
-            raise BadRequestError(422, "one-image", f"send exactly one file in the field {FIELD}")
+            raise BadRequestError(422, "one-image", f"send exactly one file in the field {name}")
         photo = await files[0].read()
     finally:
         await form.close()
-    if len(photo) > config.limits.max_bytes:
-        raise _too_large(config)
+    if len(photo) > max_bytes:
+        raise _too_large(max_bytes)
     return photo
 
 
@@ -136,17 +159,18 @@ async def _bounded(request: Request, most: int, too_large: BadRequestError) -> A
         yield chunk
 
 
-def _too_large(config: OcrConfig) -> BadRequestError:
-    return BadRequestError(413, "too-large", f"a photo may have at most {config.limits.max_bytes:,} bytes")
+def _too_large(max_bytes: int) -> BadRequestError:
+    return BadRequestError(413, "too-large", f"a photo may have at most {max_bytes:,} bytes")
 
 
-def _too_slow(config: OcrConfig) -> BadRequestError:
-    return BadRequestError(408, "too-slow", f"the photo took over {config.upload_s:g} s to arrive")
+def _too_slow(upload_s: float) -> BadRequestError:
+    return BadRequestError(408, "too-slow", f"the photo took over {upload_s:g} s to arrive")
 
 
 def _caller_gone() -> BadRequestError:
     return BadRequestError(400, "caller-gone", "the caller hung up while sending")
 
 
-def _kind(request: Request) -> str:
+def kind_of(request: Request) -> str:
+    """Give the media type that the request says it has, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -58,6 +58,9 @@ class WebLimits:
 
     max_bytes: int = 20_000_000
     seconds: float = 10.0
+    #: Of these, at most so many until one address takes the connection, and again for TLS: the next may be quicker.
+    #: A first packet that got lost is sent again after one second (RFC 6298, 2.1).
+    connect_seconds: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class WebPhotos:
         for address in addresses[:-1]:
             try:
                 return await self._ask(url, address)
-            except httpx.ConnectError:
+            except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
         return await self._ask(url, addresses[-1])
 
@@ -137,9 +140,8 @@ class WebPhotos:
         # A connection serves one photo: the next name at this address has a certificate of its own to show.
         transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
         headers = {"Host": url.netloc.decode(), "Accept-Encoding": "identity"}
-        request = httpx.Request(
-            "GET", url.copy_with(host=address), headers=headers, extensions={"sni_hostname": url.host}
-        )
+        known = {"sni_hostname": url.host, "timeout": {"connect": self._limits.connect_seconds}}
+        request = httpx.Request("GET", url.copy_with(host=address), headers=headers, extensions=known)
         async with transport:
             answer = await transport.handle_async_request(request)
             try:

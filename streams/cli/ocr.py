@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from streams.cli.ocr_listen import listen
+from streams.cli.serve_http import check_tls, serve_http
+
 if TYPE_CHECKING:
     from ocr_worker.config import OcrConfig
     from ocr_worker.engine import AnyEngine
     from ocr_worker.reading import Reading, Refused
     from ocr_worker.upload import Fetch
     from schemas.outcomes import Later, Misconfigured
+    from schemas.spans import Spans
     from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -21,9 +25,6 @@ EngineName = Literal["rapid", "hunyuan", "scripted"]
 EngineOption = Annotated[
     EngineName | None, typer.Option("--engine", help="What reads the photos. Default: HANGTAG_OCR_ENGINE.")
 ]
-
-#: An idle connection is kept longer than the pool keeps it, so that only the pool ever closes one.
-_KEEP_ALIVE_S = 75
 
 
 @app.command()
@@ -42,48 +43,31 @@ def serve(
     tls_key: Annotated[Path | None, typer.Option(help="Its private key. Default: HANGTAG_OCR_TLS_KEY.")] = None,
 ) -> None:
     """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Stop it with Ctrl-C or SIGTERM; it finishes first."""
-    import contextlib
-    import socket
-
-    import uvicorn
-
+    from ocr_worker.heap import keep_freed_memory
     from ocr_worker.server import create_app
     from streams.logs import set_up_logs
     from streams.settings import Settings
 
     settings = Settings()
     cert, key = tls_cert or settings.ocr_tls_cert, tls_key or settings.ocr_tls_key
-    _check_tls(cert, key)
+    check_tls(cert, key, "HANGTAG_OCR_TLS_CERT")
     fetch = _fetch(settings, by_uri=by_uri or settings.ocr_by_uri)
     set_up_logs(settings)
+    keep_freed_memory()
+    spans = _spans(settings)
     reads_with = _engine(engine or settings.ocr_engine, settings)
-    at = (host or settings.ocr_host, settings.ocr_port if port is None else port)
-    # Listening from here on: who connects before the app is up waits in the backlog instead of being turned away.
-    try:
-        listener = socket.create_server(at, family=socket.AF_INET6 if ":" in at[0] else socket.AF_INET, backlog=2048)
-    except OSError as error:
-        typer.echo(f"Cannot listen on {at[0]}:{at[1]}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
-    name = f"[{at[0]}]" if ":" in at[0] else at[0]
-    url = f"{'https' if cert else 'http'}://{name}:{listener.getsockname()[1]}"
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(
-                _config(settings),
-                reads_with,
-                on_ready=lambda: print(f"OCR worker ready on {url}", flush=True),
-                fetch=fetch,
-            ),
-            ssl_certfile=cert,
-            ssl_keyfile=key,
-            access_log=False,
-            log_config=None,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=int(settings.drain_s),
-        )
+    listener, url = listen(
+        host or settings.ocr_host, settings.ocr_port if port is None else port, "https" if cert else "http"
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+    worker = create_app(
+        _config(settings),
+        reads_with,
+        on_ready=lambda: print(f"OCR worker ready on {url}", flush=True),
+        fetch=fetch,
+        spans=spans,
+    )
+    serve_http(worker, listener, cert=cert, key=key, drain_s=settings.drain_s)
+    spans.close()
 
 
 @app.command()
@@ -177,7 +161,6 @@ def _become_vllm(command: list[str]) -> NoReturn:
 
 
 def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
-    slots = settings.ocr_slots
     if name == "scripted":
         from ocr_worker.scripted import ScriptedEngine
 
@@ -187,13 +170,24 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
         from ocr_worker.vllm_command import REVISION
 
         revision = settings.ocr_vllm_revision or REVISION
-        return HunyuanEngine(HunyuanConfig(settings.ocr_vllm_url, slots, settings.ocr_vllm_key, revision=revision))
+        return HunyuanEngine(HunyuanConfig(settings.ocr_vllm_url, settings.ocr_vllm_key, revision=revision))
     try:
         from ocr_worker.rapid import RapidEngine
     except ModuleNotFoundError as error:
         typer.echo(f"The rapid engine needs {error.name}: install hangtag[cpu]", err=True)
         raise typer.Exit(1) from None
-    return RapidEngine(slots)
+    return RapidEngine(settings.ocr_slots, lift=settings.ocr_lift_contrast, look_closer=settings.ocr_look_closer)
+
+
+def _spans(settings: "Settings") -> "Spans":
+    from streams.settings import UnusableError
+    from streams.spans import make_spans
+
+    try:
+        return make_spans(settings, "ocr")
+    except UnusableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
 
 
 def _fetch(settings: "Settings", *, by_uri: bool) -> "Fetch | None":
@@ -203,21 +197,6 @@ def _fetch(settings: "Settings", *, by_uri: bool) -> "Fetch | None":
         return make_fetch(settings, by_uri=by_uri)
     except ValueError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-
-
-def _check_tls(cert: Path | None, key: Path | None) -> None:
-    import ssl
-
-    if cert is None:
-        if key is not None:
-            typer.echo("A TLS key needs its certificate: --tls-cert or HANGTAG_OCR_TLS_CERT", err=True)
-            raise typer.Exit(2)
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
-    except OSError as error:
-        typer.echo(f"Cannot use the TLS certificate {cert}: {error.strerror or error}", err=True)
         raise typer.Exit(2) from None
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import socket
 import tempfile
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.ocr import EngineName, EngineOption, _config, _engine
+from streams.cli.ocr_listen import listen
 
 if TYPE_CHECKING:
+    import socket
+
     from ocr_worker.engine import AnyEngine
     from streams.settings import Settings
 
@@ -35,7 +37,7 @@ def ui(
     settings = Settings()
     set_up_logs(settings)
     # The port first: the rest takes seconds.
-    listener, url = _listen(host, port)
+    listener, url = listen(host, port)
     # Ends as with Ctrl-C, so that the folder below goes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Gradio writes uploads below the folder for temporary files, and asks for it once: let it be one that goes with us.
@@ -43,7 +45,7 @@ def ui(
         _serve(listener, url, engine or settings.ocr_engine, settings)
 
 
-def _serve(listener: socket.socket, url: str, engine: EngineName, settings: "Settings") -> None:
+def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "Settings") -> None:
     import uvicorn
 
     from ocr_worker.ui import create_page
@@ -71,22 +73,4 @@ def _engines(first: EngineName, settings: "Settings") -> "dict[str, AnyEngine]":
         names.append("rapid")
     if "ocr_vllm_url" in settings.model_fields_set:
         names.append("hunyuan")
-    return {name: _telling(name, settings) for name in dict.fromkeys(names)}
-
-
-def _telling(name: EngineName, settings: "Settings") -> "AnyEngine":
-    if name == "rapid" and find_spec("rapidocr") is not None:
-        from ocr_worker.ui_rapid import TellingRapidEngine
-
-        return TellingRapidEngine(settings.ocr_slots)
-    return _engine(name, settings)
-
-
-def _listen(host: str, port: int) -> tuple[socket.socket, str]:
-    """Listen from here on: who connects before the page is up waits instead of being turned away."""
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        typer.echo(f"Cannot listen on {host}:{port}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
-    return listener, f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    return {name: _engine(name, settings) for name in dict.fromkeys(names)}

@@ -13,6 +13,7 @@ import pytest
 from ocr_worker.chat import ChatAnswer, Sampling, chat_request
 from ocr_worker.vllm_command import VllmServe, check_vllm, vllm_serve
 
+# vLLM pins dependencies that ours exclude, so it is never in the environment of the other tests.
 vllm = pytest.importorskip("vllm", reason="needs vLLM: run `make test-vllm`")
 
 _OPENAI = "vllm.entrypoints.openai"

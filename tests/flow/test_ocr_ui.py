@@ -21,7 +21,9 @@ FIELD = "#photo input[type=file]"
 PATIENCE_MS = 60_000
 
 pytestmark = [
+    # Gradio wants an older Pillow than we do: it cannot be in the environment of the other tests.
     pytest.mark.skipif(not COMMAND.exists(), reason="no .venv-ui: run `make ui` once"),
+    # A browser comes from the system, not from a lock file.
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
 ]
 

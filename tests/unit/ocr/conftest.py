@@ -103,6 +103,7 @@ def worker():
 def certificate(tmp_path):
     """Make a certificate and its key for names such as `DNS:cdn.test` or `IP:127.0.0.1`; gives both files."""
     if shutil.which("openssl") is None:
+        # A library that makes certificates would be a dependency for three tests.
         pytest.skip("certificates are made with openssl")
 
     def made(names: str) -> tuple[Path, Path]:

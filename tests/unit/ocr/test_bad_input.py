@@ -28,12 +28,20 @@ def noise(width: int = 300, height: int = 200) -> Image.Image:
     return Image.fromarray(np.random.default_rng(1).integers(0, 255, (height, width, 3), dtype=np.uint8))
 
 
+def chunk(name: bytes, body: bytes) -> bytes:
+    """One chunk of a PNG."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def text_bomb() -> bytes:
+    """A small PNG that carries a hundred kilobytes of remarks, which unpack to a hundred megabytes."""
+    sound = saved(noise(8, 8), "PNG")
+    # Behind the signature and the header.
+    return sound[:33] + chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000))) + sound[33:]
+
+
 def png_bomb(side: int) -> bytes:
     """A few kilobytes of PNG that claim to be so many pixels wide and high, and do unpack to thousands of rows."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
     packer = zlib.compressobj(9)
     row = bytes(1 + side * 3)
     rows = b"".join(packer.compress(row) for _ in range(1_000)) + packer.flush()
@@ -50,9 +58,10 @@ def tiff_bomb() -> bytes:
 
 
 def animated(frames: int) -> bytes:
-    """An animation whose every frame differs."""
-    cells = (Image.new("P", (64, 48), at % 255) for at in range(frames))
-    return saved(next(cells), "GIF", save_all=True, append_images=cells)
+    """A GIF with its one frame so many times, each shown for a tenth of a second."""
+    still = saved(Image.new("P", (64, 48), 1), "GIF")
+    at = still.index(b"\x2c")
+    return still[:at] + (b"\x21\xf9\x04\x00\x0a\x00\x00\x00" + still[at:-1]) * frames + b";"
 
 
 def cut(photo: bytes) -> bytes:
@@ -79,6 +88,7 @@ BAD = {
     "avif cut short": (lambda: cut(saved(noise(), "AVIF")), 400, "unreadable"),
     "gif without a frame": (lambda: zero_frames(saved(noise(), "GIF")), 400, "unreadable"),
     "png bomb": (lambda: png_bomb(30_000), 413, "too-large"),
+    "png text bomb": (text_bomb, 400, "unreadable"),
     "tiff bomb": (tiff_bomb, 413, "too-large"),
     "50 MB": (lambda: b"\xff\xd8\xff" + bytes(50_000_000), 413, "too-large"),
 }

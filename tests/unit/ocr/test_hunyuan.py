@@ -159,6 +159,26 @@ async def test_a_vllm_that_is_not_there_is_tried_later(unused_port):
     assert outcome.tries is None
 
 
+async def test_a_result_names_its_vllm_though_another_photo_s_connection_broke_meanwhile():
+    sound, broken, photos = httpx.ASGITransport(stand_in_app(StandIn())), asyncio.Event(), []
+
+    async def answer(request: httpx.Request):
+        if request.method == "POST":
+            photos.append(request)
+            if len(photos) > 1:
+                broken.set()
+                raise httpx.ReadError("gone")
+            await broken.wait()
+        return await sound.handle_async_request(request)
+
+    reader = Reader(HunyuanEngine(HunyuanConfig(), httpx.MockTransport(answer)), OcrConfig(slots=2))
+    outcomes = await asyncio.gather(reader.read(coded(1)), reader.read(coded(2)))
+    await reader.aclose()
+
+    assert [one.reason for one in outcomes if isinstance(one, Later)] == ["vllm-unreachable"]
+    assert [one.engine.revision[-11:] for one in outcomes if isinstance(one, Reading)] == ["vllm-0.28.0"]
+
+
 async def test_a_full_vllm_says_later_and_the_others_are_read():
     behaviour = StandIn(slots=1, queue=1, seconds=0.05)
     asked = engine(behaviour)

@@ -1,6 +1,7 @@
 """Any bytes become upright RGB pixels or a refusal."""
 
 import struct
+import time
 import zlib
 from io import BytesIO
 
@@ -146,16 +147,37 @@ def test_a_photo_over_the_byte_limit_is_refused_before_it_is_looked_at():
     assert code(bytes(11), Limits(max_bytes=10)) == "too_large"
 
 
-def test_a_jpeg_of_absurdly_many_scans_is_refused():
+def scanned(times: int) -> bytes:
+    """A progressive JPEG whose last scan comes so often."""
     data = saved(quarters((64, 64)), "JPEG", progressive=True)
     at = data.rindex(b"\xff\xda")
-    last_scan = data[at:-2]
-
-    assert code(data[:-2] + last_scan * 200 + b"\xff\xd9") == "unreadable"
+    return data[:at] + data[at:-2] * times + b"\xff\xd9"
 
 
+def empty_scans(side: int, times: int) -> bytes:
+    """A JPEG so many px wide and high of nothing but scans of its first colour, each of ten bytes without a pixel."""
+    data = bytearray(saved(quarters((64, 64)), "JPEG", subsampling=0))
+    size = data.index(b"\xff\xc0") + 5
+    data[size : size + 4] = struct.pack(">HH", side, side)
+    return bytes(data[: data.rindex(b"\xff\xda")]) + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" * times + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("data", [scanned(200), empty_scans(4000, 2000)], ids=["progressive", "empty"])
+def test_a_jpeg_of_absurdly_many_scans_is_refused_before_it_is_decoded(data: bytes):
+    started = time.thread_time()
+
+    assert code(data) == "unreadable"
+    # Each empty scan would cost milliseconds.
+    assert time.thread_time() - started < 1
+
+
+def test_a_progressive_jpeg_is_read():
+    assert corners(photo(saved(quarters((300, 200)), "JPEG", progressive=True)).small) == UPRIGHT
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_is_turned_upright_whatever_its_exif_says(orientation: int):
+def test_a_photo_is_turned_upright_whatever_its_exif_says(orientation: int, kind: str):
     turned_by = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
     stored = quarters((300, 200))
     if orientation in turned_by:
@@ -163,11 +185,11 @@ def test_a_photo_is_turned_upright_whatever_its_exif_says(orientation: int):
     exif = Image.Exif()
     exif[0x0112] = orientation
 
-    opened = photo(saved(stored, "JPEG", exif=exif))
+    opened = photo(saved(stored, kind, exif=exif.tobytes()))
 
     assert (opened.width, opened.height) == (300, 200)
     assert opened.small.shape == (200, 300, 3)
-    assert corners(opened.small) == UPRIGHT
+    assert corners(opened.small) == corners(opened.pixels()) == UPRIGHT
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

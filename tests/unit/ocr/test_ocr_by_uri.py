@@ -7,6 +7,7 @@ import threading
 import httpx
 import pytest
 from pydantic import SecretStr
+from worker_http import problem
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.reading import Reading, Refused
@@ -15,12 +16,6 @@ from ocr_worker.server import create_app
 from schemas.outcomes import Later, Never
 from streams.settings import Settings
 from streams.wiring import make_fetch
-
-
-def code(answer) -> str:
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["status"] == answer.status_code
-    return answer.json()["type"].removeprefix("urn:hangtag:problem:")
 
 
 @pytest.fixture
@@ -70,13 +65,12 @@ async def test_nothing_outside_the_store_is_opened(worker, fetch, store, uri):
     async with worker(ScriptedEngine(), fetch=fetch) as client:
         answer = await client.post("/ocr", json={"image_uri": uri.format(store=store.as_uri())})
 
-    assert answer.status_code == 422
-    assert code(answer) == "photo-not-ours"
+    assert problem(answer, 422) == "photo-not-ours"
     assert "planted" not in answer.text
 
 
 @pytest.mark.parametrize(
-    ("found", "status", "problem"),
+    ("found", "status", "code"),
     [
         (Refused("too_large", "too large"), 413, "too-large"),
         (Later("photo-missing", "missing", tries=4), 500, "photo-missing"),
@@ -86,14 +80,14 @@ async def test_nothing_outside_the_store_is_opened(worker, fetch, store, uri):
         (b"", 400, "unreadable"),
     ],
 )
-async def test_whatever_the_store_says_is_a_problem_with_its_own_status(worker, found, status, problem):
+async def test_whatever_the_store_says_is_a_problem_with_its_own_status(worker, found, status, code):
     async def fetch(_: str):
         return found
 
     async with worker(ScriptedEngine(), fetch=fetch) as client:
         answer = await client.post("/ocr", json={"image_uri": "s3://photos/1.jpg"})
 
-    assert (answer.status_code, code(answer)) == (status, problem)
+    assert problem(answer, status) == code
 
 
 @pytest.mark.parametrize(
@@ -103,7 +97,7 @@ async def test_a_body_that_names_no_photo_is_refused(worker, fetch, body):
     async with worker(ScriptedEngine(), fetch=fetch) as client:
         answer = await client.post("/ocr", content=body, headers={"content-type": "application/json"})
 
-    assert (answer.status_code, code(answer)) == (422, "bad-json")
+    assert problem(answer, 422) == "bad-json"
 
 
 async def test_the_longest_name_in_json_s_longest_spelling_is_taken(worker, fetch):
@@ -111,14 +105,14 @@ async def test_the_longest_name_in_json_s_longest_spelling_is_taken(worker, fetc
         body = b'{"image_uri": "%b"}' % (b"\\ud862\\udc0f" * 2048)
         answer = await client.post("/ocr", content=body, headers={"content-type": "application/json"})
 
-    assert code(answer) == "photo-not-ours"
+    assert problem(answer, 422) == "photo-not-ours"
 
 
 async def test_a_name_of_megabytes_is_cut_off(worker, fetch):
     async with worker(ScriptedEngine(), fetch=fetch) as client:
         answer = await client.post("/ocr", json={"image_uri": "x" * 1_000_000})
 
-    assert (answer.status_code, code(answer)) == (413, "too-large")
+    assert problem(answer, 413) == "too-large"
 
 
 async def test_a_caller_who_leaves_ends_the_fetching_too(serve):

@@ -75,14 +75,15 @@ async def test_requests_that_fail_or_are_given_up_leave_nothing_in_use():
             assert [(place.in_use, len(place.free)) for place in connections._places.values()] == [(0, 1), (0, 1)]
 
 
-async def test_connections_that_a_burst_left_behind_are_closed_while_a_trickle_goes_on(serve):
+@pytest.mark.parametrize("keep_alive_s", [KEEP_ALIVE_S, 4.0])
+async def test_connections_that_a_burst_left_behind_are_closed_while_a_trickle_goes_on(serve, keep_alive_s):
     now = [0.0]
     url = serve(Gate(MANY))
-    connections = Connections(clock=lambda: now[0])
+    connections = Connections(clock=lambda: now[0], keep_alive_s=keep_alive_s)
     async with client_of(connections) as client:
         await asyncio.gather(*(client.get(url) for _ in range(MANY)))
         for _ in range(3):
-            now[0] += KEEP_ALIVE_S * 0.6
+            now[0] += keep_alive_s * 0.6
             await client.get(url)
         [place] = connections._places.values()
         assert (place.in_use, len(place.free)) == (0, 1)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from ocr_worker.config import OcrConfig
+from ocr_worker.images import Limits, Photo, open_photo
 from ocr_worker.pool import OcrPool
 from ocr_worker.rapid import RapidEngine, _padded
 from ocr_worker.reader import Reader
@@ -63,6 +64,22 @@ async def test_small_print_on_a_large_photo_is_read_from_a_closer_look(reader, d
     result = await reading(reader, draw((4000, 3000), ("100% ORGANIC COTTON",), at=(2400, 1700), px=30))
 
     assert [line.text for line in result.texts] == ["100% ORGANIC COTTON"]
+
+
+async def test_without_the_closer_look_the_same_print_stays_unread(draw):
+    """And without the lift the engine is handed the picture as it is: each step can be switched off."""
+    engine = RapidEngine(slots=1, lift=False, look_closer=False)
+    reader = Reader(engine, OcrConfig())
+    try:
+        photo = draw((4000, 3000), ("100% ORGANIC COTTON",), at=(2400, 1700), px=30, paper="#808080", ink="#888888")
+        result = await reading(reader, photo)
+        assert "100% ORGANIC COTTON" not in [line.text for line in result.texts]
+        decoded = open_photo(photo, Limits())
+        assert isinstance(decoded, Photo)
+        assert engine.prepare(decoded).lifted is decoded.small
+    finally:
+        await reader.aclose()
+        await engine.aclose()
 
 
 def test_strips_are_padded_so_that_the_detector_does_not_blow_them_up():

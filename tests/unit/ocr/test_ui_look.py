@@ -4,7 +4,6 @@ import asyncio
 from io import BytesIO
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from ocr_worker.config import OcrConfig
@@ -14,16 +13,8 @@ from ocr_worker.reader import Reader
 from ocr_worker.reading import Refused
 from ocr_worker.scripted import ScriptedEngine
 from ocr_worker.ui_look import Look, look_at
-from ocr_worker.ui_rapid import TellingRapidEngine
 from schemas.events import Evidence, Labels, Tag
 from schemas.outcomes import Later
-
-
-@pytest.fixture(scope="module")
-def engine():
-    telling = TellingRapidEngine(slots=2)
-    yield telling
-    asyncio.run(telling.aclose())
 
 
 def no_tags(_lines):
@@ -47,10 +38,10 @@ def pixels(jpeg: bytes) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(jpeg))).astype(int)
 
 
-async def test_it_is_the_worker_s_own_reading_with_tags(engine, draw):
+async def test_it_is_the_worker_s_own_reading_with_tags(rapid, draw):
     photo = draw()
-    seen = await look_at(photo, engine, OcrConfig(), first_line_tag)
-    reader = Reader(engine, OcrConfig())
+    seen = await look_at(photo, rapid, OcrConfig(), first_line_tag)
+    reader = Reader(rapid, OcrConfig())
     read = await reader.read(photo)
     await reader.aclose()
     assert isinstance(seen, Look)
@@ -60,9 +51,9 @@ async def test_it_is_the_worker_s_own_reading_with_tags(engine, draw):
     assert pixels(seen.jpeg).shape == (600, 800, 3)
 
 
-async def test_a_faint_photo_shows_the_lifted_picture_and_how_much_was_lifted(engine, draw):
+async def test_a_faint_photo_shows_the_lifted_picture_and_how_much_was_lifted(rapid, draw):
     photo = draw(ink=(150, 150, 150), paper=(170, 170, 170))
-    seen = await look_at(photo, engine, OcrConfig(), no_tags)
+    seen = await look_at(photo, rapid, OcrConfig(), no_tags)
     lifted, share = lift_contrast(open_photo(photo, Limits()).small)
     assert seen.lifted == share > 0
     # JPEG moves pixels a little.
@@ -70,10 +61,10 @@ async def test_a_faint_photo_shows_the_lifted_picture_and_how_much_was_lifted(en
     assert np.abs(pixels(seen.given) - pixels(seen.jpeg)).mean() > 3
 
 
-async def test_small_print_shows_where_the_engine_looked_again_and_steps_of_two_photos_never_mix(engine, draw):
+async def test_small_print_shows_where_the_engine_looked_again_and_steps_of_two_photos_never_mix(rapid, draw):
     small = draw((3200, 2400), at=(1600, 1200), px=50)
     large = draw((800, 600), px=60)
-    first, second = await asyncio.gather(*(look_at(photo, engine, OcrConfig(), no_tags) for photo in (small, large)))
+    first, second = await asyncio.gather(*(look_at(photo, rapid, OcrConfig(), no_tags) for photo in (small, large)))
     ((x1, y1, x2, y2),) = first.closer
     ratio = 3200 / first.size[0]
     assert x1 * ratio < 1600 < x2 * ratio

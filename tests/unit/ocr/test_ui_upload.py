@@ -1,4 +1,4 @@
-"""Too large an upload is turned away before it is received, with the sentence the worker says."""
+"""Too large an upload is turned away before it is received, and what was read is deleted, once."""
 
 import httpx
 import pytest
@@ -7,7 +7,8 @@ from fastapi import FastAPI, Request
 from ocr_worker.config import OcrConfig
 from ocr_worker.images import Limits
 from ocr_worker.scripted import ScriptedEngine
-from ocr_worker.ui_upload import UploadLimit
+from ocr_worker.ui_upload import UploadLimit, take
+from schemas.outcomes import Later
 
 SMALL = OcrConfig(limits=Limits(max_bytes=1000))
 UPLOAD = "/gradio_api/upload"
@@ -51,3 +52,20 @@ async def test_an_upload_of_unknown_length_is_not_taken(page):
 
 async def test_all_else_passes(page):
     assert (await page.post("/gradio_api/queue/join", content=b"x" * 200_000)).json() == 200_000
+
+
+def test_an_upload_is_read_and_deleted(tmp_path):
+    upload = tmp_path / "photo.jpg"
+    upload.write_bytes(b"photo")
+    assert take(upload) == b"photo"
+    assert not upload.exists()
+
+
+def test_the_second_of_two_uploads_that_were_one_file_is_asked_to_come_again(tmp_path):
+    upload = tmp_path / "photo.jpg"
+    upload.write_bytes(b"photo")
+    first, second = take(upload), take(upload)
+    assert first == b"photo"
+    assert isinstance(second, Later)
+    assert second.reason == "upload-gone"
+    assert "again" in second.message

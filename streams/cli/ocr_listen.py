@@ -1,0 +1,28 @@
+"""The port that a service of ours (`ocr serve`, `ocr ui`, `gateway`) listens on. Knows none of them."""
+
+import socket
+
+import typer
+
+#: Connections that may wait: as many as callers of a busy worker may open at once while it starts.
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int, scheme: str = "http") -> tuple[socket.socket, str]:
+    """
+    Listen from here on, and tell the URL: who connects before the app is up waits instead of being turned away.
+
+    Port 0 picks a free one.
+
+    Raises:
+        typer.Exit: the port cannot be had; it has been said why.
+
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        typer.echo(f"Cannot listen on {host}:{port}: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+    shown = f"[{host}]" if ":" in host else host
+    return listener, f"{scheme}://{shown}:{listener.getsockname()[1]}"

@@ -1,0 +1,79 @@
+"""An HTTP service as a command: its certificate, and a server that finishes what it began. Knows no service."""
+
+import contextlib
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+
+#: An idle connection is kept longer than callers of ours keep it, so that only they ever close one.
+_KEEP_ALIVE_S = 75
+
+
+def check_tls(cert: Path | None, key: Path | None, setting: str) -> None:
+    """
+    Say at once when the certificate cannot be used; `setting` is where else it may be named.
+
+    Raises:
+        typer.Exit: it cannot; it has been said why.
+
+    """
+    import ssl
+
+    if cert is None:
+        if key is not None:
+            typer.echo(f"A TLS key needs its certificate: --tls-cert or {setting}", err=True)
+            raise typer.Exit(2)
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except OSError as error:
+        typer.echo(f"Cannot use the TLS certificate {cert}: {error.strerror or error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def serve_http(
+    app: Any,
+    listener: socket.socket,
+    *,
+    cert: Path | None,
+    key: Path | None,
+    drain_s: float,
+    on_stop: Callable[[], object] = lambda: None,
+) -> None:
+    """
+    Serve an ASGI app until SIGTERM or Ctrl-C, then finish what was begun, for at most `drain_s` seconds.
+
+    `on_stop` is called in the event loop when the signal comes, so that what would never end by itself can be ended.
+    """
+    import asyncio
+
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+            self.loop = asyncio.get_running_loop()
+            await super().serve(sockets)
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            super().handle_exit(sig, frame)
+            self.loop.call_soon_threadsafe(on_stop)
+
+    server = Server(
+        uvicorn.Config(
+            app,
+            ssl_certfile=cert,
+            ssl_keyfile=key,
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=int(drain_s),
+        )
+    )
+
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])

@@ -1,0 +1,30 @@
+"""The port that worker and page listen on: had at once, told as a URL, and one sentence when it cannot be had."""
+
+import socket
+
+import pytest
+import typer
+
+from streams.cli.ocr_listen import listen
+
+
+def test_who_connects_before_anything_is_served_waits():
+    listener, url = listen("127.0.0.1", 0)
+    with listener, socket.create_connection(listener.getsockname()) as caller:
+        assert caller.getpeername() == listener.getsockname()
+        assert url == f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+# A machine may have been set up without IPv6, a container for one.
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_an_ipv6_address_stands_in_brackets():
+    listener, url = listen("::1", 0, "https")
+    with listener:
+        assert url == f"https://[::1]:{listener.getsockname()[1]}"
+
+
+def test_a_taken_port_is_said_to_be_taken(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(typer.Exit) as ended:
+        listen("127.0.0.1", taken.getsockname()[1])
+    assert ended.value.exit_code == 1
+    assert "Cannot listen on 127.0.0.1" in capsys.readouterr().err
