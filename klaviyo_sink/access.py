@@ -25,6 +25,7 @@ def open_client(
         timeout_s=config.timeout_s,
         listener=listener,
         transport=transport,
+        spans=config.spans,
     )
 
 

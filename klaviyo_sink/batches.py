@@ -6,7 +6,7 @@ to it that no shopper is in two batches at once; another process may still write
 write is entered, and is answered by sending the newest state once more.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, ParamSpec, Protocol, TypeVar
@@ -18,7 +18,8 @@ from klaviyo_sink.lanes import Lanes
 from klaviyo_sink.rows import Row
 from klaviyo_sink.state import Folded, State, Write
 from schemas.events import OutfitTagged
-from schemas.outcomes import Later
+from schemas.outcomes import Later, Never
+from schemas.spans import Cause
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class _Shopper:
     """A shopper of the batch."""
 
     event: OutfitTagged
+    cause: Cause
     said: Properties
     version: int
     #: What became of the newest state on its way; None while it has not been sent.
@@ -67,14 +69,17 @@ class Batches:
     stale_after: timedelta
     now: Callable[[], datetime]
 
-    async def write(self, events: Sequence[OutfitTagged], lane: LaneName) -> list[Written | Failure]:
-        """Bring Klaviyo up to date with the events; what became of each, in their order."""
+    async def write(
+        self, events: Sequence[OutfitTagged], lane: LaneName, causes: Mapping[str, Cause]
+    ) -> list[Written | Failure]:
+        """Bring Klaviyo up to date with the events, for `causes` by upload; what became of each, in their order."""
         folded = await self.in_database(self.state.fold, events)
-        shoppers = self._shoppers(events, folded)
+        shoppers = self._shoppers(events, folded, causes)
         rows: dict[str, Row] = {}
         for event, one in zip(events, folded, strict=True):
-            if one is not None and not one.known:
-                rows.setdefault(one.unique_id, self._row(event, one.unique_id, shoppers[event.shopper_id]))
+            if isinstance(one, Folded) and not one.known:
+                cause = causes.get(event.upload_id, ())
+                rows.setdefault(one.unique_id, self._row(event, cause, one.unique_id, shoppers[event.shopper_id]))
         answers: dict[str, Answer] = {}
         if rows:
             answers = dict(zip(rows, await self.lanes.send_events(list(rows.values()), lane), strict=True))
@@ -84,7 +89,7 @@ class Batches:
         await self._send_states(
             shoppers[event.shopper_id]
             for event, one in zip(events, folded, strict=True)
-            if one is not None and _lacks_state(one, answers.get(one.unique_id), shoppers[event.shopper_id])
+            if isinstance(one, Folded) and _lacks_state(one, answers.get(one.unique_id), shoppers[event.shopper_id])
         )
         await self._enter(rows, answers, shoppers)
         return [
@@ -92,22 +97,27 @@ class Batches:
             for event, one in zip(events, folded, strict=True)
         ]
 
-    def _shoppers(self, events: Sequence[OutfitTagged], folded: Sequence[Folded | None]) -> dict[str, _Shopper]:
+    def _shoppers(
+        self, events: Sequence[OutfitTagged], folded: Sequence[Folded | Never | None], causes: Mapping[str, Cause]
+    ) -> dict[str, _Shopper]:
         shoppers: dict[str, _Shopper] = {}
         for event, one in zip(events, folded, strict=True):
-            if one is not None and event.shopper_id not in shoppers:
-                shoppers[event.shopper_id] = _Shopper(event, one.said, one.version)
+            if isinstance(one, Folded) and event.shopper_id not in shoppers:
+                cause = causes.get(event.upload_id, ())
+                shoppers[event.shopper_id] = _Shopper(event, cause, one.said, one.version)
         return shoppers
 
-    def _row(self, event: OutfitTagged, name: str, shopper: _Shopper) -> Row:
+    def _row(self, event: OutfitTagged, cause: Cause, name: str, shopper: _Shopper) -> Row:
         backfill = event.backfill or self.now() - event.uploaded_at > self.stale_after
-        return Row(event, name, shopper.said, self.metric, backfill)
+        return Row(event, name, shopper.said, self.metric, backfill, cause=cause)
 
     async def _send_states(self, shoppers: Iterable[_Shopper]) -> None:
         """Send states alone, each shopper's once."""
         alone = list({shopper.event.shopper_id: shopper for shopper in shoppers}.values())
         if alone:
-            rows = [replace(self._row(shopper.event, "", shopper), with_event=False) for shopper in alone]
+            rows = [
+                replace(self._row(shopper.event, shopper.cause, "", shopper), with_event=False) for shopper in alone
+            ]
             for shopper, answer in zip(alone, await self.lanes.send_states(rows), strict=True):
                 shopper.state = answer
 
@@ -141,8 +151,10 @@ class Batches:
             shopper.state = Later("overtaken", "another process keeps writing this shopper's profile")
 
     def _outcome(
-        self, folded: Folded | None, answers: dict[str, Answer], shopper: _Shopper | None, lane: LaneName
+        self, folded: Folded | Never | None, answers: dict[str, Answer], shopper: _Shopper | None, lane: LaneName
     ) -> Written | Failure:
+        if isinstance(folded, Never):
+            return folded
         if folded is None or shopper is None or shopper.gone:
             return Written("forgotten", lane, 0)
         if folded.known and folded.written_version >= folded.version:

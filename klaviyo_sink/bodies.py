@@ -154,6 +154,33 @@ def bulk_import_body(rows: Sequence[bytes]) -> bytes:
     return b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":[' + b",".join(rows) + b"]}}}}"
 
 
+class PatchProperties(Body):
+    """Names of the properties to remove, with whatever they hold."""
+
+    unset: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Meta(Body):
+    """What is done to a profile beyond setting values."""
+
+    patch_properties: PatchProperties
+
+
+class ClearedProfile(Body):
+    """A profile that is to lose properties. `attributes` is required, and empty."""
+
+    type: Literal["profile"] = "profile"
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    attributes: ProfileAttributes = ProfileAttributes(email=None, properties=None)
+    meta: Meta
+
+
+class ClearingBody(Body):
+    """`POST /api/profile-import`, to remove properties."""
+
+    data: ClearedProfile
+
+
 class ErasedAttributes(Body):
     """Required even beside an id. `external_id` cannot be erased by."""
 

@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
-from klaviyo_sink.limits import Grant, Spent, grant, returned, throttled, told, worth_telling
+from klaviyo_sink.limits import Grant, Spent, Standing, grant, standing, throttled, told, worth_telling
 
 T = TypeVar("T")
 
-#: Seconds; a wait is asked about again after at most this long, since another process may have given requests back.
+#: Seconds; a wait is asked about again after at most this long, since another process may have been told of more.
 ASK_AGAIN_S: Final = 5.0
 
 
@@ -41,10 +41,12 @@ class Budget:
     ) -> None:
         self._store, self._now, self._sleep, self._jitter = store, now, sleep, jitter
         self._steady: dict[str, int] = {}
+        #: What was last seen of each operation.
+        self._seen: dict[str, Spent] = {}
 
     async def ask(self, operation: str, wanted: int) -> Grant:
         """Take what is free now, up to `wanted`."""
-        return await self._store(operation, lambda spent: grant(spent, operation, wanted, self._seconds()))
+        return await self._change(operation, lambda spent: grant(spent, operation, wanted, self._seconds()))
 
     async def wait(self, operation: str) -> None:
         """Take one request, however long that takes."""
@@ -52,13 +54,9 @@ class Budget:
             # Waiters must not come back in step.
             await self._sleep(min(given.wait_s, ASK_AGAIN_S) + 0.05 * self._jitter())
 
-    async def give_back(self, operation: str, slots: int) -> None:
-        """Return requests that were not sent after all."""
-        await self._store(operation, lambda spent: (returned(spent, slots, self._seconds()), None))
-
     async def throttled(self, operation: str, retry_after_s: float) -> None:
         """Close an operation for everyone after a 429."""
-        await self._store(operation, lambda spent: (throttled(spent, retry_after_s, self._seconds()), None))
+        await self._change(operation, lambda spent: (throttled(spent, retry_after_s, self._seconds()), None))
 
     async def answered(self, operation: str, headers: Mapping[str, str]) -> None:
         """Learn from an answer's headers, where they say something new."""
@@ -68,10 +66,23 @@ class Budget:
         limit, left, reset_s = said
         if worth_telling(operation, self._steady.get(operation), limit=limit, left=left):
             self._steady[operation] = limit
-            await self._store(
+            await self._change(
                 operation,
                 lambda spent: (told(spent, limit=limit, left=left, reset_s=reset_s, now=self._seconds()), None),
             )
+
+    def standing(self) -> dict[str, Standing]:
+        """Tell what is left of each operation that was used, without asking the database what others used since."""
+        return {
+            operation: standing(spent, operation, self._seconds()) for operation, spent in self._seen.copy().items()
+        }
+
+    def _change(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> Awaitable[T]:
+        def seen(spent: Spent) -> tuple[Spent, T]:
+            self._seen[operation], answer = change(spent)
+            return self._seen[operation], answer
+
+        return self._store(operation, seen)
 
     def _seconds(self) -> float:
         return self._now().timestamp()

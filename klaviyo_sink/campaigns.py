@@ -34,6 +34,7 @@ class Campaign(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    #: Tags that the upload must have, and interests (`interest/…`) that its shopper must have; all of them.
     tags: Annotated[tuple[TagId, ...], Field(min_length=1)]
     no_order_days: Annotated[int, Field(ge=1, le=365)] = 7
     not_texted_days: Annotated[int, Field(ge=1, le=365)] = 7

@@ -7,7 +7,7 @@ Whoever calls has taken a request from the budget before.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from klaviyo_sink.errors import Failure, api_errors, failure_of, failure_without_answer
 from klaviyo_sink.row_errors import Fault, refused_rows
 from schemas.outcomes import Later, Misconfigured
+from schemas.spans import UNWATCHED, Cause, Spans, trace_headers
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
 #: Requests on the way at the same time. Klaviyo allows 350 events in one second (openapi 2026-07-15).
@@ -79,8 +80,10 @@ class KlaviyoClient:
         timeout_s: float,
         listener: Listener | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        spans: Spans = UNWATCHED,
     ) -> None:
         self._signed = auth is not None
+        self._spans = spans
         self._timeout_s = timeout_s
         self._listener = listener
         # Waiting for a connection must not count as waiting for Klaviyo.
@@ -98,21 +101,25 @@ class KlaviyoClient:
             transport=transport,
         )
 
-    async def create_event(self, body: bytes, *, by_profile_id: bool) -> Accepted | Failure:
-        """Post one event (`bodies.EventBody`)."""
-        return await self.call("POST", "/api/events", body=body, by_profile_id=by_profile_id)
+    async def create_event(self, body: bytes, *, by_profile_id: bool, cause: Cause = ()) -> Accepted | Failure:
+        """Post one event (`bodies.EventBody`), because of `cause`."""
+        return await self.call("POST", "/api/events", body=body, by_profile_id=by_profile_id, causes=(cause,))
 
-    async def import_profile(self, body: bytes, *, by_profile_id: bool) -> Accepted | Failure:
-        """Set a profile's state (`bodies.ProfileImportBody`)."""
-        return await self.call("POST", "/api/profile-import", body=body, by_profile_id=by_profile_id)
+    async def import_profile(self, body: bytes, *, by_profile_id: bool, cause: Cause = ()) -> Accepted | Failure:
+        """Set a profile's state (`bodies.ProfileImportBody`), because of `cause`."""
+        return await self.call("POST", "/api/profile-import", body=body, by_profile_id=by_profile_id, causes=(cause,))
 
-    async def create_events(self, body: bytes, *, by_profile_id: bool) -> Accepted | RowsRefused | Failure:
+    async def create_events(
+        self, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause] = ()
+    ) -> Accepted | RowsRefused | Failure:
         """Post up to 1,000 events (`bodies.bulk_events_body`)."""
-        return await self._bulk("/api/event-bulk-create-jobs", body, by_profile_id=by_profile_id)
+        return await self._bulk("/api/event-bulk-create-jobs", body, by_profile_id=by_profile_id, causes=causes)
 
-    async def import_profiles(self, body: bytes, *, by_profile_id: bool) -> Accepted | RowsRefused | Failure:
+    async def import_profiles(
+        self, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause] = ()
+    ) -> Accepted | RowsRefused | Failure:
         """Begin a job that sets the state of up to 10,000 profiles (`bodies.bulk_import_body`)."""
-        return await self._bulk("/api/profile-bulk-import-jobs", body, by_profile_id=by_profile_id)
+        return await self._bulk("/api/profile-bulk-import-jobs", body, by_profile_id=by_profile_id, causes=causes)
 
     async def call(
         self,
@@ -123,9 +130,12 @@ class KlaviyoClient:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         by_profile_id: bool = False,
+        causes: Sequence[Cause] = (),
     ) -> Accepted | Failure:
         """Make any call: `operation_path` as the official schema writes it, with `names` for its braces."""
-        answer = await self._exchange(method, operation_path, names or {}, query or {}, body)
+        answer = await self._exchange(
+            method, operation_path, names=names or {}, query=query or {}, body=body, causes=causes
+        )
         if isinstance(answer, httpx.Response):
             if answer.is_success:
                 return _accepted(answer)
@@ -144,8 +154,10 @@ class KlaviyoClient:
     ) -> None:
         await self.aclose()
 
-    async def _bulk(self, path: str, body: bytes, *, by_profile_id: bool) -> Accepted | RowsRefused | Failure:
-        answer = await self._exchange("POST", path, {}, {}, body)
+    async def _bulk(
+        self, path: str, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause]
+    ) -> Accepted | RowsRefused | Failure:
+        answer = await self._exchange("POST", path, names={}, query={}, body=body, causes=causes)
         if not isinstance(answer, httpx.Response):
             return answer
         if answer.is_success:
@@ -157,19 +169,34 @@ class KlaviyoClient:
         return failure_of(answer.status_code, answer.headers, answer.content, by_profile_id=by_profile_id)
 
     async def _exchange(
-        self, method: str, path: str, names: Mapping[str, str], query: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        path: str,
+        *,
+        names: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes | None,
+        causes: Sequence[Cause],
     ) -> httpx.Response | Failure:
         if not self._signed:
             return Misconfigured("no-key", "no Klaviyo key is set")
         operation = f"{method} {path}"
         try:
             async with self._connections, asyncio.timeout(self._timeout_s):
-                answer = await self._http.request(method, path.format(**names), params=query, content=body)
+                with self._spans.begin(operation, "client", *causes) as span:
+                    answer = await self._http.request(
+                        method, path.format(**names), params=query, content=body, headers=trace_headers(span.carried)
+                    )
+                    span.note(status=answer.status_code)
+                    if answer.is_error:
+                        span.fail(str(answer.status_code))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             return failure_without_answer(error)
         except OSError as error:
             # The network's are httpx errors by now: this is the file of the OAuth tokens.
-            return Misconfigured("tokens-file", f"the OAuth token file cannot be used ({type(error).__name__})")
+            return Misconfigured(
+                "tokens-file", f"the OAuth token file cannot be used ({error.strerror or type(error).__name__})"
+            )
         if self._listener is not None:
             await self._tell(self._listener, operation, answer)
         return answer

@@ -10,6 +10,7 @@ from klaviyo_sink.naming import DEFAULT_NAMES, PropertyNames
 from klaviyo_sink.recency import DEFAULT_RECENCY, Recency
 from klaviyo_sink.tokens import TokenFile
 from klaviyo_sink.wording import InterestsOf, Wording, no_interests
+from schemas.spans import UNWATCHED, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class SinkConfig:
     interests_of: InterestsOf = no_interests
     #: OAuth tokens, used instead of the key.
     tokens: TokenFile | None = None
+    #: Watches over each request on behalf of the uploads it carries.
+    spans: Spans = UNWATCHED
 
     def __post_init__(self) -> None:
         if self.key is not None and not re.fullmatch(r"[!-~]+", self.key.get_secret_value()):

@@ -14,8 +14,9 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 #: Seconds a SQLite writer waits for another process's transaction.
 BUSY_S: Final = 30
@@ -27,7 +28,7 @@ _MIGRATING: Final = threading.Lock()
 
 
 class StateUnavailableError(RuntimeError):
-    """The database cannot be opened or brought up to date. The message names no password."""
+    """The database cannot be opened or brought up to date. The message is one line and names no password."""
 
 
 def open_database(url: str) -> Engine:
@@ -38,16 +39,7 @@ def open_database(url: str) -> Engine:
         StateUnavailableError: not a database URL, no permission, not a database, or written by a newer version.
 
     """
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            _make_private(parsed.database)
-        # Parameters are shopper ids: they stay out of error messages.
-        engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=parsed.get_backend_name() != "sqlite")
-    except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
-        raise StateUnavailableError(f"the state database cannot be opened: {type(error).__name__}") from None
-    if engine.dialect.name not in {"sqlite", "postgresql"}:
-        raise StateUnavailableError(f"the state database must be SQLite or PostgreSQL, not {engine.dialect.name}")
+    engine = _engine(url)
     if engine.dialect.name == "sqlite":
         _use_sqlite_well(engine)
     try:
@@ -55,9 +47,50 @@ def open_database(url: str) -> Engine:
             _migrate(connection)
     except (SQLAlchemyError, CommandError) as error:
         engine.dispose()
-        reason = str(error.orig if isinstance(error, DBAPIError) else error)
-        raise StateUnavailableError(f"the state database cannot be brought up to date: {reason}") from None
+        # Drivers write several lines.
+        reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
+        if isinstance(error, CommandError):
+            reason = f"a newer version of hangtag wrote it, run that one ({reason})"
+        raise StateUnavailableError(f"the state database cannot be used: {reason}") from None
     return engine
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        kind = parsed.get_backend_name()
+        if kind not in {"sqlite", "postgresql"}:
+            raise StateUnavailableError(f"the state database must be SQLite or PostgreSQL, not {kind}")
+        if kind == "sqlite":
+            _make_private(parsed.database)
+        # Parameters are shopper ids: they stay out of error messages.
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=kind != "sqlite")
+    except ImportError as error:
+        reason = f"its driver is not installed ({error.name})"
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}"
+    except SQLAlchemyError:
+        # Its text may quote the URL, and with it a password.
+        reason = "it is not named by a URL such as sqlite:///.hangtag/state.db or postgresql+psycopg://user@host/name"
+    raise StateUnavailableError(f"the state database cannot be opened: {reason}")
+
+
+def is_missing(url: str) -> bool:
+    """Tell whether the URL names a SQLite file that is not there: nothing is known of anyone then."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:
+        return False
+    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
+
+
+def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert the rows whose key is free; say how many those were."""
+    if not rows:
+        return 0
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = dialect.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return connection.execute(new, rows).rowcount
 
 
 def _migrate(connection: Connection) -> None:
@@ -88,6 +121,8 @@ def _use_sqlite_well(engine: Engine) -> None:
     def _settings(connection: sqlite3.Connection, _record: Any) -> None:
         # The driver's own transactions begin too late (at the first write) and commit before each DDL statement.
         connection.isolation_level = None
+        # A damaged text must not fail the whole query that meets it: whoever reads the row sees that it is none.
+        connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
         _write_ahead(connection)
         # FULL: a profile whose upload Kafka has already committed must survive a power cut.

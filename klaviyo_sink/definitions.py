@@ -140,17 +140,17 @@ class EventFilter(Body):
 
 
 class MetricTrigger(Body):
-    """Each event of a metric that passes the filter."""
+    """Each event of a metric that passes the filter; without one, each."""
 
     type: Literal["metric"] = "metric"
     id: Id
-    trigger_filter: EventFilter
+    trigger_filter: EventFilter | None
 
 
 class ProfileGroup(Body):
     """One condition on the profile."""
 
-    conditions: tuple[NeverCounted | MayBeTexted | NotTexted]
+    conditions: tuple[ProfileList | NeverCounted | MayBeTexted | NotTexted]
 
 
 class ProfileFilter(Body):
@@ -228,7 +228,7 @@ class FlowBody(Body):
     data: Flow
 
     def wire(self) -> bytes:
-        """Write the body as it is sent, with its one null (see `End`)."""
+        """Write the body as it is sent, with its nulls: `End`'s, and a trigger's that has no filter."""
         return self.model_dump_json().encode()
 
 

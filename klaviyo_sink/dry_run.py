@@ -7,18 +7,17 @@ database is read, shopper by shopper, and never written (but brought to the newe
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import httpx
-from sqlalchemy import Engine, insert, make_url, select
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Engine, insert, select
 
-from klaviyo_sink.database import open_database
+from klaviyo_sink.database import is_missing, open_database
 from klaviyo_sink.state import Folded, State
 from klaviyo_sink.tables import forgotten_shoppers, metadata
 from klaviyo_sink.wording import Wording
 from schemas.events import OutfitTagged
+from schemas.outcomes import Never
 
 #: Says "done" to whatever is asked: an import job is followed to its end like any other.
 _DONE: Final = {"data": {"id": "dry-run", "attributes": {"status": "complete", "failed_count": 0}}}
@@ -59,7 +58,7 @@ class Rehearsal(State):
                 if gone := [dict(row) for row in theirs.execute(select(forgotten_shoppers)).mappings()]:
                     ours.execute(insert(forgotten_shoppers), gone)
 
-    def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | None]:
+    def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
         """Fold as the real state would."""
         self._borrow({event.shopper_id for event in events} - self._borrowed)
         return super().fold(events)
@@ -90,12 +89,4 @@ def open_rehearsal(url: str, wording: Wording, *, ledger: bool) -> Rehearsal:
         StateUnavailableError: as `open_database`.
 
     """
-    return Rehearsal(wording, None if _is_missing(url) else open_database(url), ledger=ledger)
-
-
-def _is_missing(url: str) -> bool:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return False
-    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
+    return Rehearsal(wording, None if is_missing(url) else open_database(url), ledger=ledger)

@@ -3,6 +3,7 @@ Segments and flows as data: what a campaign becomes at Klaviyo. Pure; a contract
 
 A flow starts with our own event, whose properties carry the tags, because a profile property is no trigger and a
 segment's "no order in 7 days" is worked out once a day (help.klaviyo.com articles 115005233488 and 115002779051).
+An event says what its upload has; what several uploads mean together, an interest, only the profile says.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,8 @@ from klaviyo_sink.definitions import (
 from klaviyo_sink.naming import LISTS, PropertyNames
 
 _HOLDS: Final = {category: holds for holds, category in LISTS.items()}
+_INTEREST: Final = f"{LISTS['interests']}/"
+_NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 #: A flow's only action; Klaviyo puts an id of its own in its place.
 _SMS: Final = "sms-1"
 #: Klaviyo puts its own ids in place of ours, and a status set live later is no drift.
@@ -49,7 +52,7 @@ _KLAVIYOS_OWN: Final = frozenset({"temporary_id", "entry_action_id", "status"})
 
 
 def segment_body(
-    campaign: Campaign, names: PropertyNames, order_metric: str | None, words: Mapping[str, str] = MappingProxyType({})
+    campaign: Campaign, names: PropertyNames, order_metric: str | None, words: Mapping[str, str] = _NO_WORDS
 ) -> bytes:
     """
     Write `POST /api/segments`: whom the campaign is for, by the profile alone.
@@ -62,18 +65,23 @@ def segment_body(
     return SegmentBody(data=Segment(attributes=SegmentAttributes(name=campaign.name, definition=definition))).wire()
 
 
-def flow_body(campaign: Campaign, metric: str, order_metric: str | None) -> bytes:
-    """Write `POST /api/flows`: the metric-triggered SMS, as draft."""
-    tags = [EventList(metric_id=metric, field="tags", filter=ListContains(value=tag)) for tag in campaign.tags]
+def flow_body(
+    campaign: Campaign,
+    names: PropertyNames,
+    metric: str,
+    order_metric: str | None,
+    words: Mapping[str, str] = _NO_WORDS,
+) -> bytes:
+    """Write `POST /api/flows`: the metric-triggered SMS, as draft. `words` as for the segment."""
+    interests = [tag for tag in campaign.tags if tag.startswith(_INTEREST)]
+    tags = [tag for tag in campaign.tags if tag not in interests]
+    said = (EventList(metric_id=metric, field="tags", filter=ListContains(value=tag)) for tag in tags)
     not_texted = NotTexted(timeframe_filter=LastDays(quantity=campaign.not_texted_days))
-    whose = (*_no_order(campaign, order_metric), MayBeTexted(), not_texted)
+    held = (_has_tag(tag, names, words) for tag in interests)
+    whose = (*held, *_no_order(campaign, order_metric), MayBeTexted(), not_texted)
+    groups = tuple(EventGroup(conditions=(one,)) for one in said)
     definition = FlowDefinition(
-        triggers=(
-            MetricTrigger(
-                id=metric,
-                trigger_filter=EventFilter(condition_groups=tuple(EventGroup(conditions=(one,)) for one in tags)),
-            ),
-        ),
+        triggers=(MetricTrigger(id=metric, trigger_filter=EventFilter(condition_groups=groups) if groups else None),),
         profile_filter=ProfileFilter(condition_groups=tuple(ProfileGroup(conditions=(one,)) for one in whose)),
         reentry_criteria=Reentry(duration=campaign.reentry_days),
         entry_action_id=_SMS,

@@ -16,7 +16,7 @@ from klaviyo_sink.bodies import bulk_import_body
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.client import Accepted, KlaviyoClient, RowsRefused
 from klaviyo_sink.errors import Failure, read_errors
-from klaviyo_sink.jobs import Piece
+from klaviyo_sink.jobs import Piece, causes_of
 from klaviyo_sink.row_errors import refused_rows
 from schemas.outcomes import Later, Never
 
@@ -45,7 +45,8 @@ class Imports:
         """Begin a job."""
         await self.budget.wait(POST)
         by_id = any(piece.row.name[0] == "id" for piece in job)
-        return await self.client.import_profiles(bulk_import_body([piece.wire for piece in job]), by_profile_id=by_id)
+        body = bulk_import_body([piece.wire for piece in job])
+        return await self.client.import_profiles(body, by_profile_id=by_id, causes=causes_of(job))
 
     async def finish(self, job: Sequence[Piece], begun: Accepted) -> dict[int, Answer]:
         """Follow a job to its end."""

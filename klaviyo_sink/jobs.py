@@ -17,6 +17,7 @@ from klaviyo_sink.errors import Failure
 from klaviyo_sink.row_errors import Fault
 from klaviyo_sink.rows import Row
 from schemas.outcomes import Never
+from schemas.spans import Cause
 
 #: Bytes of a job's body; Klaviyo takes 5 MB (openapi 2026-07-15).
 MOST_BYTES: Final = 4_500_000
@@ -29,6 +30,11 @@ class Piece:
     at: int
     row: Row
     wire: bytes
+
+
+def causes_of(job: Sequence[Piece]) -> list[Cause]:
+    """Give what led to each row."""
+    return [piece.row.cause for piece in job]
 
 
 #: Sends a job's rows.

@@ -20,7 +20,7 @@ from klaviyo_sink.client import Accepted, KlaviyoClient, RowsRefused
 from klaviyo_sink.errors import Failure
 from klaviyo_sink.imports import MOST as IMPORT_MOST
 from klaviyo_sink.imports import Imports
-from klaviyo_sink.jobs import Jobs, Piece
+from klaviyo_sink.jobs import Jobs, Piece, causes_of
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND
 from klaviyo_sink.rows import Row
 from schemas.outcomes import Never
@@ -111,7 +111,7 @@ class Lanes:
         except ValidationError as error:
             return unbuildable(error)
         send = self._client.create_event if row.with_event else self._client.import_profile
-        answer = await send(body, by_profile_id=row.name[0] == "id")
+        answer = await send(body, by_profile_id=row.name[0] == "id", cause=row.cause)
         if isinstance(answer, Accepted):
             return Taken("single")
         other = self._next_name(row) if isinstance(answer, Never) and answer.reason == "profile-not-found" else None
@@ -125,7 +125,7 @@ class Lanes:
         body = bulk_events_body([piece.wire for piece in job])
         async with self._sending:
             await self._budget.wait(JOBS)
-            return await self._client.create_events(body, by_profile_id=by_id)
+            return await self._client.create_events(body, by_profile_id=by_id, causes=causes_of(job))
 
     def _by_known_names(self, rows: Sequence[Row]) -> Sequence[Row]:
         if not self._gone:

@@ -12,9 +12,9 @@ Sources: `x-klaviyo-ratelimit` of openapi 2026-07-15 (a contract test compares t
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 #: Requests per second and per minute that Klaviyo allows an account, by operation.
 PUBLISHED: Final[Mapping[str, tuple[int, int]]] = {
@@ -62,6 +62,14 @@ class Spent(BaseModel):
     told_left: int | None = None
     resets_at: float = 0
 
+    @classmethod
+    def read(cls, stored: str) -> Self:
+        """Read what was stored; what is damaged is forgotten, as everything is after a minute."""
+        try:
+            return cls.model_validate_json(stored)
+        except ValidationError:
+            return cls()
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -69,6 +77,16 @@ class Grant:
 
     slots: int
     wait_s: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much of an operation's budget is left."""
+
+    #: Requests that may be sent in a minute.
+    steady: int
+    #: Of these, requests that may still be sent just now.
+    left: int
 
 
 def grant(spent: Spent, operation: str, wanted: int, now: float) -> tuple[Spent, Grant]:
@@ -88,15 +106,13 @@ def grant(spent: Spent, operation: str, wanted: int, now: float) -> tuple[Spent,
     return spent, Grant(slots, 0 if slots == wanted else _wait(spent, burst, steady, tick, now))
 
 
-def returned(spent: Spent, slots: int, now: float) -> Spent:
-    """Take back slots that were granted and not used."""
-    ticks = dict(spent.ticks)
-    for tick in sorted(ticks, reverse=True):
-        back = min(slots, ticks[tick])
-        ticks[tick] -= back
-        slots -= back
-    kept = tuple((tick, count) for tick, count in sorted(ticks.items()) if count)
-    return _forgotten(spent.model_copy(update={"ticks": kept}), now)
+def standing(spent: Spent, operation: str, now: float) -> Standing:
+    """Tell how much of a minute's requests is left."""
+    spent = _recovered(_forgotten(spent, now), now)
+    _burst, steady = _allowed(spent, operation)
+    used = _used(spent, math.floor(now / TICK_S), MINUTE_S)
+    left = 0 if now < spent.closed_until else min(steady - used, _left(spent, steady, now))
+    return Standing(steady, max(0, left))
 
 
 def throttled(spent: Spent, retry_after_s: float, now: float) -> Spent:

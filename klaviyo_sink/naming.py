@@ -46,6 +46,11 @@ class PropertyNames:
                 raise ValueError(f"{name!r} must be a new name for one of {', '.join(LISTS)}")
 
     @property
+    def every(self) -> tuple[str, ...]:
+        """All properties that a profile is ever given, sorted."""
+        return tuple(sorted({self.prefix + name for name in (*LISTS, "version", "updated_at")} | self.aliases.keys()))
+
+    @property
     def version(self) -> str:
         """The name of the property that counts the changes."""
         return f"{self.prefix}version"

@@ -49,15 +49,25 @@ class StyleProfile:
 
     @classmethod
     def read(cls, stored: str) -> Self:
-        """Read what `stored` wrote."""
+        """
+        Read what `stored` wrote.
+
+        Raises:
+            ValueError: something else wrote it, or it was damaged.
+
+        """
         if stored.startswith("{"):
             # So it was written before migration 0003.
-            return cls(_STORED.validate_python(from_json(stored)["uploads"]))
+            return cls(_STORED.validate_python(from_json(stored).get("uploads")))
         return cls(_STORED.validate_json(stored))
 
     def stored(self) -> str:
         """Write the profile for the database."""
         return to_json(self.uploads).decode()
+
+    def may_have_held(self, upload_id: str) -> bool:
+        """Tell whether an upload is remembered, or may have been until newer ones took its place."""
+        return len(self.uploads) >= MEMORY or any(one.upload_id == upload_id for one in self.uploads)
 
     def as_of(self) -> datetime | None:
         """Tell when it was last added to; a phone whose clock runs ahead does not make everything else old."""

@@ -72,10 +72,10 @@ class Setup:
             if orders is None:
                 sentence = "no such metric in the account: orders are not looked at"
                 steps.append(Step("metric", campaign.order_metric, "missing", sentence))
-            steps.append(
-                await self._thing("segment", campaign.name, segment_body(campaign, self.names, orders, self.words))
-            )
-            steps.append(await self._thing("flow", campaign.name, flow_body(campaign, metrics[self.metric], orders)))
+            segment = segment_body(campaign, self.names, orders, self.words)
+            flow = flow_body(campaign, self.names, metrics[self.metric], orders, self.words)
+            steps.append(await self._thing("segment", campaign.name, segment))
+            steps.append(await self._thing("flow", campaign.name, flow))
             if self.live:
                 steps += await self._set_live(campaign.name)
         return steps

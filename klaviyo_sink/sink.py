@@ -6,11 +6,11 @@ Calls that come together are worked on together: few go one by one, many as jobs
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar, get_args
 
 import httpx
 from pydantic import SecretStr
@@ -25,11 +25,12 @@ from klaviyo_sink.dry_run import DryRun, Unsent, open_rehearsal
 from klaviyo_sink.errors import Failure
 from klaviyo_sink.gather import Gatherer
 from klaviyo_sink.lanes import BREAK_EVEN, BULK_MOST, JOBS_AT_ONCE, Lanes
-from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND, Spent
+from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND, Spent, Standing
 from klaviyo_sink.refusals import refusal
 from klaviyo_sink.state import OvertakenError, State, open_state
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
+from schemas.spans import Cause
 
 __all__ = ["Sink", "SinkConfig", "Written", "open_sink"]
 
@@ -49,7 +50,17 @@ NO_KEY: Final = SecretStr("dry-run")
 #: The answer to whoever asks a sink that closes.
 CLOSED: Final = Later("closing", "the sink was closed")
 
-Waiting = tuple[OutfitTagged, "asyncio.Future[Written | Failure]"]
+Waiting = tuple[OutfitTagged, Cause, "asyncio.Future[Written | Failure]"]
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStatus:
+    """How the sink stands, for those who watch."""
+
+    #: Batches on their way, by lane.
+    jobs: Mapping[LaneName, int]
+    #: What is left of Klaviyo's limits, by operation used so far.
+    budget: Mapping[str, Standing]
 
 
 class Sink:
@@ -64,18 +75,22 @@ class Sink:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._state, self._threads, self._now = state, threads, now
-        budget = Budget(self._spend, now=now)
+        self._budget = budget = Budget(self._spend, now=now)
         self._client = open_client(config, now=now, listener=budget, transport=transport)
         self._lanes = Lanes(self._client, budget)
         self._batches = Batches(state, self._lanes, self._in_database, config.metric, config.stale_after, now)
         self._gatherer: Gatherer[Waiting] = Gatherer()
         self._jobs = asyncio.Semaphore(JOBS_AT_ONCE)
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], LaneName] = {}
         self._dispatching: asyncio.Task[None] | None = None
         self._closing = False
 
-    async def sync(self, event: OutfitTagged) -> Written | Failure:
-        """Bring the shopper's profile up to date. One write per shopper at a time; shoppers do not wait for another."""
+    async def sync(self, event: OutfitTagged, *, cause: Cause = ()) -> Written | Failure:
+        """
+        Bring the shopper's profile up to date. One write per shopper at a time; shoppers do not wait for another.
+
+        `cause` are headers of what led here: their trace context goes along to Klaviyo.
+        """
         refused = refusal(event, self._now())
         if refused is not None:
             return refused
@@ -84,8 +99,13 @@ class Sink:
         if self._dispatching is None:
             self._dispatching = asyncio.create_task(self._dispatch())
         answer: asyncio.Future[Written | Failure] = asyncio.get_running_loop().create_future()
-        self._gatherer.add(event.shopper_id, (event, answer))
+        self._gatherer.add(event.shopper_id, (event, cause, answer))
         return await answer
+
+    def status(self) -> SinkStatus:
+        """Tell what is on its way, and what is left of the limits."""
+        lanes = list(self._running.values())
+        return SinkStatus({lane: lanes.count(lane) for lane in get_args(LaneName)}, self._budget.standing())
 
     async def forget(self, shopper_id: str) -> None:
         """Drop what is known of a shopper, and their events from now on. Klaviyo is asked separately, and after."""
@@ -106,7 +126,7 @@ class Sink:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        for _event, answer in self._gatherer.clear():
+        for _event, _cause, answer in self._gatherer.clear():
             _give(answer, CLOSED)
         await self._client.aclose()
         await self._in_database(self._state.close)
@@ -137,26 +157,27 @@ class Sink:
         taken = self._gatherer.take(most)
         self._lanes.expect(sum(map(len, taken.values())))
         task = asyncio.create_task(self._work(taken, lane))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = lane
+        task.add_done_callback(self._running.pop)
 
     async def _work(self, taken: dict[str, list[Waiting]], lane: LaneName) -> None:
         waiting = [one for theirs in taken.values() for one in theirs]
         try:
-            outcomes = await self._batches.write([event for event, _ in waiting], lane)
-            for (_, answer), outcome in zip(waiting, outcomes, strict=True):
+            causes = {event.upload_id: cause for event, cause, _ in waiting}
+            outcomes = await self._batches.write([event for event, _, _ in waiting], lane, causes)
+            for (_, _, answer), outcome in zip(waiting, outcomes, strict=True):
                 _give(answer, outcome)
         except (SQLAlchemyError, OvertakenError) as error:
             # The text of a database error may quote the row.
             failure = Later("state-database", f"the state database failed ({type(error).__name__})")
-            for _, answer in waiting:
+            for _, _, answer in waiting:
                 _give(answer, failure)
         except asyncio.CancelledError:
-            for _, answer in waiting:
+            for _, _, answer in waiting:
                 _give(answer, CLOSED)
             raise
         except Exception as error:  # noqa: BLE001 - whoever called sync must hear of a bug, not wait for ever
-            for _, answer in waiting:
+            for _, _, answer in waiting:
                 if not answer.done():
                     answer.set_exception(error)
         finally:

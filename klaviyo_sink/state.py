@@ -4,28 +4,34 @@ What must be remembered across events: style profiles, the written ledger, the e
 Blocking; knows neither HTTP nor asyncio. Every method is one transaction over a batch. Times are passed in.
 """
 
-import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Column, Connection, Engine, Row, Table, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
 from klaviyo_sink.bodies import Properties
-from klaviyo_sink.database import open_database
+from klaviyo_sink.database import insert_new, open_database
+from klaviyo_sink.forgetting import Dropped, forget
+from klaviyo_sink.ledgers import forgotten, taken_names, taken_uploads
 from klaviyo_sink.limits import Spent
 from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
-from klaviyo_sink.tables import forgotten_shoppers, spent_requests, style_profiles, written_events
+from klaviyo_sink.tables import spent_requests, style_profiles, written_events
 from klaviyo_sink.wording import DEFAULT_WORDING, Wording
 from schemas.events import OutfitTagged
+from schemas.outcomes import Never
 
 T = TypeVar("T")
 
 #: Attempts to fold a batch while other processes store the same shoppers' profiles.
 FOLD_ATTEMPTS: Final = 8
+#: Answers the events of a shopper whose row is damaged: no retry mends it, and nobody else's event waits for it.
+UNREADABLE: Final = Never(
+    "style-profile-unreadable",
+    "the shopper's row of style_profiles is damaged; mend it, or delete it to begin anew, then replay the dead letters",
+)
 
 _STORE: Final = (
     update(style_profiles)
@@ -96,9 +102,11 @@ class State:
         """Whether one writer at a time is all that the database takes (SQLite)."""
         return self._engine.dialect.name == "sqlite"
 
-    def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | None]:
+    def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
         """
         Fold events into their shoppers' profiles; each answer has the shopper's newest; None for the forgotten.
+
+        `UNREADABLE` for those whose stored profile cannot be read; it is left as it is.
 
         Raises:
             OvertakenError: other processes kept winning.
@@ -123,13 +131,9 @@ class State:
         with self._engine.begin() as connection:
             return self._record(connection, writes, at)
 
-    def forget(self, shopper_id: str, *, at: datetime) -> None:
+    def forget(self, shopper_id: str, *, at: datetime) -> Dropped:
         """Drop what is known of a shopper, and every event of theirs from now on."""
-        with self._engine.begin() as connection:
-            digest = {"shopper_digest": _digest(shopper_id), "forgotten_at": at}
-            self._insert_new(connection, forgotten_shoppers, [digest])
-            connection.execute(delete(style_profiles).where(style_profiles.c.shopper_id == shopper_id))
-            connection.execute(delete(written_events).where(written_events.c.shopper_id == shopper_id))
+        return forget(self._engine, shopper_id, at=at)
 
     def spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> T:
         """Change what was spent on an operation, while no other process can."""
@@ -138,9 +142,9 @@ class State:
             found = connection.execute(select(spent_requests.c.spent).where(mine).with_for_update()).scalar()
             if found is None:
                 new = {"operation": operation, "spent": Spent().model_dump_json()}
-                self._insert_new(connection, spent_requests, [new])
+                insert_new(connection, spent_requests, [new])
                 found = connection.execute(select(spent_requests.c.spent).where(mine).with_for_update()).scalar_one()
-            spent, result = change(Spent.model_validate_json(found))
+            spent, result = change(Spent.read(found))
             connection.execute(update(spent_requests).where(mine).values(spent=spent.model_dump_json()))
             return result
 
@@ -148,41 +152,42 @@ class State:
         """Close the connections."""
         self._engine.dispose()
 
-    def _fold(self, connection: Connection, events: Sequence[OutfitTagged]) -> list[Folded | None]:
+    def _fold(self, connection: Connection, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
         mine: dict[str, list[OutfitTagged]] = {}
         for event in events:
             mine.setdefault(event.shopper_id, []).append(event)
-        for shopper_id in _forgotten(connection, mine):
+        for shopper_id in forgotten(connection, mine):
             del mine[shopper_id]
         # Where rows can be locked they are, in one order, so that writers of one shopper queue.
-        query = _of(style_profiles, style_profiles.c.shopper_id, mine).order_by("shopper_id").with_for_update()
+        theirs = style_profiles.c.shopper_id.in_(sorted(mine))
+        query = select(style_profiles).where(theirs).order_by("shopper_id").with_for_update()
         found = {row.shopper_id: row for row in connection.execute(query)}
-        folded: dict[str, _Folding] = {}
+        folded: dict[str, _Folding | Never] = {}
         made, changed = [], []
-        for shopper_id, theirs in sorted(mine.items()):
+        for shopper_id, uploads in sorted(mine.items()):
             row = found.get(shopper_id)
-            one = folded[shopper_id] = self._folding(row, theirs)
+            one = folded[shopper_id] = self._folding(row, uploads)
+            if isinstance(one, Never):
+                continue
             if row is None:
                 first = {"shopper_id": shopper_id, "row_version": 1, "version": one.version, "written_version": 0}
                 made.append(first | {"profile": one.stored, "said": one.text})
             elif (one.stored, one.text) != (row.profile, row.said):
                 late = {"of_shopper": shopper_id, "read_row": row.row_version, "row": row.row_version + 1}
                 changed.append(late | {"to_version": one.version, "to_profile": one.stored, "to_said": one.text})
-        if self._insert_new(connection, style_profiles, made) < len(made):
+        if insert_new(connection, style_profiles, made) < len(made):
             raise OvertakenError
         if changed and connection.execute(_STORE, changed).rowcount < len(changed):
             raise OvertakenError
-        names = [unique_id(event) for event in events]
-        known = set(connection.execute(_of_key(written_events.c.unique_id, names)).scalars())
-        return [
-            folded[event.shopper_id].told(name, known=name in known) if event.shopper_id in folded else None
-            for event, name in zip(events, names, strict=True)
-        ]
+        return _told(connection, events, folded)
 
-    def _folding(self, row: Row[Any] | None, events: Sequence[OutfitTagged]) -> "_Folding":
+    def _folding(self, row: Row[Any] | None, events: Sequence[OutfitTagged]) -> "_Folding | Never":
         old, version, written = StyleProfile(), 0, 0
         if row is not None:
-            old, version, written = StyleProfile.read(row.profile), row.version, row.written_version
+            try:
+                old, version, written = StyleProfile.read(row.profile), row.version, row.written_version
+            except ValueError:
+                return UNREADABLE
         new = fold(old, [contribution(event, self._wording.names.labels) for event in events])
         said = self._wording.properties(new, version)
         text = to_json(said).decode()
@@ -190,11 +195,11 @@ class State:
             version += 1
             said[self._wording.names.version] = version
             text = to_json(said).decode()
-        return _Folding(new, new.stored(), said, text, version, written)
+        return _Folding(old, new, new.stored(), said, text, version, written)
 
     def _record(self, connection: Connection, writes: Sequence[Write], at: datetime) -> list[Recorded | None]:
         # A shopper forgotten while the write was under way must not come back through the ledger.
-        gone = _forgotten(connection, {write.shopper_id for write in writes})
+        gone = forgotten(connection, {write.shopper_id for write in writes})
         versions: dict[str, int] = {}
         for write in writes:
             if write.shopper_id not in gone:
@@ -212,7 +217,7 @@ class State:
             for write in writes
             if write.unique_id is not None and write.shopper_id in versions
         ]
-        self._insert_new(connection, written_events, entries)
+        insert_new(connection, written_events, entries)
         columns = style_profiles.c
         how = select(columns.shopper_id, columns.version, columns.written_version)
         found = connection.execute(how.where(columns.shopper_id.in_(sorted(versions)))).all()
@@ -224,19 +229,12 @@ class State:
         }
         return [standing.get(write.shopper_id) for write in writes]
 
-    def _insert_new(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
-        """Insert the rows whose key is free; say how many those were."""
-        if not rows:
-            return 0
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        new = dialect.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-        return connection.execute(new, rows).rowcount
-
 
 @dataclass(frozen=True, slots=True)
 class _Folding:
-    """A shopper's style profile after a batch, as it is told and as it is stored."""
+    """A shopper's style profile before and after a batch, as it is told and as it is stored."""
 
+    old: StyleProfile
     profile: StyleProfile
     stored: str
     said: Properties
@@ -259,19 +257,24 @@ def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> State:
     return State(open_database(url), wording)
 
 
-def _of(table: Table, column: Column[str], keys: Iterable[str]) -> Any:
-    return select(table).where(column.in_(sorted(keys)))
-
-
-def _of_key(column: Column[str], keys: Iterable[str]) -> Any:
-    return select(column).where(column.in_(sorted(set(keys))))
-
-
-def _forgotten(connection: Connection, shoppers: Collection[str]) -> set[str]:
-    digests = {_digest(shopper_id): shopper_id for shopper_id in shoppers}
-    found = connection.execute(_of_key(forgotten_shoppers.c.shopper_digest, digests)).scalars()
-    return {digests[digest] for digest in found}
-
-
-def _digest(shopper_id: str) -> str:
-    return hashlib.sha256(shopper_id.encode()).hexdigest()
+def _told(
+    connection: Connection, events: Sequence[OutfitTagged], folded: Mapping[str, _Folding | Never]
+) -> list[Folded | Never | None]:
+    """Answer each event, and tell whether Klaviyo has it."""
+    first_names: dict[tuple[str, str], str] = {}
+    # One upload is one event, even when two of a batch name the shopper differently.
+    names = [first_names.setdefault((event.shopper_id, event.upload_id), unique_id(event)) for event in events]
+    taken = taken_names(connection, names)
+    # The recipe of names has changed between versions, and what names the shopper may change; an upload stays itself.
+    # Only what the style profile may have held before is asked about: an upload is folded before it is ever sent.
+    doubtful = [
+        upload
+        for upload, name in first_names.items()
+        if name not in taken and isinstance(one := folded.get(upload[0]), _Folding) and one.old.may_have_held(upload[1])
+    ]
+    taken |= {first_names[upload] for upload in taken_uploads(connection, doubtful)}
+    answers: list[Folded | Never | None] = []
+    for event, name in zip(events, names, strict=True):
+        found = folded.get(event.shopper_id)
+        answers.append(found.told(name, known=name in taken) if isinstance(found, _Folding) else found)
+    return answers

@@ -10,6 +10,7 @@ access tokens last an hour; at most ten renewals a minute).
 
 import asyncio
 import base64
+import errno
 import fcntl
 import hashlib
 import json
@@ -29,6 +30,10 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 AUTHORIZE_URL: Final = "https://www.klaviyo.com/oauth/authorize"
 #: Seconds before its end at which a token is renewed.
 MARGIN_S: Final = 120
+#: Seconds for which a pair that was refused is not tried again: a person must log in anew.
+REFUSED_S: Final = 60
+#: Seconds between tries where there was no answer, or no place to keep it: ten renewals a minute are allowed.
+FAILED_S: Final = 6
 _UNAUTHORIZED: Final = 401
 _REFUSED: Final = frozenset({400, 401, 403})
 
@@ -62,23 +67,33 @@ class TokenFile:
     client_secret: SecretStr
     token_url: str
 
-    def load(self) -> Tokens | None:
-        """Read the tokens; None when there are none or they cannot be read."""
+    def load(self) -> Tokens:
+        """
+        Read the tokens.
+
+        Raises:
+            OSError: there are none.
+
+        """
         try:
             return Tokens.model_validate_json(self.path.read_bytes())
-        except (OSError, ValidationError):
-            return None
+        except ValidationError:
+            raise OSError(errno.EINVAL, "holds no tokens") from None
 
     def save(self, tokens: Tokens) -> None:
         """Replace the tokens in one step, so that a crash leaves the old pair or the new one."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Such files are made with 0600.
         handle, name = tempfile.mkstemp(dir=self.path.parent)
-        with os.fdopen(handle, "w") as file:
-            file.write(tokens.stored())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(self.path)
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(tokens.stored())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self.path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -136,12 +151,27 @@ def exchange_code(file: TokenFile, code: str, verifier: str, redirect_uri: str, 
     return tokens
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A renewal that failed: of which pair, why, and until when it is not tried again."""
+
+    pair: Tokens
+    error: httpx.HTTPError | OSError
+    until: float
+
+
 class OAuth(httpx.Auth):
-    """Signs requests; renews when the token is about to end, and once more when Klaviyo says it has."""
+    """
+    Signs requests; renews when the token is about to end, and once more when Klaviyo says it has.
+
+    A token that lasts is used while its renewal fails. One that was revoked goes on being sent: Klaviyo's own 401
+    says so to whoever asks.
+    """
 
     def __init__(self, file: TokenFile, now: Callable[[], float]) -> None:
         self._file, self._now = file, now
         self._tokens: Tokens | None = None
+        self._failed: _Failed | None = None
         self._renewing = asyncio.Lock()
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
@@ -151,36 +181,49 @@ class OAuth(httpx.Auth):
         answer = yield request
         if answer.status_code == _UNAUTHORIZED:
             newer = await self._current(tokens)
-            if newer is not None and newer != tokens:
+            if newer != tokens:
                 _sign(request, newer)
                 yield request
 
-    async def _current(self, refused: Tokens | None) -> Tokens | None:
+    async def _current(self, refused: Tokens | None) -> Tokens:
         async with self._renewing:
-            if not self._fresh(refused):
-                self._tokens = await asyncio.to_thread(self._renew, refused)
+            if self._tokens is None or not self._lasts(self._tokens, refused, MARGIN_S):
+                self._tokens = await asyncio.to_thread(self._usable, refused)
             return self._tokens
 
-    def _fresh(self, refused: Tokens | None) -> bool:
-        known = self._tokens
-        return known is not None and known != refused and self._now() < known.expires_at - MARGIN_S
+    def _lasts(self, tokens: Tokens, refused: Tokens | None, margin_s: float = 0) -> bool:
+        return tokens != refused and self._now() < tokens.expires_at - margin_s
 
-    def _renew(self, refused: Tokens | None) -> Tokens | None:
+    def _usable(self, refused: Tokens | None) -> Tokens:
+        """Give the pair of the file, renewed if need be."""
+        stored = self._file.load()
+        if self._lasts(stored, refused, MARGIN_S):
+            return stored
+        failed = self._failed
+        if failed is None or failed.pair != stored or self._now() >= failed.until:
+            try:
+                return self._renewed(refused)
+            except (httpx.HTTPError, OSError) as error:
+                pause_s = REFUSED_S if _is_refusal(error) else FAILED_S
+                failed = self._failed = _Failed(stored, error, self._now() + pause_s)
+        if _is_refusal(failed.error) or self._lasts(stored, refused):
+            return stored
+        raise failed.error.with_traceback(None)
+
+    def _renewed(self, refused: Tokens | None) -> Tokens:
         with self._file.locked():
             stored = self._file.load()
             # Another process may have been quicker.
-            if stored is None or (stored != refused and self._now() < stored.expires_at - MARGIN_S):
+            if self._lasts(stored, refused, MARGIN_S):
                 return stored
             form = {"grant_type": "refresh_token", "refresh_token": stored.refresh_token.get_secret_value()}
-            try:
-                tokens = _ask(self._file, form, self._now(), stored.refresh_token)
-            except httpx.HTTPStatusError as error:
-                if error.response.status_code in _REFUSED:
-                    # Revoked: Klaviyo's own 401 to the old token says so to whoever asks.
-                    return stored
-                raise
+            tokens = _ask(self._file, form, self._now(), stored.refresh_token)
             self._file.save(tokens)
             return tokens
+
+
+def _is_refusal(error: httpx.HTTPError | OSError) -> bool:
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _REFUSED
 
 
 def _ask(file: TokenFile, form: dict[str, str], now: float, old: SecretStr | None = None) -> Tokens:
@@ -196,6 +239,5 @@ def _ask(file: TokenFile, form: dict[str, str], now: float, old: SecretStr | Non
         raise httpx.RemoteProtocolError("the token endpoint answered no tokens") from None
 
 
-def _sign(request: httpx.Request, tokens: Tokens | None) -> None:
-    token = tokens.access_token.get_secret_value() if tokens else ""
-    request.headers["Authorization"] = f"Bearer {token}"
+def _sign(request: httpx.Request, tokens: Tokens) -> None:
+    request.headers["Authorization"] = f"Bearer {tokens.access_token.get_secret_value()}"

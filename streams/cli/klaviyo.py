@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from streams.cli.canary import canary
 from streams.cli.login import login
 from streams.cli.preview import preview
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
+app.command()(canary)
 app.command()(preview)
 app.command()(login)
 
@@ -77,7 +79,7 @@ def setup(
     import json
     from dataclasses import asdict
 
-    from klaviyo_sink.campaigns import CampaignsError, read_campaigns
+    from klaviyo_sink.campaigns import read_campaigns
     from klaviyo_sink.setup import Setup, SetupError, Step
     from streams import wiring
     from streams.settings import Settings
@@ -86,10 +88,14 @@ def setup(
     try:
         wanted = read_campaigns(campaigns)
         config = wiring.make_sink_config(settings)
-        words = _words(settings)
-    except (CampaignsError, ValueError) as error:
+        names = _names(settings)
+    except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+    for campaign in wanted:
+        for tag in set(campaign.tags) - names.keys():
+            typer.echo(f"{campaign.name}: the lexicon gives no {tag}, so nothing will start this flow", err=True)
+    words = {} if settings.klaviyo_labels == "ids" else names
 
     async def run() -> list[Step]:
         async with wiring.make_klaviyo(settings) as client:
@@ -107,50 +113,14 @@ def setup(
         print(f"{step.kind:8} {step.name}: {step.done}" + (f" ({step.detail})" if step.detail else ""))
 
 
-@app.command()
-def canary(
-    email: str = typer.Option(help="Address of a test profile at a real domain; test domains are dropped."),
-    limit_s: float = typer.Option(600, min=1, help="Seconds until the event must be visible."),
-) -> None:
-    """
-    Prove delivery: send one backfilled event and read it back. Exits 1 when it does not show in time.
+def _names(settings: Settings) -> Mapping[str, str]:
+    """Name every tag and interest of the lexicon, in the language of profiles that hold words (else in English)."""
+    from operator import attrgetter
 
-    Needs events:read and profiles:read besides events:write.
-    """
-    import asyncio
-
-    from klaviyo_sink.canary import Canary
-    from klaviyo_sink.refusals import in_test_domain
-    from streams import wiring
-    from streams.settings import Settings
-
-    if in_test_domain(email):
-        typer.echo("Klaviyo drops events of test domains; use another address", err=True)
-        raise typer.Exit(2)
-
-    settings = Settings()
-    try:
-        wiring.make_sink_config(settings)
-    except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-
-    async def run() -> str | float:
-        async with wiring.make_klaviyo(settings) as client:
-            return await Canary(client, settings.klaviyo_metric).run(email, limit_s)
-
-    seen = asyncio.run(run())
-    if isinstance(seen, str):
-        typer.echo(f"canary: {seen}", err=True)
-        raise typer.Exit(1)
-    print(f"canary: visible after {seen:.1f} s")
-
-
-def _words(settings: Settings) -> Mapping[str, str]:
-    """Give the words that profiles hold in place of tag values, where they do."""
-    if settings.klaviyo_labels == "ids":
-        return {}
     from rules.lexicon import load_lexicon
 
-    entries = load_lexicon(settings.lexicon).entries.items()
-    return {tag: entry.zh if settings.klaviyo_labels == "zh" else entry.en for tag, entry in entries}
+    lexicon = load_lexicon(settings.lexicon)
+    word = attrgetter("zh" if settings.klaviyo_labels == "zh" else "en")
+    return {tag: word(entry) for tag, entry in lexicon.entries.items()} | {
+        interest.id: word(interest) for interest in lexicon.interests
+    }

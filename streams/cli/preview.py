@@ -27,10 +27,8 @@ def preview(
     import asyncio
     import json
 
-    from klaviyo_sink.database import StateUnavailableError
-    from klaviyo_sink.dry_run import DryRun
     from klaviyo_sink.sink import Written
-    from streams import wiring
+    from streams.rehearsal import rehearse
     from streams.settings import Settings
 
     settings = Settings()
@@ -43,23 +41,16 @@ def preview(
         else:
             print(f"{request}\n{json.dumps(content, indent=2, ensure_ascii=False)}")
 
-    async def run(*, ledger: bool) -> object:
-        sink = await wiring.make_sink(settings, dry_run=DryRun(show, ledger=ledger))
-        try:
-            return await sink.sync(tagged)
-        finally:
-            await sink.aclose()
-
     try:
-        outcome = asyncio.run(run(ledger=True))
+        outcome = asyncio.run(rehearse(settings, tagged, show, ledger=True))
         if isinstance(outcome, Written) and outcome.outcome == "unchanged":
             typer.echo("Klaviyo has this upload; it is not sent again. Sent anew it would be:", err=True)
-            outcome = asyncio.run(run(ledger=False))
-    except (StateUnavailableError, ValueError) as error:
+            outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False))
+    except ValueError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2) from None
     if not isinstance(outcome, Written):
-        typer.echo(f"nothing would be sent: {getattr(outcome, 'message', outcome)}", err=True)
+        typer.echo(f"nothing would be sent: {outcome.message}", err=True)
         raise typer.Exit(1)
     if outcome.outcome == "forgotten":
         typer.echo("nothing would be sent: the shopper was forgotten", err=True)

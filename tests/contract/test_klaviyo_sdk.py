@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from outfits import outfit
 
 from klaviyo_sink.bodies import ProfileAttributes, bulk_events_body, bulk_import_body
 from klaviyo_sink.campaigns import read_campaigns
@@ -20,8 +21,9 @@ from klaviyo_sink.flows import flow_body, live_body, segment_body
 from klaviyo_sink.naming import PropertyNames
 from klaviyo_sink.probe import probe_event
 from klaviyo_sink.rows import Row
-from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag
+from schemas.events import Identity
 
+# A development dependency that users of a wheel under test need not have; its absence says nothing about our bodies.
 pytest.importorskip("openapi_client", reason="the official SDK (klaviyo-api) is not installed")
 
 AT = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
@@ -34,35 +36,20 @@ STATE = {"outfit_materials": ("cotton", "silk"), "outfit_styles": (), "outfit_ve
 
 
 def row(identity: Identity, *, with_event: bool = True) -> Row:
-    tag = Tag(
-        id="material/cotton",
-        category="material",
-        value="cotton",
-        labels=Labels(en="Cotton", zh="棉"),
-        score=0.9,
-        evidence=(),
-    )
-    tagged = OutfitTagged(
-        upload_id="上传-1",
-        shopper_id="s1",
-        uploaded_at=AT,
-        tagged_at=AT,
-        identity=identity,
-        tags=(tag,),
-        lexicon_version="lex",
-        engine=Engine(name="rapid", model="m", revision="r"),
-    )
+    tagged = outfit("上传-1", uploaded_at=AT, identity=identity)
     return Row(tagged, "a" * 64, dict(STATE), "Outfit Tagged", backfill=True, with_event=with_event)
 
 
 def bodies() -> dict[str, tuple[str, bytes]]:
     """Give every body that can leave the process, with the SDK's module for it."""
     [campaign] = read_campaigns(None)
+    of_interest = campaign.model_copy(update={"tags": ("interest/sustainable",)})
     names = PropertyNames(aliases={"preferred_materials": "materials"})
     found = {
         "segment": ("segment_create_query", segment_body(campaign, names, "ORDERS")),
         "segment without orders": ("segment_create_query", segment_body(campaign, names, None)),
-        "flow": ("flow_create_query", flow_body(campaign, "METRIC", "ORDERS")),
+        "flow": ("flow_create_query", flow_body(campaign, names, "METRIC", "ORDERS")),
+        "flow on an interest": ("flow_create_query", flow_body(of_interest, names, "METRIC", "ORDERS")),
         "live": ("flow_update_query", live_body("abc")),
         "erasure by id": ("data_privacy_create_deletion_job_query", erasure_body("id", "01A")),
         "erasure by email": ("data_privacy_create_deletion_job_query", erasure_body("email", "ada@shop.cn")),

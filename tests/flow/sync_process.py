@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from outfits import outfit
+
 from schemas.codec import encode
-from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag
+from schemas.events import Identity, OutfitTagged
 from streams.follow import follow
 from streams.settings import Settings, child_environment
 from streams.wiring import make_emitter, make_topics
@@ -18,24 +20,8 @@ HANGTAG = [sys.executable, "-m", "streams"]
 
 def tagged(upload_id: str, identity: Identity) -> OutfitTagged:
     now = datetime.now(UTC)
-    tag = Tag(
-        id="material/cotton",
-        category="material",
-        value="cotton",
-        labels=Labels(en="Cotton", zh="棉"),
-        score=0.9,
-        evidence=(),
-    )
-    return OutfitTagged(
-        upload_id=upload_id,
-        shopper_id=f"shopper of {upload_id}",
-        uploaded_at=now,
-        tagged_at=now,
-        identity=identity,
-        tags=(tag,),
-        lexicon_version="lex",
-        engine=Engine(name="rapid", model="m", revision="r"),
-    )
+    whose = {"shopper_id": f"shopper of {upload_id}", "identity": identity}
+    return outfit(upload_id, "material/cotton", uploaded_at=now, tagged_at=now, **whose)
 
 
 async def publish(settings: Settings, events: Sequence[OutfitTagged], *poison: bytes) -> None:

@@ -1,55 +1,53 @@
-"""What the Klaviyo tests share: outfits to tag, a clock to turn, and the real sandbox on a real socket."""
+"""What the Klaviyo tests share: outfits, a clock to turn, the real sandbox on a real socket, and an OAuth merchant."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from outfits import NOON
+from outfits import outfit as make_outfit
 from pydantic import SecretStr
 
+from klaviyo_sink.database import open_database
 from klaviyo_sink.sandbox.app import create_app
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
-from klaviyo_sink.sink import SinkConfig
-from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag
+from klaviyo_sink.sink import Sink, SinkConfig, open_sink
+from klaviyo_sink.tables import metadata
+from schemas.events import OutfitTagged
 
 KEY = "pk_0123456789abcdef"
-NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
 def outfit() -> Callable[..., OutfitTagged]:
-    def make(upload_id: str = "u1", *tags: str, shopper_id: str = "s1", **fields: Any) -> OutfitTagged:
-        ids = tags or ("material/cotton", "category/t-shirt")
-        return OutfitTagged(
-            **{
-                "upload_id": upload_id,
-                "shopper_id": shopper_id,
-                "uploaded_at": NOON,
-                "tagged_at": NOON + timedelta(seconds=1),
-                "identity": Identity(external_id=shopper_id),
-                "tags": tuple(
-                    Tag(
-                        id=one,
-                        category=one.partition("/")[0],
-                        value=one.partition("/")[2],
-                        labels=Labels(en="", zh=""),
-                        score=0.9,
-                        evidence=(),
-                    )
-                    for one in ids
-                ),
-                "lexicon_version": "lex-1",
-                "engine": Engine(name="rapid", model="m", revision="r"),
-            }
-            | fields
-        )
+    return make_outfit
 
-    return make
+
+@pytest.fixture
+def schema_drift() -> Callable[[str], list[Any]]:
+    """Tell where a migrated database is other than the tables that the code uses."""
+
+    def drift(url: str) -> list[Any]:
+        engine = open_database(url)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": "hangtag_sink_version"})
+            found = compare_metadata(context, metadata)
+        engine.dispose()
+        return found
+
+    return drift
 
 
 @dataclass
@@ -116,3 +114,50 @@ async def other_account(clock: Clock) -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def config(sandbox: Sandbox, tmp_path: Path) -> SinkConfig:
     return SinkConfig(url=sandbox.url, key=SecretStr(KEY), state_url=f"sqlite:///{tmp_path}/state/state.db")
+
+
+@pytest.fixture
+async def sink(config: SinkConfig, clock: Clock) -> AsyncIterator[Sink]:
+    sink = await open_sink(config, now=clock.now)
+    yield sink
+    await sink.aclose()
+
+
+class Merchant(BaseHTTPRequestHandler):
+    """Klaviyo's token endpoint, which knows one code and renews any pair, and pages for who has the newest token."""
+
+    def do_POST(self):
+        form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
+        self.server.forms.append(form | {"signed": self.headers["authorization"].startswith("Basic ")})
+        if self.server.status != 200 or form.get("code", ["code-1"]) != ["code-1"]:
+            return self.reply(max(self.server.status, 400), {"error": "invalid_grant"})
+        number = len(self.server.forms)
+        self.server.good = f"access-{number}"
+        tokens = {"access_token": self.server.good, "refresh_token": f"refresh-{number}", "expires_in": 3600}
+        return self.reply(200, tokens)
+
+    def do_GET(self):
+        good = self.headers["authorization"] == f"Bearer {self.server.good}"
+        self.reply(200 if good else 401, {"data": []})
+
+    def reply(self, status, content):
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words: object):
+        pass
+
+
+@pytest.fixture
+def merchant() -> Iterator[ThreadingHTTPServer]:
+    """Serve a merchant: `forms` are what came, `status` what is answered to them, `good` the newest token."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Merchant) as server:
+        server.forms, server.status, server.good = [], 200, "access-0"
+        serving = threading.Thread(target=server.serve_forever, args=(0.02,))
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()

@@ -1,23 +1,15 @@
 """An upload tagged anew: the profile follows, and Klaviyo never hears of the upload twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from klaviyo_sink.sink import Sink, Written, open_sink
+from klaviyo_sink.sink import Written
 
 JOBS = "/api/event-bulk-create-jobs"
 IMPORTS = "/api/profile-bulk-import-jobs"
-
-
-@pytest.fixture
-async def sink(config, clock) -> AsyncIterator[Sink]:
-    sink = await open_sink(config, now=clock.now)
-    yield sink
-    await sink.aclose()
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 from pydantic import SecretStr
@@ -11,10 +13,12 @@ from pydantic import SecretStr
 from klaviyo_sink.campaigns import EXAMPLE, CampaignsError, read_campaigns
 from klaviyo_sink.canary import Canary
 from klaviyo_sink.client import KlaviyoClient, PrivateKey
-from klaviyo_sink.naming import DEFAULT_NAMES
+from klaviyo_sink.naming import DEFAULT_NAMES, PropertyNames
 from klaviyo_sink.setup import Setup, SetupError
 from klaviyo_sink.sink import open_sink
+from schemas.events import Labels
 
+NO_WORDS = MappingProxyType({})
 OFFER = "Hi，看到你喜欢纯棉舒适款！夏日新款纯棉T恤限时8折"
 
 
@@ -24,18 +28,11 @@ async def client(config):
         yield client
 
 
-@pytest.fixture
-async def sink(config, clock):
-    sink = await open_sink(config, now=clock.now)
-    yield sink
-    await sink.aclose()
-
-
-async def set_up(client, clock, *, live=True, campaigns=None):
+async def set_up(client, clock, *, live=True, campaigns=None, names=DEFAULT_NAMES, words=NO_WORDS):
     async def sleep(seconds):
         clock.seconds += seconds
 
-    found = Setup(client, "Outfit Tagged", DEFAULT_NAMES, live, now=clock.now, sleep=sleep)
+    found = Setup(client, "Outfit Tagged", names, live, words, now=clock.now, sleep=sleep)
     return [(one.kind, one.done) for one in await found.run(campaigns or read_campaigns(None))]
 
 
@@ -59,6 +56,35 @@ async def test_a_cotton_t_shirt_brings_the_offer_to_who_agreed_and_to_no_one_els
     [segment] = state["segments"]
     assert segment["profile_ids"] == [one["id"] for one in state["profiles"] if one["external_id"] == "s1"]
     assert OFFER in (await sandbox.http.get("/")).text
+
+
+@pytest.mark.parametrize("labels", ["ids", "zh"])
+@pytest.mark.parametrize(
+    ("tags", "texted"), [(("interest/vacation",), ["u2", "u3"]), (("category/dress", "interest/vacation"), ["u3"])]
+)
+async def test_an_interest_brings_the_offer_with_the_uploads_of_who_has_it(
+    config, client, clock, sandbox, outfit, labels, tags, texted
+):
+    def of_two(uploads, _as_of):
+        return {"interest/vacation": Labels(en="Vacation", zh="度假")} if len(uploads) > 1 else {}
+
+    names = PropertyNames(labels=labels)
+    [campaign] = read_campaigns(None)
+    wanted = campaign.model_copy(update={"tags": tags, "reentry_days": 1, "not_texted_days": 1})
+    words = {"interest/vacation": "度假"} if labels == "zh" else {}
+    await set_up(client, clock, campaigns=[wanted], names=names, words=words)
+    await consent(sandbox, "s1", "s2")
+    sink = await open_sink(replace(config, names=names, interests_of=of_two), now=clock.now)
+    await sink.sync(outfit("other", "category/dress", shopper_id="s2"))
+    for upload, tag in (("u1", "category/dress"), ("u2", "category/t-shirt"), ("u3", "category/dress")):
+        await sink.sync(outfit(upload, tag, uploaded_at=clock.at))
+        clock.at += timedelta(days=2)
+    await sink.aclose()
+    state = await sandbox.state()
+    uploads = {one["id"]: one["properties"]["upload_id"] for one in state["events"]}
+    assert [uploads[one["event_id"]] for one in state["sms"]] == texted
+    [segment] = state["segments"]
+    assert segment["profile_ids"] == [one["id"] for one in state["profiles"] if one["external_id"] == "s1"]
 
 
 async def test_no_one_is_texted_twice_in_a_week_nor_by_a_backfill(client, clock, sandbox, sink, outfit):
@@ -147,8 +173,9 @@ async def test_the_canary_returns(client):
     assert isinstance(seen, float)
 
 
-def test_the_preview_prints_the_body_and_sends_nothing(outfit):
+def test_the_preview_prints_the_body_and_sends_nothing(outfit, tmp_path):
     command = [sys.executable, "-c", "from streams.cli.klaviyo import app; app()", "preview", "-"]
-    done = subprocess.run(command, input=outfit().model_dump_json(), capture_output=True, text=True, check=True)
+    upload = outfit().model_dump_json()
+    done = subprocess.run(command, input=upload, cwd=tmp_path, capture_output=True, text=True, check=True)
     body = json.loads(done.stdout.removeprefix("POST /api/events\n"))
     assert body["data"]["attributes"]["properties"]["materials"] == ["cotton"]

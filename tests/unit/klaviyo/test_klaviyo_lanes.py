@@ -1,7 +1,6 @@
 """Many uploads at once: few requests, one effect each, and no row that spoils it for the others."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -9,18 +8,11 @@ import pytest
 
 from klaviyo_sink.gather import Gatherer
 from klaviyo_sink.rows import Row
-from klaviyo_sink.sink import Sink, Written, open_sink
+from klaviyo_sink.sink import Written, open_sink
 from schemas.events import Identity
 from schemas.outcomes import Later, Never
 
 JOBS = "/api/event-bulk-create-jobs"
-
-
-@pytest.fixture
-async def sink(config, clock) -> AsyncIterator[Sink]:
-    sink = await open_sink(config, now=clock.now)
-    yield sink
-    await sink.aclose()
 
 
 async def all_of(sink, uploads):

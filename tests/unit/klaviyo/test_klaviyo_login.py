@@ -6,8 +6,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -23,42 +21,6 @@ from streams.settings import Settings
 
 COMMAND = [sys.executable, "-W", "error", "-c", "from streams.cli.klaviyo import app; app()", "login"]
 SECRETS = ("s3cret", "code-1", "access-1", "refresh-1")
-
-
-class Merchant(BaseHTTPRequestHandler):
-    """Klaviyo's token endpoint, which knows one code."""
-
-    def do_POST(self):
-        form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-        self.server.forms.append(form | {"signed": self.headers["authorization"].startswith("Basic ")})
-        good = form["code"] == ["code-1"]
-        tokens = {"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600}
-        self.reply(200 if good else 400, tokens if good else {"error": "invalid_grant"})
-
-    def do_GET(self):
-        good = self.headers["authorization"] == "Bearer access-1"
-        self.reply(200 if good else 401, {"data": []})
-
-    def reply(self, status, content):
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_words: object):
-        pass
-
-
-@pytest.fixture
-def merchant() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Merchant) as server:
-        server.forms = []
-        serving = threading.Thread(target=server.serve_forever, args=(0.02,))
-        serving.start()
-        yield server
-        server.shutdown()
-        serving.join()
 
 
 @pytest.fixture
@@ -154,7 +116,7 @@ async def test_with_tokens_the_key_is_not_used_and_without_any_in_the_file_someo
     )
     async with wiring.make_klaviyo(settings) as client:
         assert isinstance(await client.call("GET", "/api/metrics"), Misconfigured)
-        lasting = Tokens(access_token="access-1", refresh_token="refresh-1", expires_at=4e9)
+        lasting = Tokens(access_token="access-0", refresh_token="refresh-0", expires_at=4e9)
         wiring.make_sink_config(settings).tokens.save(lasting)
         assert isinstance(await client.call("GET", "/api/metrics"), Accepted)
     assert "s3cret" not in repr(settings)

@@ -10,15 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 
-from klaviyo_sink.database import open_database
+from klaviyo_sink.database import StateUnavailableError
 from klaviyo_sink.dry_run import open_rehearsal
 from klaviyo_sink.limits import grant
 from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.state import Write, open_state
-from klaviyo_sink.tables import metadata
 from klaviyo_sink.wording import DEFAULT_WORDING
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -27,6 +24,7 @@ PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(on
 USER = "postgres"
 
 if importlib.util.find_spec("psycopg") is None or not (PROGRAMS / "initdb").exists() or shutil.which("setpriv") is None:
+    # A real server is started, which only a machine with Debian's package can; SQLite is tried everywhere.
     pytest.skip("PostgreSQL is not tried: it needs psycopg, Debian's postgresql and setpriv", allow_module_level=True)
 
 
@@ -47,12 +45,15 @@ def url() -> Iterator[str]:
             subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url):
-    engine = open_database(url)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "hangtag_sink_version"})
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url, schema_drift):
+    assert schema_drift(url) == []
+
+
+def test_a_server_that_does_not_answer_is_said_in_one_line_without_its_password():
+    with pytest.raises(StateUnavailableError, match="refused") as unavailable:
+        open_state("postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
+    assert "\n" not in str(unavailable.value)
+    assert "s3cret" not in str(unavailable.value)
 
 
 def test_many_writers_of_the_same_shoppers_lose_nothing(url, outfit):

@@ -26,12 +26,6 @@ async def opened(config: SinkConfig, clock) -> AsyncIterator[Sink]:
         await sink.aclose()
 
 
-@pytest.fixture
-async def sink(config, clock) -> AsyncIterator[Sink]:
-    async with opened(config, clock) as sink:
-        yield sink
-
-
 async def test_an_upload_becomes_one_event_that_carries_the_whole_state(sink, sandbox, outfit):
     assert await sink.sync(outfit("u1")) == Written("written", "single", 1)
     assert await sink.sync(outfit("u2", "material/silk", "style/v-neck")) == Written("written", "single", 2)
@@ -90,11 +84,37 @@ async def test_a_write_overtaken_by_another_process_is_followed_by_the_newest_st
 
 async def test_uploads_of_one_shopper_go_one_at_a_time_and_shoppers_go_side_by_side(sink, sandbox, outfit):
     uploads = [outfit(f"u{i}", f"material/m{i}", shopper_id=f"s{i % 8}") for i in range(40)]
-    outcomes = await asyncio.gather(*map(sink.sync, uploads))
+    syncing = asyncio.gather(*map(sink.sync, uploads))
+    while not any(sink.status().jobs.values()):
+        await asyncio.sleep(0)
+    outcomes = await syncing
+    assert sink.status().jobs == {"single": 0, "bulk": 0}
     assert {one.outcome for one in outcomes} == {"written"}
     state = await sandbox.state()
     assert [len(profile["properties"]["outfit_materials"]) for profile in state["profiles"]] == [5] * 8
     assert len(state["events"]) == 40
+
+
+@pytest.mark.parametrize("count", [3, 60])
+async def test_a_damaged_style_profile_stops_nobody_else_and_its_uploads_can_be_sent_later(
+    sink, config, sandbox, outfit, count
+):
+    first = [outfit("u1", shopper_id=f"s{i}") for i in range(count)]
+    await asyncio.gather(*map(sink.sync, first))
+    row = sqlite3.connect(config.state_url.removeprefix("sqlite:///"))
+    [(good,)] = row.execute("SELECT profile FROM style_profiles WHERE shopper_id = 's1'").fetchall()
+    with row:
+        row.execute("UPDATE style_profiles SET profile = 'x' WHERE shopper_id = 's1'")
+    second = [outfit("u2", "material/silk", shopper_id=f"s{i}") for i in range(count)]
+    outcomes = await asyncio.gather(*map(sink.sync, second))
+    assert [i for i, one in enumerate(outcomes) if isinstance(one, Never)] == [1]
+    assert outcomes[1].reason == "style-profile-unreadable"
+    assert {one.outcome for one in outcomes if not isinstance(one, Never)} == {"written"}
+    with row:
+        row.execute("UPDATE style_profiles SET profile = ? WHERE shopper_id = 's1'", (good,))
+    row.close()
+    assert (await sink.sync(second[1])).outcome == "written"
+    assert len((await sandbox.state())["events"]) == 2 * count
 
 
 @pytest.mark.parametrize(
@@ -119,6 +139,8 @@ async def test_a_429_closes_that_way_alone_for_as_long_as_klaviyo_says(sink, san
     await sandbox.order(faults=[{"status": 429, "retry_after": "2"}], requests=1)
     refused = await sink.sync(outfit("u1"))
     assert (refused.reason, refused.retry_after) == ("throttled", 2)
+    standing = sink.status().budget["POST /api/events"]
+    assert (standing.left, standing.steady) == (0, 1610), "half of what may be spent of 3,500, and nothing just now"
     assert await sink.sync(outfit("u1")) == Written("written", "bulk", 1)
     assert await sandbox.posts() == 1
 

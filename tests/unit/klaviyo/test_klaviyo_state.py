@@ -6,19 +6,17 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from klaviyo_sink.database import StateUnavailableError, open_database
-from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
-from klaviyo_sink.state import OvertakenError, Write, open_state
-from klaviyo_sink.tables import metadata
+from klaviyo_sink.database import StateUnavailableError
+from klaviyo_sink.profile import MEMORY, StyleProfile, contribution, fold, unique_id
+from klaviyo_sink.state import UNREADABLE, OvertakenError, Write, open_state
+from schemas.events import Identity
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -39,12 +37,8 @@ def written(event, version):
     return Write(event.shopper_id, version, upload_id=event.upload_id, unique_id=unique_id(event))
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url):
-    engine = open_database(url)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "hangtag_sink_version"})
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url, schema_drift):
+    assert schema_drift(url) == []
 
 
 def test_many_threads_may_open_a_new_database_at_once(url):
@@ -84,11 +78,16 @@ def test_what_cannot_be_opened_says_why(tmp_path):
     (tmp_path / "photo.db").write_bytes(b"\xff\xd8\xff" * 2000)
     for url, says in (
         (f"sqlite:///{tmp_path}/photo.db", "not a database"),
-        ("not a url", "ArgumentError"),
-        ("sqlite:////proc/nowhere/state.db", "Error"),
+        (f"sqlite:///{tmp_path}/photo.db/state.db", r"Not a directory: .*photo\.db"),
+        ("not a url", "such as sqlite:///"),
+        ("oracle+nothing://me:s3cret@host/db", "must be SQLite or PostgreSQL, not oracle"),
+        ("postgresql+pg8000://me:s3cret@host/db", r"driver is not installed \(pg8000\)"),
+        ("postgresql+none://me:s3cret@host/db", "such as sqlite:///"),
     ):
-        with pytest.raises(StateUnavailableError, match=says):
+        with pytest.raises(StateUnavailableError, match=says) as unavailable:
             open_state(url)
+        assert "s3cret" not in str(unavailable.value)
+        assert "\n" not in str(unavailable.value)
 
 
 def test_a_database_of_a_newer_version_is_left_alone(url):
@@ -97,7 +96,7 @@ def test_a_database_of_a_newer_version_is_left_alone(url):
     with sqlite3.connect(path) as newer:
         newer.execute("UPDATE hangtag_sink_version SET version_num = '9999'")
     newer.close()
-    with pytest.raises(StateUnavailableError, match="9999"):
+    with pytest.raises(StateUnavailableError, match=r"newer version.*9999"):
         open_state(url)
 
 
@@ -115,6 +114,49 @@ def test_the_ledger_knows_an_event_only_after_its_write(state, outfit):
     state.record([written(event, 1)], at=AT)
     [folded] = state.fold([event])
     assert (folded.known, folded.written_version) == (True, 1)
+
+
+def rename_events(url):
+    """Make the ledger that of a version which named events otherwise."""
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
+        raw.execute("UPDATE written_events SET unique_id = 'old ' || rowid")
+    raw.close()
+
+
+@pytest.mark.parametrize("more", [0, MEMORY])
+def test_an_upload_written_under_an_older_name_is_known(state, url, outfit, more):
+    """Also when `more` uploads have pushed it out of the style profile since."""
+    event, later = outfit("u1"), outfit().uploaded_at + timedelta(days=1)
+    state.fold([event])
+    state.record([written(event, 1)], at=AT)
+    state.fold([outfit(f"more-{i}", uploaded_at=later) for i in range(more)])
+    rename_events(url)
+    others = [outfit("u2"), outfit("u1", shopper_id="s2")]
+    assert [one.known for one in state.fold([event, *others])] == [True, False, False]
+
+
+def test_an_upload_has_one_name_whatever_the_shopper_is_called(state, outfit):
+    by_email = outfit("u1", identity=Identity(email="ada@shop.cn"))
+    first, second = state.fold([outfit("u1"), by_email])
+    assert first.unique_id == second.unique_id
+    state.record([written(outfit("u1"), 1)], at=AT)
+    [again] = state.fold([by_email])
+    assert again.known
+
+
+@pytest.mark.parametrize("damaged", [b"", b"[[", b"{}", b"null", b'{"uploads": 3}', b'[["\xff\xfe"]]'])
+def test_a_damaged_row_concerns_its_own_shopper_alone_and_is_left_as_it_is(state, url, outfit, damaged):
+    state.fold([outfit("u1"), outfit("u1", shopper_id="s2")])
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
+        raw.execute("UPDATE style_profiles SET profile = CAST(? AS TEXT) WHERE shopper_id = 's1'", (damaged,))
+    raw.close()
+    mine, *others = state.fold([outfit("u2"), outfit("u2", shopper_id="s2"), outfit("u2", shopper_id="s3")])
+    assert mine is UNREADABLE
+    assert [len(one.profile.uploads) for one in others] == [2, 1]
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
+        of_mine = "SELECT CAST(profile AS BLOB) FROM style_profiles WHERE shopper_id = 's1'"
+        assert raw.execute(of_mine).fetchone() == (damaged,)
+    raw.close()
 
 
 def test_a_late_writer_learns_that_it_was_overtaken(state, outfit):

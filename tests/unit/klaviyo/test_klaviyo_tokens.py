@@ -1,12 +1,8 @@
 """OAuth: a token is renewed once, before it ends, by one of many, and is never lost."""
 
 import asyncio
-import json
 import stat
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -17,50 +13,6 @@ from klaviyo_sink.tokens import OAuth, TokenFile, Tokens, authorize_url, exchang
 from schemas.outcomes import Misconfigured
 
 
-class Merchant(BaseHTTPRequestHandler):
-    """Klaviyo's token endpoint and one protected page."""
-
-    forms: list[dict[str, list[str]]]
-    good: str
-    refuse: bool
-
-    def do_POST(self):
-        form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-        self.server.forms.append(form)
-        if self.server.refuse:
-            return self.reply(400, {"error": "invalid_grant"})
-        number = len(self.server.forms)
-        self.server.good = f"access-{number}"
-        return self.reply(
-            200, {"access_token": self.server.good, "refresh_token": f"refresh-{number}", "expires_in": 3600}
-        )
-
-    def do_GET(self):
-        good = self.headers["authorization"] == f"Bearer {self.server.good}"
-        self.reply(200 if good else 401, {})
-
-    def reply(self, status, content):
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_words: object):
-        pass
-
-
-@pytest.fixture
-def merchant() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Merchant) as server:
-        server.forms, server.good, server.refuse = [], "access-0", False
-        serving = threading.Thread(target=server.serve_forever, args=(0.02,))
-        serving.start()
-        yield server
-        server.shutdown()
-        serving.join()
-
-
 @pytest.fixture
 def file(merchant, tmp_path):
     url = token_url(f"http://127.0.0.1:{merchant.server_port}/")
@@ -69,11 +21,13 @@ def file(merchant, tmp_path):
     return file
 
 
+def signing(file, now, base=""):
+    return httpx.AsyncClient(auth=OAuth(file, now), base_url=base or file.token_url, trust_env=False)
+
+
 async def get(file, now, *, times=1):
-    auth = OAuth(file, lambda: now)
-    url = file.token_url
-    async with httpx.AsyncClient(auth=auth, trust_env=False) as http:
-        return {one.status_code for one in await asyncio.gather(*(http.get(url) for _ in range(times)))}
+    async with signing(file, lambda: now) as http:
+        return {one.status_code for one in await asyncio.gather(*(http.get("/") for _ in range(times)))}
 
 
 async def test_a_token_that_lasts_is_used_as_it_is(file, merchant):
@@ -96,10 +50,56 @@ async def test_a_token_that_klaviyo_no_longer_takes_is_renewed_at_once(file, mer
     assert len(merchant.forms) == 1
 
 
-async def test_a_revoked_pair_shows_as_401_and_is_kept(file, merchant):
-    merchant.refuse, merchant.good = True, "something else"
-    assert await get(file, 100) == {401}
-    assert file.load().refresh_token.get_secret_value() == "refresh-0"
+@pytest.mark.parametrize("now", [100, 2000])
+async def test_a_revoked_pair_shows_as_401_is_kept_and_is_asked_for_once_a_minute(file, merchant, now):
+    """Whether its access token would still last or has ended."""
+    merchant.status, merchant.good = 400, "something else"
+    async with signing(file, lambda: now) as http:
+        assert [(await http.get("/")).status_code for _ in range(4)] == [401] * 4
+        assert len(merchant.forms) == 1
+        now += 61
+        assert (await http.get("/")).status_code == 401
+        assert len(merchant.forms) == 2
+        assert file.load().refresh_token.get_secret_value() == "refresh-0"
+        file.save(Tokens(access_token="something else", refresh_token="refresh-7", expires_at=9000))
+        assert (await http.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("status", [None, 429, 500])
+async def test_while_no_renewal_can_be_had_a_token_that_lasts_is_used_and_few_are_asked_for(file, merchant, status):
+    if status is None:
+        file = replace(file, token_url="http://127.0.0.1:1/oauth/token")
+    else:
+        merchant.status = status
+    now, base = 990, f"http://127.0.0.1:{merchant.server_port}"
+    async with signing(file, lambda: now, base) as http:
+        assert [(await http.get("/")).status_code for _ in range(4)] == [200] * 4
+        assert len(merchant.forms) == (0 if status is None else 1)
+        now = 1001
+        for _ in range(2):
+            with pytest.raises(httpx.HTTPError):
+                await http.get("/")
+        assert len(merchant.forms) == (0 if status is None else 2)
+
+
+async def test_a_token_that_lasts_waits_for_nobody_who_renews(file):
+    with file.locked():
+        async with asyncio.timeout(5):
+            assert await get(file, 100) == {200}
+
+
+def test_a_pair_that_cannot_be_kept_leaves_nothing_lying_about(file):
+    file.path.unlink()
+    file.path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        file.save(Tokens(access_token="access-0", refresh_token="refresh-0", expires_at=1000))
+    assert [one.name for one in file.path.parent.iterdir()] == [file.path.name]
+
+
+def test_the_file_is_private_again_after_each_save(file):
+    file.path.chmod(0o644)
+    file.save(file.load())
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
 
 
 async def test_a_token_file_that_cannot_be_used_is_a_set_up_fault(tmp_path, merchant):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from outfits import tag
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
@@ -22,7 +23,7 @@ from klaviyo_sink.profile import (
 )
 from klaviyo_sink.rows import Row
 from klaviyo_sink.wording import DEFAULT_WORDING, Wording
-from schemas.events import Identity, Labels, Tag
+from schemas.events import Identity
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TAGS = ("material/cotton", "material/silk", "style/v-neck", "category/dress", "pattern/floral", "interest/vacation")
@@ -178,15 +179,7 @@ def test_a_shop_may_have_its_own_names_for_the_lists_and_its_own_words(outfit):
     names = PropertyNames(
         prefix="style_", aliases={"preferred_materials": "materials", "style_tags": "styles"}, labels="zh"
     )
-    tag = Tag(
-        id="material/cotton",
-        category="material",
-        value="cotton",
-        labels=Labels(en="cotton", zh="棉"),
-        score=1,
-        evidence=(),
-    )
-    event = outfit("u1").model_copy(update={"tags": (tag,)})
+    event = outfit("u1", tags=(tag("material/cotton", en="cotton", zh="棉"),))
     said = Wording(names).properties(folded([contribution(event, "zh")]), 1)
     assert said["style_materials"] == said["preferred_materials"] == ("棉",)
     assert said["style_tags"] == ()
