@@ -11,9 +11,9 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from schemas.events import SCHEMA_VERSION, Event
+from schemas.events import SCHEMA_VERSION, Event, Noun
 
-E = TypeVar("E", bound=Event)
+N = TypeVar("N", bound=Noun)
 Headers = list[tuple[str, bytes | None]]
 
 #: Headers of the W3C trace context, carried from each message to what it causes.
@@ -47,7 +47,7 @@ def encode(event: Event, *, source: str, cause: Iterable[tuple[str, bytes | None
     return value, headers + [(name, value) for name, value in cause if name in TRACE_HEADERS]
 
 
-def decode(kind: type[E], value: bytes | None) -> E:
+def decode(kind: type[N], value: bytes | None) -> N:
     """
     Read an event of a known kind.
 
@@ -59,24 +59,26 @@ def decode(kind: type[E], value: bytes | None) -> E:
         msg = "the message has no value (a tombstone); events are never deleted this way"
         raise UndecodableError("tombstone", msg)
     try:
+        return kind.model_validate_json(value)
+    except ValidationError as error:
+        raise _undecodable(kind, value, error) from None
+
+
+def _undecodable(kind: type[Noun], value: bytes, error: ValidationError) -> UndecodableError:
+    """Say why not, which takes another look at the bytes: nearly always there is nothing to say."""
+    try:
         data = from_json(value)
-    except ValueError as error:
-        msg = f"the value is not JSON: {_position(error)}"
-        raise UndecodableError("not-json", msg) from None
+    except ValueError as broken:
+        return UndecodableError("not-json", f"the value is not JSON: {_position(broken)}")
     if not isinstance(data, dict):
-        msg = f"the value is a JSON {type(data).__name__}, not an object"
-        raise UndecodableError("not-json", msg)
+        return UndecodableError("not-json", f"the value is a JSON {type(data).__name__}, not an object")
     version = data.get("schema_version", SCHEMA_VERSION)
     if version != SCHEMA_VERSION:
         shown = version if isinstance(version, int) else type(version).__name__
         msg = f"schema_version is {shown}; this reader understands {SCHEMA_VERSION}. Upgrade it, then replay"
-        raise UndecodableError("unknown-version", msg)
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'event'}: {e['msg']}" for e in error.errors())
-        msg = f"not a valid {kind.__name__}: {problems[:500]}"
-        raise UndecodableError("invalid-event", msg) from None
+        return UndecodableError("unknown-version", msg)
+    problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'event'}: {e['msg']}" for e in error.errors())
+    return UndecodableError("invalid-event", f"not a valid {kind.__name__}: {problems[:500]}")
 
 
 def _position(error: ValueError) -> str:

@@ -2,40 +2,45 @@
 Everything that travels on a topic, as frozen models. No behaviour beyond validation.
 
 Fields marked `repr=False` hold what a shopper wrote or who they are: they must never reach a log.
+The docstrings are the descriptions in schemas/jsonschema/ and schemas/asyncapi.yaml: they speak to other teams.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 SCHEMA_VERSION = 1
 
 _NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]+$"
 UploadId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NO_CONTROL)]
 ShopperId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_NO_CONTROL)]
+Email = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^@\s]+@[^@\s]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Score = Annotated[float, Field(ge=0, le=1)]
 #: `category/value`, lower case English, for example `material/organic-cotton`.
 TagId = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*/[a-z0-9]+([.-][a-z0-9]+)*$", max_length=80)]
-#: x1, y1, x2, y2 in pixels of the upright original photo.
-BBox = tuple[int, int, int, int]
+#: x1, y1, x2, y2 in pixels of the upright original photo. Every draft of JSON Schema reads this schema alike.
+BBox = Annotated[
+    tuple[int, int, int, int],
+    WithJsonSchema({"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}),
+]
 
 
 class Noun(BaseModel):
     """Frozen; unknown fields are ignored so that old readers survive new writers; errors never quote the input."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 class Identity(Noun):
     """How Klaviyo knows the shopper. Exactly one identifier is sent, the first present in this order."""
 
     klaviyo_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    #: At most 100 characters: Klaviyo's own limit (openapi 2026-07-15).
-    email: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^@\s]+@[^@\s]+$")] | None = Field(
-        default=None, repr=False
-    )
+    """Klaviyo's own id of the profile."""
+    email: Email | None = Field(default=None, repr=False)
+    """The shopper's e-mail address, at most 100 characters: Klaviyo's own limit (openapi 2026-07-15)."""
     external_id: ShopperId | None = None
+    """The shop's own id of the shopper."""
 
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:
@@ -54,12 +59,15 @@ class Event(Noun):
     time_field: ClassVar[str]
 
     schema_version: Literal[1] = 1
+    """Version of this event's schema. Readers refuse one they do not know; fields may be added within one."""
     upload_id: UploadId
+    """The upload: one photo a shopper posted. The same in every event it leads to, and `ce_id` of each."""
     shopper_id: ShopperId
-    #: When the shopper posted the photo.
+    """The shop's own id of the shopper, and the key of every message."""
     uploaded_at: AwareDatetime
-    #: True for old uploads run through again: recorded everywhere, but sets off no Klaviyo flow.
+    """When the shopper posted the photo, with a time zone."""
     backfill: bool = False
+    """True for old uploads run through again: recorded everywhere, but sets off no Klaviyo flow."""
 
     def carried(self) -> dict[str, Any]:
         """Give the fields that every later event of the same upload repeats."""
@@ -70,8 +78,11 @@ class Photo(Noun):
     """Where the photo lies, as its producer says."""
 
     uri: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    """Address in the photo store."""
     sha256: Sha256 | None = None
+    """Digest of the photo's bytes, lower case hex."""
     content_type: Annotated[str, StringConstraints(max_length=255)] | None = None
+    """Media type as the shopper's app gave it. What the photo is, is decided by its bytes."""
 
 
 def _identity_is_optional(schema: dict[str, Any]) -> None:
@@ -83,14 +94,15 @@ class PhotoUploaded(Event):
     """A shopper posted a photo, and it lies in the store."""
 
     model_config = ConfigDict(json_schema_extra=_identity_is_optional)
-
     ce_type: ClassVar[str] = "hangtag.photo-uploaded.v1"
     time_field: ClassVar[str] = "uploaded_at"
 
     photo: Photo
-    #: Defaults to `external_id = shopper_id`.
+    """The photo, which lies in the store already."""
     identity: Identity
+    """How Klaviyo knows the shopper. Left out, it is `external_id = shopper_id`."""
     locale: Annotated[str, StringConstraints(max_length=35)] | None = None
+    """The shopper's language as a BCP 47 tag, for example `zh-CN`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -104,32 +116,44 @@ class PhotoRead(Noun):
     """The photo as it was read: its upright size in pixels and the digest of its stored bytes."""
 
     uri: str
+    """Address in the photo store."""
     sha256: Sha256
+    """Digest of the stored bytes, lower case hex."""
     width: Annotated[int, Field(ge=1)]
+    """Pixels from left to right, upright."""
     height: Annotated[int, Field(ge=1)]
+    """Pixels from top to bottom, upright."""
 
 
 class TextLine(Noun):
     """One recognized line."""
 
     text: str = Field(repr=False)
+    """The characters, as they stand in the photo."""
     bbox: BBox
+    """Where: x1, y1, x2, y2 in pixels of the upright original photo."""
     score: Score
+    """How sure the engine is, 0 to 1."""
 
 
 class Quality(Noun):
-    """How readable the photo was. `sharpness` is the variance of the Laplacian at <= 1,024 px."""
+    """How readable the photo was."""
 
     verdict: Literal["ok", "blurry", "no_text", "cut_off"]
+    """`cut_off`: the engine stopped before the text did."""
     sharpness: Annotated[float, Field(ge=0)]
+    """Variance of the Laplacian of the photo at 1,024 px or less; higher is sharper."""
 
 
 class Engine(Noun):
     """What read the photo."""
 
     name: str
+    """The engine, for example `rapid` or `hunyuan`."""
     model: str
+    """The model it runs."""
     revision: str
+    """Which revision of the model."""
 
 
 class TextRecognized(Event):
@@ -139,42 +163,58 @@ class TextRecognized(Event):
     time_field: ClassVar[str] = "recognized_at"
 
     photo: PhotoRead
+    """The photo that was read."""
     identity: Identity
+    """How Klaviyo knows the shopper."""
     texts: tuple[TextLine, ...]
+    """The recognized lines, which `evidence.line` of a tag counts from 0."""
     quality: Quality
+    """How readable the photo was."""
     engine: Engine
+    """What read it."""
     recognized_at: AwareDatetime
+    """When it was read."""
 
 
 class Labels(Noun):
     """A tag's name for people."""
 
     en: str
+    """In English."""
     zh: str
+    """In Chinese."""
 
 
 class Evidence(Noun):
     """Why a tag was given: the line and the rule that matched in it."""
 
     text: str = Field(repr=False)
+    """The recognized line."""
     bbox: BBox
-    #: Id of the lexicon rule.
+    """Where: x1, y1, x2, y2 in pixels of the upright original photo."""
     rule: str
-    #: Which of the upload's recognized `texts` the line is, counted from 0. Events from before it was noted lack it.
+    """Id of the lexicon rule."""
     line: Annotated[int, Field(ge=0)] | None = None
+    """Which of the upload's recognized `texts` it is, counted from 0. Events from before it was noted lack it."""
 
 
 class Tag(Noun):
     """A fashion tag."""
 
     id: TagId
+    """`category/value` in lower case English, for example `material/organic-cotton`."""
     category: str
+    """First part of the id: `material`, `style`, `category`, `pattern` and so on. More may come."""
     value: str
+    """Second part of the id."""
     labels: Labels
+    """Its name for people."""
     score: Score
-    #: Percent of the garment's composition, for materials on care labels.
+    """How sure we are, 0 to 1: the line's score times the quality of the match."""
     share: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Percent of the garment's composition, for materials on care labels."""
     evidence: tuple[Evidence, ...]
+    """The lines that gave it."""
 
 
 class OutfitTagged(Event):
@@ -184,11 +224,15 @@ class OutfitTagged(Event):
     time_field: ClassVar[str] = "tagged_at"
 
     identity: Identity
+    """How Klaviyo knows the shopper."""
     tags: tuple[Tag, ...]
-    #: Content hash of the lexicon that gave them.
+    """The tags, each once."""
     lexicon_version: str
+    """Content hash of the lexicon that gave them."""
     engine: Engine
+    """What read the photo."""
     tagged_at: AwareDatetime
+    """When they were given."""
 
     @model_validator(mode="after")
     def _has_tags_or_corrects(self) -> Self:
@@ -204,9 +248,13 @@ class ProfileSynced(Event):
     time_field: ClassVar[str] = "synced_at"
 
     outcome: Literal["written", "unchanged", "forgotten"]
+    """`unchanged`: Klaviyo had it already. `forgotten`: the shopper was removed, so nothing was written."""
     lane: Literal["single", "bulk"]
+    """How it was written: by itself, or in a job with many others."""
     profile_version: Annotated[int, Field(ge=0)]
+    """Version of the style profile that was written; higher is newer."""
     synced_at: AwareDatetime
+    """When Klaviyo had it."""
 
 
 FeedbackCode = Literal["blurry", "no_text", "unreadable", "too_large", "unsupported"]
@@ -216,7 +264,9 @@ class Messages(Noun):
     """A sentence for the shopper in each language."""
 
     zh: str
+    """In Chinese."""
     en: str
+    """In English."""
 
 
 class UploadFeedback(Event):
@@ -226,8 +276,11 @@ class UploadFeedback(Event):
     time_field: ClassVar[str] = "judged_at"
 
     code: FeedbackCode
+    """Why the photo is unusable."""
     messages: Messages
+    """What to tell the shopper."""
     judged_at: AwareDatetime
+    """When it was found unusable."""
 
 
 class DeadLetter(Noun):

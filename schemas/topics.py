@@ -15,7 +15,7 @@ WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. `event` is None for dead letters, which keep whatever bytes arrived."""
+    """One topic. `event` is None where the bytes are not of our making: dead letters keep whatever arrived."""
 
     name: str
     event: type[Event] | None
@@ -54,16 +54,22 @@ def topics(prefix: str = "outfit") -> Topics:
     def topic(name: str, event: type[Event]) -> Topic:
         return Topic(f"{prefix}.{name}", event, partitions=12, retention=WEEK)
 
-    def dlq(name: str) -> Topic:
-        return Topic(dlq_name(f"{prefix}.{name}"), None, partitions=3, retention=2 * WEEK, max_message_bytes=2_097_152)
-
     return Topics(
         uploads=topic("uploads", PhotoUploaded),
         texts=topic("texts", TextRecognized),
         tags=topic("tags", OutfitTagged),
         profiles=topic("profiles", ProfileSynced),
         feedback=topic("feedback", UploadFeedback),
-        uploads_dlq=dlq("uploads"),
-        texts_dlq=dlq("texts"),
-        tags_dlq=dlq("tags"),
+        uploads_dlq=_dead_letters(f"{prefix}.uploads"),
+        texts_dlq=_dead_letters(f"{prefix}.texts"),
+        tags_dlq=_dead_letters(f"{prefix}.tags"),
     )
+
+
+def notifications(name: str) -> tuple[Topic, Topic]:
+    """Give the topic that a bucket tells of its objects on, and its dead letters: a shop that uses none has none."""
+    return Topic(name, None, partitions=12, retention=WEEK), _dead_letters(name)
+
+
+def _dead_letters(topic: str) -> Topic:
+    return Topic(dlq_name(topic), None, partitions=3, retention=2 * WEEK, max_message_bytes=2_097_152)

@@ -2,13 +2,20 @@
 
 import asyncio
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from streams.settings import Settings
+from schemas.outcomes import Later, Misconfigured, Never
+from schemas.producer import Published, Upload, UploadProducer
+from schemas.spans import Spans
+from streams.settings import Settings, UnusableError
+
+#: Longest wait for Kafka and its topic before anything is uploaded, seconds.
+_PATIENCE_S = 15
 
 
 def upload(
@@ -19,39 +26,54 @@ def upload(
     backfill: bool = typer.Option(False, help="Old uploads: recorded, but they set off no Klaviyo flow."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per photo."),
 ) -> None:
-    """Store photos and publish one upload each, as the shop's app would."""
+    """
+    Store photos and publish one upload each, as the shop's app would.
+
+    Exits with 1 when some were not published, and says which and why; what would fail for all stops at the first.
+    """
     from streams import wiring
     from streams.kafka import wait_for_topics
-    from streams.publish import publish_upload
+    from streams.spans import make_spans
 
     settings = Settings()
-    topic = wiring.make_topics(settings).uploads
-    wait_for_topics(settings, {topic.name})
+    try:
+        spans = make_spans(settings, "upload")
+        producer = wiring.make_uploads(settings, spans=spans)
+    except UnusableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    if trouble := wait_for_topics(settings, {wiring.make_topics(settings).uploads.name}, limit_s=_PATIENCE_S):
+        typer.echo(f"nothing was uploaded: {trouble}", err=True)
+        raise typer.Exit(1)
+    identity = {"email": email} if email else None
+    uploads = [Upload(photo=photo, shopper_id=shopper, identity=identity, backfill=backfill) for photo in photos]
+    done = asyncio.run(_publish(producer, dict(zip(photos, uploads, strict=True)), spans, as_json=as_json))
+    raise typer.Exit(0 if done == len(photos) else 1)
 
-    async def run() -> int:
-        failed = 0
-        emitter, store = wiring.make_emitter(settings), wiring.make_store(settings)
+
+async def _publish(producer: UploadProducer, uploads: dict[Path, Upload], spans: Spans, *, as_json: bool) -> int:
+    """Publish one after the other, and tell of each; answers how many were published."""
+    done = tried = 0
+    async with producer:
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            for photo in progress.track(photos, description="uploading"):
-                answer = await publish_upload(
-                    photo.read_bytes(),
-                    name=photo.name,
-                    shopper_id=shopper,
-                    email=email,
-                    store=store,
-                    emitter=emitter,
-                    topic=topic,
-                    now=wiring.now,
-                    backfill=backfill,
-                )
-                if not isinstance(answer, str):
-                    failed += 1
-                    typer.echo(f"{photo.name}: {answer.message}", err=True)
-                elif as_json:
-                    typer.echo(json.dumps({"photo": photo.name, "upload_id": answer}, ensure_ascii=False))
-                else:
-                    typer.echo(f"{answer}  {photo.name}")
-        await emitter.aclose()
-        return failed
+            for photo, one in progress.track(uploads.items(), description="uploading"):
+                answer = await producer.publish(one)
+                tried += 1
+                done += isinstance(answer, Published)
+                _tell(photo.name, answer, as_json=as_json)
+                if not isinstance(answer, Published | Never):
+                    break
+    if left := len(uploads) - tried:
+        typer.echo(f"{left} more not tried: they would fare the same", err=True)
+    await asyncio.to_thread(spans.close)
+    return done
 
-    raise typer.Exit(1 if asyncio.run(run()) else 0)
+
+def _tell(photo: str, answer: Published | Later | Never | Misconfigured, *, as_json: bool) -> None:
+    if not isinstance(answer, Published):
+        typer.echo(f"{photo}: {answer.message}", err=True)
+    elif not as_json:
+        typer.echo(f"{answer.upload_id}  {photo}")
+    if as_json:
+        told = asdict(answer) if isinstance(answer, Published) else {"error": answer.reason, "message": answer.message}
+        typer.echo(json.dumps({"photo": photo, **told}, ensure_ascii=False))

@@ -6,6 +6,7 @@ Faust's own awaited send costs most of its time (bench/streams.py), and knows no
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -21,6 +22,15 @@ _NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noq
 
 class ProducerDeadError(Exception):
     """The producer met a fatal error and can never deliver again. Start the process again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Where a message lies, by the broker's own report."""
+
+    topic: str
+    partition: int
+    offset: int
 
 
 class Emitter:
@@ -63,20 +73,28 @@ class Emitter:
                 **config,
             }
         )
-        self._on_the_way: set[asyncio.Future[Later | Never | None]] = set()
+        self._on_the_way: set[asyncio.Future[Delivered | Later | Never]] = set()
         self._collector: asyncio.Task[None] | None = None
 
     async def send(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers
     ) -> Later | Never | None:
         """Send one message and wait until every in-sync replica has it: None then, else why it does not."""
-        loop = asyncio.get_running_loop()
-        delivered: asyncio.Future[Later | Never | None] = loop.create_future()
+        answer = await self.deliver(topic, key=key, value=value, headers=headers)
+        return None if isinstance(answer, Delivered) else answer
 
-        def on_delivery(error: KafkaError | None, _message: Message) -> None:
+    async def deliver(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers
+    ) -> Delivered | Later | Never:
+        """Send one message and wait until every in-sync replica has it: where it lies then, else why it does not."""
+        loop = asyncio.get_running_loop()
+        delivered: asyncio.Future[Delivered | Later | Never] = loop.create_future()
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
             self._on_the_way.discard(delivered)
             if not delivered.done():
-                delivered.set_result(None if error is None else _why(error, topic))
+                found = _why(error, topic) if error else Delivered(topic, message.partition(), message.offset())
+                delivered.set_result(found)
 
         while True:
             try:
@@ -112,4 +130,4 @@ def _why(error: KafkaError, topic: str) -> Later | Never:
         return Never("refused-by-kafka", f"{topic} refuses the message for good: {error.name()}")
     if error.code() in _NO_TOPIC:
         return Later("topic-missing", f"{topic} does not exist. Create it with `hangtag topics apply`")
-    return Later("undelivered", f"{topic} did not take a message: {error.name()}. It is sent again; check the brokers")
+    return Later("undelivered", f"{topic} did not take a message: {error.name()}. Check the brokers, then try again")

@@ -1,0 +1,28 @@
+// Reads the tags topic with KafkaJS: `npm ci`, then `node tags.mjs localhost:9092 outfit.tags my-group`.
+import kafkajs from "kafkajs";
+import { decompress } from "lz4js";
+
+const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs;
+const [servers, topic, groupId] = process.argv.slice(2);
+
+// Hangtag compresses by LZ4, which KafkaJS leaves to its users.
+CompressionCodecs[CompressionTypes.LZ4] = () => ({
+  compress: () => Promise.reject(new Error("this program only reads")),
+  decompress: async (bytes) => Buffer.from(decompress(bytes)),
+});
+
+// Does the work for one event. It may come twice: let the same upload lead to the same result.
+function handle({ headers, value }) {
+  if (headers.ce_type?.toString() !== "hangtag.outfit-tagged.v1") return; // a later version: another consumer's
+  const event = JSON.parse(value.toString());
+  const tags = event.tags.map((tag) => tag.id).join(" ");
+  console.log(`${event.shopper_id} ${event.upload_id}${event.backfill ? " (backfill)" : ""}: ${tags}`);
+}
+
+const kafka = new Kafka({ clientId: "subscriber", brokers: servers.split(","), logLevel: logLevel.ERROR });
+const consumer = kafka.consumer({ groupId });
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => consumer.disconnect());
+await consumer.connect();
+await consumer.subscribe({ topics: [topic], fromBeginning: true });
+// KafkaJS commits what eachMessage returned for, never what it threw at.
+await consumer.run({ eachMessage: async ({ message }) => handle(message) });

@@ -1,0 +1,55 @@
+"""
+Reads the tags topic with confluent-kafka: `python tags.py localhost:9092 outfit.tags my-group`.
+
+Nothing of Hangtag's is imported: `pip install confluent-kafka` is all it needs.
+"""
+
+import json
+import signal
+import sys
+import threading
+
+from confluent_kafka import Consumer, Message
+
+stopping = threading.Event()
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda *_: stopping.set())
+
+
+def handle(message: Message) -> None:
+    """Do the work for one event. It may come twice: let the same upload lead to the same result."""
+    if dict(message.headers() or ()).get("ce_type") != b"hangtag.outfit-tagged.v1":
+        return  # an event of a later version: another consumer's
+    event = json.loads(message.value())
+    tags = " ".join(tag["id"] for tag in event["tags"])
+    note = " (backfill)" if event.get("backfill") else ""
+    print(f"{event['shopper_id']} {event['upload_id']}{note}: {tags}", flush=True)
+
+
+def main(servers: str, topic: str, group: str) -> None:
+    """Read until SIGINT or SIGTERM, and commit only what was handled."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    consumer.subscribe([topic])
+    try:
+        while not stopping.is_set():
+            message = consumer.poll(0.2)
+            if message is None:
+                continue
+            if message.error():
+                print(f"not read: {message.error()}", file=sys.stderr)
+                continue
+            handle(message)
+            consumer.commit(message, asynchronous=True)
+    finally:
+        consumer.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

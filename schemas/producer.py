@@ -1,0 +1,206 @@
+"""
+Publishes uploads: the photo is stored first, the event after it, so that no event points at nothing.
+
+For `hangtag upload`, the demo and every Python program that posts photos; docs/producers.md shows it in use. Knows
+no settings: the Kafka client and the photo store are handed in.
+"""
+
+import asyncio
+import hashlib
+import re
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from types import TracebackType
+from typing import Protocol, Self
+
+from pydantic import ValidationError
+
+from schemas.codec import encode
+from schemas.emitter import Delivered, Emitter
+from schemas.events import Identity, PhotoUploaded
+from schemas.outcomes import Later, Misconfigured, Never
+from schemas.spans import UNWATCHED, Cause, Span, Spans
+
+#: Endings of file names that are kept in the photo's address; others tell nothing and may hold anything.
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+
+
+class Photos(Protocol):
+    """Where photos are stored: `streams.store.PhotoStore`, or a store of the producer's own."""
+
+    async def put(
+        self, *, shopper_id: str, upload_id: str, suffix: str, photo: bytes
+    ) -> str | Later | Never | Misconfigured:
+        """Store a photo for good and answer its URI, or why not. The same upload stored twice is stored once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """
+    One photo a shopper posted. Published again, the same upload counts once: keep it, and try again without fear.
+
+    `photo` are the bytes or the file that holds them. `name` is the file's name, of which only the ending is used.
+    Without `identity` Klaviyo knows the shopper by `shopper_id`. The rest is as in `schemas.events.PhotoUploaded`.
+    """
+
+    photo: bytes | Path = field(repr=False)
+    shopper_id: str
+    name: str = field(default="", repr=False)
+    identity: Identity | Mapping[str, str] | None = field(default=None, repr=False)
+    content_type: str | None = None
+    locale: str | None = None
+    backfill: bool = False
+    upload_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    uploaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    #: Headers of what led to it: with a W3C trace context among them, the upload goes on in that trace.
+    cause: Cause = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Every in-sync replica has the event: the upload, the photo's address, and where the event lies."""
+
+    upload_id: str
+    uri: str
+    topic: str
+    partition: int
+    offset: int
+
+
+class UploadProducer:
+    """Publishes uploads from asyncio code, many at the same time if wanted. An async context manager."""
+
+    def __init__(
+        self, emitter: Emitter, photos: Photos, *, topic: str = "outfit.uploads", spans: Spans = UNWATCHED
+    ) -> None:
+        """Take the Kafka client (closed by `aclose`), the photo store, and the topic of uploads."""
+        self._emitter, self._photos, self._topic, self._spans = emitter, photos, topic, spans
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for what is on its way."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Wait for what is on its way, at most 10 seconds."""
+        await self._emitter.aclose()
+
+    async def publish(self, upload: Upload) -> Published | Later | Never | Misconfigured:
+        """
+        Store the photo, publish its event and wait for the broker's word.
+
+        Failures are values. `Never` (`unreadable-photo`, `invalid-upload`, `refused-by-kafka`): this upload cannot be
+        published as it is. `Later` (`undelivered`, `topic-missing`, `store-unreachable`): try the same upload again.
+        `Misconfigured` (`store-refused`): someone must mend the credentials first. A photo stored for an event that
+        then was not delivered does no harm; it is stored over when tried again, and deleted with all others.
+        """
+        with self._spans.begin("publish", "producer", upload.cause) as span:
+            answer = await self._publish(upload, span)
+            if not isinstance(answer, Published):
+                span.fail(answer.reason)
+            return answer
+
+    async def _publish(self, upload: Upload, span: Span) -> Published | Later | Never | Misconfigured:
+        span.note(topic=self._topic)
+        # What cannot become an event is told before anything is stored.
+        draft = _event(upload, {"uri": "pending"})
+        if isinstance(draft, Never):
+            return draft
+        span.note(upload_id=draft.upload_id)
+        photo = await asyncio.to_thread(_read, upload.photo)
+        if isinstance(photo, Never):
+            return photo
+        uri = await self._photos.put(
+            shopper_id=draft.shopper_id, upload_id=draft.upload_id, suffix=_suffix(upload), photo=photo
+        )
+        if not isinstance(uri, str):
+            return uri
+        event = _event(upload, {"uri": uri, "sha256": hashlib.sha256(photo).hexdigest()})
+        if isinstance(event, Never):
+            return event
+        value, headers = encode(event, source="hangtag/upload", cause=span.carried)
+        answer = await self._emitter.deliver(self._topic, key=event.shopper_id.encode(), value=value, headers=headers)
+        if not isinstance(answer, Delivered):
+            return answer
+        return Published(event.upload_id, uri, answer.topic, answer.partition, answer.offset)
+
+
+class BlockingUploadProducer:
+    """
+    The same for code without an event loop: `publish` blocks until the broker has spoken. Threads may share one.
+
+    A context manager. The loop it needs runs in a thread of its own.
+    """
+
+    def __init__(self, producer: UploadProducer) -> None:
+        """Take the producer to run; nobody else may use it then."""
+        self._producer = producer
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="uploads", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for what is on its way."""
+        self.close()
+
+    def publish(self, upload: Upload) -> Published | Later | Never | Misconfigured:
+        """Do and answer as `UploadProducer.publish`."""
+        return asyncio.run_coroutine_threadsafe(self._producer.publish(upload), self._loop).result()
+
+    def close(self) -> None:
+        """Wait for what is on its way, at most 10 seconds, and end the thread. Closing twice does nothing."""
+        if self._loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(self._producer.aclose(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+
+def _event(upload: Upload, photo: Mapping[str, str]) -> PhotoUploaded | Never:
+    try:
+        return PhotoUploaded.model_validate(
+            {
+                "upload_id": upload.upload_id,
+                "shopper_id": upload.shopper_id,
+                "uploaded_at": upload.uploaded_at,
+                "backfill": upload.backfill,
+                "photo": {**photo, "content_type": upload.content_type},
+                "identity": upload.identity,
+                "locale": upload.locale,
+            }
+        )
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        return Never("invalid-upload", f"not a valid upload: {wrong}")
+
+
+def _read(photo: bytes | Path) -> bytes | Never:
+    # Whatever the bytes are is for the flow to judge: the shopper gets its feedback.
+    try:
+        return photo.read_bytes() if isinstance(photo, Path) else photo
+    except OSError as error:
+        return Never("unreadable-photo", f"the photo's file cannot be read: {error.strerror or type(error).__name__}")
+
+
+def _suffix(upload: Upload) -> str:
+    name = upload.name or (upload.photo.name if isinstance(upload.photo, Path) else "")
+    suffix = PurePath(name).suffix
+    return suffix if _SUFFIX.fullmatch(suffix) else ".bin"

@@ -1,0 +1,177 @@
+"""Uploads are published photo first, and every failure is told as a value: on the embedded broker."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas.codec import decode
+from schemas.emitter import Emitter
+from schemas.events import Identity, PhotoUploaded
+from schemas.outcomes import Later, Misconfigured, Never
+from schemas.producer import BlockingUploadProducer, Published, Upload, UploadProducer
+from streams.broker import EmbeddedBroker
+from streams.settings import child_environment
+from streams.store import PhotoStore
+
+TOPIC = "outfit.uploads"
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker({TOPIC: 3}) as running:
+        yield running
+
+
+@pytest.fixture
+def store(tmp_path) -> PhotoStore:
+    return PhotoStore(f"file:{tmp_path / 'photos'}", max_bytes=1000)
+
+
+def emitter(broker: EmbeddedBroker, **config: float) -> Emitter:
+    return Emitter({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0} | config)
+
+
+@pytest.fixture
+def producer(broker, store) -> UploadProducer:
+    return UploadProducer(emitter(broker), store)
+
+
+def stored(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "photos").rglob("*") if path.is_file()]
+
+
+def read(broker: EmbeddedBroker, published: Published) -> tuple[PhotoUploaded, dict[str, bytes], bytes]:
+    """Read the event where the delivery report says it lies."""
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "test", "log_level": 0})
+    consumer.assign([TopicPartition(published.topic, published.partition, published.offset)])
+    message = consumer.poll(10)
+    consumer.close()
+    return decode(PhotoUploaded, message.value()), dict(message.headers()), message.key()
+
+
+async def test_the_report_says_where_the_event_lies_and_the_event_where_the_photo_lies(producer, broker, store):
+    upload = Upload(photo=b"photo", name="Dress.JPG", shopper_id="店 42", locale="zh-CN", content_type="image/jpeg")
+    async with producer:
+        answer = await producer.publish(upload)
+    assert isinstance(answer, Published)
+    event, headers, key = await asyncio.to_thread(read, broker, answer)
+    assert (event.upload_id, event.uploaded_at, event.locale) == (upload.upload_id, upload.uploaded_at, "zh-CN")
+    assert event.identity == Identity(external_id="店 42")
+    assert key.decode() == "店 42"
+    assert headers["ce_id"].decode() == upload.upload_id
+    assert event.photo.uri == answer.uri
+    assert answer.uri.endswith(".jpg")
+    assert await store.get(event.photo.uri) == b"photo"
+
+
+async def test_the_same_upload_tried_again_is_the_same_upload(producer, tmp_path):
+    upload = Upload(photo=b"photo", name="a.jpg", shopper_id="s")
+    async with producer:
+        first, second = [await producer.publish(upload) for _ in range(2)]
+    assert (first.upload_id, first.uri) == (second.upload_id, second.uri)
+    assert len(stored(tmp_path)) == 1
+
+
+async def test_nothing_is_published_for_a_photo_that_could_not_be_stored(broker):
+    class Refusing:
+        async def put(self, **_: object) -> Misconfigured:
+            return Misconfigured("store-refused", "no")
+
+    class Untouched(Emitter):
+        async def deliver(self, *_: object, **__: object):
+            raise AssertionError("published an event that points at nothing")
+
+    producer = UploadProducer(Untouched({"bootstrap.servers": broker.bootstrap_servers}), Refusing())
+    assert await producer.publish(Upload(photo=b"p", shopper_id="s")) == Misconfigured("store-refused", "no")
+
+
+@pytest.mark.parametrize(
+    ("upload", "reason", "named"),
+    [
+        (Upload(photo=b"p", shopper_id=""), "invalid-upload", "shopper_id"),
+        (Upload(photo=b"p", shopper_id="a\nb"), "invalid-upload", "shopper_id"),
+        (Upload(photo=b"p", shopper_id="x" * 256), "invalid-upload", "shopper_id"),
+        (Upload(photo=b"p", shopper_id="s", upload_id="x" * 129), "invalid-upload", "upload_id"),
+        (Upload(photo=b"p", shopper_id="s", identity={"email": "planted"}), "invalid-upload", "identity.email"),
+        (Upload(photo=b"p", shopper_id="s", identity={}), "invalid-upload", "identity"),
+        (Upload(photo=Path("/nowhere/a.jpg"), shopper_id="s"), "unreadable-photo", "No such file"),
+        (Upload(photo=Path("/"), shopper_id="s"), "unreadable-photo", "directory"),
+    ],
+    ids=["no id", "line break", "long id", "long upload id", "e-mail", "no identity", "missing", "folder"],
+)
+async def test_what_is_no_upload_is_refused_before_anything_is_stored(producer, tmp_path, upload, reason, named):
+    answer = await producer.publish(upload)
+    assert isinstance(answer, Never)
+    assert answer.reason == reason
+    assert named in answer.message
+    assert "planted" not in answer.message
+    assert stored(tmp_path) == []
+
+
+async def test_a_message_kafka_finds_too_large_is_refused_for_good(producer, broker):
+    broker.errors("Produce", "MSG_SIZE_TOO_LARGE")
+    answer = await producer.publish(Upload(photo=b"p", shopper_id="s"))
+    assert isinstance(answer, Never)
+    assert (answer.reason, "MSG_SIZE_TOO_LARGE" in answer.message) == ("refused-by-kafka", True)
+
+
+async def test_a_broker_that_is_away_is_worth_another_try_which_then_succeeds(broker, store):
+    impatient = emitter(broker, **{"delivery.timeout.ms": 600, "request.timeout.ms": 500})
+    async with UploadProducer(impatient, store) as producer:
+        upload = Upload(photo=b"p", shopper_id="s")
+        assert isinstance(await producer.publish(upload), Published)
+        broker.down()
+        away = await producer.publish(upload)
+        assert isinstance(away, Later)
+        assert away.reason == "undelivered"
+        broker.up()
+        async with asyncio.timeout(20):
+            while not isinstance(await producer.publish(upload), Published):
+                pass
+
+
+async def test_a_store_that_cannot_be_written_is_worth_another_try(broker, tmp_path):
+    store = PhotoStore(f"file:{tmp_path / 'photos'}", max_bytes=1000)
+    (tmp_path / "photos" / "uploads").write_text("a file where the folder should be")
+    answer = await UploadProducer(emitter(broker), store).publish(Upload(photo=b"p", shopper_id="s"))
+    assert isinstance(answer, Later)
+    assert answer.reason == "store-unreachable"
+
+
+def test_code_without_an_event_loop_publishes_from_several_threads_at_once(producer):
+    with BlockingUploadProducer(producer) as blocking, ThreadPoolExecutor(4) as threads:
+        uploads = [Upload(photo=b"p", shopper_id=f"s{at}") for at in range(20)]
+        answers = list(threads.map(blocking.publish, uploads))
+        assert isinstance(blocking.publish(Upload(photo=b"p", shopper_id="")), Never)
+    assert [one.upload_id for one in answers] == [one.upload_id for one in uploads]
+    assert len({(one.partition, one.offset) for one in answers}) == 20
+    blocking.close()
+
+
+def hangtag_upload(broker: EmbeddedBroker, tmp_path: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = child_environment(bootstrap_servers=broker.bootstrap_servers, store_url=f"file:{tmp_path / 'photos'}")
+    command = [sys.executable, "-m", "streams", "upload", *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_command_tells_of_each_photo_and_fails_if_one_was_not_published(broker, tmp_path):
+    photo = tmp_path / "裙子.jpg"
+    photo.write_bytes(b"photo")
+    said = hangtag_upload(broker, tmp_path, photo, "--shopper", "s-42", "--json")
+    assert said.returncode == 0, said.stderr
+    published = json.loads(said.stdout)
+    assert published.keys() == {"photo", "upload_id", "uri", "topic", "partition", "offset"}
+    assert (published["photo"], published["topic"]) == ("裙子.jpg", TOPIC)
+    said = hangtag_upload(broker, tmp_path, photo, "--shopper", "", "--json")
+    assert said.returncode == 1
+    refused = json.loads(said.stdout)
+    assert (refused["photo"], refused["error"]) == ("裙子.jpg", "invalid-upload")
+    assert "shopper_id" in said.stderr
+    assert "Traceback" not in said.stderr
