@@ -1,0 +1,57 @@
+"""
+`notifications`: a bucket tells that a photo was put there, so publish its upload.
+
+A message is published whole or not at all: after what was wrong is mended, a replay publishes each of its uploads.
+"""
+
+from pydantic import ValidationError
+
+from schemas.events import Identity, Photo, PhotoUploaded
+from schemas.outcomes import Later, Misconfigured, Never
+from streams.notifications import Happening, KeyTemplate, Notification
+from streams.stage import Answer
+from streams.store import PhotoStore
+
+#: Names of object metadata that say how Klaviyo knows the shopper.
+_IDENTITY = ("klaviyo_id", "email", "external_id")
+
+
+async def announce(event: Notification, *, template: KeyTemplate, store: PhotoStore) -> Answer:
+    """Publish an upload for each object that was created. The same object told twice is the same upload."""
+    uploads = []
+    for created in event.created:
+        if store.is_mark(created.place.uri):
+            # Of a photo that was deleted once it was read; the bucket tells of everything that is put there.
+            continue
+        upload = await _upload(created, template, store)
+        if not isinstance(upload, PhotoUploaded):
+            return upload
+        uploads.append(upload)
+    return tuple(uploads)
+
+
+async def _upload(
+    created: Happening, template: KeyTemplate, store: PhotoStore
+) -> PhotoUploaded | Later | Never | Misconfigured:
+    place = created.place
+    ids = template.read(place)
+    if ids is None:
+        return Never(
+            "unknown-key", f"the object's key is not of the form {template.template} (HANGTAG_NOTIFICATIONS_KEY)"
+        )
+    labels = await store.labels(place.uri)
+    if not isinstance(labels, dict):
+        return labels
+    identity = {name: labels[name] for name in _IDENTITY if name in labels}
+    try:
+        return PhotoUploaded(
+            upload_id=ids.upload_id,
+            shopper_id=ids.shopper_id,
+            uploaded_at=created.at,
+            photo=Photo(uri=place.uri, content_type=labels.get("content_type")),
+            identity=Identity(**identity) if identity else Identity(external_id=ids.shopper_id),
+            locale=labels.get("locale"),
+        )
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, one["loc"])) or "identity" for one in error.errors())
+        return Never("invalid-upload", f"the object's key or metadata make no upload: {fields}")

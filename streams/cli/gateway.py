@@ -1,0 +1,91 @@
+"""`hangtag gateway`: take uploads over HTTP from apps that have no Kafka."""
+
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from streams.cli.ocr_listen import listen
+from streams.cli.serve_http import check_tls, serve_http
+from streams.settings import Settings, UnusableError
+
+log = structlog.get_logger()
+
+
+def gateway(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: HANGTAG_GATEWAY_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 picks a free one. Default: HANGTAG_GATEWAY_PORT.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="PEM chain, for HTTPS. Default: HANGTAG_GATEWAY_TLS_CERT.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key. Default: HANGTAG_GATEWAY_TLS_KEY.")] = None,
+) -> None:
+    """
+    Take uploads over HTTP: POST /uploads, GET /uploads/ID, GET /uploads/ID/events, /healthz, /readyz, /metrics.
+
+    Stop it with Ctrl-C or SIGTERM; it finishes first. It needs HANGTAG_GATEWAY_TOKEN on any but a loopback address.
+    """
+    import asyncio
+    import os
+    import signal
+
+    from streams import wiring
+    from streams.gateway import GatewayConfig, create_app
+    from streams.gateway_follow import Follower
+    from streams.gateway_memory import Memory
+    from streams.logs import set_up_logs
+    from streams.spans import make_spans
+
+    settings = Settings()
+    cert, key = tls_cert or settings.gateway_tls_cert, tls_key or settings.gateway_tls_key
+    address = host or settings.gateway_host
+    check_tls(cert, key, "HANGTAG_GATEWAY_TLS_CERT")
+    if settings.gateway_token is None and not _is_loopback(address):
+        typer.echo(f"Anyone who reaches {address} could post photos: set HANGTAG_GATEWAY_TOKEN", err=True)
+        raise typer.Exit(2)
+    set_up_logs(settings)
+
+    def crash(error: Exception) -> None:
+        log.error("leaving, to be started again", message=str(error))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    try:
+        spans = make_spans(settings, "gateway")
+        emitter = wiring.make_emitter(settings, crash=crash, patience_s=settings.gateway_publish_s)
+        producer = wiring.make_uploads(settings, spans=spans, emitter=emitter)
+    except UnusableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    memory = Memory(keep_s=settings.gateway_remember_s, most=settings.gateway_remember)
+    follower = Follower(settings, memory)
+    listener, url = listen(address, settings.gateway_port if port is None else port, "https" if cert else "http")
+
+    @asynccontextmanager
+    async def following() -> AsyncIterator[None]:
+        follower.start()
+        print(f"Gateway listening on {url}", flush=True)
+        yield
+        await follower.aclose()
+        await asyncio.to_thread(spans.close)
+
+    config = GatewayConfig(
+        token=settings.gateway_token,
+        photo_max_bytes=settings.photo_max_bytes,
+        in_flight=settings.gateway_in_flight,
+        streams=settings.gateway_streams,
+        remember_s=settings.gateway_remember_s,
+    )
+    app = create_app(config, producer, memory, ready=lambda: follower.caught_up, beside=following)
+    serve_http(app, listener, cert=cert, key=key, drain_s=settings.drain_s, on_stop=memory.close)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,102 @@
+"""
+What a caller of the gateway sends: one photo, whose it is, and a key by which the same upload is known again.
+
+Refuses before memory is spent what can be refused. Stores and publishes nothing.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
+
+from fastapi import Request
+from starlette.datastructures import FormData
+
+from ocr_worker.problems import BadRequestError
+from ocr_worker.sniff import sniff
+from ocr_worker.upload import check_size, kind_of, only_photo, receive_form
+from schemas.producer import Upload
+
+PHOTO = "photo"
+#: Fields besides the photo, each with what it is; the first is needed.
+FIELDS = {
+    "shopper_id": "The shop's own id of the shopper.",
+    "email": "Identify the shopper to Klaviyo by e-mail instead of by `shopper_id`.",
+    "locale": "The shopper's language as a BCP 47 tag.",
+}
+KEY_HEADER = "Idempotency-Key"
+#: Longest key that is taken, as many servers have it.
+KEY_MOST = 255
+#: Seconds a caller may take to send one photo.
+_UPLOAD_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An upload as it was posted, and the digest of its photo."""
+
+    upload: Upload = field(repr=False)
+    sha256: str
+
+
+def check_head(request: Request, max_bytes: int) -> None:
+    """
+    Refuse by the headers alone what can be.
+
+    Raises:
+        BadRequestError: 400, 413 or 415.
+
+    """
+    if kind_of(request) != "multipart/form-data":
+        raise BadRequestError(415, "not-multipart", f"send multipart/form-data with a file {PHOTO} and shopper_id")
+    key = request.headers.get(KEY_HEADER)
+    if key is not None and not (0 < len(key) <= KEY_MOST and key.isprintable()):
+        raise BadRequestError(400, "bad-key", f"{KEY_HEADER} has 1 to {KEY_MOST} printable characters")
+    check_size(request, max_bytes)
+
+
+async def receive(request: Request, max_bytes: int) -> Posted:
+    """
+    Receive the upload.
+
+    Raises:
+        BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when the photo is too large, 415
+            when it is none, 422 when a field is missing or there twice.
+
+    """
+    form = await receive_form(request, max_bytes=max_bytes, upload_s=_UPLOAD_S)
+    photo = await only_photo(form, PHOTO, max_bytes=max_bytes)
+    fields = {name: _one(form, name) for name in FIELDS}
+    shopper_id, email = fields["shopper_id"], fields["email"]
+    if not shopper_id:
+        _unfit("send the field shopper_id")
+    kind = sniff(photo)
+    if kind is None:
+        raise BadRequestError(415, "unsupported", "this is no photo that can be read; send JPEG, PNG or HEIC")
+    upload = Upload(
+        photo=photo,
+        name=f"photo.{kind}",
+        shopper_id=shopper_id,
+        identity={"email": email} if email else None,
+        content_type=f"image/{kind.lower()}",
+        locale=fields["locale"] or None,
+    )
+    key = request.headers.get(KEY_HEADER)
+    if key is not None:
+        upload = replace(upload, upload_id=id_of(shopper_id, key))
+    return Posted(upload, hashlib.sha256(photo).hexdigest())
+
+
+def id_of(shopper_id: str, key: str) -> str:
+    """Give the upload that a shopper's key stands for: the same at every gateway, for ever."""
+    return hashlib.sha256(f"{shopper_id}\n{key}".encode()).hexdigest()[:32]
+
+
+def _one(form: FormData, name: str) -> str:
+    values = form.getlist(name)
+    if len(values) > 1 or not all(isinstance(value, str) for value in values):
+        _unfit(f"send the field {name} once, as text")
+    return "".join(map(str, values))
+
+
+def _unfit(detail: str) -> NoReturn:
+    raise BadRequestError(422, "bad-field", detail)
