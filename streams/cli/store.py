@@ -1,0 +1,69 @@
+"""`hangtag store`: set up the place where photos lie."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from streams.settings import S3Access, Settings
+
+if TYPE_CHECKING:
+    from schemas.outcomes import Later, Misconfigured
+    from streams.lifecycle import Bucket
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+
+@app.callback()
+def store() -> None:
+    """Say that this is a group of commands, though it has one as yet."""
+
+
+@app.command()
+def setup(
+    *,
+    show: bool = typer.Option(False, "--print", help="Only print the rule, and the command that would set it."),
+) -> None:
+    """
+    Give the bucket a rule of its own that deletes photos, beside the rules it has. Safe to repeat.
+
+    S3 is asked with the key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them, and for Google and Azure, the
+    command to run is printed instead, and the exit code is 1. A folder on disk needs no rule: `hangtag retention`.
+    """
+    from streams.lifecycle import Bucket, command, rule_days
+    from streams.retention import swept_folders
+
+    settings, access = Settings(), S3Access()
+    bucket = Bucket.of(settings.store_url)
+    if bucket is None:
+        typer.echo("photos lie in a folder on disk: the recognize stage sweeps it, and there is no rule to set")
+        return
+    days, folders = rule_days(settings.photo_retention_days), swept_folders(settings)
+    can = bucket.kind in {"s3", "s3a"} and access.access_key_id is not None and access.secret_access_key is not None
+    if show or not can:
+        typer.echo(command(bucket, folders, days))
+        if not show:
+            typer.echo("not set: run this command with the rights to change the bucket", err=True)
+        raise typer.Exit(0 if show else 1)
+    refused = asyncio.run(_apply(access, bucket, folders, days))
+    if refused is not None:
+        typer.echo(f"not set: {refused.message}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{bucket.name}: photos are deleted {days} days after they were stored, counted from the next midnight")
+
+
+async def _apply(
+    access: S3Access, bucket: "Bucket", folders: tuple[str, ...], days: int
+) -> "Later | Misconfigured | None":
+    import httpx
+
+    from streams.aws_signing import AwsKey, SignedForS3
+    from streams.lifecycle import apply
+    from streams.wiring import now
+
+    assert access.access_key_id is not None  # noqa: S101 - asked before
+    assert access.secret_access_key is not None  # noqa: S101 - asked before
+    key = AwsKey(access.access_key_id, access.secret_access_key, access.session_token, access.region)
+    url = access.endpoint or f"https://s3.{access.region}.amazonaws.com"
+    async with httpx.AsyncClient(base_url=url, auth=SignedForS3(key, now=now), timeout=30) as http:
+        return await apply(http, bucket, folders, days)

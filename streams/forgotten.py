@@ -1,0 +1,102 @@
+"""
+Who was forgotten, as the stages know it: their events end where they are, without an answer and without a dead letter.
+
+Reads the erasure ledger where this process can reach the state database. The sync stage asks it for every event
+besides; for the stages before it this keeps a forgotten shopper out of the topics, too.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from klaviyo_sink.database import StateUnavailableError, is_missing, open_database
+from klaviyo_sink.ledgers import digest, forgotten_since
+from schemas.events import Event
+from schemas.outcomes import Never
+from streams.stage import Answer, Handler
+
+log = structlog.get_logger()
+
+#: Seconds after which the ledger is read again: `hangtag forget` waits longer before it removes anything.
+REFRESH_S: Final = 5.0
+
+
+class Forgotten:
+    """The shoppers forgotten, as the ledger had them at most `REFRESH_S` ago."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take the state database's URL. It is opened at the first question, and not made where it is missing."""
+        self._url, self._clock = url, clock
+        self._engine: Engine | None = None
+        self._digests: set[str] = set()
+        self._newest: datetime | None = None
+        self._read_at: float | None = None
+        self._reading = asyncio.Lock()
+        self._complained = False
+
+    async def includes(self, shopper_id: str) -> bool:
+        """Tell whether a shopper was forgotten. While the database cannot be reached, what was known counts."""
+        if self._is_stale():
+            async with self._reading:
+                if self._is_stale():
+                    await asyncio.to_thread(self.read)
+        return self.knows(shopper_id)
+
+    def knows(self, shopper_id: str) -> bool:
+        """Tell whether a shopper was forgotten when the ledger was last read."""
+        return bool(self._digests) and digest(shopper_id) in self._digests
+
+    def knows_key(self, key: bytes | None) -> bool:
+        """Tell whether a message's key is that of a shopper who was forgotten."""
+        return key is not None and self.knows(key.decode(errors="replace"))
+
+    def read(self) -> None:
+        """Read what is new in the ledger. Blocks."""
+        try:
+            if self._engine is None and not is_missing(self._url):
+                self._engine = open_database(self._url)
+            if self._engine is not None:
+                with self._engine.connect() as connection:
+                    new, self._newest = forgotten_since(connection, self._newest)
+                self._digests |= new
+            self._complained = False
+        except (SQLAlchemyError, StateUnavailableError) as error:
+            if not self._complained:
+                log.warning(
+                    "the erasure ledger cannot be read here: forgotten shoppers are dropped by the sync stage only",
+                    error=type(error).__name__,
+                )
+            self._complained = True
+        self._read_at = self._clock()
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _is_stale(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at >= REFRESH_S
+
+
+def but_not_of_the_forgotten(handle: Handler, is_forgotten: Callable[[str], Awaitable[bool]]) -> Handler:
+    """Guard a handler: what a forgotten shopper's event sets out to be, or turned into, is nothing."""
+
+    async def guarded(event: Any) -> Answer:
+        known = isinstance(event, Event)
+        if known and await is_forgotten(event.shopper_id):
+            return ()
+        answer = await handle(event)
+        # Working on it may have taken long. A dead letter would keep the shopper as well as an answer.
+        if isinstance(answer, Never) and known and await is_forgotten(event.shopper_id):
+            return ()
+        if isinstance(answer, tuple):
+            return tuple([one for one in answer if not await is_forgotten(one.shopper_id)])
+        return answer
+
+    return guarded

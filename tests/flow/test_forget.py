@@ -1,0 +1,235 @@
+"""A shopper who is forgotten is gone, and no replay brings them back; everybody else stays as they were."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from recognized import recognized
+from typer.testing import CliRunner
+
+from klaviyo_sink.access import open_client
+from klaviyo_sink.database import open_database
+from klaviyo_sink.forgetting import forget as forget_in_database
+from klaviyo_sink.sandbox.app import create_app
+from klaviyo_sink.sandbox.server import listen, make_server, url_of
+from ocr_worker.reading import ReadImage, Reading, ReadQuality
+from schemas.events import Identity
+from schemas.producer import Published, Upload
+from streams import wiring
+from streams.agents.tags import sync
+from streams.agents.texts import tag
+from streams.agents.uploads import recognize
+from streams.broker import EmbeddedBroker
+from streams.cli.main import app as hangtag
+from streams.follow import Seen, follow
+from streams.forget import Forgetting
+from streams.forgotten import Forgotten, but_not_of_the_forgotten
+from streams.retag import read_kept
+from streams.settings import Settings
+from streams.stage import Record
+from streams.window import Delivery, Partition
+
+KEY = "pk_everything"
+GONE, STAYS = "shopper-gone", "shopper-stays"
+EMAIL = "wang.fang@her-own-domain.cn"
+
+
+@pytest.fixture
+async def klaviyo() -> AsyncIterator[str]:
+    listening = listen("127.0.0.1", 0)
+    server = make_server(create_app(KEY))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    yield url_of(listening)
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker({topic.name: 1 for topic in wiring.make_topics(Settings()).all()}) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(broker, klaviyo, tmp_path) -> Settings:
+    return Settings(
+        bootstrap_servers=broker.bootstrap_servers,
+        store_url=f"file:{tmp_path}/photos",
+        state_url=f"sqlite:///{tmp_path}/state/state.db",
+        klaviyo_url=klaviyo,
+        klaviyo_key=SecretStr(KEY),
+        klaviyo_erasure_key=SecretStr(KEY),
+    )
+
+
+class Reads:
+    """Reads the same of every photo."""
+
+    async def read(self, _photo: bytes, **_: object) -> Reading:
+        text = recognized("any", "100% cotton", "T-shirt")
+        image = ReadImage(width=100, height=100, sha256="0" * 64)
+        quality = ReadQuality(**text.quality.model_dump())
+        return Reading(texts=text.texts, image=image, quality=quality, engine=text.engine, timings_ms={})
+
+
+class World:
+    """The three stages as their processes run them, each message handed over by the test."""
+
+    def __init__(self, settings: Settings, http: httpx.AsyncClient, folder: Path) -> None:
+        self.settings, self.http, self.folder = settings, http, folder
+
+    async def upload(self, shopper: str, *upload_ids: str, identity: dict[str, str] | None = None) -> None:
+        async with wiring.make_uploads(self.settings) as producer:
+            for upload_id in upload_ids:
+                upload = Upload(
+                    photo=b"photo", name="p.jpg", shopper_id=shopper, upload_id=upload_id, identity=identity
+                )
+                assert isinstance(await producer.publish(upload), Published)
+
+    async def replay(self, *stages: str) -> None:
+        """Have each stage work through its whole topic, one after the other."""
+        emitter, sink = wiring.make_emitter(self.settings), await wiring.make_sink(self.settings)
+        forgotten = Forgotten(self.settings.state_url)
+        handlers = {
+            "recognize": partial(recognize, store=wiring.make_store(self.settings), pool=Reads(), now=wiring.now),
+            "tag": partial(tag, tagger=wiring.make_tagger(self.settings), now=wiring.now),
+            "sync": partial(sync, sink=sink, now=wiring.now),
+        }
+        for name in stages or handlers:
+            guarded = but_not_of_the_forgotten(handlers[name], forgotten.includes)
+            stage = wiring.make_stage(self.settings, name, guarded, emitter)
+            for seen in await asyncio.to_thread(lambda: list(follow(self.settings, [stage.topic.name]))):  # noqa: B023 - called at once
+                record = Record(seen.key, seen.value, seen.headers, seen.timestamp)
+                place = Partition(seen.topic, seen.partition)
+                assert await stage.process(Delivery(place, seen.key, seen.offset, record, attempts=1)) is None
+        await emitter.aclose()
+        await sink.aclose()
+        forgotten.close()
+
+    async def forget(self, *, soft: bool = False, dry_run: bool = False) -> dict[str, int]:
+        config = wiring.make_sink_config(self.settings)
+        key = config if soft else replace(config, key=self.settings.klaviyo_erasure_key)
+        engine = open_database(config.state_url)
+        self.waited: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            self.waited.append(seconds)
+
+        async with open_client(key) as klaviyo:
+            forgetting = Forgetting(
+                self.settings,
+                engine,
+                wiring.make_store(self.settings),
+                klaviyo,
+                wiring.now,
+                properties=config.names.every if soft else (),
+                dry_run=dry_run,
+                sleep=sleep,
+            )
+            steps = [step async for step in forgetting.run(GONE, Identity(external_id=GONE))]
+        engine.dispose()
+        assert dry_run or [step.trouble for step in steps if step.trouble] == []
+        return {step.what: step.removed for step in steps}
+
+    def messages(self) -> list[Seen]:
+        names = [topic.name for topic in wiring.make_topics(self.settings).all()]
+        return list(follow(self.settings, names))
+
+    async def sandbox(self) -> dict:
+        return (await self.http.get("/sandbox/state")).json()
+
+    async def remains(self, since: int) -> list[str]:
+        """Tell where anything of the shopper is left, topics from their message number `since` on."""
+        words = (GONE.encode(), EMAIL.encode())
+        found = [path for path in self.folder.rglob("*") if path.is_file()]
+        places = {str(path): path.name.encode() + str(path).encode() + path.read_bytes() for path in found}
+        places["sandbox"] = json.dumps(await self.sandbox()).encode()
+        seen = await asyncio.to_thread(self.messages)
+        new = sorted(seen, key=lambda one: one.timestamp)[since:]
+        places |= {f"{one.topic}:{one.offset}": (one.key or b"") + (one.value or b"") for one in new}
+        return sorted(place for place, content in places.items() if any(word in content for word in words))
+
+
+@pytest.fixture
+async def world(settings, tmp_path) -> AsyncIterator[World]:
+    async with httpx.AsyncClient(base_url=settings.klaviyo_url, trust_env=False) as http:
+        yield World(settings, http, tmp_path)
+
+
+async def test_forget_and_a_full_replay_leave_nothing_of_the_shopper_and_all_of_the_others(world):
+    await world.upload(GONE, "g1", "g2", identity={"email": EMAIL})
+    await world.upload(STAYS, "s1")
+    await world.replay()
+    profiles = {one["external_id"]: one for one in (await world.sandbox())["profiles"] if one.get("external_id")}
+    assert set(profiles) == {STAYS}
+    # Queued behind the forgetting: one upload that no stage has come to, one whose text was not tagged yet.
+    await world.upload(GONE, "g3", "g4", identity={"email": EMAIL})
+    await world.replay("recognize")
+
+    before = len(await asyncio.to_thread(world.messages))
+    would = await world.forget(dry_run=True)
+    assert (would["style_profiles"], would["written_events"], would["photos"]) == (1, 2, 4)
+    assert await world.remains(0)
+    done = await world.forget()
+    assert done == {"style_profiles": 1, "written_events": 2, "photos": 4, "klaviyo_profiles": 1}
+    # Whatever a stage had under way has ended before photos and Klaviyo are turned to.
+    assert len(world.waited) == 1
+    assert 25 < world.waited[0] <= 30
+    assert await world.remains(before) == []
+
+    await world.replay()
+    await world.replay()
+    assert await world.remains(before) == []
+    forgotten = Forgotten(world.settings.state_url)
+    forgotten.read()
+    kept = await asyncio.to_thread(partial(read_kept, world.settings, is_forgotten=forgotten.knows))
+    forgotten.close()
+    assert set(kept.places) == {"s1"}
+    after = (await world.sandbox())["profiles"]
+    assert [(one["external_id"], one["properties"]) for one in after] == [(STAYS, profiles[STAYS]["properties"])]
+    assert len(list((world.folder / "photos").rglob("*.jpg"))) == 1
+
+    # Once more, as after a crash between two steps: what is gone is gone, and Klaviyo is asked again.
+    assert (await world.forget())["style_profiles"] == 0
+
+
+async def test_the_soft_way_leaves_the_profile_and_takes_back_what_we_said(world):
+    await world.upload(GONE, "g1", identity={"external_id": GONE})
+    await world.replay()
+    assert (await world.forget(soft=True))["klaviyo_profiles"] == 1
+    await world.replay()
+    [profile] = (await world.sandbox())["profiles"]
+    assert (profile["external_id"], profile["properties"]) == (GONE, {})
+
+
+async def test_the_command_tells_what_was_removed_and_what_is_left_to_do(world, settings, monkeypatch):
+    for name in ("bootstrap_servers", "store_url", "state_url", "klaviyo_url"):
+        monkeypatch.setenv(f"HANGTAG_{name.upper()}", getattr(settings, name))
+    monkeypatch.setenv("HANGTAG_KLAVIYO_KEY", KEY)
+    await world.upload(GONE, "g1")
+    # Begun long ago and cut off, so that there is nothing to wait for.
+    engine = open_database(settings.state_url)
+    forget_in_database(engine, GONE, at=wiring.now() - timedelta(hours=1))
+    engine.dispose()
+
+    def forget(*options: str):
+        return asyncio.to_thread(CliRunner().invoke, hangtag, ["forget", GONE, *options, "--json"])
+
+    looked = await forget("--dry-run")
+    told = json.loads(looked.stdout)
+    assert (looked.exit_code, told["photos"], told["dry_run"]) == (0, 1, True)
+    keyless = await forget()
+    told = json.loads(keyless.stdout)
+    assert (keyless.exit_code, told["photos"]) == (1, 1)
+    assert "HANGTAG_KLAVIYO_ERASURE_KEY" in told["left_to_do"]["klaviyo_profiles"]
+    monkeypatch.setenv("HANGTAG_KLAVIYO_ERASURE_KEY", KEY)
+    done = await forget()
+    assert (done.exit_code, json.loads(done.stdout)["left_to_do"]) == (0, {})
+    assert GONE not in looked.output + keyless.output + done.output

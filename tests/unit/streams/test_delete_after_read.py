@@ -1,0 +1,119 @@
+"""Photos that are deleted once they were read, and what becomes of uploads whose photo is gone."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from recognized import recognized
+
+from schemas.codec import encode
+from schemas.events import Identity, Photo, PhotoRead, PhotoUploaded
+from schemas.outcomes import Later
+from streams import wiring
+from streams.agents.notifications import announce
+from streams.agents.uploads import delete_read, recognize
+from streams.notifications import KeyTemplate, Notification
+from streams.retention import sweep, swept_folders
+from streams.settings import Settings
+from streams.stage import Record
+from streams.store import PhotoStore
+from streams.window import Delivery, Partition
+
+NOW = datetime.now(UTC)
+
+
+async def put(store: PhotoStore) -> str:
+    return await store.put(shopper_id="s1", upload_id="u1", suffix=".jpg", photo=b"photo")
+
+
+def photos(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "uploads").rglob("*") if path.is_file())
+
+
+def read_from(uri: str):
+    return recognized("u1", "100% cotton").model_copy(
+        update={"photo": PhotoRead(uri=uri, sha256="0" * 64, width=9, height=9)}
+    )
+
+
+class NoPool:
+    async def read(self, *_: object, **__: object):
+        raise AssertionError("nothing was there to read")
+
+
+def uploaded(uri: str, *, at: datetime = NOW, backfill: bool = False) -> PhotoUploaded:
+    identity, photo = Identity(external_id="s1"), Photo(uri=uri)
+    return PhotoUploaded(
+        upload_id="u1", shopper_id="s1", uploaded_at=at, backfill=backfill, identity=identity, photo=photo
+    )
+
+
+async def test_an_upload_whose_photo_was_read_and_deleted_is_done_when_it_is_delivered_again(store, folder):
+    uri = await put(store)
+    await delete_read((read_from(uri),), store=store)
+    assert photos(folder) == []
+    assert await recognize(uploaded(uri), store=store, pool=NoPool(), now=lambda: NOW) == ()
+    # The mark that tells so goes as photos go.
+    before = datetime.now(UTC) + timedelta(days=7)
+    assert [swept.due async for swept in sweep(store, swept_folders(Settings()), before=before)][-1] == 1
+    assert list(folder.rglob("*")) == []
+
+
+async def test_a_photo_that_was_never_there_is_still_missing(store):
+    uri = (await put(store)).replace("u1", "u2")
+    for event in (uploaded(uri), uploaded(uri, at=NOW - timedelta(days=14), backfill=True)):
+        answer = await recognize(event, store=store, pool=NoPool(), now=lambda: NOW)
+        assert isinstance(answer, Later)
+        assert answer.reason == "photo-missing"
+
+
+async def test_an_upload_older_than_photos_are_kept_is_no_dead_letter(store):
+    uri = (await put(store)).replace("u1", "u2")
+    old = uploaded(uri, at=NOW - timedelta(days=2))
+    kept_for = timedelta(days=1)
+    assert await recognize(old, store=store, pool=NoPool(), now=lambda: NOW, kept_for=kept_for) == ()
+
+
+class Emitter:
+    """Refuses the first message, and notes what photos there were at each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.there = folder, []
+
+    async def send(self, *_: object, **__: object) -> Later | None:
+        self.there.append(photos(self.folder))
+        return Later("undelivered", "no") if len(self.there) == 1 else None
+
+
+async def test_a_photo_is_deleted_only_once_its_text_is_delivered(store, folder):
+    uri, emitter = await put(store), Emitter(folder)
+
+    async def handle(_event: object):
+        return (read_from(uri),)
+
+    stage = wiring.make_stage(Settings(), "recognize", handle, emitter, delivered=partial(delete_read, store=store))
+    value, headers = encode(uploaded(uri), source="test")
+    one = Delivery(Partition("outfit.uploads", 0), b"s1", 0, Record(b"s1", value, headers, 0.0), attempts=1)
+    assert await stage.process(one) is not None
+    assert photos(folder) == ["u1.jpg"]
+    assert await stage.process(one) is None
+    assert emitter.there == [["u1.jpg"], ["u1.jpg"]]
+    assert photos(folder) == []
+
+
+async def test_a_store_that_does_not_delete_holds_nothing_up(store, folder):
+    uri = await put(store)
+    (folder / "read").write_text("a file where the folder of marks should be")
+    await delete_read((read_from(uri),), store=store)
+    assert photos(folder) == ["u1.jpg"]
+
+
+async def test_a_bucket_that_tells_of_a_mark_tells_of_no_photo():
+    put = {"eventName": "ObjectCreated:Put", "eventTime": NOW.isoformat()}
+    place = {"bucket": {"name": "photos"}, "object": {"key": "shop/read/uploads/s1/u1.jpg"}}
+    told = Notification.model_validate({"Records": [put | {"s3": place}]})
+    template, store = (
+        KeyTemplate("shop/uploads/{shopper_id}/{upload_id}.{ext}"),
+        PhotoStore("s3://photos/shop", max_bytes=9),
+    )
+    assert await announce(told, template=template, store=store) == ()

@@ -1,0 +1,86 @@
+"""What stages know of who was forgotten, and how a forgotten shopper's event ends."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from recognized import recognized
+
+from klaviyo_sink.database import open_database
+from klaviyo_sink.forgetting import forget
+from schemas.outcomes import Later, Never
+from streams.forgotten import REFRESH_S, Forgotten, but_not_of_the_forgotten
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+class Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def url(tmp_path) -> str:
+    return f"sqlite:///{tmp_path}/state/state.db"
+
+
+def forget_now(url: str, *shoppers: str, at: datetime = NOW) -> None:
+    engine = open_database(url)
+    for shopper in shoppers:
+        forget(engine, shopper, at=at)
+    engine.dispose()
+
+
+async def test_a_shopper_is_known_as_forgotten_at_the_latest_after_a_few_seconds(url, tmp_path):
+    clock = Clock()
+    known = Forgotten(url, clock=clock)
+    assert not await known.includes("s1")
+    # Asking makes no database.
+    assert not (tmp_path / "state").exists()
+    forget_now(url, "s1")
+    clock.seconds += REFRESH_S
+    assert await known.includes("s1")
+    # An entry by a clock that is behind is found, too.
+    forget_now(url, "s2", at=NOW - timedelta(minutes=30))
+    assert not await known.includes("s2")
+    clock.seconds += REFRESH_S
+    assert [await known.includes(one) for one in ("s1", "s2", "s3")] == [True, True, False]
+    assert [known.knows_key(key) for key in (b"s1", b"s3", None)] == [True, False, False]
+    known.close()
+
+
+async def test_while_the_database_cannot_be_read_what_was_known_counts(url, tmp_path):
+    clock = Clock()
+    forget_now(url, "s1")
+    known = Forgotten(url, clock=clock)
+    assert await known.includes("s1")
+    known.close()
+    for path in (tmp_path / "state").iterdir():
+        path.write_bytes(b"no database any more" * 1000)
+    clock.seconds += REFRESH_S
+    assert await known.includes("s1")
+    assert not await known.includes("s2")
+    known.close()
+
+
+@pytest.mark.parametrize("answer", [(), Later("busy", "later"), Never("bug", "a dead letter would keep the shopper")])
+async def test_a_shopper_forgotten_while_their_event_is_worked_on_leaves_no_answer(answer):
+    gone = False
+
+    async def handle(_event: object):
+        nonlocal gone
+        gone = True
+        return (recognized("u1"), recognized("u2", shopper_id="other")) if answer == () else answer
+
+    async def is_forgotten(shopper_id: str) -> bool:
+        return gone and shopper_id == "shopper"
+
+    guarded = but_not_of_the_forgotten(handle, is_forgotten)
+    found = await guarded(recognized("u1"))
+    if isinstance(answer, Later):
+        # Tried again, and ended then before it begins.
+        assert found == answer
+        assert await guarded(recognized("u1")) == ()
+    else:
+        assert [one.shopper_id for one in found] == (["other"] if answer == () else [])

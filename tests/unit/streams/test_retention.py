@@ -1,0 +1,132 @@
+"""No photo grows older than photos may: the sweep, and its leader's timer."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.outcomes import Later
+from streams.retention import keep_sweeping, sweep, swept_folders
+from streams.settings import Settings
+from streams.store import PhotoStore, StoreError
+
+NOW = datetime.now(UTC)
+WEEK = timedelta(days=7)
+FOLDERS = swept_folders(Settings())
+
+
+async def put(store: PhotoStore, folder: Path, upload_id: str, *, at: datetime) -> str:
+    """Store a photo at a time of the test's choosing."""
+    uri = await store.put(shopper_id="s1", upload_id=upload_id, suffix=".jpg", photo=b"photo")
+    os.utime(folder / "uploads" / "s1" / f"{upload_id}.jpg", (at.timestamp(), at.timestamp()))
+    return uri
+
+
+def photos(folder: Path) -> dict[str, datetime]:
+    """Give the photos on disk, as anybody sees them, and when each was stored."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.stem: datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in found}
+
+
+async def test_while_the_clock_moves_on_no_photo_is_ever_older_than_a_week(store, folder):
+    clock, uploads = NOW, 0
+    oldest = timedelta()
+
+    async def sleep(_seconds: float) -> None:
+        nonlocal clock, uploads, oldest
+        clock += timedelta(minutes=1)
+        if clock > NOW + timedelta(days=16):
+            raise TimeoutError
+        if uploads < (clock - NOW) / timedelta(hours=5):
+            uploads += 1
+            await put(store, folder, f"u{uploads}", at=clock)
+            oldest = max(oldest, *(clock - stored for stored in photos(folder).values()))
+
+    with pytest.raises(TimeoutError):
+        await keep_sweeping(lambda: True, store, FOLDERS, kept_for=WEEK, now=lambda: clock, sleep=sleep)
+    assert uploads > 70
+    # Not too early either: what is deleted ahead is what would not live to the next sweep but one.
+    assert WEEK - timedelta(hours=7) < oldest <= WEEK
+
+
+async def test_only_the_leader_sweeps_and_a_new_leader_does_so_at_once(store, folder):
+    await put(store, folder, "old", at=NOW - WEEK)
+    seen = []
+
+    async def sleep(_seconds: float) -> None:
+        seen.append(set(photos(folder)))
+        if len(seen) == 4:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        await keep_sweeping(lambda: len(seen) > 2, store, FOLDERS, kept_for=WEEK, now=lambda: NOW, sleep=sleep)
+    assert seen == [{"old"}, {"old"}, {"old"}, set()]
+
+
+class FailsOnce(PhotoStore):
+    """Does not answer the first time it is asked what there is."""
+
+    failed = False
+
+    async def find(self, folder):
+        if not self.failed:
+            self.failed = True
+            raise StoreError(Later("store-unreachable", "no"))
+        async for some in super().find(folder):
+            yield some
+
+
+async def test_a_store_that_fails_is_swept_again_soon(folder):
+    store, naps, clock = FailsOnce(f"file:{folder}", max_bytes=1000), [], NOW
+    await put(store, folder, "old", at=NOW - WEEK)
+
+    async def sleep(_seconds: float) -> None:
+        nonlocal clock
+        clock += timedelta(seconds=30)
+        naps.append(set(photos(folder)))
+        if len(naps) == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        await keep_sweeping(lambda: True, store, FOLDERS, kept_for=WEEK, now=lambda: clock, sleep=sleep)
+    assert naps == [{"old"}, {"old"}, set()]
+
+
+async def test_a_sweep_that_only_looks_removes_nothing_and_one_that_was_beaten_to_it_goes_on(store, folder):
+    for number in range(3):
+        await put(store, folder, f"old{number}", at=NOW - WEEK)
+    await put(store, folder, "new", at=NOW + timedelta(minutes=1))
+    looked = [swept async for swept in sweep(store, FOLDERS, before=NOW, remove=False)][-1]
+    assert (looked.seen, looked.due, looked.due_bytes, len(photos(folder))) == (4, 3, 15, 4)
+    [found] = [some async for some in store.find("uploads")]
+    (folder / "uploads" / "s1" / "old1.jpg").unlink()
+    await store.remove_all([one for one in found if one.stored_at < NOW])
+    assert set(photos(folder)) == {"new"}
+
+
+async def test_what_lies_beside_the_photos_is_none_of_ours(store, folder):
+    (folder / "holiday.jpg").write_bytes(b"mine")
+    os.utime(folder / "holiday.jpg", (1, 1))
+    _ = [swept async for swept in sweep(store, FOLDERS, before=NOW)]
+    assert set(photos(folder)) == {"holiday"}
+
+
+@pytest.mark.parametrize(
+    ("key", "folders"),
+    [
+        ("uploads/{shopper_id}/{upload_id}.{ext}", ("read", "uploads")),
+        ("app/{shopper_id}/photos/{upload_id}.{ext}", ("app", "read", "uploads")),
+        ("uploads/app/{shopper_id}/{upload_id}.{ext}", ("read", "uploads")),
+        ("{shopper_id}/{upload_id}.{ext}", ("",)),
+    ],
+)
+def test_photos_that_a_bucket_tells_of_are_swept_where_they_lie(key, folders):
+    assert swept_folders(Settings(notifications_topic="s3", notifications_key=key)) == folders
+
+
+@pytest.mark.parametrize("days", [0, 8])
+def test_nothing_keeps_photos_longer_than_a_week(days):
+    with pytest.raises(ValidationError):
+        Settings(photo_retention_days=days)
