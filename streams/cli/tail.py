@@ -1,4 +1,4 @@
-"""`hangtag tail` and `hangtag trace`: look into topics."""
+"""`hangtag tail`: follow a topic."""
 
 import json
 import time
@@ -6,9 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from streams.settings import Settings
 
@@ -40,36 +37,6 @@ def tail(
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
-
-
-def trace(
-    upload_id: str = typer.Argument(..., help="As in the upload's event."),
-    since: str = typer.Option(None, help="Search from here on: an age (15m, 2h, 7d) or an RFC 3339 time."),
-    *,
-    as_json: bool = typer.Option(False, "--json", help="One JSON object per message."),
-) -> None:
-    """Follow one upload through every topic; exit 1 when it is nowhere."""
-    from streams.follow import UnreadableTopicError, parse_since
-    from streams.trace import trace_upload
-
-    try:
-        steps = trace_upload(Settings(), upload_id, since=parse_since(since, now=time.time()))
-    except (ValueError, UnreadableTopicError) as error:
-        raise typer.BadParameter(str(error)) from None
-    if as_json:
-        for step in steps:
-            typer.echo(step.model_dump_json())
-    elif steps:
-        table = Table("when", "after", "topic", "at", "what", "outcome")
-        for step in steps:
-            after = f"{(step.at - steps[0].at).total_seconds() * 1000:.0f} ms"
-            place = f"{step.partition}:{step.offset}"
-            when = step.at.strftime("%H:%M:%S.%f")[:-3]
-            table.add_row(when, after, step.topic, place, step.what, Text(step.outcome))
-        Console().print(table)
-    if not steps:
-        typer.echo(f"no message of upload {upload_id} in any topic (they are kept for 7 days)", err=True)
-        raise typer.Exit(1)
 
 
 def _shown(seen: Any, *, values: bool) -> dict[str, Any]:

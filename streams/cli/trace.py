@@ -1,0 +1,95 @@
+"""`hangtag trace`: one upload's life, without any tracing backend."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.trace import Trace
+
+
+def trace(
+    upload_id: str = typer.Argument(..., help="As in the upload's event."),
+    since: str = typer.Option(None, help="Search from here on: an age (15m, 2h, 7d) or an RFC 3339 time."),
+    *,
+    body: bool = typer.Option(True, help="Show what Klaviyo is sent, too."),
+    as_json: bool = typer.Option(
+        False, "--json", help="One JSON object per message, then per request to Klaviyo, then where the upload is."
+    ),
+) -> None:
+    """
+    Follow one upload through every topic, to Klaviyo; exit 1 when it is nowhere.
+
+    Klaviyo's body is the one that would be sent now, with all that the state database holds of the shopper and
+    without e-mail addresses. Nothing is sent or stored.
+    """
+    from streams.follow import UnreadableTopicError, parse_since
+    from streams.trace import trace_upload
+
+    settings = Settings()
+    try:
+        found = trace_upload(settings, upload_id, since=parse_since(since, now=time.time()))
+    except (ValueError, UnreadableTopicError) as error:
+        raise typer.BadParameter(str(error)) from None
+    if not found.steps:
+        typer.echo(f"no message of upload {upload_id} in any topic (they are kept for 7 days)", err=True)
+        raise typer.Exit(1)
+    tagged = body and any(step.what == "OutfitTagged" for step in found.steps)
+    requests = _requests(settings, upload_id) if tagged else []
+    (_print_json if as_json else _print_table)(found, requests)
+
+
+def _requests(settings: Settings, upload_id: str) -> list[dict[str, Any]]:
+    """Give what Klaviyo would be sent; where that cannot be told, say why and give nothing."""
+    from klaviyo_sink.sink import Written
+    from streams.dry_run import without_emails
+    from streams.rehearsal import rehearse
+    from streams.tagged import newest_tagged
+
+    tagged = newest_tagged(settings, upload_id)
+    shown: list[dict[str, Any]] = []
+
+    def show(request: str, content: bytes) -> None:
+        shown.append({"request": request, "body": without_emails(json.loads(content))})
+
+    try:
+        outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False)) if tagged else None
+    except ValueError as error:
+        typer.echo(f"Klaviyo's body cannot be told: {error}", err=True)
+        return []
+    if outcome is not None and not isinstance(outcome, Written):
+        typer.echo(f"Klaviyo is sent nothing: {outcome.message}", err=True)
+    return shown
+
+
+def _print_json(found: Trace, requests: list[dict[str, Any]]) -> None:
+    for step in found.steps:
+        typer.echo(step.model_dump_json())
+    for request in requests:
+        typer.echo(json.dumps({"what": "klaviyo"} | request, ensure_ascii=False))
+    typer.echo(json.dumps({"what": "standing", "ended": found.ended, "outcome": found.standing}))
+
+
+def _print_table(found: Trace, requests: list[dict[str, Any]]) -> None:
+    first = found.steps[0].at
+    table = Table("when (UTC)", "after", "stage", "topic", "at", "what", "outcome", title=f"{first:%Y-%m-%d}")
+    for step in found.steps:
+        after = f"{(step.at - first).total_seconds() * 1000:.0f} ms"
+        when = f"{step.at:%H:%M:%S.%f}"[:-3] if step.at.date() == first.date() else f"{step.at:%Y-%m-%d %H:%M:%S}"
+        place = f"{step.partition}:{step.offset}"
+        table.add_row(when, after, Text(step.stage), step.topic, place, step.what, Text(step.outcome))
+    Console().print(table)
+    for request in requests:
+        typer.echo(f"To Klaviyo: {request['request']}")
+        typer.echo(json.dumps(request["body"], indent=2, ensure_ascii=False))
+    typer.echo(found.standing)

@@ -1,0 +1,175 @@
+"""
+Spans by OpenTelemetry, sent by OTLP over HTTP. The only module that knows it; loaded only where traces are wanted.
+
+Sending is a thread's work, in batches, and never waited for: what the backend does not take is dropped. The library's
+own variables hold too (`OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_MAX_QUEUE_SIZE`, …).
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final
+from urllib.parse import urlsplit
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Span as OtelSpan
+from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from schemas.spans import NO_SPAN, Cause, Fact, Kind, Span, Spans, trace_headers
+
+#: Ours go out by the standard logger: the command line, too, sends traces, and its stdout is for its answers.
+log = logging.getLogger(__name__)
+
+#: Longest wait for the backend when a process ends, in seconds.
+_GOODBYE_S: Final = 3.0
+#: Names of OpenTelemetry's conventions (semconv 1.37, messaging and http); the others begin with `hangtag.`.
+_NAMES: Final = {
+    "topic": "messaging.destination.name",
+    "partition": "messaging.destination.partition.id",
+    "offset": "messaging.kafka.offset",
+    "status": "http.response.status_code",
+    "error": "error.type",
+    "exception": "exception.type",
+}
+_KINDS: Final = {
+    "producer": SpanKind.PRODUCER,
+    "consumer": SpanKind.CONSUMER,
+    "server": SpanKind.SERVER,
+    "client": SpanKind.CLIENT,
+}
+_W3C: Final = TraceContextTextMapPropagator()
+
+
+class OtelSpans(Spans):
+    """Makes spans and has them sent. Not the process's global tracer: libraries that know one would send theirs too."""
+
+    def __init__(self, exporter: SpanExporter, service: str) -> None:
+        """Take `otlp_exporter`'s, or another; `service` is the process's name in the backend."""
+        # It repeats itself for each batch; SaysOnce speaks for it.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+        self._provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("hangtag")
+
+    def begin(self, name: str, kind: Kind, *causes: Cause) -> Span:
+        """Begin a span below each cause."""
+        watched = [_Watched(self._tracer.start_span(name, _context(cause), _KINDS[kind]), cause) for cause in causes]
+        if len(watched) == 1:
+            return watched[0]
+        return _Together(watched) if watched else NO_SPAN
+
+    def close(self) -> None:
+        """Send what is left, and give up after a few seconds."""
+        # It would wait for 30 s; a thread that is left behind ends with the process.
+        last = threading.Thread(target=self._provider.shutdown, daemon=True, name="spans-goodbye")
+        last.start()
+        last.join(_GOODBYE_S)
+
+
+class _Watched(Span):
+    """A span of OpenTelemetry's."""
+
+    __slots__ = ("_facts", "_span")
+
+    def __init__(self, span: OtelSpan, cause: Cause) -> None:
+        super().__init__(cause)
+        self._span = span
+        self._facts: dict[str, Fact] = {}
+
+    @property
+    def carried(self) -> Cause:
+        headers: dict[str, str] = {}
+        _W3C.inject(headers, set_span_in_context(self._span))
+        # Where OpenTelemetry is switched off (OTEL_SDK_DISABLED), what came is handed on.
+        return [(name, value.encode("ascii")) for name, value in headers.items()] or self._cause
+
+    def note(self, **facts: Fact) -> None:
+        # Set in one go at the end: one by one they cost as much as the span itself.
+        self._facts |= facts
+
+    def fail(self, code: str) -> None:
+        self.note(error=code)
+        self._span.set_status(StatusCode.ERROR, code)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            # The class only: the message of an unknown exception may quote an event.
+            self.fail(kind.__name__)
+        self._span.set_attributes({_NAMES.get(name) or f"hangtag.{name}": fact for name, fact in self._facts.items()})
+        self._span.end()
+
+
+class _Together(Span):
+    """Spans that begin and end together; what they cause carries no single trace."""
+
+    __slots__ = ("_spans",)
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        super().__init__()
+        self._spans = spans
+
+    def note(self, **facts: Fact) -> None:
+        for span in self._spans:
+            span.note(**facts)
+
+    def fail(self, code: str) -> None:
+        for span in self._spans:
+            span.fail(code)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for span in self._spans:
+            span.__exit__(kind, error, trace)
+
+
+class SaysOnce(SpanExporter):
+    """Tells the log once when the backend begins to take nothing, and once when it takes spans again."""
+
+    def __init__(self, exporter: SpanExporter, place: str) -> None:
+        """Take whose work it tells of, and where that sends to."""
+        self._exporter, self._place = exporter, place
+        self._failing = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Hand the spans on."""
+        result = self._exporter.export(spans)
+        failing = result is not SpanExportResult.SUCCESS
+        if failing and not self._failing:
+            log.warning("traces are not taken at %s: they are dropped until they are", self._place)
+        elif self._failing and not failing:
+            log.warning("traces are taken again at %s", self._place)
+        self._failing = failing
+        return result
+
+    def shutdown(self) -> None:
+        """Close the connection."""
+        self._exporter.shutdown()
+
+
+def otlp_exporter(endpoint: str) -> SpanExporter:
+    """
+    Send to an OTLP/HTTP endpoint: `http://collector:4318`, or in full with its path.
+
+    Raises:
+        ValueError: it is no http(s) address.
+
+    """
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("not an http(s) address, such as http://127.0.0.1:4318")
+    url = endpoint if parts.path.strip("/") else f"{endpoint.rstrip('/')}/v1/traces"
+    return SaysOnce(OTLPSpanExporter(endpoint=url), parts.netloc.rpartition("@")[2])
+
+
+def _context(cause: Cause) -> Context:
+    # Below the cause or at the root, whatever else this task is in.
+    return _W3C.extract(trace_headers(cause), Context())

@@ -1,0 +1,173 @@
+"""`hangtag trace` tells one upload's life from the topics of an embedded broker."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from schemas.codec import encode
+from schemas.events import (
+    DeadLetter,
+    Engine,
+    Event,
+    Evidence,
+    Identity,
+    Labels,
+    OutfitTagged,
+    Photo,
+    PhotoRead,
+    PhotoUploaded,
+    ProfileSynced,
+    Quality,
+    Tag,
+    TextRecognized,
+)
+from schemas.topics import Topics, topics
+from streams import wiring
+from streams.broker import EmbeddedBroker
+from streams.cli.main import app
+from streams.dead_letters import letter_headers
+from streams.dlq import letters, replay
+from streams.settings import Settings
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+EMAIL = "li.na@her-shop.cn"
+TEXT = "100% SECRET COTTON"
+NAMES: Topics = topics()
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    with EmbeddedBroker({topic.name: 2 for topic in NAMES.all()}) as broker:
+        settings = Settings(bootstrap_servers=broker.bootstrap_servers)
+        asyncio.run(fill(settings))
+        yield settings
+
+
+def events(upload_id: str) -> tuple[PhotoUploaded, TextRecognized, OutfitTagged, ProfileSynced]:
+    engine, identity = Engine(name="rapid", model="m", revision="1"), Identity(email=EMAIL)
+    uploaded = PhotoUploaded(
+        upload_id=upload_id, shopper_id="s1", uploaded_at=NOW, photo=Photo(uri="file:///p.jpg"), identity=identity
+    )
+    line = {"text": TEXT, "bbox": (0, 0, 9, 9)}
+    read = TextRecognized(
+        **uploaded.carried(),
+        photo=PhotoRead(uri="file:///p.jpg", sha256="0" * 64, width=9, height=9),
+        identity=identity,
+        texts=({**line, "score": 0.9},),
+        quality=Quality(verdict="ok", sharpness=9),
+        engine=engine,
+        recognized_at=NOW,
+    )
+    cotton = Tag(
+        id="material/cotton",
+        category="material",
+        value="cotton",
+        labels=Labels(en="cotton", zh="棉"),
+        score=0.9,
+        evidence=(Evidence(**line, rule="cotton", line=0),),
+    )
+    tagged = OutfitTagged(
+        **uploaded.carried(), identity=identity, tags=(cotton,), lexicon_version="1" * 64, engine=engine, tagged_at=NOW
+    )
+    synced = ProfileSynced(**uploaded.carried(), outcome="written", lane="single", profile_version=1, synced_at=NOW)
+    return uploaded, read, tagged, synced
+
+
+async def fill(settings: Settings) -> None:
+    emitter = wiring.make_emitter(settings)
+
+    async def send(topic: str, event: Event, stage: str) -> None:
+        value, headers = encode(event, source=f"hangtag/{stage}")
+        assert await emitter.send(topic, key=b"s1", value=value, headers=headers) is None
+
+    async def bury(upload_id: str) -> None:
+        await send(NAMES.uploads.name, events(upload_id)[0], "upload")
+        value, headers = encode(events(upload_id)[0], source="hangtag/upload")
+        letter = DeadLetter(
+            topic=NAMES.uploads.name,
+            partition=0,
+            offset=0,
+            stage="recognize",
+            exception_class="schemas.outcomes.Never",
+            message="the photo is gone from the store",
+            reason="photo-missing",
+            attempts=2,
+        )
+        dead = letter_headers(headers, letter)
+        assert await emitter.send(f"{NAMES.uploads.name}.dlq", key=b"s1", value=value, headers=dead) is None
+
+    topic_of = (NAMES.uploads.name, NAMES.texts.name, NAMES.tags.name, NAMES.profiles.name)
+    for topic, event, stage in zip(topic_of, events("u1"), ("upload", "recognize", "tag", "sync"), strict=True):
+        await send(topic, event, stage)
+        await asyncio.sleep(0.002)
+    # Its id begins with the other's.
+    await bury("u1-replayed")
+    assert await replay(letters(settings), emitter) is None
+    await bury("u1-dead")
+    await emitter.aclose()
+
+
+def trace(settings: Settings, tmp_path, *arguments: str) -> Result:
+    environment = {
+        "HANGTAG_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "HANGTAG_STATE_URL": f"sqlite:///{tmp_path}/none.db",
+        "COLUMNS": "200",
+    }
+    return CliRunner().invoke(app, ["trace", *arguments], env=environment)
+
+
+def lines(told: Result) -> list[dict]:
+    assert told.exit_code == 0, told.output
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def test_every_message_of_an_upload_is_told_with_its_stage_to_klaviyos_body(settings, tmp_path):
+    *steps, klaviyo, standing = lines(trace(settings, tmp_path, "u1", "--json"))
+    assert [(step["stage"], step["what"]) for step in steps] == [
+        ("upload", "PhotoUploaded"),
+        ("recognize", "TextRecognized"),
+        ("tag", "OutfitTagged"),
+        ("sync", "ProfileSynced"),
+    ]
+    assert [step["at"] for step in steps] == sorted(step["at"] for step in steps)
+    assert klaviyo["request"] == "POST /api/events"
+    assert klaviyo["body"]["data"]["attributes"]["properties"]["materials"] == ["cotton"]
+    assert standing == {"what": "standing", "ended": "synced", "outcome": "ended: the profile says so"}
+    for told in (trace(settings, tmp_path, "u1"), trace(settings, tmp_path, "u1", "--json")):
+        assert EMAIL not in told.output
+        assert TEXT not in told.output
+    table = trace(settings, tmp_path, "u1").stdout
+    assert "To Klaviyo: POST /api/events" in table
+    assert table.splitlines()[-1] == "ended: the profile says so"
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_klaviyos_body_can_be_left_out(settings, tmp_path):
+    assert "klaviyo" not in [line["what"] for line in lines(trace(settings, tmp_path, "u1", "--json", "--no-body"))]
+
+
+def test_a_dead_letter_says_why_and_what_to_do(settings, tmp_path):
+    uploaded, letter, standing = lines(trace(settings, tmp_path, "u1-dead", "--json"))
+    assert (uploaded["stage"], letter["stage"], letter["topic"]) == ("upload", "recognize", "outfit.uploads.dlq")
+    assert letter["what"] == "dead letter"
+    assert letter["outcome"] == "photo-missing: the photo is gone from the store (attempt 2)"
+    assert (standing["ended"], standing["outcome"]) == (
+        "dead_letter",
+        "stopped in recognize: mend the cause, then `hangtag dlq replay`",
+    )
+
+
+def test_a_replayed_upload_is_on_its_way_again(settings, tmp_path):
+    *steps, standing = lines(trace(settings, tmp_path, "u1-replayed", "--json"))
+    assert [step["what"] for step in steps] == ["PhotoUploaded", "dead letter, replayed", "PhotoUploaded"]
+    assert (standing["ended"], standing["outcome"]) == (None, "waits for recognize")
+
+
+def test_an_unknown_upload_is_nowhere(settings, tmp_path):
+    told = trace(settings, tmp_path, "u")
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert told.stderr == "no message of upload u in any topic (they are kept for 7 days)\n"
