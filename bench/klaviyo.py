@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -68,32 +68,32 @@ def backlog(uploads: int, shoppers: int, seed: int) -> list[OutfitTagged]:
     chance = random.Random(seed)
     now = datetime.now(UTC)
     made = [
-        outfit(f"u{i}", f"shopper-{i % shoppers}", now - timedelta(seconds=i % 3600), chance) for i in range(uploads)
+        outfit(f"u{i}", f"shopper-{i % shoppers}", now - timedelta(seconds=i % 3600), chance.sample(TAGS, 4))
+        for i in range(uploads)
     ]
     chance.shuffle(made)
     return made
 
 
-def outfit(upload_id: str, shopper_id: str, at: datetime, chance: random.Random) -> OutfitTagged:
-    """Make one."""
-    tags = tuple(
-        Tag(
-            id=one,
-            category=one.split("/")[0],
-            value=one.split("/")[1],
-            labels=Labels(en="", zh=""),
-            score=1,
-            evidence=(),
-        )
-        for one in chance.sample(TAGS, 4)
-    )
+def outfit(upload_id: str, shopper_id: str, at: datetime, tags: Iterable[str]) -> OutfitTagged:
+    """Make one of such tags."""
     return OutfitTagged(
         upload_id=upload_id,
         shopper_id=shopper_id,
         uploaded_at=at,
         tagged_at=at,
         identity=Identity(external_id=shopper_id),
-        tags=tags,
+        tags=tuple(
+            Tag(
+                id=one,
+                category=one.partition("/")[0],
+                value=one.partition("/")[2],
+                labels=Labels(en="", zh=""),
+                score=1,
+                evidence=(),
+            )
+            for one in tags
+        ),
         lexicon_version="bench",
         engine=Engine(name="bench", model="-", revision="-"),
     )
@@ -165,7 +165,7 @@ async def trickle(url: str, seconds: float, folder: str) -> dict[str, float]:
 
     async def timed(number: int) -> float:
         await asyncio.sleep(number / 5)
-        upload = outfit(f"t{number}", f"trickle-{number % 7}", datetime.now(UTC), chance)
+        upload = outfit(f"t{number}", f"trickle-{number % 7}", datetime.now(UTC), chance.sample(TAGS, 4))
         started = time.monotonic()
         await sink.sync(upload)
         return (time.monotonic() - started) * 1000

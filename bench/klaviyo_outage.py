@@ -24,15 +24,19 @@ from typing import Any
 
 import httpx
 
-# This folder, where `streams` would be bench/streams.py.
-del sys.path[0]
+# In place of this folder, where `streams` would be bench/streams.py.
+HERE = Path(__file__).parent
+sys.path[:1] = [str(HERE.parent)]
 
 from schemas.codec import encode  # noqa: E402 - found through the line above
-from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag  # noqa: E402 - same
+from schemas.events import Identity, OutfitTagged  # noqa: E402 - same
 from schemas.topics import dlq_name  # noqa: E402 - same
 from streams.follow import follow  # noqa: E402 - same
 from streams.settings import Settings, child_environment  # noqa: E402 - same
 from streams.wiring import make_emitter, make_topics  # noqa: E402 - same
+
+sys.path.append(str(HERE))
+from klaviyo import outfit  # noqa: E402 - bench/klaviyo.py
 
 KEY = "pk_outage"
 PER_SECOND = 20
@@ -61,27 +65,7 @@ PHASES: tuple[tuple[str, float, dict[str, Any]], ...] = (
 def upload(number: int, chance: random.Random) -> OutfitTagged:
     """Make an upload; every tag from a shopper's earlier ones may come again."""
     now, shopper = datetime.now(UTC), f"s{chance.randrange(SHOPPERS)}"
-    tags = tuple(
-        Tag(
-            id=one,
-            category=one.partition("/")[0],
-            value=one.partition("/")[2],
-            labels=Labels(en="", zh=""),
-            score=0.9,
-            evidence=(),
-        )
-        for one in sorted(chance.sample(TAGS, chance.randint(1, 3)))
-    )
-    return OutfitTagged(
-        upload_id=f"u{number}",
-        shopper_id=shopper,
-        uploaded_at=now,
-        tagged_at=now,
-        identity=Identity(external_id=shopper),
-        tags=tags,
-        lexicon_version="lex",
-        engine=Engine(name="rapid", model="m", revision="r"),
-    )
+    return outfit(f"u{number}", shopper, now, sorted(chance.sample(TAGS, chance.randint(1, 3))))
 
 
 @contextmanager
@@ -201,7 +185,7 @@ def main() -> None:
     """Run it and tell."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--scale", type=float, default=1)
-    options.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "klaviyo_outage.json")
+    options.add_argument("--out", type=Path, default=HERE / "results" / "klaviyo_outage.json")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)

@@ -5,6 +5,7 @@ A supervisor (`hangtag worker all`, compose, Kubernetes) starts it again; exit c
 """
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -21,16 +22,24 @@ from streams import metrics
 from streams.app import StageApp
 from streams.health import serve_health
 from streams.kafka import first_readable, wait_for_topics
-from streams.settings import Settings
+from streams.settings import Settings, UnusableError
 from streams.stage import HaltError, Record, Stage
 from streams.supervisor import HALTED
 from streams.window import GapError, Partition, Window
 
 log = structlog.get_logger()
 
+#: As every command that was told something it cannot use.
+UNUSABLE = 2
 CRASHED, ZOMBIE, GAP = 70, 71, 72
 #: What a stop may take besides draining: the last commit, leaving the group.
 _GOODBYE_S = 15
+#: New objects, for each event held, after which the cyclic collector looks at them. At sync some 20 MB in all.
+_COLLECT_AT = 40
+
+
+#: Runs beside a stage. Handed a question to ask: does this process lead, for what one of the stage must do?
+Beside = Callable[[Callable[[], bool]], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +50,8 @@ class Parts:
     aclose: Callable[[], Awaitable[None]]
     #: Loads again, on SIGHUP, what the stage works by; None when there is nothing to load.
     reload: Callable[[], object] | None = None
-    #: Runs beside the stage; when it ends, so does the process.
-    beside: Callable[[], Coroutine[None, None, None]] | None = None
+    #: When it ends, so does the process.
+    beside: Beside | None = None
 
 
 def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
@@ -75,6 +84,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     parts = await make()
     if parts.reload is not None:
         loop.add_signal_handler(signal.SIGHUP, parts.reload)
+    _collect_seldom(settings.pending * _COLLECT_AT)
     stage = parts.stage
     needed = {stage.topic.name, *(topic.name for topic in stage.outputs.values()), stage.dead_letters}
     waiting = asyncio.create_task(asyncio.to_thread(wait_for_topics, settings, needed))
@@ -94,7 +104,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
         asyncio.create_task(_commit(app, settings.commit_interval_s)),
     ]
     if parts.beside is not None:
-        chores.append(asyncio.create_task(parts.beside()))
+        chores.append(asyncio.create_task(parts.beside(app.leads)))
     await asyncio.wait({stopping, *chores}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         for chore in chores:
@@ -109,6 +119,18 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     await parts.aclose()
     await health()
     log.info("stopped", stage=stage.name)
+
+
+def _collect_seldom(new_objects: int) -> None:
+    """
+    Let Python's cyclic collector look after so many new objects, and never at what is here from the start.
+
+    Events held are many small objects, hardly any in cycles. As it comes (700), the collector walked them and all
+    loaded code again and again: a fifth of a sync stage's CPU (docs/performance.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(max(new_objects, gc.get_threshold()[0]))
 
 
 def _stop_on_signal(stop: asyncio.Event) -> None:
@@ -217,7 +239,8 @@ _last_words: set["asyncio.Task[None]"] = set()
 
 def leave(error: BaseException) -> NoReturn:
     """Leave at once without committing anything more: what is unfinished will be delivered again."""
-    code = HALTED if isinstance(error, HaltError) else GAP if isinstance(error, GapError) else CRASHED
+    known = {HaltError: HALTED, GapError: GAP, UnusableError: UNUSABLE}
+    code = next((code for kind, code in known.items() if isinstance(error, kind)), CRASHED)
     if code == CRASHED:
         # Class and place only: the message of an unknown exception may quote an event.
         place = "".join(traceback.format_tb(error.__traceback__))

@@ -51,3 +51,8 @@ def test_faust_goes_back_through_a_method_of_the_consumer_that_its_transport_nam
     assert "self.Consumer(" in inspect.getsource(Transport.create_consumer)
     assert "await self.seek_to_committed()" in inspect.getsource(Consumer.perform_seek)
     assert inspect.iscoroutinefunction(AIOKafkaConsumerThread.seek_wait)
+
+
+def test_faust_hands_each_message_over_where_it_waits_for_the_first_of_two():
+    assert "await self.wait_first(" in inspect.getsource(Consumer._drain_messages)
+    assert "callback(message), self.suspend_flow.wait()" in inspect.getsource(Consumer._drain_messages)
