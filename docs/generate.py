@@ -1,10 +1,14 @@
-"""Write what is generated from the code: docs/configuration.md and schemas/jsonschema/. `make docs` runs it."""
+"""Write what is generated from the code: docs/configuration.md and, in schemas/, jsonschema/ and asyncapi.yaml."""
 
+import json
 import sys
+import tomllib
 from pathlib import Path
 
+import yaml
 from pydantic_core import PydanticUndefined
 
+from schemas.asyncapi import document
 from schemas.export import json_schemas
 from streams.settings import Settings
 
@@ -37,10 +41,19 @@ def configuration() -> str:
     return HEAD + "".join(rows)
 
 
+def asyncapi() -> str:
+    """Give schemas/asyncapi.yaml as text."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    examples = {path.stem: json.loads(path.read_text()) for path in (ROOT / "schemas" / "examples").glob("*.json")}
+    text = yaml.safe_dump(document(version, examples), allow_unicode=True, sort_keys=False, width=120)
+    return f"# From schemas/ by `make docs`; do not edit by hand.\n{text}"
+
+
 def files() -> dict[Path, str]:
     """Give every generated file's text."""
     schemas = {ROOT / "schemas" / "jsonschema" / name: text for name, text in json_schemas().items()}
-    return {ROOT / "docs" / "configuration.md": configuration()} | schemas
+    own = {ROOT / "docs" / "configuration.md": configuration(), ROOT / "schemas" / "asyncapi.yaml": asyncapi()}
+    return own | schemas
 
 
 def main() -> None:

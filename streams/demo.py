@@ -18,10 +18,11 @@ from pydantic import SecretStr
 
 from klaviyo_sink.campaigns import read_campaigns
 from klaviyo_sink.setup import Setup, SetupError
+from schemas.producer import Published, Upload
 from streams import wiring
 from streams.journeys import Journey, Journeys
-from streams.publish import publish_upload
 from streams.settings import Settings, child_environment
+from streams.spans import make_spans
 from streams.supervisor import Child, hangtag, start, stop
 
 _KEY = "pk_demo"
@@ -115,24 +116,16 @@ async def feed(demo: Running, photos: Sequence[Path], tell: Callable[[], None]) 
     """Store and publish each photo; answers upload ids to photos."""
     uploads: dict[str, Path] = {}
     settings = demo.settings
-    emitter, store = wiring.make_emitter(settings), wiring.make_store(settings)
+    spans = make_spans(settings, "upload")
     await _agree(demo, {_shopper(at) for at in range(len(photos))})
-    for at, photo in enumerate(photos):
-        answer = await publish_upload(
-            photo.read_bytes(),
-            name=photo.name,
-            shopper_id=_shopper(at),
-            email=None,
-            store=store,
-            emitter=emitter,
-            topic=wiring.make_topics(settings).uploads,
-            now=wiring.now,
-        )
-        if not isinstance(answer, str):
-            raise DemoError(f"{photo.name} was not published: {answer.message}")
-        uploads[answer] = photo
-        tell()
-    await emitter.aclose()
+    async with wiring.make_uploads(settings, spans=spans) as producer:
+        for at, photo in enumerate(photos):
+            answer = await producer.publish(Upload(photo=photo, shopper_id=_shopper(at)))
+            if not isinstance(answer, Published):
+                raise DemoError(f"{photo.name} was not published: {answer.message}")
+            uploads[answer.upload_id] = photo
+            tell()
+    await asyncio.to_thread(spans.close)
     return uploads
 
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from schemas.codec import Headers
+from schemas.emitter import Emitter
 from schemas.events import DeadLetter
 from schemas.outcomes import Later, Never
-from schemas.topics import topics
+from schemas.topics import dlq_name, topics
 from streams.dead_letters import REPLAYED, original_headers, read_letter
 from streams.follow import Seen, follow
-from streams.producer import Emitter
 from streams.settings import Settings
 
 _ATTEMPTS = "hangtag.attempts"
@@ -36,15 +36,17 @@ class Letter:
 
 
 def dlq_topics(settings: Settings, short: str | None = None) -> list[str]:
-    """Name the dead-letter topics, or the one of a consumed topic (uploads, texts, tags)."""
+    """Name the dead-letter topics, or the one of a consumed topic: uploads, texts, tags, or any by its full name."""
     names = [topic.name for topic in topics(settings.topic_prefix).all() if topic.event is None]
+    if settings.notifications_topic is not None:
+        names.append(dlq_name(settings.notifications_topic))
     if short is None:
         return names
-    full = short if short.startswith(f"{settings.topic_prefix}.") else f"{settings.topic_prefix}.{short}"
-    wanted = full if full.endswith(".dlq") else f"{full}.dlq"
-    if wanted not in names:
+    topic = short.removesuffix(dlq_name(""))
+    wanted = [name for name in (dlq_name(topic), dlq_name(f"{settings.topic_prefix}.{topic}")) if name in names]
+    if not wanted:
         raise ValueError(f"no dead letters are kept for {short}: choose uploads, texts or tags")
-    return [wanted]
+    return wanted[:1]
 
 
 def letters(
@@ -61,7 +63,7 @@ def letters(
     found: dict[str, Seen] = {}
     marked = set()
     for seen in follow(settings, dlq_topics(settings, topic), since=since):
-        mark = _marked(seen)
+        mark = place_replayed(seen)
         if mark is None:
             found[f"{seen.topic}:{seen.partition}:{seen.offset}"] = seen
         else:
@@ -95,7 +97,8 @@ async def replay(
     return None
 
 
-def _marked(seen: Seen) -> str | None:
+def place_replayed(seen: Seen) -> str | None:
+    """Give the place of the letter that this mark says was replayed; None when it is no mark."""
     if seen.value is None and read_letter(seen.headers) is None:
         for name, value in seen.headers:
             if name == REPLAYED and value is not None:

@@ -5,7 +5,7 @@ The checks themselves stand in `streams/checks`, one function each; here is thei
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Final
 
 from streams.checks import kafka, klaviyo, machine, photos
@@ -34,12 +34,13 @@ CHECKS: Final[dict[str, Check]] = {
 
 async def examine(
     settings: Settings, machine: Machine | None = None, only: Collection[str] = (), patience_s: float = PATIENCE_S
-) -> list[Checked]:
-    """Run the checks of these names, or all, at the same time; answers in their order."""
+) -> AsyncIterator[Checked]:
+    """Run the checks of these names, or all, at the same time; gives each line as soon as it is known."""
     around = machine or Machine()
     wanted = [name for name in CHECKS if not only or name in only]
-    found = await asyncio.gather(*(_one(name, settings, around, patience_s) for name in wanted))
-    return [line for lines in found for line in lines]
+    for done in asyncio.as_completed([_one(name, settings, around, patience_s) for name in wanted]):
+        for line in await done:
+            yield line
 
 
 async def _one(name: str, settings: Settings, machine: Machine, patience_s: float) -> list[Checked]:

@@ -1,7 +1,8 @@
 """
 A sync stage that sends nothing: prints the requests it would make, publishes nothing, and commits for itself alone.
 
-Its consumer group is its own, so that the real one still finds every event.
+Each run is a consumer group of its own, so that the real one still finds every event, and so that a second run, which
+remembers nothing of the first, begins where the topic does and shows the same.
 """
 
 import json
@@ -11,9 +12,9 @@ import structlog
 
 from klaviyo_sink.sink import Sink, Written
 from schemas.codec import Headers
+from schemas.emitter import Emitter
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
-from streams.producer import Emitter
 from streams.settings import Settings
 from streams.stage import Answer
 
@@ -36,9 +37,10 @@ class Mute(Emitter):
         """Close nothing."""
 
 
-def apart(settings: Settings) -> Settings:
-    """Give the settings of a dry run: a group of its own, which starts where the topic does."""
-    return settings.model_copy(update={"klaviyo_dry_run": True, "group_prefix": f"{settings.group_prefix}-dry-run"})
+def apart(settings: Settings, run: str) -> Settings:
+    """Give the settings of a dry run: the group of this `run` alone, which starts where the topic does."""
+    group_prefix = f"{settings.group_prefix}-dry-run-{run}"
+    return settings.model_copy(update={"klaviyo_dry_run": True, "group_prefix": group_prefix})
 
 
 async def sync(event: OutfitTagged, *, sink: Sink) -> Answer:
@@ -55,12 +57,13 @@ async def sync(event: OutfitTagged, *, sink: Sink) -> Answer:
 
 def show(request: str, body: bytes) -> None:
     """Print a request on one line of stdout, as JSON, without e-mail addresses."""
-    print(json.dumps({"request": request, "body": _hidden(json.loads(body))}, ensure_ascii=False), flush=True)  # noqa: T201 - what a dry run is for
+    print(json.dumps({"request": request, "body": without_emails(json.loads(body))}, ensure_ascii=False), flush=True)  # noqa: T201 - what a dry run is for
 
 
-def _hidden(value: Any) -> Any:
+def without_emails(value: Any) -> Any:
+    """Give JSON with `HIDDEN` in the place of each e-mail address."""
     if isinstance(value, list):
-        return [_hidden(one) for one in value]
+        return [without_emails(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {name: HIDDEN if name == "email" else _hidden(one) for name, one in value.items()}
+    return {name: HIDDEN if name == "email" else without_emails(one) for name, one in value.items()}

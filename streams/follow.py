@@ -28,6 +28,11 @@ class Seen:
     value: bytes | None
     headers: Headers
 
+    @property
+    def upload_id(self) -> str:
+        """Tell by the headers which upload it is of; empty when they do not say."""
+        return next((value.decode(errors="replace") for name, value in self.headers if name == "ce_id" and value), "")
+
 
 class UnreadableTopicError(Exception):
     """A topic is missing or Kafka does not answer. Check `hangtag topics list`."""
@@ -41,6 +46,7 @@ def follow(
     from_end: bool = False,
     forever: bool = False,
     going: Callable[[], bool] = lambda: True,
+    caught_up: Callable[[], object] = lambda: None,
 ) -> Iterator[Seen]:
     """
     Yield the messages of topics, in order within each partition.
@@ -52,6 +58,7 @@ def follow(
         from_end: Start behind the newest message instead.
         forever: Wait for new messages too, until `going` says no; else stop at the newest as of now.
         going: Asked about twice a second.
+        caught_up: Called once all was read that lay there at first; later perhaps again.
 
     Raises:
         UnreadableTopicError: a topic is missing, or no broker answered.
@@ -70,6 +77,8 @@ def follow(
             place = (message.topic(), message.partition())
             if message.error() is not None:
                 left.discard(place)
+                if not left:
+                    caught_up()
             elif forever:
                 yield _seen(message)
             elif place in left:

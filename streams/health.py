@@ -7,8 +7,8 @@ Faust's web server stays off: it binds every address and answers more than is as
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 
 from streams.app import StageApp
 from streams.settings import Settings
@@ -25,8 +25,10 @@ async def serve_health(settings: Settings, app: StageApp) -> Callable[[], Awaita
         ready = app.settled.is_set()
         return web.Response(text="ready" if ready else "no assignment yet", status=200 if ready else 503)
 
-    async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics(request: web.Request) -> web.Response:
+        # OpenMetrics for who takes it: only there exemplars are told.
+        write, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=write(REGISTRY), headers={"Content-Type": content_type})
 
     server = web.Application()
     server.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])

@@ -69,7 +69,7 @@ class Journeys:
         by_name = {topic.name: topic for topic in topics(self.settings.topic_prefix).all()}
         for seen in follow(self.settings, list(by_name), forever=True, going=going):
             with self._lock:
-                self._note(by_name[seen.topic], seen)
+                self.note(by_name[seen.topic], seen)
 
     def ended(self) -> int:
         """Count the uploads that have reached their end."""
@@ -83,10 +83,11 @@ class Journeys:
                     journey.tag_stage_past = past.get(partition, 0) > offset and journey.last_seen < _now() - 1
         return sum(journey.outcome is not None for journey in self.by_upload.values())
 
-    def _note(self, topic: Topic, seen: Seen) -> None:
+    def note(self, topic: Topic, seen: Seen) -> None:
+        """Take a message in."""
         if topic.event is None:
             letter = read_letter(seen.headers)
-            journey = self.by_upload.get(_upload_id(seen))
+            journey = self.by_upload.get(seen.upload_id)
             if journey is not None and letter is not None:
                 journey.dead_letter, journey.last_seen = f"{letter.reason}: {letter.message}", seen.timestamp
             return
@@ -123,10 +124,6 @@ class Journeys:
         finally:
             consumer.close()
         return {place.partition: place.offset for place in places if place.offset >= 0}
-
-
-def _upload_id(seen: Seen) -> str:
-    return next((value.decode(errors="replace") for name, value in seen.headers if name == "ce_id" and value), "")
 
 
 def _now() -> float:

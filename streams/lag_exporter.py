@@ -35,6 +35,7 @@ METRICS = {
     "hangtag_consumer_partition_state": ((*_PARTITION, "state"), f"1 for the state it is in, of {', '.join(STATES)}."),
     "hangtag_consumer_partition_expired": (_PARTITION, "Offsets deleted before the group read them."),
     "hangtag_lag_up": ((), "1 when the cluster answered at the last look; 0 leaves all others out."),
+    "hangtag_lag_troubles": ((), "What could not be read at the last look; its samples are left out."),
 }
 
 Sample = tuple[str, Sequence[str], float]
@@ -45,16 +46,15 @@ class LagCollector(Collector):
     """Tells of the newest look, whenever Prometheus asks."""
 
     cluster_name: str
+    #: What was seen last, and the verdicts on it: one value, for it is read by another thread than the one that looks.
     #: None until the first look, and after one that failed.
-    look: Look | None = None
-    verdicts: Sequence[Verdict] = ()
+    seen: tuple[Look, Sequence[Verdict]] | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Give every metric, with the samples there are."""
-        # In one go, for the next look comes from another thread.
-        look, verdicts = self.look, self.verdicts
-        samples = [] if look is None else [*self._samples(look, verdicts)]
-        samples.append(("hangtag_lag_up", (), float(look is not None)))
+        seen = self.seen
+        samples = [] if seen is None else [*self._samples(*seen)]
+        samples.append(("hangtag_lag_up", (), float(seen is not None)))
         for name, (labels, meaning) in METRICS.items():
             family = GaugeMetricFamily(name, meaning, labels=labels)
             for of, values, value in samples:
@@ -63,6 +63,7 @@ class LagCollector(Collector):
             yield family
 
     def _samples(self, look: Look, verdicts: Sequence[Verdict]) -> Iterator[Sample]:
+        yield "hangtag_lag_troubles", (), len(look.troubles)
         for verdict in verdicts:
             yield from _of_partition(verdict, self.cluster_name)
         for group, members in look.members.items():

@@ -88,7 +88,7 @@ class LagReader:
         }
         missing = [name for group, name in groups.items() if group not in logs]
         troubles = [f"topic {name} is missing: run `hangtag topics apply`" for name in missing]
-        owners, members = self._owners(groups)
+        owners, members = self._owners(groups, troubles)
         # Commits before ends: the other way round a busy group would be ahead of its log.
         at = self._clock()
         commits = self._commits(logs, troubles)
@@ -118,7 +118,9 @@ class LagReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _owners(self, groups: Iterable[str]) -> tuple[dict[str, dict[Log, Owner] | None], dict[str, int | None]]:
+    def _owners(
+        self, groups: Iterable[str], troubles: list[str]
+    ) -> tuple[dict[str, dict[Log, Owner] | None], dict[str, int | None]]:
         """Ask who reads what in each group, and how many they are; None for unknown."""
         asked = self._admin.describe_consumer_groups(list(groups), request_timeout=self._patience_s)
         owners: dict[str, dict[Log, Owner] | None] = {}
@@ -128,6 +130,8 @@ class LagReader:
             if error is not None:
                 # Kafka 4 answers so for a group that never was; before, it described it as dead.
                 never_was = error == KafkaError.GROUP_ID_NOT_FOUND
+                if error == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                    troubles.append(f"the members of {group} cannot be read ({_said(error)})")
                 owners[group], members[group] = ({}, 0) if never_was else (None, None)
                 continue
             members[group] = len(found.members)
@@ -159,6 +163,8 @@ class LagReader:
                 for place in found.topic_partitions
                 if place.error is None
             }
+            if unread := [str(place.partition) for place in found.topic_partitions if place.error is not None]:
+                troubles.append(f"the commits of {group} on partition {', '.join(unread)} cannot be read")
         return commits
 
     def _ends(self, logs: set[Log], troubles: list[str]) -> dict[Log, tuple[int, int]]:

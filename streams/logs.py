@@ -7,7 +7,9 @@ from contextvars import ContextVar
 
 import structlog
 
+from schemas.spans import trace_id
 from streams.settings import Settings
+from streams.spans import SPAN
 
 #: The upload this task works on: stands in every line it logs. Set for each event, which structlog's own way of binding
 #: made a twentieth of a stage's work.
@@ -17,7 +19,7 @@ UPLOAD_ID: ContextVar[str | None] = ContextVar("upload_id", default=None)
 def set_up_logs(settings: Settings) -> None:
     """Send our lines and the libraries' to stderr in the chosen form."""
     shared: list[structlog.typing.Processor] = [
-        _add_upload_id,
+        _add_ids,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -53,12 +55,15 @@ def set_up_logs(settings: Settings) -> None:
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 
-def _add_upload_id(
+def _add_ids(
     _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     upload_id = UPLOAD_ID.get()
     if upload_id is not None:
         event.setdefault("upload_id", upload_id)
+    trace = trace_id(SPAN.get().carried)
+    if trace is not None:
+        event.setdefault("trace_id", trace)
     return event
 
 

@@ -17,12 +17,12 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from rules.tagger import Tagger
 from schemas.codec import UndecodableError, decode, encode
+from schemas.emitter import Emitter
 from schemas.events import Event, OutfitTagged, TextRecognized
 from schemas.outcomes import Later, Never
 from schemas.topics import topics
 from streams.follow import Seen, UnreadableTopicError, follow
 from streams.kafka import reader
-from streams.producer import Emitter
 from streams.settings import Settings
 from streams.tag_changes import Change, Said, change_of, said_by
 
@@ -64,6 +64,7 @@ def read_kept(
     *,
     since: float | None = None,
     shopper: str | None = None,
+    is_forgotten: Callable[[str], bool] = lambda _shopper_id: False,
     tell: Callable[[], None] = lambda: None,
 ) -> Kept:
     """
@@ -73,6 +74,7 @@ def read_kept(
         settings: Where Kafka is.
         since: Only texts from this time on, seconds since the epoch.
         shopper: Only this shopper's.
+        is_forgotten: Tells whose uploads are passed over.
         tell: Called for every message.
 
     Raises:
@@ -86,7 +88,7 @@ def read_kept(
     for seen in follow(settings, [names.texts.name], since=since):
         tell()
         text = _event(TextRecognized, seen, shopper)
-        if text is not None:
+        if text is not None and not is_forgotten(text.shopper_id):
             kept.places[text.upload_id] = (seen.partition, seen.offset)
     for seen in follow(settings, [names.tags.name], since=None if since is None else since - _CLOCKS_S):
         tell()

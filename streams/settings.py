@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic import AliasChoices, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     store_url: str = Field(
         "file:.hangtag/photos", description="Where photos lie: a folder (file:PATH), s3://, gs:// or az:// URL."
     )
+    photo_retention_days: int = Field(7, ge=1, le=7, description="Days after its upload a photo is deleted; at most 7.")
+    photo_delete_after_read: bool = Field(False, description="Delete each photo as soon as its text is delivered.")
 
     # Uploads from a bucket, and over HTTP
     notifications_topic: str | None = Field(
@@ -82,6 +84,18 @@ class Settings(BaseSettings):
         "uploads/{shopper_id}/{upload_id}.{ext}",
         description="What an object's key says. A field is one folder's or file's name; any other name is skipped.",
     )
+    gateway_host: str = Field("127.0.0.1", description="Address `hangtag gateway` listens on.")
+    gateway_port: int = Field(8080, ge=0, le=65535, description="Its port; 0 picks a free one.")
+    gateway_token: SecretStr | None = Field(
+        None, description="Bearer token its callers bring; needed on any but a loopback address."
+    )
+    gateway_tls_cert: Path | None = Field(None, description="Certificate chain (PEM): the gateway speaks HTTPS.")
+    gateway_tls_key: Path | None = Field(None, description="Its private key (PEM), unless in the same file.")
+    gateway_in_flight: int = Field(16, ge=1, description="Photos the gateway takes at the same time; more get a 503.")
+    gateway_streams: int = Field(256, ge=1, description="Event streams it serves at the same time; more get a 503.")
+    gateway_publish_s: float = Field(10, gt=0, description="Longest it tries to publish an upload before it says 503.")
+    gateway_remember_s: float = Field(3600, gt=0, description="It knows uploads that changed this recently.")
+    gateway_remember: int = Field(100_000, ge=1, description="And at most so many of them.")
 
     # OCR
     ocr_urls: tuple[str, ...] = Field(("http://127.0.0.1:8000",), description="OCR workers the recognize stage uses.")
@@ -106,6 +120,10 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1,
         description="Photos one OCR worker reads at the same time; default one per core.",
     )
+    ocr_lift_contrast: bool = Field(True, description="Lift contrast where it is low, before the rapid engine reads.")
+    ocr_look_closer: bool = Field(
+        True, description="The rapid engine reads small or unsure places again from the photo at full size."
+    )
     ocr_queue: int = Field(64, ge=0, description="Photos that may wait at one OCR worker; more get a 503.")
     photo_max_bytes: int = Field(20_000_000, ge=1, description="Larger photos are refused, unread.")
     photo_max_pixels: int = Field(60_000_000, ge=1, description="Photos with more pixels are refused, undecoded.")
@@ -120,6 +138,9 @@ class Settings(BaseSettings):
     # Klaviyo
     klaviyo_url: str = Field("https://a.klaviyo.com", description="Klaviyo's API, or the sandbox.")
     klaviyo_key: SecretStr | None = Field(None, description="Private API key; its scopes are in docs/klaviyo.md.")
+    klaviyo_erasure_key: SecretStr | None = Field(
+        None, description="Key of `hangtag forget`, with the scopes data-privacy:write and profiles:read."
+    )
     klaviyo_tokens_file: Path | None = Field(
         None, description="OAuth tokens, used instead of the key; `hangtag klaviyo login` writes it, private (0600)."
     )
@@ -163,6 +184,18 @@ class Settings(BaseSettings):
         """Hold enough uploads at once to fill Klaviyo's jobs of 1,000, where nothing else was set."""
         ample = {"in_flight": 2000, "pending": 4000, "span": 8000}
         return self.model_copy(update={name: ample[name] for name in ample.keys() - self.model_fields_set})
+
+
+class S3Access(BaseSettings):
+    """What obstore reads from the environment by itself, for the one request to S3 that it cannot make."""
+
+    model_config = SettingsConfigDict(env_prefix="AWS_", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    access_key_id: str | None = None
+    secret_access_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    region: str = Field("us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    endpoint: str | None = Field(None, validation_alias=AliasChoices("AWS_ENDPOINT", "AWS_ENDPOINT_URL"))
 
 
 def child_environment(**settings: object) -> dict[str, str]:

@@ -10,24 +10,29 @@ import random
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from schemas.codec import Headers, UndecodableError, decode, encode
-from schemas.events import DeadLetter, Event
+from schemas.emitter import Emitter
+from schemas.events import DeadLetter, Event, Noun
 from schemas.outcomes import Later, Misconfigured, Never
+from schemas.spans import UNWATCHED, Span, Spans
 from schemas.topics import Topic, dlq_name
 from streams import metrics
 from streams.dead_letters import HaltLimit, earlier_attempts, letter_headers
 from streams.logs import UPLOAD_ID
-from streams.producer import Emitter
+from streams.spans import SPAN
 from streams.window import Delivery
 
 log = structlog.get_logger()
 
 #: What a handler answers: events to publish (none is fine), or why there are none.
 Answer = tuple[Event, ...] | Later | Never | Misconfigured
-Handler = Callable[[Event], Awaitable[Answer]]
+Handler = Callable[[Any], Awaitable[Answer]]
+#: Hears of a handler's events once the broker has them.
+Delivered = Callable[[tuple[Event, ...]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,12 @@ class Stage:
         halt: HaltLimit,
         retry_base_s: float,
         retry_cap_s: float,
+        reads: type[Noun] | None = None,
         handler_timeout_s: float = 300,
         patience: int = 20,
         jitter: Callable[[], float] = random.random,
+        spans: Spans = UNWATCHED,
+        delivered: Delivered | None = None,
     ) -> None:
         """
         Make a stage.
@@ -75,21 +83,26 @@ class Stage:
             halt: When to stop on purpose.
             retry_base_s: Longest first wait; doubles with each try.
             retry_cap_s: Longest wait of all, unless the other side asked for more.
+            reads: What the messages are, if not the topic's events.
             handler_timeout_s: Longest one event may be worked on.
             patience: Failures of one event, while others succeed, before it is given up. While
                 nothing succeeds it is an outage, and there is no limit; nor is there while the
                 other side only asks to come back later.
             jitter: Random number in [0, 1) for full jitter.
+            spans: Watches over each try.
+            delivered: Told of what was answered, once it is delivered and before it counts as done.
 
         """
         self.name, self.topic, self.outputs, self._handle = name, topic, outputs, handle
+        self._kind = reads or topic.event
         self.dead_letters = dlq_name(topic.name)
-        self._emitter, self._halt = emitter, halt
+        self._emitter, self._halt, self._spans = emitter, halt, spans
         self._base, self._cap, self._patience, self._jitter = retry_base_s, retry_cap_s, patience, jitter
-        self._handler_timeout_s = handler_timeout_s
+        self._handler_timeout_s, self._delivered = handler_timeout_s, delivered
         self._successes = 0
         #: Causes that were said loudly since something last went well: every waiting event meets the same one.
         self._complaints: set[str] = set()
+        metrics.expect(name)
 
     async def process(self, delivery: Delivery[Record]) -> float | None:
         """
@@ -102,11 +115,29 @@ class Stage:
 
         """
         UPLOAD_ID.set(None)
+        if self._spans is UNWATCHED:
+            # Asked first: going through the motions would cost a twentieth of what a stage does for an event.
+            SPAN.set(Span(delivery.record.headers))
+            return await self._process(delivery)
+        with self._spans.begin(self.name, "consumer", delivery.record.headers) as span:
+            SPAN.set(span)
+            at = delivery.partition
+            span.note(topic=at.topic, partition=str(at.number), offset=delivery.offset, attempt=delivery.attempts)
+            span.note(outcome="done")
+            wait = await self._process(delivery)
+            upload_id = UPLOAD_ID.get()
+            if upload_id is not None:
+                span.note(upload_id=upload_id)
+            return wait
+
+    async def _process(self, delivery: Delivery[Record]) -> float | None:
         successes = self._successes
         answer, exception_class = await self._answer(delivery.record)
         if isinstance(answer, tuple):
-            refused = await self._emit(answer, delivery.record)
+            refused = await self._emit(answer)
             if refused is None:
+                if self._delivered is not None:
+                    await self._delivered(answer)
                 self._successes += 1
                 self._complaints.clear()
                 self._finished(dead=False)
@@ -133,13 +164,13 @@ class Stage:
 
     async def _answer(self, record: Record) -> tuple[Answer, str]:
         """Answer the handler's answer and, where an exception took its place, that exception's class."""
-        kind = self.topic.event
-        assert kind is not None  # noqa: S101 - stages are never bound to a dead-letter topic
+        assert self._kind is not None  # noqa: S101 - stages are never bound to a dead-letter topic
         try:
-            event = decode(kind, record.value)
+            event = decode(self._kind, record.value)
         except UndecodableError as error:
             return Never(error.reason, str(error)), "schemas.codec.UndecodableError"
-        UPLOAD_ID.set(event.upload_id)
+        if isinstance(event, Event):
+            UPLOAD_ID.set(event.upload_id)
         try:
             async with asyncio.timeout(self._handler_timeout_s):
                 return await self._handle(event), "schemas.outcomes.Never"
@@ -148,6 +179,7 @@ class Stage:
         except Exception as error:  # noqa: BLE001 - a handler's fault must not stop the flow; see HaltLimit
             kind_of_error = type(error).__qualname__
             # Class and place only: the message of an unknown exception may quote the event.
+            SPAN.get().note(exception=kind_of_error)
             log.error(  # noqa: TRY400 - for the same reason
                 "handler failed",
                 stage=self.name,
@@ -157,9 +189,10 @@ class Stage:
             message = f"{kind_of_error} in the {self.name} handler; see the log, fix it, replay"
             return Never("bug", message), f"{type(error).__module__}.{kind_of_error}"
 
-    async def _emit(self, events: tuple[Event, ...], record: Record) -> Later | Never | None:
+    async def _emit(self, events: tuple[Event, ...]) -> Later | Never | None:
+        cause = SPAN.get().carried
         try:
-            messages = [encode(event, source=f"hangtag/{self.name}", cause=record.headers) for event in events]
+            messages = [encode(event, source=f"hangtag/{self.name}", cause=cause) for event in events]
         except ValueError as error:
             # A lone surrogate, for one, is text to Python and none to JSON. The exception's message may quote it.
             return Never("unencodable", f"the answer of {self.name} cannot be written ({type(error).__name__})")
@@ -194,6 +227,9 @@ class Stage:
             attempts=delivery.attempts,
         )
         metrics.RETRIES.labels(self.name, answer.reason).inc()
+        span = SPAN.get()
+        span.note(outcome="misconfigured" if loud else "later")
+        span.fail(answer.reason)
         # Full jitter (exponential backoff), so that many events do not come back in step.
         wait = self._jitter() * min(self._cap, self._base * 2.0 ** min(delivery.attempts - 1, 30))
         asked = answer.retry_after if isinstance(answer, Later) else None
@@ -220,6 +256,9 @@ class Stage:
         if refused is None:
             log.warning("dead letter", stage=self.name, reason=never.reason, message=never.message)
             metrics.DEAD_LETTERS.labels(self.name, never.reason).inc()
+            span = SPAN.get()
+            span.note(outcome="dead_letter")
+            span.fail(never.reason)
         return refused
 
     def _finished(self, *, dead: bool) -> None:

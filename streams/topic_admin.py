@@ -1,6 +1,8 @@
 """Creates and checks topics through the AdminClient. What they should be stands in `schemas.topics`."""
 
 import time
+from datetime import timedelta
+from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
@@ -9,6 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from schemas.topics import Topic, notifications, topics
 from streams.kafka import Admin, NoKafkaError
 from streams.settings import Settings
+
+#: Kafka deletes whole segments, once the newest record in them is too old: what lies in one lives that much longer.
+#: Its own default is a week (kafka.apache.org, topic configs), which would keep recognized text for two.
+SEGMENT: Final = timedelta(hours=6)
 
 
 class EmbeddedBrokerError(Exception):
@@ -119,6 +125,7 @@ def wanted(topic: Topic) -> dict[str, str | int]:
     """Give the topic-level configuration of the design."""
     return {
         "retention.ms": int(topic.retention.total_seconds() * 1000),
+        "segment.ms": int(SEGMENT.total_seconds() * 1000),
         "cleanup.policy": "delete",
         "max.message.bytes": topic.max_message_bytes,
     }

@@ -11,14 +11,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from schemas.topics import Topics, topics
+from schemas.emitter import Emitter
+from schemas.spans import UNWATCHED, Spans
+from schemas.topics import Topic, Topics, notifications, topics
+from streams import metrics
 from streams.dead_letters import HaltLimit
 from streams.kafka import client_config
-from streams.producer import Emitter
 from streams.settings import Settings, UnusableError
-from streams.stage import Handler, Stage
+from streams.stage import Delivered, Handler, Stage
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from klaviyo_sink.client import KlaviyoClient
     from klaviyo_sink.config import SinkConfig
     from klaviyo_sink.dry_run import DryRun
@@ -28,7 +32,9 @@ if TYPE_CHECKING:
     from ocr_worker.pool import OcrPool
     from ocr_worker.upload import Fetch
     from rules.tagger import Tagger
+    from schemas.events import Noun
     from schemas.outcomes import Later, Misconfigured, Never
+    from schemas.producer import UploadProducer
     from streams.live_tagger import LiveTagger
     from streams.store import PhotoStore
 
@@ -44,29 +50,44 @@ def make_topics(settings: Settings) -> Topics:
 
 
 def make_store(settings: Settings) -> PhotoStore:
-    """Open the photo store."""
+    """
+    Open the photo store.
+
+    Raises:
+        UnusableError: the URL is none, or the folder cannot be made.
+
+    """
+    from obstore.exceptions import BaseError
+
     from streams.store import PhotoStore
 
-    return PhotoStore(settings.store_url, max_bytes=settings.photo_max_bytes)
+    try:
+        return PhotoStore(settings.store_url, max_bytes=settings.photo_max_bytes)
+    except (BaseError, OSError, ValueError) as error:
+        raise UnusableError(f"HANGTAG_STORE_URL cannot be used ({type(error).__name__})") from None
 
 
 def make_pool(settings: Settings) -> OcrPool:
     """Reach the OCR workers."""
-    import ssl
-
     from ocr_worker.pool import OcrPool, Surroundings
     from streams import pool_metrics
 
-    tls = ssl.create_default_context(cafile=settings.ocr_tls_ca) if settings.ocr_tls_ca else None
     pool = OcrPool(
         settings.ocr_urls,
         token=settings.ocr_token,
         timeout_s=settings.ocr_timeout_s,
         max_connections=settings.in_flight,
-        surroundings=Surroundings(tls=tls, told=pool_metrics.told),
+        surroundings=Surroundings(tls=make_ocr_tls(settings), told=pool_metrics.told),
     )
-    pool_metrics.WORKERS.watch(pool.status)
+    pool_metrics.watch(pool.status)
     return pool
+
+
+def make_ocr_tls(settings: Settings) -> SSLContext | None:
+    """Say whose certificates of OCR workers are believed; None for the public ones."""
+    import ssl
+
+    return ssl.create_default_context(cafile=settings.ocr_tls_ca) if settings.ocr_tls_ca else None
 
 
 def make_fetch(settings: Settings, *, by_uri: bool) -> Fetch | None:
@@ -114,17 +135,32 @@ def make_live_tagger(settings: Settings) -> LiveTagger:
     from streams.live_tagger import LiveTagger
 
     try:
-        return LiveTagger(settings.lexicon)
+        live = LiveTagger(settings.lexicon)
     except LexiconError as error:
         raise UnusableError(f"HANGTAG_LEXICON: {error.brief()}") from None
+    metrics.LEXICON.watch(lambda: {(live.current.lexicon.version,): 1})
+    return live
 
 
-async def make_sink(settings: Settings, *, dry_run: DryRun | None = None) -> Sink:
-    """Open the style profiles and the way to Klaviyo."""
+async def make_sink(settings: Settings, *, dry_run: DryRun | None = None, spans: Spans = UNWATCHED) -> Sink:
+    """
+    Open the style profiles and the way to Klaviyo.
+
+    Raises:
+        UnusableError: the lexicon has mistakes, or the state database cannot be opened.
+
+    """
+    from klaviyo_sink.database import StateUnavailableError
     from klaviyo_sink.sink import open_sink
+    from streams import sink_metrics
 
-    config = replace(make_sink_config(settings), interests_of=make_interests(settings))
-    return await open_sink(config, dry_run=dry_run)
+    config = replace(make_sink_config(settings), interests_of=make_interests(settings), spans=spans)
+    try:
+        sink = await open_sink(config, dry_run=dry_run)
+    except StateUnavailableError as error:
+        raise UnusableError(f"HANGTAG_STATE_URL: {error}") from None
+    sink_metrics.watch(sink.status)
+    return sink
 
 
 def make_interests(settings: Settings) -> InterestsOf:
@@ -199,19 +235,46 @@ def make_token_file(settings: Settings) -> TokenFile | None:
     )
 
 
-def make_emitter(settings: Settings, *, crash: Callable[[Exception], object] = lambda _error: None) -> Emitter:
+def make_emitter(
+    settings: Settings, *, crash: Callable[[Exception], object] = lambda _error: None, patience_s: float = 30
+) -> Emitter:
     """Make the one producer of this process; `crash` is told when it can never deliver again."""
-    return Emitter(client_config(settings), crash=crash)
+    return Emitter(client_config(settings) | {"delivery.timeout.ms": int(patience_s * 1000)}, crash=crash)
 
 
-def make_stage(settings: Settings, name: str, handle: Handler, emitter: Emitter) -> Stage:
-    """Bind a handler to its topics: what each stage consumes and publishes is told here, and nowhere else."""
+def make_uploads(settings: Settings, *, spans: Spans = UNWATCHED, emitter: Emitter | None = None) -> UploadProducer:
+    """Make what stores photos and publishes their uploads."""
+    from schemas.producer import UploadProducer
+
+    topic = make_topics(settings).uploads.name
+    return UploadProducer(emitter or make_emitter(settings), make_store(settings), topic=topic, spans=spans)
+
+
+def make_flow(settings: Settings) -> dict[str, tuple[Topic, tuple[Topic, ...]]]:
+    """Tell by stage what it consumes and what it publishes, here and nowhere else."""
     all_topics = make_topics(settings)
-    consumed, produced = {
+    flow = {
         "recognize": (all_topics.uploads, (all_topics.texts, all_topics.feedback)),
         "tag": (all_topics.texts, (all_topics.tags,)),
         "sync": (all_topics.tags, (all_topics.profiles,)),
-    }[name]
+    }
+    if settings.notifications_topic is None:
+        return flow
+    return flow | {"notifications": (notifications(settings.notifications_topic)[0], (all_topics.uploads,))}
+
+
+def make_stage(
+    settings: Settings,
+    name: str,
+    handle: Handler,
+    emitter: Emitter,
+    *,
+    spans: Spans = UNWATCHED,
+    reads: type[Noun] | None = None,
+    delivered: Delivered | None = None,
+) -> Stage:
+    """Bind a handler to its topics; `reads` is what it takes where the topic carries no events."""
+    consumed, produced = make_flow(settings)[name]
     return Stage(
         name,
         consumed,
@@ -222,4 +285,7 @@ def make_stage(settings: Settings, name: str, handle: Handler, emitter: Emitter)
         retry_base_s=settings.retry_base_s,
         retry_cap_s=settings.retry_cap_s,
         handler_timeout_s=settings.handler_timeout_s,
+        reads=reads,
+        spans=spans,
+        delivered=delivered,
     )

@@ -5,18 +5,27 @@ from datetime import datetime
 
 from klaviyo_sink.sink import Sink, Written
 from schemas.events import OutfitTagged, ProfileSynced
+from schemas.spans import trace_id
 from streams import metrics
+from streams.spans import SPAN
 from streams.stage import Answer
 
 
 async def sync(event: OutfitTagged, *, sink: Sink, now: Callable[[], datetime]) -> Answer:
-    """Write the style profile to Klaviyo, then tell the world."""
-    written = await sink.sync(event)
+    """Write the style profile to Klaviyo, then tell the world; a forgotten shopper's event ends here."""
+    span = SPAN.get()
+    written = await sink.sync(event, cause=span.carried)
     if not isinstance(written, Written):
         return written
+    span.note(written=written.outcome, lane=written.lane)
+    metrics.SYNCED.labels(written.outcome, written.lane).inc()
+    if written.outcome == "forgotten":
+        # The topics, too, hear of the shopper no more.
+        return ()
     moment = now()
     if not event.backfill:
-        metrics.SECONDS.observe((moment - event.uploaded_at).total_seconds())
+        seconds = (moment - event.uploaded_at).total_seconds()
+        metrics.SECONDS.observe(seconds, metrics.exemplar(upload_id=event.upload_id, trace_id=trace_id(span.carried)))
     return (
         ProfileSynced(
             **event.carried(),

@@ -6,12 +6,15 @@ A photo that cannot be read is the shopper's to mend: it becomes feedback, not a
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import structlog
 
 from ocr_worker.pool import OcrPool
 from ocr_worker.reading import Refused
 from schemas.events import (
     Engine,
+    Event,
     FeedbackCode,
     Messages,
     PhotoRead,
@@ -21,8 +24,13 @@ from schemas.events import (
     UploadFeedback,
 )
 from schemas.outcomes import Later, Misconfigured, Never
+from schemas.spans import trace_headers
+from streams import metrics
+from streams.spans import SPAN
 from streams.stage import Answer
 from streams.store import PhotoStore, TooLarge
+
+log = structlog.get_logger()
 
 MESSAGES: dict[FeedbackCode, Messages] = {
     "blurry": Messages(zh="建议上传更清晰的图片", en="Please upload a clearer photo"),
@@ -38,8 +46,19 @@ MESSAGES: dict[FeedbackCode, Messages] = {
 _UNUSABLE: dict[str, FeedbackCode] = {"blurry": "blurry", "no_text": "no_text"}
 
 
-async def recognize(event: PhotoUploaded, *, store: PhotoStore, pool: OcrPool, now: Callable[[], datetime]) -> Answer:
-    """Read the photo: its text, or feedback on why there is none, or both."""
+async def recognize(
+    event: PhotoUploaded,
+    *,
+    store: PhotoStore,
+    pool: OcrPool,
+    now: Callable[[], datetime],
+    kept_for: timedelta = timedelta(days=7),
+) -> Answer:
+    """
+    Read the photo: its text, or feedback on why there is none, or both.
+
+    Nothing, where the photo was read before and deleted then, or is older than photos are kept (`kept_for`).
+    """
 
     def feedback(code: FeedbackCode) -> UploadFeedback:
         return UploadFeedback(**event.carried(), code=code, messages=MESSAGES[code], judged_at=now())
@@ -48,11 +67,13 @@ async def recognize(event: PhotoUploaded, *, store: PhotoStore, pool: OcrPool, n
     if isinstance(photo, TooLarge):
         return (feedback("too_large"),)
     if not isinstance(photo, bytes):
-        return photo
+        missing = isinstance(photo, Later) and photo.reason == "photo-missing"
+        return () if missing and await _is_gone_for_good(event, store, now() - kept_for) else photo
     digest = hashlib.sha256(photo).hexdigest()
     if event.photo.sha256 is not None and event.photo.sha256 != digest:
         return Never("photo-changed", "the photo's bytes are not those the event was published for (sha256 differs)")
-    reading = await pool.read(photo, content_type=event.photo.content_type)
+    trace = trace_headers(SPAN.get().carried)
+    reading = await pool.read(photo, content_type=event.photo.content_type, trace=trace)
     if isinstance(reading, Later | Misconfigured):
         return reading
     if isinstance(reading, Refused):
@@ -68,3 +89,23 @@ async def recognize(event: PhotoUploaded, *, store: PhotoStore, pool: OcrPool, n
     )
     code = _UNUSABLE.get(reading.quality.verdict)
     return (read,) if code is None else (read, feedback(code))
+
+
+async def delete_read(delivered: tuple[Event, ...], *, store: PhotoStore) -> None:
+    """Delete the photos whose text is delivered; what cannot be deleted is left to the sweep."""
+    for text in delivered:
+        refused = await store.remove_read(text.photo.uri) if isinstance(text, TextRecognized) else None
+        if refused is not None:
+            log.warning("photo not deleted, left to the sweep", reason=refused.reason, message=refused.message)
+
+
+async def _is_gone_for_good(event: PhotoUploaded, store: PhotoStore, oldest_kept: datetime) -> bool:
+    if await store.was_read(event.photo.uri):
+        log.info("photo was read before, and deleted then")
+        return True
+    # The photo of an old upload that is brought in later may be as new as any.
+    if event.backfill or event.uploaded_at >= oldest_kept:
+        return False
+    metrics.PHOTOS_EXPIRED.inc()
+    log.warning("photo expired: deleted because of its age before this stage came to it")
+    return True

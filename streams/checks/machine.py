@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,8 +10,8 @@ from urllib.parse import unquote
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 import klaviyo_sink
 from streams import wiring
@@ -21,6 +22,9 @@ from streams.settings import Settings, UnusableError
 _OTHER_FILES: Final = 200
 #: Bytes. A photo has at most 20 MB; below the first nothing can be done for long.
 _LITTLE, _SOME = 200_000_000, 2_000_000_000
+#: How long a driver waits for a server's answer, or for another's write lock; and what it calls that.
+_PATIENCE_S: Final = 4
+_WAITS: Final = {"sqlite": "timeout", "postgresql": "connect_timeout"}
 _STATE: Final = "set HANGTAG_STATE_URL to a SQLite file or a PostgreSQL database that this process may write"
 
 
@@ -72,17 +76,16 @@ def _state(settings: Settings) -> Checked:
 
 
 def _schema(url: URL) -> Checked:
-    if (kind := url.get_backend_name()) not in {"sqlite", "postgresql"}:
+    if (kind := url.get_backend_name()) not in _WAITS:
         return fail("state", f"a {kind} database does not serve", _STATE)
-    engine = create_engine(url, hide_parameters=True)
+    name = _WAITS[kind]
+    engine = create_engine(url, hide_parameters=True, connect_args={} if name in url.query else {name: _PATIENCE_S})
     try:
         with engine.connect() as connection:
-            if kind == "sqlite":
-                # Takes the write lock, and lets go of it again.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
             context = MigrationContext.configure(connection, opts={"version_table": "hangtag_sink_version"})
             there = context.get_current_revision()
             connection.rollback()
+            locked = kind == "sqlite" and _is_locked(connection)
     finally:
         engine.dispose()
     scripts = ScriptDirectory(str(Path(klaviyo_sink.__file__).parent / "migrations"))
@@ -91,7 +94,22 @@ def _schema(url: URL) -> Checked:
         return fail("state", f"the database was written by a newer version ({there})", "run that version of hangtag")
     if there != newest:
         return warn("state", f"at schema {there or 'none'}, {newest} is newest", "the sync stage migrates as it starts")
+    if locked:
+        told = f"{kind}, at schema {newest}; another process has held its write lock for {_PATIENCE_S} s"
+        return warn("state", told, "a busy sync stage does so; if none runs, find who does: `fuser -v` on the file")
     return ok("state", f"{kind}, at schema {newest}")
+
+
+def _is_locked(connection: Connection) -> bool:
+    """Take SQLite's write lock and let go of it; tell whether somebody else would not."""
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if isinstance(error.orig, sqlite3.OperationalError) and error.orig.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            return True
+        raise
+    connection.rollback()
+    return False
 
 
 def _not_yet(file: Path) -> Checked:

@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 import typer
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from schemas.topics import topics
 from streams.broker import EmbeddedBroker, EmbeddedBrokerError
 
 HOST = "127.0.0.1"
@@ -92,9 +91,12 @@ def broker(
     For anything more: `make kafka`, or a cluster of your own.
     """
     from streams.settings import Settings
+    from streams.topic_admin import designed
 
-    prefix = Settings().topic_prefix if topic_prefix is None else topic_prefix
-    names = {topic.name: partitions for topic in topics(prefix).all()}
+    settings = Settings()
+    if topic_prefix is not None:
+        settings = settings.model_copy(update={"topic_prefix": topic_prefix})
+    names = {topic.name: partitions for topic in designed(settings)}
     try:
         with EmbeddedBroker(names, brokers=brokers) as embedded:
             asyncio.run(_serve(embedded, port, faults=faults))

@@ -85,12 +85,20 @@ def replay(
     *,
     dry_run: bool = typer.Option(False, help="Only say what would be replayed."),
 ) -> None:
-    """Put dead letters back on their topics. Safe to interrupt and to repeat; new letters wait for the next time."""
+    """
+    Put dead letters back on their topics. Safe to interrupt and to repeat; new letters wait for the next time.
+
+    Letters of shoppers who were forgotten are passed over.
+    """
     from streams import wiring
     from streams.dlq import replay as put_back
+    from streams.forgotten import Forgotten
 
     found = _letters(topic, reason, since)
-    chosen = [letter for letter in found if not letter.replayed and letter.facts is not None][:limit]
+    forgotten = Forgotten(Settings().state_url)
+    forgotten.read()
+    dead = [letter for letter in found if not forgotten.knows_key(letter.seen.key)]
+    chosen = [letter for letter in dead if not letter.replayed and letter.facts is not None][:limit]
     if dry_run:
         for letter in chosen:
             typer.echo(f"would replay {letter.place} ({_facts(letter)['reason']})")

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from streams.checks.answer import Checked
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -18,14 +24,13 @@ def doctor(
     """
     Check Kafka, topics, lag, photo store, OCR workers, lexicon, Klaviyo, clock, state, file limit and disk.
 
-    Each line says ok, warn or fail, and what to do. Changes nothing but one small object in the photo store.
+    Each line says ok, warn or fail, and what to do. Leaves nothing behind: one small object is put into the photo
+    store and removed.
     Exits 1 when something fails.
     """
     import asyncio
 
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     from streams.doctor import CHECKS, examine
     from streams.settings import Settings
@@ -33,17 +38,30 @@ def doctor(
     unknown = set(only or ()) - CHECKS.keys()
     if unknown:
         raise typer.BadParameter(f"no check {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}")
-    found = asyncio.run(examine(Settings(), only=only or ()))
-    if as_json:
-        for line in found:
-            print(json.dumps(asdict(line), ensure_ascii=False))
-    else:
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        for line in found:
-            told = Text(line.told)
-            if line.advice:
-                told.append(f"\n{line.advice}", style="bold")
-            table.add_row(Text(line.status, style=_STYLES[line.status]), line.name, told)
-        Console().print(table)
-    if any(line.status == "fail" for line in found):
+    console = Console()
+
+    async def look() -> bool:
+        failed = False
+        async for line in examine(Settings(), only=only or ()):
+            failed |= line.status == "fail"
+            if as_json:
+                print(json.dumps(asdict(line), ensure_ascii=False), flush=True)
+            else:
+                console.print(_shown(line))
+        return failed
+
+    if asyncio.run(look()):
         raise typer.Exit(1)
+
+
+def _shown(line: Checked) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    told = Text(f"{line.name}: {line.told}")
+    if line.advice:
+        told.append(f"\n{line.advice}", style="bold")
+    row = Table.grid(padding=(0, 2))
+    row.add_column(width=4)
+    row.add_row(Text(line.status, style=_STYLES[line.status]), told)
+    return row

@@ -5,7 +5,27 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from streams.cli import broker, demo, dlq, doctor, klaviyo, lag, ocr, ocr_ui, retag, rules, tail, topics, upload, worker
+from streams.cli import (
+    broker,
+    demo,
+    dlq,
+    doctor,
+    forget,
+    gateway,
+    klaviyo,
+    lag,
+    ocr,
+    ocr_ui,
+    retag,
+    retention,
+    rules,
+    store,
+    tail,
+    topics,
+    trace,
+    upload,
+    worker,
+)
 from streams.settings import Settings
 
 app = typer.Typer(
@@ -22,13 +42,17 @@ app.add_typer(worker.app, name="worker")
 app.add_typer(ocr.app, name="ocr")
 ocr.app.command()(ocr_ui.ui)
 app.command()(upload.upload)
+app.command()(gateway.gateway)
 app.command()(tail.tail)
-app.command()(tail.trace)
+app.command()(trace.trace)
 app.add_typer(lag.app, name="lag")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(rules.app, name="rules")
 app.command()(retag.retag)
 app.add_typer(klaviyo.app, name="klaviyo")
+app.add_typer(store.app, name="store")
+app.add_typer(retention.app, name="retention")
+app.command()(forget.forget)
 app.command()(doctor.doctor)
 
 

@@ -59,16 +59,25 @@ def retag(
     """
     from streams import wiring
     from streams.follow import UnreadableTopicError, parse_since
+    from streams.forgotten import Forgotten
     from streams.retag import read_kept
     from streams.settings import UnusableError
 
     settings = Settings()
+    forgotten = Forgotten(settings.state_url)
+    forgotten.read()
     try:
         start = parse_since(since, now=time.time())
         tagger = wiring.make_tagger(settings)
         with _progress() as progress:
             reading = progress.add_task("reading", total=None)
-            kept = read_kept(settings, since=start, shopper=shopper, tell=lambda: progress.advance(reading))
+            kept = read_kept(
+                settings,
+                since=start,
+                shopper=shopper,
+                is_forgotten=forgotten.knows,
+                tell=lambda: progress.advance(reading),
+            )
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

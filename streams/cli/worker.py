@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from streams.settings import Settings
+from streams.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
-    from schemas.events import TextRecognized
-    from streams.live_tagger import LiveTagger
-    from streams.producer import Emitter
-    from streams.stage import Answer
+    from collections.abc import Callable
+
+    from schemas.emitter import Emitter
+    from schemas.events import Noun, TextRecognized
+    from schemas.spans import Spans
+    from streams.process import Beside
+    from streams.stage import Answer, Delivered
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -24,13 +28,29 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 def recognize() -> None:
     """Photos to text: consume uploads, ask the OCR workers, publish texts and feedback."""
     from streams import wiring
+    from streams.agents.uploads import delete_read
     from streams.agents.uploads import recognize as handle
+    from streams.retention import keep_sweeping, swept_folders
 
-    async def parts(settings: Settings) -> tuple[Any, Any]:
+    settings = Settings()
+    kept_for = timedelta(days=settings.photo_retention_days)
+    try:
+        store = wiring.make_store(settings)
+    except UnusableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+    async def parts(settings: Settings, _spans: Spans) -> tuple[Any, Any]:
         pool = wiring.make_pool(settings)
-        return partial(handle, store=wiring.make_store(settings), pool=pool, now=wiring.now), pool.aclose
+        return partial(handle, store=store, pool=pool, now=wiring.now, kept_for=kept_for), pool.aclose
 
-    _run("recognize", parts)
+    _run(
+        "recognize",
+        parts,
+        settings,
+        beside=partial(keep_sweeping, store=store, folders=swept_folders(settings), kept_for=kept_for, now=wiring.now),
+        delivered=partial(delete_read, store=store) if settings.photo_delete_after_read else None,
+    )
 
 
 @app.command()
@@ -42,7 +62,6 @@ def tag() -> None:
     """
     from streams import wiring
     from streams.agents.texts import tag as handle
-    from streams.settings import UnusableError
 
     settings = Settings()
     try:
@@ -54,10 +73,13 @@ def tag() -> None:
     async def with_current(event: TextRecognized) -> Answer:
         return await handle(event, tagger=live.current, now=wiring.now)
 
-    async def parts(_settings: Settings) -> tuple[Any, Any]:
+    async def parts(_settings: Settings, _spans: Spans) -> tuple[Any, Any]:
         return with_current, None
 
-    _run("tag", parts, settings, live=live)
+    async def follow(_leads: Callable[[], bool]) -> None:
+        await live.follow(settings.lexicon_poll_s)
+
+    _run("tag", parts, settings, reload=live.reload, beside=follow)
 
 
 @app.command()
@@ -68,9 +90,11 @@ def sync(
     """
     Tags to profiles: consume tags, write to Klaviyo, publish profiles.
 
-    A dry run (also HANGTAG_KLAVIYO_DRY_RUN=true) reads as a consumer group of its own, from the
-    oldest kept tags on (a second time where it stopped), and leaves every event to the real one.
+    A dry run (also HANGTAG_KLAVIYO_DRY_RUN=true) reads as a consumer group of its own, each time from
+    the oldest kept tags on, and leaves every event to the real stage.
     """
+    import uuid
+
     from klaviyo_sink.dry_run import DryRun
     from streams import dry_run as dry
     from streams import wiring
@@ -78,7 +102,7 @@ def sync(
 
     settings = Settings().for_sync()
     if dry_run or settings.klaviyo_dry_run:
-        settings = dry.apart(settings)
+        settings = dry.apart(settings, uuid.uuid4().hex[:8])
     try:
         wiring.make_sink_config(settings)
         wiring.make_interests(settings)
@@ -86,20 +110,47 @@ def sync(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
 
-    async def parts(settings: Settings) -> tuple[Any, Any]:
+    async def parts(settings: Settings, spans: Spans) -> tuple[Any, Any]:
         if settings.klaviyo_dry_run:
             sink = await wiring.make_sink(settings, dry_run=DryRun(dry.show))
             return partial(dry.sync, sink=sink), sink.aclose
-        sink = await wiring.make_sink(settings)
+        sink = await wiring.make_sink(settings, spans=spans)
         return partial(handle, sink=sink, now=wiring.now), sink.aclose
 
     _run("sync", parts, settings, emitter=dry.Mute() if settings.klaviyo_dry_run else None)
 
 
+@app.command()
+def notifications() -> None:
+    """
+    A bucket's notifications to uploads: consume HANGTAG_NOTIFICATIONS_TOPIC (S3's form), publish uploads.
+
+    Only for photos that are put into the bucket without publishing their uploads.
+    """
+    from streams import wiring
+    from streams.agents.notifications import announce
+    from streams.notifications import KeyTemplate, Notification
+
+    settings = Settings()
+    try:
+        template = KeyTemplate(settings.notifications_key)
+    except ValueError as error:
+        typer.echo(f"HANGTAG_NOTIFICATIONS_KEY: {error}", err=True)
+        raise typer.Exit(2) from None
+    if settings.notifications_topic is None:
+        typer.echo("No bucket tells of its photos: set HANGTAG_NOTIFICATIONS_TOPIC", err=True)
+        raise typer.Exit(2)
+
+    async def parts(settings: Settings, _spans: Spans) -> tuple[Any, Any]:
+        return partial(announce, template=template, store=wiring.make_store(settings)), None
+
+    _run("notifications", parts, settings, reads=Notification)
+
+
 @app.command(name="all")
 def all_stages() -> None:
     """
-    Run the three stages as children; start them again when they end.
+    Run the three stages as children (four with HANGTAG_NOTIFICATIONS_TOPIC); start them again when they end.
 
     Signals are passed on, SIGHUP too. Exits with code 73 when a stage halts on purpose (too many dead
     letters), and stops the others.
@@ -107,6 +158,7 @@ def all_stages() -> None:
     from streams.logs import set_up_logs
     from streams.settings import child_environment
     from streams.supervisor import Child, hangtag, keep_running, pass_on
+    from streams.wiring import make_flow
 
     settings = Settings()
     set_up_logs(settings)
@@ -120,7 +172,7 @@ def all_stages() -> None:
                 # One health port each, counted up from the one given.
                 child_environment(health_port=settings.health_port + at if settings.health_port else 0),
             )
-            for at, stage in enumerate(("recognize", "tag", "sync"))
+            for at, stage in enumerate(make_flow(settings))
         ]
 
         def on_signal() -> None:
@@ -142,27 +194,39 @@ def _run(
     settings: Settings | None = None,
     *,
     emitter: Emitter | None = None,
-    live: LiveTagger | None = None,
+    reads: type[Noun] | None = None,
+    reload: Callable[[], object] | None = None,
+    beside: Beside | None = None,
+    delivered: Delivered | None = None,
 ) -> None:
     from streams import wiring
+    from streams.forgotten import Forgotten, but_not_of_the_forgotten
     from streams.logs import set_up_logs
     from streams.process import Parts, leave, run
+    from streams.spans import make_spans
 
     settings = settings or Settings()
     set_up_logs(settings)
+    try:
+        spans = make_spans(settings, name)
+    except UnusableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    forgotten = Forgotten(settings.state_url)
 
     async def make() -> Parts:
-        handle, close = await parts(settings)
+        handle, close = await parts(settings, spans)
+        handle = but_not_of_the_forgotten(handle, forgotten.includes)
         speaking = emitter or wiring.make_emitter(settings, crash=leave)
 
         async def aclose() -> None:
             await speaking.aclose()
             if close is not None:
                 await close()
+            await asyncio.to_thread(forgotten.close)
+            await asyncio.to_thread(spans.close)
 
-        stage = wiring.make_stage(settings, name, handle, speaking)
-        if live is None:
-            return Parts(stage, aclose)
-        return Parts(stage, aclose, reload=live.reload, beside=partial(live.follow, settings.lexicon_poll_s))
+        stage = wiring.make_stage(settings, name, handle, speaking, spans=spans, reads=reads, delivered=delivered)
+        return Parts(stage, aclose, reload=reload, beside=beside)
 
     run(settings, make)

@@ -21,6 +21,7 @@ from klaviyo_sink.setup import Setup
 playwright = pytest.importorskip("playwright.async_api", reason="no browser test: playwright is not installed")
 CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
+    # A browser is 300 MB that nobody needs to work on the code (apt-get install chromium).
     pytest.skip("no browser test: chromium is not installed", allow_module_level=True)
 
 KEY = "pk_browser"

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from schemas.codec import encode
+from schemas.emitter import Emitter
 from schemas.events import Engine, Identity, PhotoRead, Quality, TextLine, TextRecognized
 from streams import wiring
-from streams.producer import Emitter
 from streams.settings import Settings
 
 

@@ -1,5 +1,6 @@
 """`hangtag doctor` in a sound world, and with one fault planted at a time: it is caught, and nothing else blamed."""
 
+import asyncio
 import json
 import socket
 import sqlite3
@@ -25,6 +26,7 @@ from ocr_worker.server import create_app as create_ocr_worker
 from schemas.topics import topics
 from streams.broker import EmbeddedBroker
 from streams.checks.answer import Checked, Machine
+from streams.checks.kafka import judge_brokers
 from streams.cli.main import app
 from streams.doctor import CHECKS, examine
 from streams.settings import Settings, child_environment
@@ -52,6 +54,7 @@ class Around:
 
     kafka: EmbeddedBroker
     ocr: str
+    cold_ocr: str
     klaviyo: str
     stingy_klaviyo: str
 
@@ -61,10 +64,11 @@ def around() -> Iterator[Around]:
     with (
         EmbeddedBroker({topic.name: topic.partitions for topic in topics().all()}) as kafka,
         serving(create_ocr_worker(OcrConfig(token=SecretStr(TOKEN)), ScriptedEngine())) as ocr,
+        serving(create_ocr_worker(OcrConfig(token=SecretStr(TOKEN)), ScriptedEngine(gate=asyncio.Event()))) as cold,
         serving(create_sandbox(KEY, speed=1000)) as klaviyo,
         serving(create_sandbox(KEY, scopes=frozenset({"events:write", "profiles:write"}), speed=1000)) as stingy,
     ):
-        yield Around(kafka, ocr, klaviyo, stingy)
+        yield Around(kafka, ocr, cold, klaviyo, stingy)
 
 
 @pytest.fixture
@@ -84,21 +88,46 @@ def settings(around: Around, tmp_path: Path) -> Settings:
 
 async def complaints(settings: Settings, machine: Machine | None = None, *only: str) -> dict[str, Checked]:
     """Give what is not in order, by the first word of its name; all is looked at, or `only` some."""
-    found = await examine(settings, machine, only)
+    found = [line async for line in examine(settings, machine, only)]
     assert KEY not in repr(found)
     assert TOKEN not in repr(found)
     assert {line.name.partition(" ")[0] for line in found} == (set(only) or CHECKS.keys())
     return {line.name.partition(" ")[0]: line for line in found if line.status != "ok"}
 
 
-async def test_a_sound_world_gives_no_complaint(settings):
+async def test_a_sound_world_gives_no_complaint_and_nothing_stays_behind_in_the_store(settings, tmp_path):
     assert await complaints(settings) == {}
+    assert list((tmp_path / "photos").iterdir()) == []
 
 
-async def test_fault_1_no_broker(settings, unused_port):
-    found = await complaints(settings.model_copy(update={"bootstrap_servers": f"127.0.0.1:{unused_port}"}))
+@pytest.mark.parametrize("fault", ["nobody there", "packets dropped"])
+async def test_fault_1_no_broker(settings, unused_port, silent_port, fault):
+    port = unused_port if fault == "nobody there" else silent_port
+    found = await complaints(
+        settings.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"}), None, "broker", "topics", "lag", "files"
+    )
     assert {name: line.status for name, line in found.items()} == dict.fromkeys(("broker", "topics", "lag"), "fail")
     assert "HANGTAG_BOOTSTRAP_SERVERS" in found["broker"].advice
+
+
+@pytest.mark.parametrize(
+    ("versions", "status", "word"),
+    [
+        ({"kafka-1:9092": "4.3", "kafka-2:9092": None}, "ok", "2 brokers"),
+        ({"kafka-1:9092": "4.3", "kafka-2:9092": "before 3.9"}, "warn", "before 3.9"),
+        ({"kafka-1:9092": "4.3", "inside:9092": OSError()}, "fail", "inside:9092"),
+    ],
+)
+def test_fault_1_a_broker_too_old_or_not_where_the_cluster_says(versions, status, word):
+    judged = judge_brokers(versions)
+    assert (judged.status, word in judged.told) == (status, True)
+
+
+async def test_fault_2_a_topic_that_is_missing(settings):
+    found = await complaints(settings.model_copy(update={"topic_prefix": "unmade"}), None, "topics", "broker")
+    assert {name: line.status for name, line in found.items()} == {"topics": "fail"}
+    assert "unmade.uploads" in found["topics"].told
+    assert "hangtag topics apply" in found["topics"].advice
 
 
 async def test_fault_2_a_topic_with_too_few_partitions(settings, around):
@@ -145,6 +174,13 @@ async def test_fault_6_an_ocr_worker_that_does_not_know_us(settings):
     assert "HANGTAG_OCR_TOKEN" in found["ocr"].advice
 
 
+async def test_fault_6_an_ocr_worker_that_is_not_ready(settings, around):
+    changed = {"ocr_urls": (around.ocr, around.cold_ocr), "ocr_timeout_s": 1.5}
+    found = await complaints(settings.model_copy(update=changed), None, "ocr")
+    assert (found["ocr"].name, found["ocr"].status) == (f"ocr {around.cold_ocr}", "fail")
+    assert "not ready" in found["ocr"].told
+
+
 async def test_fault_7_a_key_that_klaviyo_does_not_know(settings):
     found = await complaints(settings.model_copy(update={"klaviyo_key": None}), None, "klaviyo")
     assert found["klaviyo"].status == "fail"
@@ -172,21 +208,17 @@ async def test_fault_10_a_lexicon_with_a_mistake(settings, tmp_path):
     assert "hangtag rules check" in found["lexicon"].advice
 
 
-@pytest.mark.parametrize("fault", ["newer", "no database", "no folder", "no url", "locked"])
-async def test_fault_11_a_state_database_that_cannot_be_used(settings, tmp_path, fault):
+@pytest.mark.parametrize("fault", ["newer", "no database", "no folder", "no url", "silent server"])
+async def test_fault_11_a_state_database_that_cannot_be_used(settings, tmp_path, silent_port, fault):
     file = tmp_path / "other.db"
     url = f"sqlite:///{file}"
-    lock = sqlite3.connect(":memory:")
-    if fault in {"newer", "locked"}:
-        open_database(url).dispose()
     if fault == "newer":
+        open_database(url).dispose()
         with sqlite3.connect(file) as database:
             database.execute("UPDATE hangtag_sink_version SET version_num = 'v9999'")
         database.close()
-    elif fault == "locked":
-        lock = sqlite3.connect(file)
-        lock.execute("BEGIN IMMEDIATE")
-        url += "?timeout=0.2"
+    elif fault == "silent server":
+        url = f"postgresql+psycopg://hangtag:{KEY}@127.0.0.1:{silent_port}/hangtag"
     elif fault == "no database":
         file.write_bytes(b"something else" * 100)
     elif fault == "no folder":
@@ -195,8 +227,18 @@ async def test_fault_11_a_state_database_that_cannot_be_used(settings, tmp_path,
     else:
         url = "somewhere"
     found = await complaints(settings.model_copy(update={"state_url": url}), None, "state", "disk", "store")
-    lock.close()
     assert {name: line.status for name, line in found.items()} == {"state": "fail"}
+
+
+async def test_a_state_database_that_a_sync_stage_is_writing_is_no_fault(settings, tmp_path):
+    with sqlite3.connect(tmp_path / "state.db") as busy:
+        busy.execute("BEGIN IMMEDIATE")
+        patient = settings.model_copy(update={"state_url": f"{settings.state_url}?timeout=0.2"})
+        found = await complaints(patient, None, "state")
+        busy.rollback()
+    busy.close()
+    assert {name: line.status for name, line in found.items()} == {"state": "warn"}
+    assert "write lock" in found["state"].told
 
 
 async def test_fault_12_too_few_open_files(settings):
@@ -222,7 +264,8 @@ async def test_a_state_database_of_before_is_named_as_such_and_left_alone(settin
 async def test_a_check_that_hangs_does_not_hold_up_the_others(settings):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hanging = settings.model_copy(update={"klaviyo_url": f"http://127.0.0.1:{silent.getsockname()[1]}"})
-        found = await examine(hanging, only=("klaviyo", "broker", "store"), patience_s=1.5)
+        found = [line async for line in examine(hanging, only=("klaviyo", "broker", "store"), patience_s=1.5)]
+    assert found[-1].name == "klaviyo", "the others' lines are told before"
     told = {line.name: (line.status, line.told) for line in found}
     assert told["klaviyo"] == ("fail", "no answer within 1.5 s")
     assert {told["broker"][0], told["store"][0]} == {"ok"}
@@ -237,6 +280,13 @@ def test_the_command_tells_a_machine_and_fails_when_something_does(settings):
     assert (code, [line["status"] for line in lines]) == (0, ["ok", "ok"])
     code, lines = doctor("lexicon", lexicon="/nowhere")
     assert (code, [(line["name"], line["status"]) for line in lines]) == (1, [("lexicon", "fail")])
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A loopback port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield int(silent.getsockname()[1])
 
 
 @pytest.fixture

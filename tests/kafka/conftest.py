@@ -32,6 +32,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if OWN & set(getattr(item, "fixturenames", ())) and (missing := _missing()):
         if REQUIRED:
             pytest.fail(f"real Kafka is required (HANGTAG_REQUIRE_KAFKA=1): {missing}", pytrace=False)
+        # Java is no dependency of ours; CI has it, and sets HANGTAG_REQUIRE_KAFKA.
         pytest.skip(f"real Kafka tests skipped: {missing}")
 
 

@@ -29,8 +29,14 @@ async def test_a_photo_travels_the_whole_way(kafka, topic_prefix, tmp_path):
         assert len(synced) >= 3, outcomes
         wanted = {tag.value for upload_id in synced for tag in journeys[upload_id].tags if tag.category == "material"}
         assert wanted <= {value for profile in said for value in _materials(profile)}
-        steps = trace_upload(chain.settings, synced[0])
-        assert [step.what for step in steps] == ["PhotoUploaded", "TextRecognized", "OutfitTagged", "ProfileSynced"]
+        found = trace_upload(chain.settings, synced[0])
+        assert found.ended == "synced"
+        assert [step.what for step in found.steps] == [
+            "PhotoUploaded",
+            "TextRecognized",
+            "OutfitTagged",
+            "ProfileSynced",
+        ]
         _read_by_another_client(kafka, f"{topic_prefix}.tags", expected=len(synced), settings=chain.settings)
 
 

@@ -11,21 +11,14 @@ from traffic import publish, stage, uploads
 from streams.lag import LagMemory, Place, Verdict
 from streams.lag_reader import LagReader, stage_groups
 from streams.settings import Settings
-from streams.wiring import make_stage, make_topics
+from streams.wiring import make_topics
 
 THE_TOOL = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 
 
 @pytest.fixture
-def settings(kafka: str, topic_prefix: str) -> Settings:
-    return Settings(
-        bootstrap_servers=kafka,
-        topic_prefix=topic_prefix,
-        group_prefix=topic_prefix,
-        session_timeout_s=6,
-        commit_interval_s=0.3,
-        lag_stalled_s=4,
-    )
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"lag_stalled_s": 4})
 
 
 @pytest.fixture
@@ -119,7 +112,10 @@ async def test_a_stage_is_followed_under_load_and_seen_to_stall_when_killed(sett
         after = lag(states(reader))
         # Nothing is published meanwhile, so that lag only falls.
         assert after * 0.99 <= sum(one or 0 for one in theirs.values()) <= before * 1.01
-        assert 0 < after < before
+        assert 0 < after <= before
+        # One slow photo at its head keeps a partition where it is for some seconds.
+        while lag(states(reader)) == before:
+            time.sleep(0.2)  # noqa: ASYNC251 - nothing else runs in this loop
         running.kill()
         killed = time.monotonic()
         told = states(reader)
@@ -181,10 +177,3 @@ def test_partitions_added_later_and_a_topic_deleted_are_taken_as_they_come(setti
         assert len(seen.readings) == 6, "the other stages are read on"
     # For whoever deletes the topics after the test.
     admin.create_topics([NewTopic(uploads_log, 1)], operation_timeout=30)[uploads_log].result()
-
-
-def test_every_stage_is_read_where_it_is_wired():
-    settings = Settings()
-    for stage_name in ("recognize", "tag", "sync"):
-        wired = make_stage(settings, stage_name, None, None)
-        assert stage_groups(settings)[f"{settings.group_prefix}.{stage_name}"] == wired.topic.name

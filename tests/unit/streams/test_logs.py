@@ -6,8 +6,10 @@ import logging
 import pytest
 import structlog
 
+from schemas.spans import Span
 from streams.logs import UPLOAD_ID, OncePer, set_up_logs
 from streams.settings import Settings
+from streams.spans import SPAN
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +32,16 @@ def test_a_library_repeats_itself_only_so_often():
 def test_json_lines_carry_the_event_and_what_is_bound(capsys):
     set_up_logs(Settings(log_format="json"))
     token = UPLOAD_ID.set("u1")
+    step = SPAN.set(Span([("traceparent", f"00-{'ab' * 16}-{'cd' * 8}-01".encode())]))
     try:
         structlog.get_logger().warning("dead letter", reason="bug")
         structlog.get_logger().warning("dead letter", reason="bug")
     finally:
         UPLOAD_ID.reset(token)
+        SPAN.reset(step)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [(line["event"], line["reason"], line["upload_id"], line["level"]) for line in lines] == [
-        ("dead letter", "bug", "u1", "warning")
+    assert [(line["event"], line["reason"], line["upload_id"], line["level"], line["trace_id"]) for line in lines] == [
+        ("dead letter", "bug", "u1", "warning", "ab" * 16)
     ] * 2
 
 

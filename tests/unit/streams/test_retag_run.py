@@ -1,16 +1,15 @@
 """Which uploads are tagged again, and what is told when Kafka takes no more."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+
+from outfits import NOON, outfit, tag
 
 from schemas.codec import decode
-from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag
+from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from streams.retag import Kept, publish
 from streams.settings import Settings
 from streams.tag_changes import Change, Said
-
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -31,26 +30,10 @@ class FakeEmitter:
 
 
 def change(number: int, *, left: bool = True) -> Change:
-    cotton = Tag(
-        id="material/cotton",
-        category="material",
-        value="cotton",
-        labels=Labels(en="Cotton", zh="棉"),
-        score=0.9,
-        evidence=(),
-    )
-    event = OutfitTagged(
-        upload_id=f"u{number}",
-        shopper_id=f"s{number}",
-        uploaded_at=NOON,
-        backfill=True,
-        identity=Identity(external_id=f"s{number}"),
-        tags=(cotton,) if left else (),
-        lexicon_version="new",
-        engine=Engine(name="rapid", model="m", revision="r"),
-        tagged_at=NOON,
-    )
-    return Change(f"u{number}", f"s{number}", NOON, (cotton.id,), (), (), "old", event)
+    cotton = tag("material/cotton")
+    tags = (cotton,) if left else ()
+    event = outfit(f"u{number}", shopper_id=f"s{number}", backfill=True, tags=tags, lexicon_version="new")
+    return Change(event.upload_id, event.shopper_id, NOON, (cotton.id,), (), (), "old", event)
 
 
 def test_only_uploads_of_another_lexicon_that_the_tag_stage_is_past_are_tagged_again():
