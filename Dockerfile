@@ -7,11 +7,13 @@ FROM ${PYTHON} AS locks
 WORKDIR /src
 COPY requirements/ requirements/
 # A stage reads no photo by itself, so it goes without the CPU engine's packages, and takes PostgreSQL's driver along.
+# Both kinds of process can send traces (extra `otel`).
 RUN awk '/^[a-z]/ {take = /^(editables|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
       requirements/runtime.lock > build.lock \
- && awk '/^[a-z]/ {take = !/^(charset-normalizer|flatbuffers|omegaconf|onnxruntime|protobuf|pyclipper|pyyaml|rapidocr|requests|shapely|tqdm|urllib3|editables|hatchling|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
+ && awk '/^[a-z]/ {take = !/^(flatbuffers|omegaconf|onnxruntime|pyclipper|pyyaml|rapidocr|shapely|tqdm|editables|hatchling|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
       requirements/runtime.lock > streams.lock \
- && awk '/^[a-z]/ {take = /^(psycopg|psycopg-binary)==/} take' requirements/dev.lock >> streams.lock
+ && awk '/^[a-z]/ {take = /^(googleapis-common-protos|opentelemetry-(exporter|proto|sdk|semantic).*)==/} take' requirements/dev.lock > otel.lock \
+ && awk '/^[a-z]/ {take = /^(psycopg|psycopg-binary)==/} take' requirements/dev.lock | cat otel.lock - >> streams.lock
 
 FROM locks AS wheel
 RUN pip install --no-cache-dir --require-hashes --no-deps -r build.lock
@@ -32,7 +34,7 @@ RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-i
 
 FROM locks AS ocr-cpu-environment
 RUN python -m venv --without-pip /opt/hangtag \
- && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r requirements/runtime.lock
+ && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r requirements/runtime.lock -r otel.lock
 COPY --from=wheel /wheel /wheel
 RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
 
@@ -68,7 +70,7 @@ USER 10001:10001
 ENTRYPOINT ["tini", "-e", "73", "--", "with-secrets", "hangtag"]
 CMD ["--help"]
 
-# The stages, the lag exporter, the Klaviyo sandbox, and OCR workers before a vLLM server: no CUDA, no models.
+# The stages, the gateway, the lag exporter, the Klaviyo sandbox, and OCR workers before a vLLM server: no CUDA, no models.
 FROM base AS streams
 COPY --from=streams-environment /opt/hangtag /opt/hangtag
 
