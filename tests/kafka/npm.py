@@ -4,12 +4,14 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 #: https://nodejs.org/en/about/previous-releases
 NODE_AT_LEAST = 20
 
 
+@cache
 def missing(folder: Path) -> str | None:
     """Install into the folder's node_modules; give what is missing for that in a sentence, or None."""
     node, npm = shutil.which("node"), shutil.which("npm")
@@ -23,7 +25,16 @@ def missing(folder: Path) -> str | None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if installed.exists() and installed.read_text() == wanted:
             return None
-        command = [npm, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=1"]
+        command = [
+            npm,
+            "ci",
+            "--ignore-scripts",
+            "--prefer-offline",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries=1",
+            "--fetch-timeout=20000",
+        ]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
         except subprocess.TimeoutExpired:

@@ -87,7 +87,7 @@ async def test_the_next_address_is_asked_when_nobody_answers_at_the_first():
 async def test_the_next_address_is_asked_when_the_first_drops_every_packet():
     async with host(whole(b"photo"), "127.0.0.2") as (port, _):
         network = Network(pointing("127.0.0.3", "127.0.0.2"), loopback)
-        limits = WebLimits(seconds=30, connect_seconds=0.2)
+        limits = WebLimits(seconds=30, connect_seconds=1.5)
         photos = WebPhotos([f"http://cdn.test:{port}/"], limits, network)
         with black_hole("127.0.0.3", port):
             assert await photos.get(f"http://cdn.test:{port}/1.jpg") == b"photo"
@@ -95,7 +95,7 @@ async def test_the_next_address_is_asked_when_the_first_drops_every_packet():
 
 async def test_a_host_whose_every_address_drops_packets_is_for_later_long_before_the_deadline(unused_port):
     network = Network(pointing("127.0.0.3"), loopback)
-    limits = WebLimits(seconds=30, connect_seconds=0.2)
+    limits = WebLimits(seconds=30, connect_seconds=1.5)
     photos = WebPhotos([f"http://cdn.test:{unused_port}/"], limits, network)
     with black_hole("127.0.0.3", unused_port):
         async with asyncio.timeout(15):
