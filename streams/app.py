@@ -153,9 +153,14 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         Say why this member consumes nothing and never will, if so.
 
         On a coordinator error aiokafka parks until `getmany` collects the exception, and Faust
-        never calls it: the process would live on, silently.
+        never calls it: the process would live on, silently. So it would once a task of aiokafka ended.
         """
         client = None if self._consumer is None else self._consumer._thread._consumer
+        if client is not None:
+            for owner, name in ((client._fetcher, "_fetch_task"), (client._client, "_sync_task")):
+                task = getattr(owner, name, None)
+                if task is not None and task.done():
+                    return f"aiokafka's {name} has ended"
         coordinator = getattr(client, "_coordinator", None)
         if coordinator is not None:
             if coordinator._pending_exception is not None:

@@ -1,6 +1,5 @@
 """Who we are to Kafka, and whom we believe, for Faust's own client: the settings of kafka_security.py, its way."""
 
-import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import faust
 import httpx
 from aiokafka.abc import AbstractTokenProvider
+from aiokafka.errors import KafkaConnectionError
 
 from streams.kafka_security import password
 from streams.settings import Settings
@@ -23,9 +23,7 @@ def faust_security(settings: Settings) -> Any:
     """Give Faust the same as `librdkafka_security` gives the others; None for plaintext."""
     if settings.kafka_protocol == "plaintext":
         return None
-    context = ssl.create_default_context(cafile=settings.kafka_tls_ca)
-    if settings.kafka_tls_cert:
-        context.load_cert_chain(settings.kafka_tls_cert, settings.kafka_tls_key)
+    context = settings.kafka_tls()
     if settings.kafka_protocol == "ssl":
         return faust.SSLCredentials(context)
     if settings.kafka_mechanism == "OAUTHBEARER":
@@ -47,7 +45,19 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka ha
         self._token, self._use_until = "", 0.0
 
     async def token(self) -> str:
-        """Give a token that is still good. Raises httpx.HTTPError when none is to be had."""
+        """
+        Give a token that is still good.
+
+        Raises:
+            KafkaConnectionError: none is to be had. aiokafka's tasks would end for good by any other exception.
+
+        """
+        try:
+            return await self._token_in_use()
+        except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
+            raise KafkaConnectionError(f"no token from the issuer ({type(error).__name__})") from None
+
+    async def _token_in_use(self) -> str:
         if self._clock() >= self._use_until:
             asked, settings = self._clock(), self._settings
             form = {"grant_type": "client_credentials"} | (

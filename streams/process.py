@@ -93,6 +93,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     if stop.is_set():
         # Nothing was taken yet; the thread that waits for topics needs no goodbye.
         os._exit(0)
+    waiting.result()
     app = StageApp(settings, group=f"{settings.group_prefix}.{stage.name}", topic=stage.topic.name)
     app.window = window = _window(settings, stage, app)
     app.crash_on = leave

@@ -5,6 +5,7 @@ Knows no other module of ours, so that anything may be handed a `Settings`.
 """
 
 import os
+import ssl
 from pathlib import Path
 from typing import Literal, Self
 
@@ -178,7 +179,33 @@ class Settings(BaseSettings):
             raise ValueError("sasl_ssl needs HANGTAG_KAFKA_USERNAME and HANGTAG_KAFKA_PASSWORD")
         if self.kafka_protocol == "sasl_ssl" and self.kafka_mechanism == "OAUTHBEARER" and not self.kafka_token_url:
             raise ValueError("OAUTHBEARER needs HANGTAG_KAFKA_TOKEN_URL")
+        if self.kafka_protocol != "plaintext":
+            # Now, by the setting's name: each client would fail in a way of its own, and later.
+            self.kafka_tls()
         return self
+
+    def kafka_tls(self) -> ssl.SSLContext:
+        """
+        Say whom we believe on Kafka's side, and show who we are.
+
+        Raises:
+            ValueError: a file does not hold what its setting says.
+
+        """
+        try:
+            context = ssl.create_default_context(cafile=self.kafka_tls_ca)
+        except (ssl.SSLError, OSError):
+            raise ValueError(f"HANGTAG_KAFKA_TLS_CA: no certificates (PEM) in {self.kafka_tls_ca}") from None
+        if self.kafka_tls_cert:
+            try:
+                # An empty password: a key that wants one would be asked for at the terminal.
+                context.load_cert_chain(self.kafka_tls_cert, self.kafka_tls_key, password="")
+            except (ssl.SSLError, OSError):
+                raise ValueError(
+                    f"HANGTAG_KAFKA_TLS_CERT, HANGTAG_KAFKA_TLS_KEY: {self.kafka_tls_cert} and its key are no pair of"
+                    " PEM files without a password"
+                ) from None
+        return context
 
     def for_sync(self) -> Self:
         """Hold enough uploads at once to fill Klaviyo's jobs of 1,000, where nothing else was set."""

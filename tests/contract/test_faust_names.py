@@ -5,6 +5,8 @@ from importlib.metadata import version
 
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Transport
@@ -40,6 +42,9 @@ def test_a_coordinator_error_is_parked_where_the_watchdog_looks():
     source = inspect.getsource(GroupCoordinator)
     assert "self._pending_exception = exc" in source
     assert "self._coordination_task = " in source
+    assert "self._fetch_task = " in inspect.getsource(Fetcher)
+    assert "self._sync_task = " in inspect.getsource(AIOKafkaClient)
+    assert "self._fetcher = Fetcher(" in inspect.getsource(AIOKafkaConsumer)
 
 
 def test_only_a_commit_above_zero_moves_aiokafka_back():

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from pydantic import ValidationError
 from secured import PASSWORD, USER, token_endpoint
 
@@ -51,6 +52,40 @@ def test_a_setting_that_makes_no_sense_is_one_line_of_any_command(name, value, l
     assert said.returncode == 2
     assert said.stderr.startswith(line)
     assert len(said.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("ca", "cert", "line"),
+    [
+        ("no certificate\n", None, "HANGTAG_KAFKA_TLS_CA: no certificates"),
+        (None, "no pair\n", "HANGTAG_KAFKA_TLS_CERT, HANGTAG_KAFKA_TLS_KEY: "),
+    ],
+    ids=["authority", "own"],
+)
+def test_a_file_that_is_no_certificate_is_told_by_its_setting(tmp_path, ca, cert, line):
+    files = {}
+    for name, text in (("kafka_tls_ca", ca), ("kafka_tls_cert", cert)):
+        if text is not None:
+            files[name] = tmp_path / name
+            files[name].write_text(text)
+    with pytest.raises(ValidationError, match=line):
+        Settings(kafka_protocol="ssl", **files)
+
+
+async def test_an_issuer_that_gives_no_token_is_a_connection_that_failed():
+    """It is what aiokafka's tasks live through; any other exception would end them for good."""
+    with token_endpoint() as url:
+        wrong = Settings(
+            kafka_protocol="sasl_ssl",
+            kafka_mechanism="OAUTHBEARER",
+            kafka_username=USER,
+            kafka_password="planted-wrong",
+            kafka_token_url=url,
+        )
+    for settings in (wrong, wrong.model_copy(update={"kafka_token_url": f"{url}/gone"})):
+        with pytest.raises(KafkaConnectionError) as refused:
+            await TokenProvider(settings).token()
+        assert "planted" not in str(refused.value)
 
 
 async def test_a_token_serves_for_most_of_its_life():
