@@ -51,24 +51,27 @@ def rule_days(retention_days: int) -> int:
     return max(1, retention_days - 1)
 
 
-def s3_rules(bucket: Bucket, folders: tuple[str, ...], days: int) -> list[dict[str, object]]:
-    """Write the rules as the AWS command line takes them: old versions and unfinished uploads go, too."""
+def s3_rules(prefixes: tuple[str, ...], days: int) -> list[dict[str, object]]:
+    """
+    Write the rules as the AWS command line takes them: old versions and unfinished uploads go, too.
+
+    Each is named by its prefix, so that another installation in the same bucket has others.
+    """
     return [
         {
-            "ID": f"{_OURS}{folder or 'all'}",
-            "Filter": {"Prefix": f"{bucket.prefix}{folder}/" if folder else bucket.prefix},
+            "ID": f"{_OURS}{prefix}",
+            "Filter": {"Prefix": prefix},
             "Status": "Enabled",
             "Expiration": {"Days": days},
             "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
         }
-        for folder in folders
+        for prefix in prefixes
     ]
 
 
-def command(bucket: Bucket, folders: tuple[str, ...], days: int) -> str:
+def command(bucket: Bucket, prefixes: tuple[str, ...], days: int) -> str:
     """Tell how to set the rule by the provider's own command. It replaces whatever rules the bucket has."""
-    prefixes = [f"{bucket.prefix}{folder}/" if folder else bucket.prefix for folder in folders]
     if bucket.kind in {"gs", "gcs"}:
         condition: dict[str, object] = {"age": days, "matchesPrefix": prefixes}
         rule = {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": condition}]}}
@@ -80,13 +83,13 @@ def command(bucket: Bucket, folders: tuple[str, ...], days: int) -> str:
         rules = {"rules": [{"enabled": True, "name": "hangtag", "type": "Lifecycle", "definition": policy}]}
         account = "--account-name ACCOUNT --resource-group GROUP"
         return _with_file(rules, f"az storage account management-policy create {account} --policy @rule.json")
-    rules = {"Rules": s3_rules(bucket, folders, days)}
+    rules = {"Rules": s3_rules(prefixes, days)}
     put = f"aws s3api put-bucket-lifecycle-configuration --bucket {bucket.name}"
     return _with_file(rules, f"{put} --lifecycle-configuration file://rule.json")
 
 
 async def apply(
-    http: httpx.AsyncClient, bucket: Bucket, folders: tuple[str, ...], days: int
+    http: httpx.AsyncClient, bucket: Bucket, prefixes: tuple[str, ...], days: int
 ) -> Later | Misconfigured | None:
     """Set our rules at S3 beside those of others. `http` signs, and its base is the S3 server's address."""
     # A question mark within the path would be sent as a part of it.
@@ -96,8 +99,8 @@ async def apply(
         has_none = there.status_code == HTTPStatus.NOT_FOUND and b"NoSuchLifecycle" in there.content
         if not has_none and (refused := _refused(there)):
             return refused
-        others = [] if has_none else _others(there.content)
-        body = _document(others, s3_rules(bucket, folders, days))
+        others = [] if has_none else _others(there.content, prefixes)
+        body = _document(others, s3_rules(prefixes, days))
         # S3 demands it for this request. It guards against nothing but broken lines.
         checksum = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         put = await http.put(where, params=query, content=body, headers={"content-md5": checksum})
@@ -116,10 +119,16 @@ def _refused(answer: httpx.Response) -> Misconfigured | None:
     return Misconfigured("store-refused", told)
 
 
-def _others(document: bytes) -> list[ET.Element]:
+def _others(document: bytes, prefixes: tuple[str, ...]) -> list[ET.Element]:
     root = ET.fromstring(document)  # noqa: S314 - our own bucket's answer, and expat expands no bombs since 2.4.1
     rules = [one for one in root if one.tag.rpartition("}")[2] == "Rule"]
-    return [rule for rule in rules if not (rule.findtext("{*}ID") or "").startswith(_OURS)]
+    # One of ours for the whole bucket is of an older version, and would delete what is not ours.
+    replaced = {*prefixes, ""}
+    return [
+        rule
+        for rule in rules
+        if not (rule.findtext("{*}ID") or "").startswith(_OURS) or (rule.findtext(".//{*}Prefix") or "") not in replaced
+    ]
 
 
 def _document(others: list[ET.Element], ours: list[dict[str, object]]) -> bytes:

@@ -101,12 +101,18 @@ class KeyTemplate:
         if "shopper_id" not in fields or len(set(fields)) < len(fields):
             raise ValueError("a key has {shopper_id}, and each field once: uploads/{shopper_id}/{upload_id}.{ext}")
         self.template = template
+        #: What every key of this form begins with; empty when it begins with a field.
+        self.start = parts[0]
         # An ending has no dot, so that the name before it may have some.
         pattern = "".join(
             re.escape(part) if at % 2 == 0 else f"(?P<{part}>[^/{'.' if part == 'ext' else ''}]+)"
             for at, part in enumerate(parts)
         )
         self._pattern = re.compile(pattern)
+
+    def matches(self, key: str) -> bool:
+        """Tell whether a key, as it is in the bucket, is of this form."""
+        return self._pattern.fullmatch(key) is not None
 
     def read(self, place: Place) -> Ids | None:
         """Tell whose upload it is; None when the key is not of this form."""

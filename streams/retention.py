@@ -14,7 +14,9 @@ from typing import Final
 import structlog
 
 from streams import metrics
-from streams.settings import Settings
+from streams.lifecycle import Bucket, rule_days
+from streams.notifications import KeyTemplate
+from streams.settings import Settings, UnusableError
 from streams.store import READ, UPLOADS, PhotoStore, StoreError
 
 log = structlog.get_logger()
@@ -25,6 +27,8 @@ SWEEP_EVERY: Final = timedelta(hours=1)
 AHEAD: Final = 2 * SWEEP_EVERY
 _LOOK_S: Final = 5.0
 _TRY_AGAIN: Final = timedelta(minutes=1)
+#: Folders of the store that are ours, with all that lies in them.
+_WHOLE: Final = (f"{READ}/", f"{UPLOADS}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +42,73 @@ class Swept:
     oldest: datetime | None = None
 
 
-def swept_folders(settings: Settings) -> tuple[str, ...]:
-    """Name the folders of the store that hold photos, or marks of them: never more than is ours."""
-    folders = {UPLOADS, READ}
-    if settings.notifications_topic is not None:
-        # A bucket's notifications may tell of photos elsewhere in it. A template without a folder has photos anywhere.
-        folders.add(settings.notifications_key.split("{")[0].rpartition("/")[0])
-    # What lies in another one is swept with that.
-    return tuple(sorted(one for one in folders if not any(_within(one, other) for other in folders - {one})))
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where photos lie below the store's URL, or marks of them: all of a folder, or what a template matches there."""
+
+    #: What each key there begins with: `uploads/`, or `photos-`; empty when it may be any.
+    start: str
+    template: KeyTemplate | None = None
+    #: Of the store within its bucket, for templates are of whole keys.
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """Give the folder to look through; empty for the whole store."""
+        return self.start.rpartition("/")[0]
+
+    def holds(self, key: str) -> bool:
+        """Tell whether what lies there is a photo or a mark, and no file of others."""
+        if self.template is None:
+            return True
+        return self.template.matches(f"{self.prefix}{key}") and not key.startswith(_WHOLE)
+
+
+def swept_folders(settings: Settings) -> tuple[Folder, ...]:
+    """
+    Name the places of the store that hold photos, or marks of them: never more than is ours.
+
+    Raises:
+        UnusableError: notifications are on, and HANGTAG_NOTIFICATIONS_KEY is no template.
+
+    """
+    whole = tuple(Folder(start) for start in _WHOLE)
+    if settings.notifications_topic is None:
+        return whole
+    try:
+        template = KeyTemplate(settings.notifications_key)
+    except ValueError as error:
+        raise UnusableError(f"HANGTAG_NOTIFICATIONS_KEY: {error}") from None
+    bucket = Bucket.of(settings.store_url)
+    prefix = bucket.prefix if bucket is not None else ""
+    if not (template.start.startswith(prefix) or prefix.startswith(template.start)):
+        # Photos elsewhere in the bucket are none of this store's: they are not read either.
+        return whole
+    start = template.start[len(prefix) :]
+    return whole if start.startswith(_WHOLE) else (*whole, Folder(start, template, prefix))
+
+
+def may_be_gone_after(kept_for: timedelta) -> timedelta:
+    """Give the age from which on a photo may be deleted: the sweep looks `AHEAD`, a bucket's rule has whole days."""
+    return min(kept_for - AHEAD, timedelta(days=rule_days(kept_for.days)))
+
+
+async def is_gone_for_good(
+    store: PhotoStore, uri: str, *, upload_id: str, uploaded_at: datetime | None, now: datetime, kept_for: timedelta
+) -> bool:
+    """Tell of a missing photo whether it was read and deleted then, or expired (never, when not `uploaded_at`)."""
+    if await store.was_read(uri, upload_id=upload_id):
+        log.info("photo was read before, and deleted then")
+        return True
+    if uploaded_at is None or now - uploaded_at < may_be_gone_after(kept_for):
+        return False
+    metrics.PHOTOS_EXPIRED.inc()
+    log.warning("photo expired: deleted because of its age before this stage came to it")
+    return True
 
 
 async def sweep(
-    store: PhotoStore, folders: tuple[str, ...], *, before: datetime, remove: bool = True
+    store: PhotoStore, folders: tuple[Folder, ...], *, before: datetime, remove: bool = True
 ) -> AsyncIterator[Swept]:
     """
     Remove what was stored before a moment, and tell how far it is after every thousand objects.
@@ -60,7 +119,8 @@ async def sweep(
     """
     so_far = Swept()
     for folder in folders:
-        async for some in store.find(folder):
+        async for found in store.find(folder.name):
+            some = [one for one in found if folder.holds(one.key)]
             due = [one for one in some if one.stored_at < before]
             if remove:
                 await store.remove_all(due)
@@ -79,7 +139,7 @@ async def sweep(
 async def keep_sweeping(
     leads: Callable[[], bool],
     store: PhotoStore,
-    folders: tuple[str, ...],
+    folders: tuple[Folder, ...],
     *,
     kept_for: timedelta,
     now: Callable[[], datetime],
@@ -102,7 +162,7 @@ async def keep_sweeping(
         await sleep(_LOOK_S)
 
 
-async def _sweep_once(store: PhotoStore, folders: tuple[str, ...], *, before: datetime) -> bool:
+async def _sweep_once(store: PhotoStore, folders: tuple[Folder, ...], *, before: datetime) -> bool:
     done = Swept()
     try:
         async for so_far in sweep(store, folders, before=before):
@@ -114,7 +174,3 @@ async def _sweep_once(store: PhotoStore, folders: tuple[str, ...], *, before: da
     metrics.SWEEP_ENDED.set_to_current_time()
     log.info("photos swept", seen=done.seen, deleted=done.due)
     return True
-
-
-def _within(folder: str, other: str) -> bool:
-    return not other or folder.startswith(f"{other}/")

@@ -136,8 +136,7 @@ class Stage:
         if isinstance(answer, tuple):
             refused = await self._emit(answer)
             if refused is None:
-                if self._delivered is not None:
-                    await self._delivered(answer)
+                await self._tell_delivered(answer)
                 self._successes += 1
                 self._complaints.clear()
                 self._finished(dead=False)
@@ -202,6 +201,16 @@ class Stage:
             if refused is not None:
                 return refused
         return None
+
+    async def _tell_delivered(self, events: tuple[Event, ...]) -> None:
+        if self._delivered is None:
+            return
+        try:
+            async with asyncio.timeout(self._handler_timeout_s):
+                await self._delivered(events)
+        except Exception as error:  # noqa: BLE001 - the answer is delivered; what this left undone is the sweep's
+            # Class only, as with a handler's.
+            log.error("hook after delivery failed", stage=self.name, error=type(error).__qualname__)  # noqa: TRY400
 
     def _given_up(self, later: Later, delivery: Delivery[Record], *, alone: bool) -> Never | None:
         """Say whether the event itself is to blame by now, and not what it was sent to."""

@@ -123,23 +123,26 @@ class PhotoStore:
             return _why(error)
         return None
 
-    async def remove_read(self, uri: str) -> Later | Never | Misconfigured | None:
+    async def remove_read(self, uri: str, *, upload_id: str) -> Later | Never | Misconfigured | None:
         """Remove a photo whose text is safe, and leave a mark, so that `was_read` can tell it from one never there."""
         key = self._key(uri)
         if key is None:
             return _NOT_OURS
         try:
             # The mark first: an upload delivered again between the two is read again, which does no harm.
-            await self._store.put_async(f"{READ}/{key}", b"")
+            await self._store.put_async(f"{READ}/{key}", upload_id.encode())
         except _TROUBLE as error:
             return _why(error)
         return await self.remove(uri)
 
-    async def was_read(self, uri: str) -> bool:
-        """Tell whether `remove_read` removed the photo; False, too, when the store does not say."""
+    async def was_read(self, uri: str, *, upload_id: str) -> bool:
+        """Tell whether `remove_read` removed this upload's photo; False, too, when the store does not say."""
         key = self._key(uri)
+        if key is None:
+            return False
         try:
-            return key is not None and bool(await self._store.head_async(f"{READ}/{key}"))
+            mark = await self._store.get_async(f"{READ}/{key}")
+            return bytes(await mark.bytes_async()) == upload_id.encode()
         except _TROUBLE:
             return False
 

@@ -1,14 +1,19 @@
 """
 `notifications`: a bucket tells that a photo was put there, so publish its upload.
 
-A message is published whole or not at all: after what was wrong is mended, a replay publishes each of its uploads.
+A message is published whole or not at all: after what was wrong is mended, a replay publishes each of its uploads
+whose photo is still there.
 """
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
-from streams.notifications import Happening, KeyTemplate, Notification
+from streams.notifications import Happening, Ids, KeyTemplate, Notification
+from streams.retention import is_gone_for_good
 from streams.stage import Answer
 from streams.store import PhotoStore
 
@@ -16,29 +21,48 @@ from streams.store import PhotoStore
 _IDENTITY = ("klaviyo_id", "email", "external_id")
 
 
-async def announce(event: Notification, *, template: KeyTemplate, store: PhotoStore) -> Answer:
-    """Publish an upload for each object that was created. The same object told twice is the same upload."""
+async def announce(
+    event: Notification,
+    *,
+    template: KeyTemplate,
+    store: PhotoStore,
+    now: Callable[[], datetime],
+    kept_for: timedelta = timedelta(days=7),
+) -> Answer:
+    """
+    Publish an upload for each object that was created. The same object told twice is the same upload.
+
+    None for an object that was read before and deleted then, or is gone and older than photos are kept (`kept_for`).
+    """
     uploads = []
     for created in event.created:
         if store.is_mark(created.place.uri):
             # Of a photo that was deleted once it was read; the bucket tells of everything that is put there.
             continue
-        upload = await _upload(created, template, store)
-        if not isinstance(upload, PhotoUploaded):
+        ids = template.read(created.place)
+        if ids is None:
+            return Never(
+                "unknown-key", f"the object's key is not of the form {template.template} (HANGTAG_NOTIFICATIONS_KEY)"
+            )
+        upload = await _upload(created, ids, store)
+        if isinstance(upload, PhotoUploaded):
+            uploads.append(upload)
+            continue
+        missing = isinstance(upload, Later) and upload.reason == "photo-missing"
+        if not missing or not await is_gone_for_good(
+            store,
+            created.place.uri,
+            upload_id=ids.upload_id,
+            uploaded_at=created.at,
+            now=now(),
+            kept_for=kept_for,
+        ):
             return upload
-        uploads.append(upload)
     return tuple(uploads)
 
 
-async def _upload(
-    created: Happening, template: KeyTemplate, store: PhotoStore
-) -> PhotoUploaded | Later | Never | Misconfigured:
+async def _upload(created: Happening, ids: Ids, store: PhotoStore) -> PhotoUploaded | Later | Never | Misconfigured:
     place = created.place
-    ids = template.read(place)
-    if ids is None:
-        return Never(
-            "unknown-key", f"the object's key is not of the form {template.template} (HANGTAG_NOTIFICATIONS_KEY)"
-        )
     labels = await store.labels(place.uri)
     if not isinstance(labels, dict):
         return labels

@@ -25,7 +25,7 @@ from schemas.events import (
 )
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.spans import trace_headers
-from streams import metrics
+from streams.retention import is_gone_for_good
 from streams.spans import SPAN
 from streams.stage import Answer
 from streams.store import PhotoStore, TooLarge
@@ -68,7 +68,12 @@ async def recognize(
         return (feedback("too_large"),)
     if not isinstance(photo, bytes):
         missing = isinstance(photo, Later) and photo.reason == "photo-missing"
-        return () if missing and await _is_gone_for_good(event, store, now() - kept_for) else photo
+        # The photo of an old upload that is brought in later may be as new as any.
+        at = None if event.backfill else event.uploaded_at
+        gone = missing and await is_gone_for_good(
+            store, event.photo.uri, upload_id=event.upload_id, uploaded_at=at, now=now(), kept_for=kept_for
+        )
+        return () if gone else photo
     digest = hashlib.sha256(photo).hexdigest()
     if event.photo.sha256 is not None and event.photo.sha256 != digest:
         return Never("photo-changed", "the photo's bytes are not those the event was published for (sha256 differs)")
@@ -94,18 +99,8 @@ async def recognize(
 async def delete_read(delivered: tuple[Event, ...], *, store: PhotoStore) -> None:
     """Delete the photos whose text is delivered; what cannot be deleted is left to the sweep."""
     for text in delivered:
-        refused = await store.remove_read(text.photo.uri) if isinstance(text, TextRecognized) else None
+        if not isinstance(text, TextRecognized):
+            continue
+        refused = await store.remove_read(text.photo.uri, upload_id=text.upload_id)
         if refused is not None:
             log.warning("photo not deleted, left to the sweep", reason=refused.reason, message=refused.message)
-
-
-async def _is_gone_for_good(event: PhotoUploaded, store: PhotoStore, oldest_kept: datetime) -> bool:
-    if await store.was_read(event.photo.uri):
-        log.info("photo was read before, and deleted then")
-        return True
-    # The photo of an old upload that is brought in later may be as new as any.
-    if event.backfill or event.uploaded_at >= oldest_kept:
-        return False
-    metrics.PHOTOS_EXPIRED.inc()
-    log.warning("photo expired: deleted because of its age before this stage came to it")
-    return True

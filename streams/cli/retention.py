@@ -12,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from streams.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
-    from streams.retention import Swept
+    from streams.retention import Folder, Swept
     from streams.store import PhotoStore
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -40,18 +40,18 @@ def sweep_now(
 
     settings = Settings()
     try:
-        store = wiring.make_store(settings)
+        store, folders = wiring.make_store(settings), swept_folders(settings)
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     before = wiring.now() - timedelta(days=settings.photo_retention_days)
-    swept, trouble = asyncio.run(_sweep(store, swept_folders(settings), before, dry_run=dry_run))
+    swept, trouble = asyncio.run(_sweep(store, folders, before, dry_run=dry_run))
     _tell(swept, before, trouble, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(0 if trouble is None else 1)
 
 
 async def _sweep(
-    store: "PhotoStore", folders: tuple[str, ...], before: datetime, *, dry_run: bool
+    store: "PhotoStore", folders: "tuple[Folder, ...]", before: datetime, *, dry_run: bool
 ) -> "tuple[Swept, str | None]":
     from streams.retention import Swept, sweep
     from streams.store import StoreError

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from streams.settings import S3Access, Settings
+from streams.settings import S3Access, Settings, UnusableError
 
 if TYPE_CHECKING:
     from schemas.outcomes import Later, Misconfigured
@@ -29,6 +29,7 @@ def setup(
 
     S3 is asked with the key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them, and for Google and Azure, the
     command to run is printed instead, and the exit code is 1. A folder on disk needs no rule: `hangtag retention`.
+    No rule is for the whole store: photos without a folder of their own are left to the sweep, and the exit code is 1.
     """
     from streams.lifecycle import Bucket, command, rule_days
     from streams.retention import swept_folders
@@ -38,22 +39,37 @@ def setup(
     if bucket is None:
         typer.echo("photos lie in a folder on disk: the recognize stage sweeps it, and there is no rule to set")
         return
-    days, folders = rule_days(settings.photo_retention_days), swept_folders(settings)
+    try:
+        folders = swept_folders(settings)
+    except UnusableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    days = rule_days(settings.photo_retention_days)
+    prefixes = tuple(f"{bucket.prefix}{folder.start}" for folder in folders if folder.start)
+    left_out = len(prefixes) < len(folders)
+    if left_out:
+        typer.echo(
+            f"no rule for photos at {settings.notifications_key}: it would be for all that lies there, yours too. "
+            "Let HANGTAG_NOTIFICATIONS_KEY begin with a folder of their own; until then only the sweep deletes them",
+            err=True,
+        )
     can = bucket.kind in {"s3", "s3a"} and access.access_key_id is not None and access.secret_access_key is not None
     if show or not can:
-        typer.echo(command(bucket, folders, days))
+        typer.echo(command(bucket, prefixes, days))
         if not show:
             typer.echo("not set: run this command with the rights to change the bucket", err=True)
         raise typer.Exit(0 if show else 1)
-    refused = asyncio.run(_apply(access, bucket, folders, days))
+    refused = asyncio.run(_apply(access, bucket, prefixes, days))
     if refused is not None:
         typer.echo(f"not set: {refused.message}", err=True)
         raise typer.Exit(1)
     typer.echo(f"{bucket.name}: photos are deleted {days} days after they were stored, counted from the next midnight")
+    if left_out:
+        raise typer.Exit(1)
 
 
 async def _apply(
-    access: S3Access, bucket: "Bucket", folders: tuple[str, ...], days: int
+    access: S3Access, bucket: "Bucket", prefixes: tuple[str, ...], days: int
 ) -> "Later | Misconfigured | None":
     import httpx
 
@@ -66,4 +82,4 @@ async def _apply(
     key = AwsKey(access.access_key_id, access.secret_access_key, access.session_token, access.region)
     url = access.endpoint or f"https://s3.{access.region}.amazonaws.com"
     async with httpx.AsyncClient(base_url=url, auth=SignedForS3(key, now=now), timeout=30) as http:
-        return await apply(http, bucket, folders, days)
+        return await apply(http, bucket, prefixes, days)

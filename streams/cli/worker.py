@@ -35,7 +35,7 @@ def recognize() -> None:
     settings = Settings()
     kept_for = timedelta(days=settings.photo_retention_days)
     try:
-        store = wiring.make_store(settings)
+        store, folders = wiring.make_store(settings), swept_folders(settings)
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
@@ -48,7 +48,7 @@ def recognize() -> None:
         "recognize",
         parts,
         settings,
-        beside=partial(keep_sweeping, store=store, folders=swept_folders(settings), kept_for=kept_for, now=wiring.now),
+        beside=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=wiring.now),
         delivered=partial(delete_read, store=store) if settings.photo_delete_after_read else None,
     )
 
@@ -142,7 +142,8 @@ def notifications() -> None:
         raise typer.Exit(2)
 
     async def parts(settings: Settings, _spans: Spans) -> tuple[Any, Any]:
-        return partial(announce, template=template, store=wiring.make_store(settings)), None
+        store, kept_for = wiring.make_store(settings), timedelta(days=settings.photo_retention_days)
+        return partial(announce, template=template, store=store, now=wiring.now, kept_for=kept_for), None
 
     _run("notifications", parts, settings, reads=Notification)
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
 from recognized import recognized
 
 from schemas.codec import encode
@@ -74,6 +75,23 @@ async def test_an_upload_older_than_photos_are_kept_is_no_dead_letter(store):
     assert await recognize(old, store=store, pool=NoPool(), now=lambda: NOW, kept_for=kept_for) == ()
 
 
+@pytest.mark.parametrize(("hours", "gone"), [(21, False), (22.5, True), (23.9, True)])
+async def test_a_photo_that_the_sweep_took_ahead_is_no_dead_letter(store, hours, gone):
+    uri = (await put(store)).replace("u1", "u2")
+    event, kept_for = uploaded(uri, at=NOW - timedelta(hours=hours)), timedelta(days=1)
+    answer = await recognize(event, store=store, pool=NoPool(), now=lambda: NOW, kept_for=kept_for)
+    assert (answer == ()) is gone
+
+
+async def test_another_upload_that_names_the_same_photo_is_told_that_it_is_missing(store):
+    uri = await put(store)
+    await delete_read((read_from(uri),), store=store)
+    other = uploaded(uri).model_copy(update={"upload_id": "other"})
+    answer = await recognize(other, store=store, pool=NoPool(), now=lambda: NOW)
+    assert isinstance(answer, Later)
+    assert answer.reason == "photo-missing"
+
+
 class Emitter:
     """Refuses the first message, and notes what photos there were at each."""
 
@@ -116,4 +134,4 @@ async def test_a_bucket_that_tells_of_a_mark_tells_of_no_photo():
         KeyTemplate("shop/uploads/{shopper_id}/{upload_id}.{ext}"),
         PhotoStore("s3://photos/shop", max_bytes=9),
     )
-    assert await announce(told, template=template, store=store) == ()
+    assert await announce(told, template=template, store=store, now=lambda: NOW) == ()

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from streams.aws_signing import AwsKey, SignedForS3
 from streams.cli.main import app as hangtag
-from streams.lifecycle import Bucket, command, rule_days, s3_rules
+from streams.lifecycle import Bucket, command, rule_days
 
 OTHERS = """<?xml version="1.0" encoding="UTF-8"?>
 <LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
@@ -99,10 +99,11 @@ def setup(*options: str):
     return CliRunner().invoke(hangtag, ["store", "setup", *options])
 
 
-OURS = {"hangtag-read": ("shop/read/", "2"), "hangtag-uploads": ("shop/uploads/", "2")}
+OURS = {"hangtag-shop/read/": ("shop/read/", "2"), "hangtag-shop/uploads/": ("shop/uploads/", "2")}
+STAY = {"logs": ("logs/", "90"), "hangtag-uploads": ("old/", "30")}
 
 
-@pytest.mark.parametrize(("before", "after"), [(None, OURS), (OTHERS, {"logs": ("logs/", "90"), **OURS})])
+@pytest.mark.parametrize(("before", "after"), [(None, OURS), (OTHERS, {**STAY, **OURS})])
 def test_our_rules_are_set_and_those_of_others_stay(s3, before, after):
     if before is not None:
         s3.rules = (200, before)
@@ -111,6 +112,37 @@ def test_our_rules_are_set_and_those_of_others_stay(s3, before, after):
         assert said.exit_code == 0, said.output
         assert rules(s3.rules[1]) == after
     assert set(s3.seen) == {"/photos?lifecycle="}
+
+
+def test_two_installations_in_one_bucket_leave_each_other_their_rules(s3, monkeypatch):
+    assert setup().exit_code == 0
+    monkeypatch.setenv("HANGTAG_STORE_URL", "s3://photos/other")
+    assert setup().exit_code == 0
+    assert {prefix for prefix, _ in rules(s3.rules[1]).values()} == {
+        f"{shop}/{folder}/" for shop in ("shop", "other") for folder in ("read", "uploads")
+    }
+
+
+def test_a_rule_of_an_older_version_for_the_whole_bucket_is_dropped(s3):
+    s3.rules = (200, OTHERS.replace("hangtag-uploads", "hangtag-all").replace("old/", ""))
+    assert setup().exit_code == 0
+    assert rules(s3.rules[1]) == {"logs": ("logs/", "90"), **OURS}
+
+
+@pytest.mark.parametrize(
+    ("key", "prefixes", "code"),
+    [
+        ("shop/{shopper_id}/{upload_id}.{ext}", {"shop/read/", "shop/uploads/"}, 1),
+        ("{shopper_id}/{upload_id}.{ext}", {"shop/read/", "shop/uploads/"}, 1),
+        ("shop/photos-{shopper_id}/{upload_id}.{ext}", {"shop/read/", "shop/uploads/", "shop/photos-"}, 0),
+    ],
+)
+def test_no_rule_is_for_the_whole_store(s3, monkeypatch, key, prefixes, code):
+    monkeypatch.setenv("HANGTAG_NOTIFICATIONS_TOPIC", "bucket")
+    monkeypatch.setenv("HANGTAG_NOTIFICATIONS_KEY", key)
+    said = setup()
+    assert {prefix for prefix, _ in rules(s3.rules[1]).values()} == prefixes
+    assert (said.exit_code, "no rule for photos at" in said.output) == (code, bool(code))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +180,7 @@ def test_a_folder_on_disk_needs_no_rule(monkeypatch, tmp_path):
 def test_other_clouds_are_told_by_their_own_command(url, part):
     bucket = Bucket.of(url)
     assert bucket is not None
-    text = command(bucket, ("uploads",), 6)
+    text = command(bucket, ("uploads/",), 6)
     assert part in text
     rule = json.loads(text.partition("\n")[2].partition("\n\n")[0])
     assert "uploads/" in json.dumps(rule)
@@ -156,5 +188,3 @@ def test_other_clouds_are_told_by_their_own_command(url, part):
 
 def test_a_rule_counts_a_day_less_and_never_none():
     assert [rule_days(days) for days in (7, 2, 1)] == [6, 1, 1]
-    whole = Bucket("s3", "photos", "")
-    assert [one["Filter"] for one in s3_rules(whole, ("",), 6)] == [{"Prefix": ""}]

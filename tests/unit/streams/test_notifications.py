@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import quote_plus
@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from schemas.codec import Headers, UndecodableError, decode
 from schemas.events import Identity, PhotoUploaded
 from schemas.outcomes import Later, Never
-from streams.agents.notifications import announce
+from streams.agents import notifications as agent
 from streams.cli.main import app
 from streams.dead_letters import read_letter
 from streams.dlq import dlq_topics
@@ -59,6 +59,9 @@ MINIO = """
 "versionId":"1","sequencer":"1562A792DAA53426"}},
 "source":{"host":"","port":"","userAgent":"MinIO (linux; amd64) minio-go/v6.0.8 mc/DEVELOPMENT.GOGET"}}]}
 """
+#: The day of AWS's example.
+NOW = datetime(1970, 1, 1, 12, tzinfo=UTC)
+announce = partial(agent.announce, now=lambda: NOW)
 PLAIN = KeyTemplate("uploads/{shopper_id}/{upload_id}.{ext}")
 
 
@@ -153,6 +156,27 @@ async def test_an_object_that_is_gone_is_looked_for_again_a_few_times(bucket):
     answer = await announce(read(AWS), template=PLAIN, store=PhotoStore("s3://mybucket", max_bytes=1000))
     assert isinstance(answer, Later)
     assert (answer.reason, answer.tries) == ("photo-missing", 4)
+
+
+async def test_an_object_that_was_read_and_deleted_holds_nothing_of_its_message_up(tmp_path, monkeypatch):
+    store = PhotoStore(f"file:{tmp_path}", max_bytes=1000)
+    # Buckets' addresses are all of S3; what is asked of a store is the same on disk.
+    monkeypatch.setattr(Place, "uri", property(lambda one: f"file://{tmp_path}/{one.key}"))
+    uris = [await store.put(shopper_id="s1", upload_id=one, suffix=".jpg", photo=b"x") for one in ("u1", "u2")]
+    both = [json.loads(AWS.replace("anna+%2B+bob/red%20dress.1", f"s1/{one}"))["Records"][0] for one in ("u1", "u2")]
+    await store.remove_read(uris[0], upload_id="u1")
+
+    uploads = await announce(read(json.dumps({"Records": both})), template=PLAIN, store=store)
+
+    assert [one.upload_id for one in uploads] == ["u2"]
+
+
+@pytest.mark.parametrize(("age", "expired"), [(timedelta(days=5), False), (timedelta(days=6), True)])
+async def test_an_object_that_expired_makes_no_dead_letter(bucket, age, expired):
+    store = PhotoStore("s3://mybucket", max_bytes=1000)
+    at = datetime(1970, 1, 1, tzinfo=UTC)
+    answer = await agent.announce(read(AWS), template=PLAIN, store=store, now=lambda: at + age)
+    assert (answer == ()) is expired
 
 
 async def test_an_object_of_another_bucket_is_not_ours(bucket):

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.outcomes import Later
-from streams.retention import keep_sweeping, sweep, swept_folders
-from streams.settings import Settings
+from streams.retention import keep_sweeping, may_be_gone_after, sweep, swept_folders
+from streams.settings import Settings, UnusableError
 from streams.store import PhotoStore, StoreError
 
 NOW = datetime.now(UTC)
@@ -116,14 +116,53 @@ async def test_what_lies_beside_the_photos_is_none_of_ours(store, folder):
 @pytest.mark.parametrize(
     ("key", "folders"),
     [
-        ("uploads/{shopper_id}/{upload_id}.{ext}", ("read", "uploads")),
-        ("app/{shopper_id}/photos/{upload_id}.{ext}", ("app", "read", "uploads")),
-        ("uploads/app/{shopper_id}/{upload_id}.{ext}", ("read", "uploads")),
+        ("uploads/{shopper_id}/{upload_id}.{ext}", ()),
+        ("app/{shopper_id}/photos/{upload_id}.{ext}", ("app",)),
+        ("uploads/app/{shopper_id}/{upload_id}.{ext}", ()),
+        ("photos-{shopper_id}/{upload_id}.{ext}", ("",)),
         ("{shopper_id}/{upload_id}.{ext}", ("",)),
     ],
 )
 def test_photos_that_a_bucket_tells_of_are_swept_where_they_lie(key, folders):
-    assert swept_folders(Settings(notifications_topic="s3", notifications_key=key)) == folders
+    found = swept_folders(Settings(notifications_topic="s3", notifications_key=key))
+    assert tuple(one.name for one in found) == ("read", "uploads", *folders)
+
+
+@pytest.mark.parametrize(
+    ("key", "starts"),
+    [
+        ("shop/photos/{shopper_id}/{upload_id}.{ext}", ("photos/",)),
+        ("shop/uploads/{shopper_id}/{upload_id}.{ext}", ()),
+        ("{tenant}/{shopper_id}/{upload_id}.{ext}", ("",)),
+        ("elsewhere/{shopper_id}/{upload_id}.{ext}", ()),
+    ],
+)
+def test_a_template_is_of_the_whole_key_and_a_folder_of_what_lies_below_the_stores_url(key, starts):
+    settings = Settings(store_url="s3://photos/shop", notifications_topic="s3", notifications_key=key)
+    assert tuple(one.start for one in swept_folders(settings)) == ("read/", "uploads/", *starts)
+
+
+def test_a_key_that_is_no_template_is_told():
+    with pytest.raises(UnusableError, match="HANGTAG_NOTIFICATIONS_KEY"):
+        swept_folders(Settings(notifications_topic="s3", notifications_key="uploads/{upload_id}"))
+
+
+async def test_where_photos_have_no_folder_of_their_own_only_what_the_template_matches_is_deleted(store, folder):
+    for key in ("uploads/s/u.jpg", "photos-s/u.jpg", "photos-s/u/v.jpg", "catalog/products.csv", "backups/db.dump"):
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_bytes(b"x")
+        os.utime(folder / key, (1, 1))
+    key = "photos-{shopper_id}/{upload_id}.{ext}"
+    folders = swept_folders(Settings(notifications_topic="s3", notifications_key=key))
+    done = [swept async for swept in sweep(store, folders, before=NOW)][-1]
+    assert (done.seen, done.due) == (2, 2)
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert left == {"photos-s/u/v.jpg", "catalog/products.csv", "backups/db.dump"}
+
+
+@pytest.mark.parametrize(("days", "hours"), [(1, 22), (2, 24), (7, 144)])
+def test_a_photo_may_be_gone_as_early_as_the_sweep_or_the_buckets_rule_deletes_it(days, hours):
+    assert may_be_gone_after(timedelta(days=days)) == timedelta(hours=hours)
 
 
 @pytest.mark.parametrize("days", [0, 8])

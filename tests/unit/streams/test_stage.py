@@ -89,6 +89,34 @@ async def test_answers_are_delivered_under_the_shoppers_key_with_the_trace_carri
     assert "other" not in dict(headers)
 
 
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_what_hears_of_the_delivery_cannot_hold_the_event_up(capsys, hangs):
+    async def hears(_events: tuple[Event, ...]) -> None:
+        if hangs:
+            await asyncio.Event().wait()
+        raise RuntimeError("quotes the event")
+
+    broker = ListBroker()
+    one = Stage(
+        "recognize",
+        TOPICS.uploads,
+        answering((FEEDBACK,)),
+        outputs={UploadFeedback: TOPICS.feedback},
+        emitter=broker,
+        halt=HaltLimit(in_a_row=100, share=1.0),
+        retry_base_s=1,
+        retry_cap_s=8,
+        handler_timeout_s=0.05,
+        delivered=hears,
+    )
+    async with asyncio.timeout(30):
+        assert await one.process(delivery()) is None
+    assert [topic for topic, *_ in broker.sent] == ["outfit.feedback"]
+    said = capsys.readouterr().out
+    assert "TimeoutError" in said if hangs else "RuntimeError" in said
+    assert "quotes the event" not in said
+
+
 async def test_no_answer_is_fine():
     broker = ListBroker()
     assert await stage(answering(()), broker).process(delivery()) is None
