@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, func, select
 
-from klaviyo_sink.database import insert_new
+from klaviyo_sink.database import BUSY_S, insert_new
 from klaviyo_sink.ledgers import digest, forgotten_at
 from klaviyo_sink.tables import forgotten_shoppers, style_profiles, written_events
 
@@ -39,7 +39,11 @@ def forget(engine: Engine, shopper_id: str, *, at: datetime) -> Dropped:
         # Gone from the file's journal, too. While another process reads an old page of it, a later one sees to that.
         raw = engine.raw_connection()
         try:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor = raw.cursor()
+            # It holds the write lock while it waits for readers: it must not wait.
+            cursor.execute("PRAGMA busy_timeout = 0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
         finally:
             raw.close()
     return Dropped(dropped[0], dropped[1], since)

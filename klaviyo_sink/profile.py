@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, Self
 
-from pydantic import TypeAdapter
+from pydantic import AwareDatetime, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from klaviyo_sink.bodies import Properties
@@ -31,9 +31,9 @@ class Contribution(NamedTuple):
     `uploaded_at` leads because memory is bounded by it: what was once too old to remember then stays so.
     """
 
-    uploaded_at: datetime
+    uploaded_at: AwareDatetime
     upload_id: str
-    tagged_at: datetime
+    tagged_at: AwareDatetime
     lexicon_version: str
     #: Sorted, no repetition.
     tags: tuple[str, ...]

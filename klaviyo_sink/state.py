@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from pydantic import StrictInt, StrictStr, TypeAdapter
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
@@ -32,6 +33,9 @@ UNREADABLE: Final = Never(
     "style-profile-unreadable",
     "the shopper's row of style_profiles is damaged; mend it, or delete it to begin anew, then replay the dead letters",
 )
+
+#: SQLite keeps whatever kind of value it was given: `profile`, `version`, `written_version`, `row_version`.
+_KINDS: Final = TypeAdapter(tuple[StrictStr, StrictInt, StrictInt, StrictInt])
 
 _STORE: Final = (
     update(style_profiles)
@@ -185,7 +189,9 @@ class State:
         old, version, written = StyleProfile(), 0, 0
         if row is not None:
             try:
-                old, version, written = StyleProfile.read(row.profile), row.version, row.written_version
+                columns = row.profile, row.version, row.written_version, row.row_version
+                profile, version, written, _ = _KINDS.validate_python(columns)
+                old = StyleProfile.read(profile)
             except ValueError:
                 return UNREADABLE
         new = fold(old, [contribution(event, self._wording.names.labels) for event in events])

@@ -34,6 +34,8 @@ MARGIN_S: Final = 120
 REFUSED_S: Final = 60
 #: Seconds between tries where there was no answer, or no place to keep it: ten renewals a minute are allowed.
 FAILED_S: Final = 6
+#: Seconds for which the token endpoint may be silent.
+ASK_S: Final = 10
 _UNAUTHORIZED: Final = 401
 _REFUSED: Final = frozenset({400, 401, 403})
 
@@ -164,15 +166,15 @@ class OAuth(httpx.Auth):
     """
     Signs requests; renews when the token is about to end, and once more when Klaviyo says it has.
 
-    A token that lasts is used while its renewal fails. One that was revoked goes on being sent: Klaviyo's own 401
-    says so to whoever asks.
+    A token that lasts is used while its renewal is under way, or fails. One that was revoked goes on being sent:
+    Klaviyo's own 401 says so to whoever asks.
     """
 
     def __init__(self, file: TokenFile, now: Callable[[], float]) -> None:
         self._file, self._now = file, now
         self._tokens: Tokens | None = None
         self._failed: _Failed | None = None
-        self._renewing = asyncio.Lock()
+        self._renewal: asyncio.Task[Tokens] | None = None
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Sign, send, and sign anew if the token was not taken."""
@@ -186,10 +188,22 @@ class OAuth(httpx.Auth):
                 yield request
 
     async def _current(self, refused: Tokens | None) -> Tokens:
-        async with self._renewing:
-            if self._tokens is None or not self._lasts(self._tokens, refused, MARGIN_S):
-                self._tokens = await asyncio.to_thread(self._usable, refused)
+        if self._tokens is None:
+            self._tokens = await asyncio.to_thread(self._file.load)
+        if self._lasts(self._tokens, refused, MARGIN_S):
             return self._tokens
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._renew(refused))
+            # Nobody may be waiting for it.
+            self._renewal.add_done_callback(lambda task: task.cancelled() or task.exception())
+        if self._lasts(self._tokens, refused):
+            return self._tokens
+        # Whoever gives up waiting must not take it from the others.
+        return await asyncio.shield(self._renewal)
+
+    async def _renew(self, refused: Tokens | None) -> Tokens:
+        self._tokens = await asyncio.to_thread(self._usable, refused)
+        return self._tokens
 
     def _lasts(self, tokens: Tokens, refused: Tokens | None, margin_s: float = 0) -> bool:
         return tokens != refused and self._now() < tokens.expires_at - margin_s
@@ -228,7 +242,7 @@ def _is_refusal(error: httpx.HTTPError | OSError) -> bool:
 
 def _ask(file: TokenFile, form: dict[str, str], now: float, old: SecretStr | None = None) -> Tokens:
     secret = file.client_secret.get_secret_value()
-    answer = httpx.post(file.token_url, data=form, auth=(file.client_id, secret), timeout=30)
+    answer = httpx.post(file.token_url, data=form, auth=(file.client_id, secret), timeout=ASK_S)
     try:
         content = answer.raise_for_status().json()
         renewed = content.get("refresh_token") or (old.get_secret_value() if old else "")

@@ -21,7 +21,7 @@ from klaviyo_sink.forgetting import forget as forget_in_database
 from klaviyo_sink.profile import identifiers
 from schemas.codec import UndecodableError, decode
 from schemas.events import Identity, OutfitTagged, PhotoUploaded
-from schemas.outcomes import Later
+from schemas.outcomes import Later, Misconfigured
 from schemas.topics import topics
 from streams.follow import UnreadableTopicError, follow
 from streams.forgotten import REFRESH_S
@@ -153,19 +153,24 @@ class Forgetting:
         return Step("photos", photos, unread)
 
     async def _klaviyo(self, names: set[tuple[str, str]], unread: str | None) -> Step:
-        done = 0
+        done, troubles = 0, set[str]()
         if self.dry_run:
             return Step("klaviyo_profiles", done, "not asked in a dry run")
         for name, value in sorted(names):
             answer = await self._ask(Identity(**{_FIELDS.get(name, name): value}))
-            if not isinstance(answer, bool):
+            if isinstance(answer, bool):
+                done += answer
+            elif isinstance(answer, Later | Misconfigured):
                 setting = "HANGTAG_KLAVIYO_KEY" if self.properties else "HANGTAG_KLAVIYO_ERASURE_KEY"
                 advice = f" ({setting})" if answer.reason == "no-key" else ""
-                return Step("klaviyo_profiles", done, answer.message + advice)
-            done += answer
+                return Step("klaviyo_profiles", done, "; ".join([*sorted(troubles), answer.message + advice]))
+            else:
+                # Another name may do where Klaviyo refuses this one.
+                troubles.add(answer.message)
         if unread is not None:
             unread = f"{unread}. Name the shopper's e-mail address or Klaviyo id if Klaviyo knows them by it"
-        return Step("klaviyo_profiles", done, unread)
+            troubles.add(unread)
+        return Step("klaviyo_profiles", done, "; ".join(sorted(troubles)) or None)
 
     async def _ask(self, identity: Identity) -> bool | Failure:
         for tried in range(_TRIES):

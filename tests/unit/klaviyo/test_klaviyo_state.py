@@ -5,7 +5,9 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +15,7 @@ import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from klaviyo_sink.database import StateUnavailableError
+from klaviyo_sink.database import BUSY_S, StateUnavailableError
 from klaviyo_sink.profile import MEMORY, StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.state import UNREADABLE, OvertakenError, Write, open_state
 from schemas.events import Identity
@@ -157,6 +159,37 @@ def test_a_damaged_row_concerns_its_own_shopper_alone_and_is_left_as_it_is(state
         of_mine = "SELECT CAST(profile AS BLOB) FROM style_profiles WHERE shopper_id = 's1'"
         assert raw.execute(of_mine).fetchone() == (damaged,)
     raw.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE style_profiles SET profile = replace(profile, 'Z\"', '\"')",
+        "UPDATE style_profiles SET profile = CAST(profile AS BLOB)",
+        "UPDATE style_profiles SET version = 'x'",
+        "UPDATE style_profiles SET row_version = 'x'",
+    ],
+)
+def test_a_row_with_a_value_of_another_kind_or_times_without_a_zone_is_damaged(state, url, outfit, damage):
+    state.fold([outfit("u1")])
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
+        raw.execute(damage)
+    raw.close()
+    mine, other = state.fold([outfit("u2"), outfit("u2", shopper_id="s2")])
+    assert mine is UNREADABLE
+    assert len(other.profile.uploads) == 1
+
+
+def test_forgetting_waits_for_nobody_who_reads(state, url):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM style_profiles").fetchall()
+        begun = time.monotonic()
+        state.forget("s1", at=AT)
+        assert time.monotonic() - begun < BUSY_S / 2
+    # And the connection waits again for whoever writes.
+    with state._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_S * 1000
 
 
 def test_a_late_writer_learns_that_it_was_overtaken(state, outfit):

@@ -1,6 +1,7 @@
 """OAuth: a token is renewed once, before it ends, by one of many, and is never lost."""
 
 import asyncio
+import socket
 import stat
 from dataclasses import replace
 
@@ -27,7 +28,15 @@ def signing(file, now, base=""):
 
 async def get(file, now, *, times=1):
     async with signing(file, lambda: now) as http:
-        return {one.status_code for one in await asyncio.gather(*(http.get("/") for _ in range(times)))}
+        statuses = {one.status_code for one in await asyncio.gather(*(http.get("/") for _ in range(times)))}
+        await renewal(http)
+    return statuses
+
+
+async def renewal(http):
+    """Let what was begun end, which nobody with a token that lasts waits for."""
+    if http.auth._renewal is not None:
+        await asyncio.wait([http.auth._renewal])
 
 
 async def test_a_token_that_lasts_is_used_as_it_is(file, merchant):
@@ -74,6 +83,7 @@ async def test_while_no_renewal_can_be_had_a_token_that_lasts_is_used_and_few_ar
     now, base = 990, f"http://127.0.0.1:{merchant.server_port}"
     async with signing(file, lambda: now, base) as http:
         assert [(await http.get("/")).status_code for _ in range(4)] == [200] * 4
+        await renewal(http)
         assert len(merchant.forms) == (0 if status is None else 1)
         now = 1001
         for _ in range(2):
@@ -86,6 +96,23 @@ async def test_a_token_that_lasts_waits_for_nobody_who_renews(file):
     with file.locked():
         async with asyncio.timeout(5):
             assert await get(file, 100) == {200}
+
+
+async def test_a_token_endpoint_that_says_nothing_holds_up_nobody_whose_token_lasts(file, merchant):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = replace(file, token_url=f"http://127.0.0.1:{silent.getsockname()[1]}/oauth/token")
+        async with signing(hanging, lambda: 990, f"http://127.0.0.1:{merchant.server_port}") as http:
+            async with asyncio.timeout(5):
+                answers = await asyncio.gather(*(http.get("/") for _ in range(20)))
+                connection, _ = await asyncio.to_thread(silent.accept)
+            assert {one.status_code for one in answers} == {200}
+            # One renewal for all, still under way.
+            assert not http.auth._renewal.done()
+            connection.close()
+            await renewal(http)
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 def test_a_pair_that_cannot_be_kept_leaves_nothing_lying_about(file):
