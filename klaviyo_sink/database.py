@@ -20,6 +20,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 #: Seconds a SQLite writer waits for another process's transaction.
 BUSY_S: Final = 30
+#: Seconds that whoever only looks waits for a connection, and for an answer.
+LOOK_S: Final = 2
 #: Key of the PostgreSQL advisory lock held while migrating: any constant that nothing else uses.
 MIGRATION_LOCK: Final = 0x48414E47
 
@@ -55,16 +57,47 @@ def open_database(url: str) -> Engine:
     return engine
 
 
-def _engine(url: str) -> Engine:
+def open_for_reading(url: str) -> Engine:
+    """
+    Connect, change nothing and hold nobody up. Blocks; whoever only looks goes on without the answer sooner than wait.
+
+    The schema is as whoever writes left it: a table may be missing.
+
+    Raises:
+        StateUnavailableError: not a database URL, or its driver is not installed.
+
+    """
+    engine = _engine(url, to_read=True)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _settings(connection: sqlite3.Connection, _record: Any) -> None:
+            connection.execute(f"PRAGMA busy_timeout = {LOOK_S * 1000}")
+            connection.execute("PRAGMA query_only = ON")
+
+    return engine
+
+
+def _engine(url: str, *, to_read: bool = False) -> Engine:
+    # libpq's names; its least time to connect is two seconds, too.
+    hasty = {
+        "connect_timeout": LOOK_S,
+        "options": f"-c statement_timeout={LOOK_S * 1000} -c default_transaction_read_only=on",
+    }
     try:
         parsed = make_url(url)
         kind = parsed.get_backend_name()
         if kind not in {"sqlite", "postgresql"}:
             raise StateUnavailableError(f"the state database must be SQLite or PostgreSQL, not {kind}")
-        if kind == "sqlite":
+        if kind == "sqlite" and not to_read:
             _make_private(parsed.database)
         # Parameters are shopper ids: they stay out of error messages.
-        return create_engine(parsed, hide_parameters=True, pool_pre_ping=kind != "sqlite")
+        return create_engine(
+            parsed,
+            hide_parameters=True,
+            pool_pre_ping=kind != "sqlite",
+            connect_args=hasty if to_read and kind == "postgresql" else {},
+        )
     except ImportError as error:
         reason = f"its driver is not installed ({error.name})"
     except OSError as error:

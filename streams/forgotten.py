@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from klaviyo_sink.database import StateUnavailableError, is_missing, open_database
+from klaviyo_sink.database import LOOK_S, StateUnavailableError, is_missing, open_for_reading
 from klaviyo_sink.ledgers import digest, forgotten_since
 from schemas.events import Event
 from schemas.outcomes import Never
@@ -37,15 +37,23 @@ class Forgotten:
         self._digests: set[str] = set()
         self._newest: datetime | None = None
         self._read_at: float | None = None
-        self._reading = asyncio.Lock()
-        self._complained = False
+        self._reading: asyncio.Task[None] | None = None
+        self._patience_ends = 0.0
+        self._said: set[str] = set()
 
     async def includes(self, shopper_id: str) -> bool:
-        """Tell whether a shopper was forgotten. While the database cannot be reached, what was known counts."""
+        """
+        Tell whether a shopper was forgotten. While the database cannot be reached, what was known counts.
+
+        A database that does not answer holds events up for two seconds, and no longer until that look has ended.
+        """
         if self._is_stale():
-            async with self._reading:
-                if self._is_stale():
-                    await asyncio.to_thread(self.read)
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(asyncio.to_thread(self.read))
+                self._patience_ends = time.monotonic() + LOOK_S
+            patience = self._patience_ends - time.monotonic()
+            if patience > 0:
+                await asyncio.wait({self._reading}, timeout=patience)
         return self.knows(shopper_id)
 
     def knows(self, shopper_id: str) -> bool:
@@ -59,26 +67,31 @@ class Forgotten:
     def read(self) -> None:
         """Read what is new in the ledger. Blocks."""
         try:
-            if self._engine is None and not is_missing(self._url):
-                self._engine = open_database(self._url)
-            if self._engine is not None:
+            if self._engine is None and is_missing(self._url):
+                self._say_once(log.info, "no erasure ledger here: nobody was forgotten, or the sync stage alone knows")
+            else:
+                self._engine = self._engine or open_for_reading(self._url)
                 with self._engine.connect() as connection:
                     new, self._newest = forgotten_since(connection, self._newest)
                 self._digests |= new
-            self._complained = False
-        except (SQLAlchemyError, StateUnavailableError) as error:
-            if not self._complained:
-                log.warning(
-                    "the erasure ledger cannot be read here: forgotten shoppers are dropped by the sync stage only",
-                    error=type(error).__name__,
-                )
-            self._complained = True
+                self._said.clear()
+        except (SQLAlchemyError, StateUnavailableError, OSError) as error:
+            self._say_once(
+                log.warning,
+                "the erasure ledger cannot be read here: forgotten shoppers are dropped by the sync stage only",
+                error=type(error).__name__,
+            )
         self._read_at = self._clock()
 
     def close(self) -> None:
         """Close the database."""
         if self._engine is not None:
             self._engine.dispose()
+
+    def _say_once(self, say: Callable[..., object], words: str, **facts: str) -> None:
+        if words not in self._said:
+            say(words, **facts)
+        self._said.add(words)
 
     def _is_stale(self) -> bool:
         return self._read_at is None or self._clock() - self._read_at >= REFRESH_S

@@ -1,7 +1,7 @@
 """
 The composition root: chooses the real parts from settings. Tests choose others and use the same handlers.
 
-Each function imports what it makes, so that a process loads the parts of its own stage only.
+Each function imports what it makes, so that a process loads the parts of its own stage (and the erasure ledger) only.
 """
 
 from __future__ import annotations

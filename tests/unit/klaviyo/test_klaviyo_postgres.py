@@ -10,9 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from klaviyo_sink.database import StateUnavailableError
+from klaviyo_sink.database import StateUnavailableError, open_database, open_for_reading
 from klaviyo_sink.dry_run import open_rehearsal
+from klaviyo_sink.forgetting import forget
+from klaviyo_sink.ledgers import digest, forgotten_since
 from klaviyo_sink.limits import grant
 from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.state import Write, open_state
@@ -54,6 +58,19 @@ def test_a_server_that_does_not_answer_is_said_in_one_line_without_its_password(
         open_state("postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
     assert "\n" not in str(unavailable.value)
     assert "s3cret" not in str(unavailable.value)
+
+
+def test_whoever_only_looks_reads_the_erasure_ledger_and_can_write_nothing(url):
+    forget(writing := open_database(url), "s-forgotten", at=AT)
+    looking = open_for_reading(url)
+    # A writer's open transaction holds nobody up who looks.
+    with writing.begin() as theirs, looking.connect() as connection:
+        theirs.execute(text("LOCK TABLE forgotten_shoppers IN EXCLUSIVE MODE"))
+        assert digest("s-forgotten") in forgotten_since(connection, None)[0]
+        with pytest.raises(DBAPIError, match="read-only"):
+            connection.execute(text("DELETE FROM forgotten_shoppers"))
+    looking.dispose()
+    writing.dispose()
 
 
 def test_many_writers_of_the_same_shoppers_lose_nothing(url, outfit):

@@ -1,6 +1,10 @@
 """What stages know of who was forgotten, and how a forgotten shopper's event ends."""
 
+import socket
+import threading
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from recognized import recognized
@@ -62,6 +66,36 @@ async def test_while_the_database_cannot_be_read_what_was_known_counts(url, tmp_
     assert await known.includes("s1")
     assert not await known.includes("s2")
     known.close()
+
+
+async def test_a_database_that_says_nothing_holds_events_up_once_and_briefly():
+    """One thread waits for it, and events go by what was known: none was forgotten, as far as this process heard."""
+    pytest.importorskip("psycopg", reason="the driver of a database on the network")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        known = Forgotten(f"postgresql+psycopg://u:p@127.0.0.1:{silent.getsockname()[1]}/x")
+        threads = threading.active_count()
+        began = time.monotonic()
+        assert [await known.includes(one) for one in ("s1", "s2", "s3")] == [False, False, False]
+        # Each waited for ever; the first takes two seconds now.
+        assert time.monotonic() - began < 20
+        assert threading.active_count() <= threads + 1
+
+
+async def test_a_writer_that_holds_the_database_does_not_hold_a_reader(url):
+    forget_now(url, "s1")
+    engine, known = open_database(url), Forgotten(url)
+    with engine.begin():
+        assert await known.includes("s1")
+    known.close()
+    engine.dispose()
+
+
+async def test_a_folder_that_may_not_be_entered_stops_no_event(url, monkeypatch):
+    def refused(_path: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert not await Forgotten(url).includes("s1")
 
 
 @pytest.mark.parametrize("answer", [(), Later("busy", "later"), Never("bug", "a dead letter would keep the shopper")])
