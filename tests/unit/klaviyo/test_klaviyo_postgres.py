@@ -68,7 +68,7 @@ def test_whoever_only_looks_reads_the_erasure_ledger_and_can_write_nothing(url):
         theirs.execute(text("LOCK TABLE forgotten_shoppers IN EXCLUSIVE MODE"))
         assert digest("s-forgotten") in forgotten_since(connection, None)[0]
         with pytest.raises(DBAPIError, match="read-only"):
-            connection.execute(text("DELETE FROM forgotten_shoppers"))
+            connection.execute(text("DELETE FROM style_profiles"))
     looking.dispose()
     writing.dispose()
 
