@@ -112,11 +112,14 @@ class Emitter:
         return await delivered
 
     async def aclose(self, *, limit_s: float = 10) -> None:
-        """Wait for what is on its way, at most so long."""
+        """Wait for what is on its way, at most so long; what is still not delivered then is answered `Later`."""
         if self._on_the_way:
             await asyncio.wait(set(self._on_the_way), timeout=limit_s)
         if self._collector is not None:
             self._collector.cancel()
+            self._collector = None
+        while self._on_the_way:
+            self._on_the_way.pop().set_result(Later("undelivered", f"closed after {limit_s:g} s without an answer"))
 
     async def _collect(self) -> None:
         while self._on_the_way:

@@ -11,11 +11,12 @@ import re
 import threading
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from pydantic import ValidationError
 
@@ -25,6 +26,9 @@ from schemas.events import Identity, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.spans import UNWATCHED, Cause, Span, Spans
 
+#: Longest wait for publishes that have begun, when closing, in seconds.
+_GOODBYE_S = 10.0
+_CLOSED: Final = Later("closed", "the producer was closed before this upload was published; publish it with another")
 #: Endings of file names that are kept in the photo's address; others tell nothing and may hold anything.
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
@@ -80,6 +84,8 @@ class UploadProducer:
     ) -> None:
         """Take the Kafka client (closed by `aclose`), the photo store, and the topic of uploads."""
         self._emitter, self._photos, self._topic, self._spans = emitter, photos, topic, spans
+        self._publishing: set[asyncio.Task[Published | Later | Never | Misconfigured]] = set()
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -92,7 +98,12 @@ class UploadProducer:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Wait for what is on its way, at most 10 seconds."""
+        """Wait for what is on its way, at most 10 seconds; what takes longer is answered `Later`."""
+        self._closed = True
+        if self._publishing:
+            _, late = await asyncio.wait(set(self._publishing), timeout=_GOODBYE_S)
+            for one in late:
+                one.cancel()
         await self._emitter.aclose()
 
     async def publish(self, upload: Upload) -> Published | Later | Never | Misconfigured:
@@ -100,10 +111,25 @@ class UploadProducer:
         Store the photo, publish its event and wait for the broker's word.
 
         Failures are values. `Never` (`unreadable-photo`, `invalid-upload`, `refused-by-kafka`): this upload cannot be
-        published as it is. `Later` (`undelivered`, `topic-missing`, `store-unreachable`): try the same upload again.
-        `Misconfigured` (`store-refused`): someone must mend the credentials first. A photo stored for an event that
+        published as it is. `Later` (`undelivered`, `topic-missing`, `store-unreachable`, `closed`): try the same
+        upload again. `Misconfigured` (`store-refused`): someone must mend the credentials first. A photo stored for an event that
         then was not delivered does no harm; it is stored over when tried again, and deleted with all others.
         """
+        if self._closed:
+            return _CLOSED
+        # A task of its own: closing may end it without ending whoever waits for it.
+        publishing = asyncio.ensure_future(self._watched(upload))
+        self._publishing.add(publishing)
+        publishing.add_done_callback(self._publishing.discard)
+        try:
+            return await publishing
+        except asyncio.CancelledError:
+            asking = asyncio.current_task()
+            if asking is not None and asking.cancelling():
+                raise
+            return _CLOSED
+
+    async def _watched(self, upload: Upload) -> Published | Later | Never | Misconfigured:
         with self._spans.begin("publish", "producer", upload.cause) as span:
             answer = await self._publish(upload, span)
             if not isinstance(answer, Published):
@@ -145,6 +171,8 @@ class BlockingUploadProducer:
     def __init__(self, producer: UploadProducer) -> None:
         """Take the producer to run; nobody else may use it then."""
         self._producer = producer
+        self._closing, self._closed = threading.Lock(), False
+        self._asked: set[Future[Published | Later | Never | Misconfigured]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="uploads", daemon=True)
         self._thread.start()
@@ -161,13 +189,24 @@ class BlockingUploadProducer:
 
     def publish(self, upload: Upload) -> Published | Later | Never | Misconfigured:
         """Do and answer as `UploadProducer.publish`."""
-        return asyncio.run_coroutine_threadsafe(self._producer.publish(upload), self._loop).result()
+        with self._closing:
+            if self._closed:
+                return _CLOSED
+            asked = asyncio.run_coroutine_threadsafe(self._producer.publish(upload), self._loop)
+            self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        return asked.result()
 
     def close(self) -> None:
-        """Wait for what is on its way, at most 10 seconds, and end the thread. Closing twice does nothing."""
-        if self._loop.is_closed():
-            return
+        """Wait for what is on its way, as `UploadProducer.aclose`, and end the thread. Closing twice does nothing."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            asked = set(self._asked)
         asyncio.run_coroutine_threadsafe(self._producer.aclose(), self._loop).result()
+        # Other threads hear their answers before the loop that brings them ends.
+        wait(asked)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.run_until_complete(self._loop.shutdown_default_executor())

@@ -24,9 +24,9 @@ _PAUSE_S = 1.0
 class Follower:
     """Every gateway reads every topic itself: none needs another, and each knows all."""
 
-    def __init__(self, settings: Settings, memory: Memory) -> None:
-        """Take the memory to tell; nothing connects before `start`."""
-        self._settings, self._memory = settings, memory
+    def __init__(self, settings: Settings, memory: Memory, *, crash: Callable[[Exception], object]) -> None:
+        """Take the memory to tell; nothing connects before `start`. `crash` is told of what nobody foresaw."""
+        self._settings, self._memory, self._crash = settings, memory, crash
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-follower", daemon=True)
         #: All was read that lay in the topics when it began.
@@ -46,6 +46,8 @@ class Follower:
         try:
             while not self._stop.is_set():
                 self._follow()
+        except Exception as error:  # noqa: BLE001 - a gateway that no longer learns anything must be started again
+            self._tell(self._crash, error)
         finally:
             # Whatever ended it: what is remembered grows old from here on.
             self._tell(self._lost)

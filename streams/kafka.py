@@ -64,15 +64,16 @@ class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type i
 
         """
         give_up = time.monotonic() + timeout_s
-        while True:
+        # In two turns: a refusal is heard soon, and a slow cluster has all the rest.
+        for turn_s in (min(1.0, timeout_s), timeout_s):
             try:
-                # In short turns: a refusal is heard long before time is up.
-                return self.list_topics(timeout=min(1.0, timeout_s))
+                return self.list_topics(timeout=max(0.1, min(turn_s, give_up - time.monotonic())))
             except KafkaException:
                 self.poll(0)
-                if self._refusal is not None or time.monotonic() >= give_up:
-                    refusal, self._refusal = self._refusal, None
-                    raise refusal or self._silence() from None
+                if self._refusal is not None:
+                    break
+        refusal, self._refusal = self._refusal, None
+        raise refusal or self._silence() from None
 
     def _hear(self, error: KafkaError) -> None:
         if error.code() in _REFUSALS:

@@ -33,6 +33,7 @@ def gateway(
     import asyncio
     import os
     import signal
+    import traceback
 
     from streams import wiring
     from streams.gateway import GatewayConfig, create_app
@@ -51,7 +52,9 @@ def gateway(
     set_up_logs(settings)
 
     def crash(error: Exception) -> None:
-        log.error("leaving, to be started again", message=str(error))
+        # Class and place only: the message of an unknown exception may quote an event.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        log.error("leaving, to be started again", error=type(error).__name__, at=place)
         os.kill(os.getpid(), signal.SIGTERM)
 
     try:
@@ -62,7 +65,7 @@ def gateway(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     memory = Memory(keep_s=settings.gateway_remember_s, most=settings.gateway_remember)
-    follower = Follower(settings, memory)
+    follower = Follower(settings, memory, crash=crash)
     listener, url = listen(address, settings.gateway_port if port is None else port, "https" if cert else "http")
 
     @asynccontextmanager

@@ -65,7 +65,7 @@ def process(settings: Settings) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 async def in_here(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """Another one, in this process."""
     memory = Memory(keep_s=60, most=10)
-    follower = Follower(settings, memory)
+    follower = Follower(settings, memory, crash=pytest.fail)
     emitter = wiring.make_emitter(settings, patience_s=settings.gateway_publish_s)
     config = GatewayConfig(settings.gateway_token, 1000, in_flight=1, streams=1, remember_s=60)
     gateway = create_app(

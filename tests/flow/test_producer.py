@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -159,6 +160,51 @@ def hangtag_upload(broker: EmbeddedBroker, tmp_path: Path, *arguments: str | Pat
     environment = child_environment(bootstrap_servers=broker.bootstrap_servers, store_url=f"file:{tmp_path / 'photos'}")
     command = [sys.executable, "-m", "streams", "upload", *map(str, arguments)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+class SlowPhotos:
+    """A store that takes its time, and says when it was asked."""
+
+    def __init__(self, takes_s: float) -> None:
+        self._takes_s, self.asked = takes_s, threading.Event()
+
+    async def put(self, **_upload: object) -> str:
+        self.asked.set()
+        await asyncio.sleep(self._takes_s)
+        return "file:///photo.jpg"
+
+
+def test_closing_waits_for_a_photo_that_is_being_stored(broker):
+    photos, upload = SlowPhotos(0.5), Upload(photo=b"photo", shopper_id="s")
+    producer = BlockingUploadProducer(UploadProducer(emitter(broker), photos))
+    with ThreadPoolExecutor(1) as threads:
+        publishing = threads.submit(producer.publish, upload)
+        assert photos.asked.wait(10)
+        producer.close()
+        assert isinstance(publishing.result(10), Published)
+    closed = producer.publish(upload)
+    assert isinstance(closed, Later)
+    assert closed.reason == "closed"
+
+
+async def test_what_takes_too_long_when_closing_is_worth_another_try(broker, monkeypatch):
+    monkeypatch.setattr("schemas.producer._GOODBYE_S", 0.2)
+    photos = SlowPhotos(600)
+    producer = UploadProducer(emitter(broker), photos)
+    publishing = asyncio.create_task(producer.publish(Upload(photo=b"photo", shopper_id="s")))
+    await asyncio.to_thread(photos.asked.wait, 10)
+    await producer.aclose()
+    answer = await asyncio.wait_for(publishing, 10)
+    assert isinstance(answer, Later)
+
+
+async def test_an_emitter_that_is_closed_leaves_nobody_waiting():
+    away = Emitter({"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "delivery.timeout.ms": 500})
+    waiting = asyncio.create_task(away.deliver(TOPIC, key=b"k", value=b"v", headers=[]))
+    await asyncio.sleep(0)
+    await away.aclose(limit_s=0.1)
+    assert isinstance(await asyncio.wait_for(waiting, 10), Later)
+    assert isinstance(await asyncio.wait_for(away.deliver(TOPIC, key=b"k", value=b"v", headers=[]), 10), Later)
 
 
 def test_the_command_tells_of_each_photo_and_fails_if_one_was_not_published(broker, tmp_path):
