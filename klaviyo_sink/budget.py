@@ -40,7 +40,6 @@ class Budget:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._store, self._now, self._sleep, self._jitter = store, now, sleep, jitter
-        self._steady: dict[str, int] = {}
         #: What was last seen of each operation.
         self._seen: dict[str, Spent] = {}
 
@@ -64,8 +63,9 @@ class Budget:
         if said is None:
             return
         limit, left, reset_s = said
-        if worth_telling(operation, self._steady.get(operation), limit=limit, left=left):
-            self._steady[operation] = limit
+        # As the last grant found it stored: another process, or this one before a restart, may have been told.
+        known = self._seen[operation].told_steady if operation in self._seen else None
+        if worth_telling(operation, known, limit=limit, left=left):
             await self._change(
                 operation,
                 lambda spent: (told(spent, limit=limit, left=left, reset_s=reset_s, now=self._seconds()), None),

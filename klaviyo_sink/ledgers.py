@@ -49,15 +49,20 @@ def forgotten_at(connection: Connection, shopper_id: str) -> datetime | None:
     return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def forgotten_since(connection: Connection, moment: datetime | None) -> tuple[set[str], datetime | None]:
-    """Give the digests of shoppers forgotten since a moment (None: ever), and the newest entry's time to go on from."""
+def forgotten_since(
+    connection: Connection, moment: datetime | None, *, now: datetime
+) -> tuple[set[str], datetime | None]:
+    """Give the digests of shoppers forgotten since a moment (None: ever), and the time to go on from."""
     query = select(forgotten_shoppers)
     if moment is not None:
         # Clocks differ, and a transaction is seen only after it ended.
         query = query.where(forgotten_shoppers.c.forgotten_at > moment - _LATE)
     found = connection.execute(query).all()
-    newest = max((row.forgotten_at for row in found), default=moment)
-    return {row.shopper_digest for row in found}, newest
+    # SQLite keeps no zone.
+    times = [row.forgotten_at.replace(tzinfo=row.forgotten_at.tzinfo or UTC) for row in found]
+    newest = max(times, default=moment)
+    # An entry by a clock that is ahead must not hide those that follow it.
+    return {row.shopper_digest for row in found}, newest if newest is None else min(newest, now)
 
 
 def digest(shopper_id: str) -> str:

@@ -112,8 +112,8 @@ class UploadProducer:
 
         Failures are values. `Never` (`unreadable-photo`, `invalid-upload`, `refused-by-kafka`): this upload cannot be
         published as it is. `Later` (`undelivered`, `topic-missing`, `store-unreachable`, `closed`): try the same
-        upload again. `Misconfigured` (`store-refused`): someone must mend the credentials first. A photo stored for an event that
-        then was not delivered does no harm; it is stored over when tried again, and deleted with all others.
+        upload again. `Misconfigured` (`store-refused`): someone must mend the credentials first. A photo stored for an
+        event that then was not delivered does no harm; it is stored over when tried again, and deleted with all others.
         """
         if self._closed:
             return _CLOSED

@@ -8,7 +8,7 @@ besides; for the stages before it this keeps a forgotten shopper out of the topi
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -72,7 +72,7 @@ class Forgotten:
             else:
                 self._engine = self._engine or open_for_reading(self._url)
                 with self._engine.connect() as connection:
-                    new, self._newest = forgotten_since(connection, self._newest)
+                    new, self._newest = forgotten_since(connection, self._newest, now=datetime.now(UTC))
                 self._digests |= new
                 self._said.clear()
         except (SQLAlchemyError, StateUnavailableError, OSError) as error:

@@ -148,12 +148,16 @@ async def test_while_more_come_than_singles_keep_up_with_all_go_as_jobs(sink, ou
 
 
 async def test_jobs_on_their_way_are_few_however_many_wait(config, clock, outfit):
-    under_way, most = 0, 0
+    under_way, most, full = 0, 0, asyncio.Event()
 
     async def slow(_request: httpx.Request) -> httpx.Response:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
+        if under_way == 4:
+            full.set()
+        # Nobody is answered before four are here; a fifth had time to come.
+        await full.wait()
         await asyncio.sleep(0.05)
         under_way -= 1
         return httpx.Response(202)

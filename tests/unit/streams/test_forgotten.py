@@ -54,6 +54,17 @@ async def test_a_shopper_is_known_as_forgotten_at_the_latest_after_a_few_seconds
     known.close()
 
 
+async def test_an_entry_by_a_clock_that_is_ahead_hides_none_that_follow(url):
+    clock = Clock()
+    forget_now(url, "s1", at=datetime.now(UTC) + timedelta(days=3))
+    known = Forgotten(url, clock=clock)
+    assert await known.includes("s1")
+    forget_now(url, "s2", at=datetime.now(UTC))
+    clock.seconds += REFRESH_S
+    assert await known.includes("s2")
+    known.close()
+
+
 async def test_while_the_database_cannot_be_read_what_was_known_counts(url, tmp_path):
     clock = Clock()
     forget_now(url, "s1")
