@@ -70,7 +70,6 @@ class Rehearsal(State):
             self._real.dispose()
 
     def _borrow(self, shoppers: set[str]) -> None:
-        self._borrowed |= shoppers
         if self._real is None or not shoppers:
             return
         with self._real.connect() as theirs, self._engine.begin() as ours:
@@ -79,6 +78,8 @@ class Rehearsal(State):
                     mine = select(table).where(table.c.shopper_id.in_(sorted(shoppers)))
                     if rows := [dict(row) for row in theirs.execute(mine).mappings()]:
                         ours.execute(insert(table), rows)
+        # Only now: what could not be copied is tried again, and no shopper is taken for a new one.
+        self._borrowed |= shoppers
 
 
 def open_rehearsal(url: str, wording: Wording, *, ledger: bool) -> Rehearsal:

@@ -120,3 +120,5 @@ def _tell(steps: "list[Step]", *, soft: bool, dry_run: bool, as_json: bool) -> N
         typer.echo("from now on every event of this shopper is dropped")
         if any(step.trouble for step in steps):
             typer.echo("mend what is left to do, then run the same command again", err=True)
+        elif not soft:
+            typer.echo("a write to Klaviyo that waits for its limits may still land: run this once more a day later")
