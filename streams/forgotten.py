@@ -13,9 +13,8 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from klaviyo_sink.database import LOOK_S, StateUnavailableError, is_missing, open_for_reading
+from klaviyo_sink.database import LOOK_S, is_missing, open_for_reading
 from klaviyo_sink.ledgers import digest, forgotten_since
 from schemas.events import Event
 from schemas.outcomes import Never
@@ -75,7 +74,7 @@ class Forgotten:
                     new, self._newest = forgotten_since(connection, self._newest, now=datetime.now(UTC))
                 self._digests |= new
                 self._said.clear()
-        except (SQLAlchemyError, StateUnavailableError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - a guard must not end events, whatever a damaged row or disk raises
             self._say_once(
                 log.warning,
                 "the erasure ledger cannot be read here: forgotten shoppers are dropped by the sync stage only",

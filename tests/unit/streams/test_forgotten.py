@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from recognized import recognized
+from sqlalchemy import text
 
 from klaviyo_sink.database import open_database
 from klaviyo_sink.forgetting import forget
@@ -99,6 +100,16 @@ async def test_a_writer_that_holds_the_database_does_not_hold_a_reader(url):
         assert await known.includes("s1")
     known.close()
     engine.dispose()
+
+
+async def test_a_damaged_entry_stops_no_event(url):
+    forget_now(url, "s1")
+    engine, known = open_database(url), Forgotten(url, clock=Clock())
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE forgotten_shoppers SET forgotten_at = 'never'"))
+    engine.dispose()
+    assert [await known.includes(one) for one in ("s1", "s2")] == [False, False]
+    known.close()
 
 
 async def test_a_folder_that_may_not_be_entered_stops_no_event(url, monkeypatch):
