@@ -2,6 +2,7 @@
 
 import sys
 
+import structlog
 import typer
 from pydantic import ValidationError
 
@@ -58,6 +59,8 @@ app.command()(doctor.doctor)
 
 def main() -> None:
     """Run the command line. Settings that make no sense are told by their variables' names, one a line; exit code 2."""
+    # Stdout is for answers; a process that lives on sets its logs up further.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
     except ValidationError as error:
