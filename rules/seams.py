@@ -48,7 +48,8 @@ def _joint(page: Page, number: int, after: int, matcher: Matcher) -> str:
     if page.lines[number].text.rstrip()[-1:] == "-" and before != "\n" != behind:
         upper = page.text[page.starts[number] : after].split()
         lower = page.text[after : page.starts[number + 2]].split()
-        return "" if matcher.knows(upper[-1] + lower[0]) else " "
+        # A line of accents alone is a space by now.
+        return "" if upper and lower and matcher.knows(upper[-1] + lower[0]) else " "
     return " "
 
 

@@ -156,6 +156,13 @@ def test_lone_surrogates_do_no_harm():
     assert ids(TAGGER.tag([line("\ud800 denim \udfff", (0, 0, 200, 20), 0.9)])) == {"material/denim"}
 
 
+@pytest.mark.parametrize("blank", [" ", "\u3000", "¨", "\u00ad"])
+def test_a_word_cut_off_before_a_line_of_nothing_does_no_harm(place: Callable[..., TextLine], blank: str):
+    lines = (place("100% silk and cot-"), place(blank, top=30), place("100% cotton", top=90))
+    tagging = Tagger(load_lexicon(None)).tag(lines)
+    assert "material/cotton" in {one.id for one in tagging.tags}
+
+
 def test_a_line_break_within_a_line_is_a_space():
     assert ids(TAGGER.tag([line("trench\ncoat", (0, 0, 100, 20), 0.9)])) == {"category/trench-coat"}
 
