@@ -62,15 +62,6 @@ class Gatherer(Generic[T]):
                 self.ready += len(waiting)
         self._changed.set()
 
-    async def hold(self, shopper_id: str) -> None:
-        """Make a shopper busy as soon as they are not; end it with `release`."""
-        while shopper_id in self._busy:
-            self._changed.clear()
-            await self._changed.wait()
-        waiting = self._ready.pop(shopper_id, deque())
-        self.ready -= len(waiting)
-        self._busy[shopper_id] = waiting
-
     def clear(self) -> list[T]:
         """Take everything that waits, for good."""
         left = [item for line in (*self._ready.values(), *self._busy.values()) for item in line]

@@ -107,14 +107,6 @@ class Sink:
         lanes = list(self._running.values())
         return SinkStatus({lane: lanes.count(lane) for lane in get_args(LaneName)}, self._budget.standing())
 
-    async def forget(self, shopper_id: str) -> None:
-        """Drop what is known of a shopper, and their events from now on. Klaviyo is asked separately, and after."""
-        await self._gatherer.hold(shopper_id)
-        try:
-            await self._in_database(self._state.forget, shopper_id, at=self._now())
-        finally:
-            self._gatherer.release([shopper_id])
-
     async def aclose(self) -> None:
         """Finish what is on its way, answer the rest with Later, close the connections."""
         # From here on nobody would take what is put in line.

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
 from klaviyo_sink.bodies import Properties
 from klaviyo_sink.database import insert_new, open_database
-from klaviyo_sink.forgetting import Dropped, forget
 from klaviyo_sink.ledgers import forgotten, taken_names, taken_uploads
 from klaviyo_sink.limits import Spent
 from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
@@ -134,10 +133,6 @@ class State:
         """
         with self._engine.begin() as connection:
             return self._record(connection, writes, at)
-
-    def forget(self, shopper_id: str, *, at: datetime) -> Dropped:
-        """Drop what is known of a shopper, and every event of theirs from now on."""
-        return forget(self._engine, shopper_id, at=at)
 
     def spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> T:
         """Change what was spent on an operation, while no other process can."""

@@ -217,6 +217,8 @@ def _run(
 
     async def make() -> Parts:
         handle, close = await parts(settings, spans)
+        # The sync stage, too, though its sink asks the ledger: work on an event may outlast the forgetting, and a dead
+        # letter or an answer would keep the shopper.
         handle = but_not_of_the_forgotten(handle, forgotten.includes)
         speaking = emitter or wiring.make_emitter(settings, crash=leave)
 

@@ -1,4 +1,4 @@
-"""The private names of Faust and aiokafka that streams/app.py touches: an upgrade that moves one fails here."""
+"""The private names of Faust and aiokafka that app.py and consumer.py touch: an upgrade that moves one fails here."""
 
 import inspect
 from importlib.metadata import version

@@ -21,6 +21,7 @@ from outfits import outfit as make_outfit
 from pydantic import SecretStr
 
 from klaviyo_sink.database import open_database
+from klaviyo_sink.forgetting import forget
 from klaviyo_sink.sandbox.app import create_app
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
 from klaviyo_sink.sink import Sink, SinkConfig, open_sink
@@ -48,6 +49,18 @@ def schema_drift() -> Callable[[str], list[Any]]:
         return found
 
     return drift
+
+
+@pytest.fixture(scope="session")
+def forget_shopper() -> Callable[..., None]:
+    """Forget a shopper in a state database, as another process does."""
+
+    def forget_shopper(url: str, shopper_id: str = "s1", *, at: datetime = NOON) -> None:
+        engine = open_database(url)
+        forget(engine, shopper_id, at=at)
+        engine.dispose()
+
+    return forget_shopper
 
 
 @dataclass

@@ -86,10 +86,8 @@ async def test_states_alone_are_followed_through_an_import_job_that_is_none(conf
     assert [request for request, _ in shown] == ["POST /api/profile-bulk-import-jobs"]
 
 
-async def test_the_forgotten_and_the_refused_are_so_in_a_dry_run_too(config, clock, sandbox, outfit):
-    sink = await open_sink(config, now=clock.now)
-    await sink.forget("s1")
-    await sink.aclose()
+async def test_the_forgotten_and_the_refused_are_so_in_a_dry_run_too(config, clock, outfit, forget_shopper):
+    forget_shopper(config.state_url)
     refused = outfit("u2", shopper_id="s2", identity=Identity(email="a@example.com"))
     outcomes, shown = await rehearse(config, clock, [outfit(), refused])
     assert (outcomes[0], shown) == ("forgotten", [])

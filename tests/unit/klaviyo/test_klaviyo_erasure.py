@@ -13,11 +13,13 @@ from schemas.events import Identity
 
 
 @pytest.mark.parametrize("names", [{"external_id": "s1"}, {"email": "ada@shop.cn", "external_id": "s1"}])
-async def test_a_forgotten_shopper_is_erased_and_does_not_come_back(config, clock, sandbox, outfit, names):
+async def test_a_forgotten_shopper_is_erased_and_does_not_come_back(
+    config, clock, sandbox, outfit, forget_shopper, names
+):
     identity = Identity(**names)
     sink = await open_sink(config, now=clock.now)
     await sink.sync(outfit("u1", identity=identity))
-    await sink.forget("s1")
+    forget_shopper(config.state_url)
     async with KlaviyoClient(config.url, PrivateKey(config.key), revision=config.revision, timeout_s=9) as client:
         assert await erase(client, identity) is True
         assert await erase(client, Identity(external_id="nobody")) is False

@@ -209,22 +209,22 @@ async def test_old_uploads_and_marked_ones_set_off_no_flow(sink, sandbox, clock,
     assert [event["backfill"] for event in (await sandbox.state())["events"]] == [True, True, False]
 
 
-async def test_a_forgotten_shoppers_events_are_dropped(sink, sandbox, outfit):
+async def test_a_forgotten_shoppers_events_are_dropped(sink, config, sandbox, outfit, forget_shopper):
     await sink.sync(outfit("u1"))
-    await sink.forget("s1")
+    await asyncio.to_thread(forget_shopper, config.state_url)
     assert await sink.sync(outfit("u1")) == Written("forgotten", "single", 0)
     assert await sink.sync(outfit("u2")) == Written("forgotten", "single", 0)
     assert await sandbox.posts() == 1
 
 
-async def test_a_shopper_forgotten_during_the_write_stays_forgotten(config, clock, sandbox, outfit):
+async def test_a_shopper_forgotten_during_the_write_stays_forgotten(config, clock, sandbox, outfit, forget_shopper):
     await sandbox.order(latency_s=[0.3, 0.3])
     async with opened(config, clock) as sink:
         writing = asyncio.create_task(sink.sync(outfit()))
         other = await asyncio.to_thread(open_state, config.state_url)
         await asyncio.to_thread(other.fold, [outfit()])
-        await asyncio.to_thread(other.forget, "s1", at=clock.at)
         other.close()
+        await asyncio.to_thread(forget_shopper, config.state_url)
         assert await writing == Written("forgotten", "single", 0)
 
 

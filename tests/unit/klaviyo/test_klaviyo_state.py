@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from klaviyo_sink.database import BUSY_S, StateUnavailableError
+from klaviyo_sink.forgetting import forget
 from klaviyo_sink.profile import MEMORY, StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.state import UNREADABLE, OvertakenError, Write, open_state
 from schemas.events import Identity
@@ -185,7 +186,7 @@ def test_forgetting_waits_for_nobody_who_reads(state, url):
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM style_profiles").fetchall()
         begun = time.monotonic()
-        state.forget("s1", at=AT)
+        forget(state._engine, "s1", at=AT)
         assert time.monotonic() - begun < BUSY_S / 2
     # And the connection waits again for whoever writes.
     with state._engine.connect() as connection:
@@ -254,12 +255,12 @@ def test_redelivery_in_any_order_stores_the_plain_fold(tmp_path_factory, outfit,
     assert folded[-1].profile == fold(StyleProfile(), map(contribution, events))
 
 
-def test_a_forgotten_shopper_leaves_nothing_but_a_digest(state, url, outfit):
+def test_a_forgotten_shopper_leaves_nothing_but_a_digest(state, url, outfit, forget_shopper):
     event = outfit(shopper_id="shopper-7")
     state.fold([event])
     state.record([written(event, 1)], at=AT)
-    state.forget("shopper-7", at=AT)
-    state.forget("shopper-7", at=AT)
+    forget_shopper(url, "shopper-7")
+    forget_shopper(url, "shopper-7")
     assert state.fold([event, outfit(shopper_id="someone else")])[0] is None
     assert state.record([written(event, 1)], at=AT) == [None]
     with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:

@@ -26,10 +26,12 @@ async def sinks(config, other_account, clock, tmp_path) -> AsyncIterator[list[Si
         await one.aclose()
 
 
-async def test_the_same_shopper_is_someone_else_in_each_account(sinks, sandbox, other_account, outfit):
+async def test_the_same_shopper_is_someone_else_in_each_account(
+    sinks, sandbox, other_account, outfit, forget_shopper, tmp_path
+):
     mine, theirs = sinks
     await asyncio.gather(mine.sync(outfit("u1", "material/silk")), theirs.sync(outfit("u1", "material/wool")))
-    await theirs.forget("s1")
+    forget_shopper(f"sqlite:///{tmp_path}/other.db")
     assert (await mine.sync(outfit("u2", "material/linen"))).outcome == "written"
     assert (await theirs.sync(outfit("u2", "material/linen"))).outcome == "forgotten"
     [here] = (await sandbox.state())["profiles"]

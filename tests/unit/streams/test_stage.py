@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,7 @@ def stage(
     *,
     halt: HaltLimit | None = None,
     patience: int = 3,
+    **changed: Any,
 ) -> Stage:
     outputs: dict[type[Event], Topic] = {UploadFeedback: TOPICS.feedback}
     return Stage(
@@ -61,6 +63,7 @@ def stage(
         retry_cap_s=8,
         patience=patience,
         jitter=lambda: 1.0,
+        **changed,
     )
 
 
@@ -97,18 +100,7 @@ async def test_what_hears_of_the_delivery_cannot_hold_the_event_up(capsys, hangs
         raise RuntimeError("quotes the event")
 
     broker = ListBroker()
-    one = Stage(
-        "recognize",
-        TOPICS.uploads,
-        answering((FEEDBACK,)),
-        outputs={UploadFeedback: TOPICS.feedback},
-        emitter=broker,
-        halt=HaltLimit(in_a_row=100, share=1.0),
-        retry_base_s=1,
-        retry_cap_s=8,
-        handler_timeout_s=0.05,
-        delivered=hears,
-    )
+    one = stage(answering((FEEDBACK,)), broker, handler_timeout_s=0.05, delivered=hears)
     async with asyncio.timeout(30):
         assert await one.process(delivery()) is None
     assert [topic for topic, *_ in broker.sent] == ["outfit.feedback"]
