@@ -70,9 +70,17 @@ class Batches:
     now: Callable[[], datetime]
 
     async def write(
-        self, events: Sequence[OutfitTagged], lane: LaneName, causes: Mapping[str, Cause]
+        self,
+        events: Sequence[OutfitTagged],
+        lane: LaneName,
+        causes: Mapping[str, Cause],
+        make_room: Callable[[], None] = lambda: None,
     ) -> list[Written | Failure]:
-        """Bring Klaviyo up to date with the events, for `causes` by upload; what became of each, in their order."""
+        """
+        Bring Klaviyo up to date with the events, for `causes` by upload; what became of each, in their order.
+
+        Calls `make_room` when all that is left may take as long as Klaviyo likes: an import job is followed to its end.
+        """
         folded = await self.in_database(self.state.fold, events)
         shoppers = self._shoppers(events, folded, causes)
         rows: dict[str, Row] = {}
@@ -86,11 +94,14 @@ class Batches:
         for name, answer in answers.items():
             if isinstance(answer, Taken) and not answer.before:
                 shoppers[rows[name].event.shopper_id].state = answer
-        await self._send_states(
+        stateless = [
             shoppers[event.shopper_id]
             for event, one in zip(events, folded, strict=True)
             if isinstance(one, Folded) and _lacks_state(one, answers.get(one.unique_id), shoppers[event.shopper_id])
-        )
+        ]
+        if stateless:
+            make_room()
+            await self._send_states(stateless)
         await self._enter(rows, answers, shoppers)
         return [
             self._outcome(one, answers, shoppers.get(event.shopper_id), lane)

@@ -16,7 +16,7 @@ from klaviyo_sink.bodies import bulk_import_body
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.client import Accepted, KlaviyoClient, RowsRefused
 from klaviyo_sink.errors import Failure, read_errors
-from klaviyo_sink.jobs import Piece, causes_of
+from klaviyo_sink.jobs import Forgotten, Piece, causes_of, without_forgotten
 from klaviyo_sink.row_errors import refused_rows
 from schemas.outcomes import Later, Never
 
@@ -39,11 +39,14 @@ class Imports:
 
     client: KlaviyoClient
     budget: Budget
+    forgotten: Forgotten
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def send(self, job: Sequence[Piece]) -> Accepted | RowsRefused | Failure:
         """Begin a job."""
         await self.budget.wait(POST)
+        if (refused := await without_forgotten(job, self.forgotten)) is not None:
+            return refused
         by_id = any(piece.row.name[0] == "id" for piece in job)
         body = bulk_import_body([piece.wire for piece in job])
         return await self.client.import_profiles(body, by_profile_id=by_id, causes=causes_of(job))

@@ -5,7 +5,7 @@ Klaviyo takes all rows of a job or none. Rows it points at are taken out; where 
 large, the job is halved until the row is found. Knows no endpoint: it is handed a way to send.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +16,17 @@ from klaviyo_sink.client import Accepted, RowsRefused
 from klaviyo_sink.errors import Failure
 from klaviyo_sink.row_errors import Fault
 from klaviyo_sink.rows import Row
-from schemas.outcomes import Never
+from schemas.outcomes import Later, Never
 from schemas.spans import Cause
 
 #: Bytes of a job's body; Klaviyo takes 5 MB (openapi 2026-07-15).
 MOST_BYTES: Final = 4_500_000
+
+
+#: Tried again, which then finds the shopper in the ledger.
+FORGOTTEN: Final = Later("forgotten", "the shopper was forgotten while this waited for Klaviyo's limits")
+#: Asks the ledger which of these shoppers were forgotten.
+Forgotten = Callable[[Collection[str]], Awaitable[set[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,13 @@ class Piece:
 def causes_of(job: Sequence[Piece]) -> list[Cause]:
     """Give what led to each row."""
     return [piece.row.cause for piece in job]
+
+
+async def without_forgotten(job: Sequence[Piece], forgotten: Forgotten) -> RowsRefused | None:
+    """Refuse the rows whose shoppers were forgotten meanwhile, None where there are none: asked after any wait."""
+    gone = await forgotten({piece.row.event.shopper_id for piece in job})
+    rows = {at: (Fault.FORGOTTEN, "") for at, piece in enumerate(job) if piece.row.event.shopper_id in gone}
+    return RowsRefused(rows) if rows else None
 
 
 #: Sends a job's rows.
@@ -78,7 +91,7 @@ class Jobs:
             return {}
         answer = await self.send(job)
         if isinstance(answer, Accepted):
-            return await self.finish(job, answer)
+            return await self._finished(job, await self.finish(job, answer))
         if isinstance(answer, RowsRefused) and any(index < len(job) for index in answer.rows):
             return await self._without(job, answer)
         if not isinstance(answer, Never | RowsRefused):
@@ -88,6 +101,17 @@ class Jobs:
             return {job[0].at: never}
         middle = len(job) // 2
         return await self._job(job[:middle]) | await self._job(job[middle:])
+
+    async def _finished(self, job: Sequence[Piece], answers: dict[int, Answer]) -> dict[int, Answer]:
+        """Send rows anew, by the next name, whose profile a job did not find."""
+        others: list[Piece] = []
+        for piece in job:
+            answer = answers[piece.at]
+            gone = isinstance(answer, Never) and answer.reason == Fault.UNKNOWN_PROFILE.value
+            other = self.rename(piece.row) if gone else None
+            if other is not None:
+                others.append(Piece(piece.at, other, other.bulk()))
+        return answers | await self._job(others)
 
     async def _without(self, job: Sequence[Piece], refused: RowsRefused) -> dict[int, Answer]:
         answers: dict[int, Answer] = {}
@@ -99,6 +123,8 @@ class Jobs:
                 rest.append(piece)
             elif other is not None:
                 rest.append(Piece(piece.at, other, other.bulk()))
+            elif fault is Fault.FORGOTTEN:
+                answers[piece.at] = FORGOTTEN
             elif fault is Fault.REPEATED:
                 answers[piece.at] = Taken("bulk", before=True)
             else:

@@ -3,7 +3,7 @@ The ways to Klaviyo: one request per row, or one job for up to 1,000. Answers sa
 
 Singles are quicker to trigger a flow and cost one request each; a job costs one of 150 a minute however many rows it
 carries, so above `BREAK_EVEN` rows it wins (150/m against 3,500/m, openapi 2026-07-15). Knows no database but the
-budget, and no order of events: a shopper's rows all carry the same, newest state.
+budget and the ledger of the forgotten, and no order of events: a shopper's rows all carry the same, newest state.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from klaviyo_sink.client import Accepted, KlaviyoClient, RowsRefused
 from klaviyo_sink.errors import Failure
 from klaviyo_sink.imports import MOST as IMPORT_MOST
 from klaviyo_sink.imports import Imports
-from klaviyo_sink.jobs import Jobs, Piece, causes_of
+from klaviyo_sink.jobs import FORGOTTEN, Forgotten, Jobs, Piece, causes_of, without_forgotten
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND
 from klaviyo_sink.rows import Row
 from schemas.outcomes import Never
@@ -49,14 +49,14 @@ IMPORT: Final = "POST /api/profile-import"
 class Lanes:
     """Sends rows within the budget."""
 
-    def __init__(self, client: KlaviyoClient, budget: Budget) -> None:
-        self._client, self._budget = client, budget
+    def __init__(self, client: KlaviyoClient, budget: Budget, forgotten: Forgotten) -> None:
+        self._client, self._budget, self._forgotten = client, budget, forgotten
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._single_reopens = 0.0
         #: Until when singles would be busy with what came, at their pace.
         self._busy_until = 0.0
         self._sending = asyncio.Semaphore(JOBS_AT_ONCE)
-        imports = Imports(client, budget)
+        imports = Imports(client, budget, forgotten)
         self._jobs = Jobs(self._send_job, _taken, BULK_MOST, self._next_name)
         self._imports = Jobs(imports.send, imports.finish, IMPORT_MOST, self._next_name)
 
@@ -89,7 +89,10 @@ class Lanes:
             return await self._imports.run(rows)
         for _ in rows:
             await self._budget.wait(IMPORT)
-        return await self._each(rows)
+        gone = await self._forgotten({row.event.shopper_id for row in rows})
+        known = [row for row in rows if row.event.shopper_id not in gone]
+        answers = dict(zip((row.event.shopper_id for row in known), await self._each(known), strict=True))
+        return [answers.get(row.event.shopper_id, FORGOTTEN) for row in rows]
 
     async def _each(self, rows: Sequence[Row]) -> list[Answer]:
         """Send each row by itself, a shopper's one after the other."""
@@ -125,6 +128,8 @@ class Lanes:
         body = bulk_events_body([piece.wire for piece in job])
         async with self._sending:
             await self._budget.wait(JOBS)
+            if (refused := await without_forgotten(job, self._forgotten)) is not None:
+                return refused
             return await self._client.create_events(body, by_profile_id=by_id, causes=causes_of(job))
 
     def _by_known_names(self, rows: Sequence[Row]) -> Sequence[Row]:

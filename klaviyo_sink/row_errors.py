@@ -12,7 +12,7 @@ from typing import Final
 
 from klaviyo_sink.errors import ApiError
 
-_ROW: Final = re.compile(r"/data/attributes/(?:events-bulk-create|profiles)/data/([0-9]{1,5})(/.*)?")
+_ROW: Final = re.compile(r"/data/attributes/(events-bulk-create|profiles)/data/([0-9]{1,5})(/.*)?")
 
 
 class Fault(Enum):
@@ -23,6 +23,8 @@ class Fault(Enum):
     #: The profile id is gone (merged or deleted).
     UNKNOWN_PROFILE = "profile-not-found"
     REFUSED = "refused"
+    #: Ours: the shopper was forgotten while the row waited to be sent.
+    FORGOTTEN = "forgotten"
 
 
 def refused_rows(errors: Iterable[ApiError]) -> dict[int, tuple[Fault, str]]:
@@ -33,15 +35,15 @@ def refused_rows(errors: Iterable[ApiError]) -> dict[int, tuple[Fault, str]]:
         if found is None:
             continue
         # The first complaint that is more than a repetition counts.
-        index, fault = int(found[1]), _fault(error, found[2] or "")
+        index, fault = int(found[2]), _fault(error, found[1], found[3] or "")
         if index not in rows or rows[index][0] is Fault.REPEATED:
             rows[index] = (fault, f"Klaviyo refused the row: {error}")
     return rows
 
 
-def _fault(error: ApiError, place: str) -> Fault:
+def _fault(error: ApiError, rows: str, place: str) -> Fault:
     if place.endswith("/unique_id") and error.code in {"duplicate", "duplicated", "invalid"}:
         return Fault.REPEATED
-    if error.code == "not_found" and "/profile/" in place:
+    if error.code == "not_found" and (rows == "profiles" or "/profile/" in place):
         return Fault.UNKNOWN_PROFILE
     return Fault.REFUSED

@@ -6,8 +6,9 @@ Calls that come together are worked on together: few go one by one, many as jobs
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, ParamSpec, TypeVar, get_args
@@ -77,7 +78,7 @@ class Sink:
         self._state, self._threads, self._now = state, threads, now
         self._budget = budget = Budget(self._spend, now=now)
         self._client = open_client(config, now=now, listener=budget, transport=transport)
-        self._lanes = Lanes(self._client, budget)
+        self._lanes = Lanes(self._client, budget, self._forgotten)
         self._batches = Batches(state, self._lanes, self._in_database, config.metric, config.stale_after, now)
         self._gatherer: Gatherer[Waiting] = Gatherer()
         self._jobs = asyncio.Semaphore(JOBS_AT_ONCE)
@@ -154,9 +155,12 @@ class Sink:
 
     async def _work(self, taken: dict[str, list[Waiting]], lane: LaneName) -> None:
         waiting = [one for theirs in taken.values() for one in theirs]
+        slot = ExitStack()
+        if lane == "bulk":
+            slot.callback(self._jobs.release)
         try:
             causes = {event.upload_id: cause for event, cause, _ in waiting}
-            outcomes = await self._batches.write([event for event, _, _ in waiting], lane, causes)
+            outcomes = await self._batches.write([event for event, _, _ in waiting], lane, causes, slot.close)
             for (_, _, answer), outcome in zip(waiting, outcomes, strict=True):
                 _give(answer, outcome)
         except (SQLAlchemyError, OvertakenError) as error:
@@ -174,11 +178,13 @@ class Sink:
                     answer.set_exception(error)
         finally:
             self._gatherer.release(taken)
-            if lane == "bulk":
-                self._jobs.release()
+            slot.close()
 
     def _spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> Awaitable[T]:
         return self._in_database(self._state.spend, operation, change)
+
+    def _forgotten(self, shoppers: Collection[str]) -> Awaitable[set[str]]:
+        return self._in_database(self._state.forgotten, shoppers)
 
     def _in_database(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         return asyncio.wrap_future(self._threads.submit(call, *args, **kwargs))

@@ -4,7 +4,7 @@ What must be remembered across events: style profiles, the written ledger, the e
 Blocking; knows neither HTTP nor asyncio. Every method is one transaction over a batch. Times are passed in.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -133,6 +133,11 @@ class State:
         """
         with self._engine.begin() as connection:
             return self._record(connection, writes, at)
+
+    def forgotten(self, shoppers: Collection[str]) -> set[str]:
+        """Pick the shoppers who were forgotten."""
+        with self._engine.begin() as connection:
+            return forgotten(connection, shoppers)
 
     def spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> T:
         """Change what was spent on an operation, while no other process can."""

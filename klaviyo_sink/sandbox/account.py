@@ -72,7 +72,7 @@ class Account:
         self.texts: list[Any] = []
         #: Import jobs by id, and how the next one ends.
         self.imports: dict[str, Any] = {}
-        self.next_import: Literal["complete", "cancelled", "expired"] = "complete"
+        self.next_import: Literal["complete", "cancelled", "expired", "stuck"] = "complete"
         self.counters: Counter[str] = Counter()
         self._by_identifier: dict[tuple[str, str], str] = {}
         self._recorded: set[tuple[str, str, str]] = set()

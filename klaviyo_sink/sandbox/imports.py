@@ -29,6 +29,9 @@ router = APIRouter(route_class=KlaviyoRoute)
 orders = APIRouter()
 
 
+End = Literal["complete", "cancelled", "expired", "stuck"]
+
+
 @dataclass(slots=True)
 class ImportJob:
     """A job and how it goes."""
@@ -36,13 +39,13 @@ class ImportJob:
     id: str
     rows: int
     errors: list[dict[str, Any]] = field(default_factory=list)
-    end: Literal["complete", "cancelled", "expired"] = "complete"
+    end: End = "complete"
     looks: int = 0
 
     def status(self) -> str:
-        """Tell how far it is, one step further each time."""
+        """Tell how far it is, one step further each time; a stuck one never ends."""
         self.looks += 1
-        return "processing" if self.looks == 1 else self.end
+        return "processing" if self.looks == 1 or self.end == "stuck" else self.end
 
 
 class Ends(BaseModel):
@@ -50,12 +53,12 @@ class Ends(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    end: Literal["complete", "cancelled", "expired"]
+    end: End
 
 
 @orders.post("/sandbox/imports")
 async def order_end(ends: Ends, request: Request) -> Ends:
-    """Let the next import job end in another way; a cancelled or expired one imports nothing."""
+    """Let the next import job end in another way; only a complete one imports anything."""
     account_of(request).next_import = ends.end
     return ends
 

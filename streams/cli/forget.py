@@ -121,4 +121,4 @@ def _tell(steps: "list[Step]", *, soft: bool, dry_run: bool, as_json: bool) -> N
         if any(step.trouble for step in steps):
             typer.echo("mend what is left to do, then run the same command again", err=True)
         elif not soft:
-            typer.echo("a write to Klaviyo that waits for its limits may still land: run this once more a day later")
+            typer.echo("Klaviyo works for a while on what it took before: run this once more a day later")

@@ -1,7 +1,9 @@
 """Forgetting: here first, then at Klaviyo, by the one identifier it takes."""
 
+import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -45,3 +47,49 @@ async def test_what_we_wrote_is_removed_and_the_rest_of_the_profile_stays(config
         assert await clear(client, Identity(external_id="nobody"), names.every) is False
     [after] = (await sandbox.state())["profiles"]
     assert after["properties"] == {"loyalty": "gold"}
+
+
+@pytest.mark.parametrize(
+    ("count", "known", "operation"),
+    [
+        (30, False, "POST /api/event-bulk-create-jobs"),
+        (30, True, "POST /api/profile-bulk-import-jobs"),
+        (2, True, "POST /api/profile-import"),
+    ],
+)
+async def test_who_is_forgotten_while_a_write_waits_for_the_limits_is_not_written(
+    config, clock, sandbox, outfit, forget_shopper, count, known, operation
+):
+    def tagged(tag, day):
+        at = outfit().tagged_at + timedelta(days=day)
+        return [outfit("u", tag, shopper_id=f"s{i}", tagged_at=at) for i in range(count)]
+
+    sink = await open_sink(config, now=clock.now)
+    if known:
+        for day, tag in enumerate(("material/silk", "material/cotton")):
+            await asyncio.gather(*map(sink.sync, tagged(tag, day)))
+    before = await sandbox.state()
+    while (await sink._lanes._budget.ask(operation, 1000)).slots:
+        clock.at += timedelta(seconds=1)
+    resting = asyncio.Event()
+
+    async def rest(seconds):
+        resting.set()
+        await asyncio.sleep(seconds)
+
+    sink._budget._sleep = rest
+    waiting = asyncio.gather(*map(sink.sync, tagged("material/silk", 2)))
+    await resting.wait()
+    await asyncio.to_thread(forget_shopper, config.state_url, "s1")
+    clocked = asyncio.create_task(clock.run())
+    answers = await waiting
+    again = await sink.sync(tagged("material/silk", 2)[1])
+    clocked.cancel()
+    await sink.aclose()
+    assert [getattr(one, "outcome", None) or one.reason for one in answers].count("written") == count - 1
+    assert answers[1].reason == "forgotten"
+    assert again.outcome == "forgotten"
+    after = await sandbox.state()
+    mine = [[one for one in state["profiles"] if one["external_id"] == "s1"] for state in (before, after)]
+    assert mine[0] == mine[1]
+    assert len(after["profiles"]) == (count if known else count - 1)

@@ -7,12 +7,14 @@ import httpx
 import pytest
 
 from klaviyo_sink.gather import Gatherer
+from klaviyo_sink.lanes import BREAK_EVEN, JOBS_AT_ONCE
 from klaviyo_sink.rows import Row
 from klaviyo_sink.sink import Written, open_sink
 from schemas.events import Identity
 from schemas.outcomes import Later, Never
 
 JOBS = "/api/event-bulk-create-jobs"
+IMPORTS = "/api/profile-bulk-import-jobs"
 
 
 async def all_of(sink, uploads):
@@ -74,19 +76,12 @@ async def test_without_pointers_the_bad_row_is_found_by_halving(config, clock, o
     sink._client._http = httpx.AsyncClient(
         base_url=config.url, transport=httpx.MockTransport(picky), auth=sink._client._http.auth
     )
-    clocked = asyncio.create_task(turn(clock))
+    clocked = asyncio.create_task(clock.run())
     outcomes = await all_of(sink, [outfit("poison" if i == 5 else f"u{i}", shopper_id=f"s{i}") for i in range(40)])
     clocked.cancel()
     await sink.aclose()
     assert [i for i, one in enumerate(outcomes) if isinstance(one, Never)] == [5]
     assert {one.outcome for one in outcomes if not isinstance(one, Never)} == {"written"}
-
-
-async def turn(clock):
-    """Let the frozen clock run, so that the budget refills."""
-    while True:
-        await asyncio.sleep(0.02)
-        clock.at += timedelta(seconds=0.5)
 
 
 @pytest.mark.parametrize("count", [1, 30])
@@ -109,6 +104,26 @@ async def test_a_profile_id_that_is_gone_falls_back_to_the_next_identifier(sink,
     assert len(state["events"]) == 2 * count
 
 
+async def test_states_of_profiles_that_are_gone_fall_back_to_the_next_identifier_too(sink, sandbox, outfit):
+    at = outfit().tagged_at
+    for day, tag in enumerate(("material/silk", "material/cotton", "material/silk")):
+        uploads = [
+            outfit(
+                "u",
+                tag,
+                shopper_id=f"s{i}",
+                identity=Identity(external_id=f"s{i}", **({"klaviyo_id": f"01GONE{i}"} if day == 2 else {})),
+                tagged_at=at + timedelta(days=day),
+            )
+            for i in range(30)
+        ]
+        assert {one.outcome for one in await all_of(sink, uploads)} == {"written"}
+    profiles = (await sandbox.state())["profiles"]
+    assert {one["external_id"]: one["properties"]["outfit_materials"] for one in profiles} == {
+        f"s{i}": ["silk"] for i in range(30)
+    }
+
+
 @pytest.mark.parametrize("end", ["complete", "cancelled", "expired"])
 async def test_states_of_many_go_as_an_import_job_followed_to_its_end(sink, sandbox, outfit, end):
     at = outfit().tagged_at
@@ -126,6 +141,30 @@ async def test_states_of_many_go_as_an_import_job_followed_to_its_end(sink, sand
     profiles = (await sandbox.state())["profiles"]
     assert {tuple(profile["properties"]["outfit_materials"]) for profile in profiles} == {("silk",)}
     assert await sandbox.posts("/api/profile-import") == 0
+
+
+async def test_import_jobs_that_never_end_keep_no_event_waiting(sink, sandbox, outfit):
+    at, shoppers = outfit().tagged_at, [f"s{i}" for i in range(JOBS_AT_ONCE * BREAK_EVEN)]
+
+    def tagged(tag, day, some):
+        return [outfit("u", tag, shopper_id=one, tagged_at=at + timedelta(days=day)) for one in some]
+
+    await all_of(sink, tagged("material/silk", 0, shoppers))
+    await all_of(sink, tagged("material/cotton", 1, shoppers))
+    begun, stuck = await sandbox.posts(IMPORTS), []
+    for first in range(0, len(shoppers), BREAK_EVEN):
+        (await sandbox.http.post("/sandbox/imports", json={"end": "stuck"})).raise_for_status()
+        some = tagged("material/silk", 2, shoppers[first : first + BREAK_EVEN])
+        stuck.append(asyncio.create_task(all_of(sink, some)))
+        while await sandbox.posts(IMPORTS) < begun + len(stuck):
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        others = await all_of(sink, [outfit("v", shopper_id=f"other-{i}") for i in range(BREAK_EVEN)])
+    assert set(others) == {Written("written", "bulk", 1)}
+    assert not any(one.done() for one in stuck)
+    for one in stuck:
+        one.cancel()
+    await asyncio.gather(*stuck, return_exceptions=True)
 
 
 async def test_two_sinks_of_an_account_share_one_budget(config, clock, sandbox, outfit):
@@ -166,7 +205,7 @@ async def test_jobs_on_their_way_are_few_however_many_wait(config, clock, outfit
     sink._client._http = httpx.AsyncClient(
         base_url=config.url, transport=httpx.MockTransport(slow), auth=sink._client._http.auth
     )
-    clocked = asyncio.create_task(turn(clock))
+    clocked = asyncio.create_task(clock.run())
     rows = [Row(outfit(f"u{i}"), f"{i}", {}, "Outfit Tagged", backfill=False) for i in range(9)]
     answers = await asyncio.gather(*(sink._lanes.send_events([row], "bulk") for row in rows))
     clocked.cancel()
