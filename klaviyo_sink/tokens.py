@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,23 +82,22 @@ class TokenFile:
             raise OSError(errno.EINVAL, "holds no tokens") from None
 
     def save(self, tokens: Tokens) -> None:
-        """Replace the tokens in one step, so that a crash leaves the old pair or the new one."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Such files are made with 0600.
-        handle, name = tempfile.mkstemp(dir=self.path.parent)
+        """Replace the tokens in one step, so that a crash leaves the old pair or the new one. Call it `locked`."""
+        # One name: what a killed process left half written, the next one writes over.
+        new = self.path.with_suffix(".new")
         try:
-            with os.fdopen(handle, "w") as file:
+            with os.fdopen(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
                 file.write(tokens.stored())
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(self.path)
+            new.replace(self.path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
             raise
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let one process at a time renew. Blocks."""
+        """Let one process at a time change the tokens. Blocks."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -149,7 +147,9 @@ def exchange_code(file: TokenFile, code: str, verifier: str, redirect_uri: str, 
         "redirect_uri": redirect_uri,
     }
     tokens = _ask(file, form, now)
-    file.save(tokens)
+    # A renewal that is under way ends first: it must not write the old app's pair over this one.
+    with file.locked():
+        file.save(tokens)
     return tokens
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
@@ -18,7 +20,8 @@ from schemas.outcomes import Misconfigured
 def file(merchant, tmp_path):
     url = token_url(f"http://127.0.0.1:{merchant.server_port}/")
     file = TokenFile(tmp_path / "tokens" / "klaviyo.json", "client", SecretStr("s3cret"), url)
-    file.save(Tokens(access_token="access-0", refresh_token="refresh-0", expires_at=1000))
+    with file.locked():
+        file.save(Tokens(access_token="access-0", refresh_token="refresh-0", expires_at=1000))
     return file
 
 
@@ -120,13 +123,32 @@ def test_a_pair_that_cannot_be_kept_leaves_nothing_lying_about(file):
     file.path.mkdir()
     with pytest.raises(IsADirectoryError):
         file.save(Tokens(access_token="access-0", refresh_token="refresh-0", expires_at=1000))
-    assert [one.name for one in file.path.parent.iterdir()] == [file.path.name]
+    assert {one.suffix for one in file.path.parent.iterdir()} == {".json", ".lock"}
 
 
 def test_the_file_is_private_again_after_each_save(file):
     file.path.chmod(0o644)
     file.save(file.load())
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+def test_what_a_killed_process_left_half_written_is_written_over(file):
+    file.path.with_suffix(".new").write_text('{"access_token": "half')
+    kept = file.load()
+    file.save(kept)
+    assert file.load() == kept
+    assert {one.suffix for one in file.path.parent.iterdir()} == {".json", ".lock"}
+
+
+def test_a_login_is_not_written_over_by_a_renewal_that_was_under_way(file, merchant):
+    with ThreadPoolExecutor(1) as threads:
+        with file.locked():
+            login = threads.submit(exchange_code, file, "code-1", new_verifier(), "https://shop.cn/back", 50)
+            while not merchant.forms:
+                time.sleep(0.01)
+            file.save(Tokens(access_token="renewed", refresh_token="renewed", expires_at=999))
+        tokens = login.result(5)
+    assert file.load() == tokens
 
 
 async def test_a_token_file_that_cannot_be_used_is_a_set_up_fault(tmp_path, merchant):
