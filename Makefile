@@ -21,8 +21,8 @@ ui: .venv-ui/hangtag ## Serve a page to try photos on: http://127.0.0.1:7860
 	.venv-ui/bin/hangtag ocr ui
 
 .PHONY: test
-test: .venv/dev .venv/hangtag ## Run the tests (real Kafka too, where java and mvn are present)
-	$(BIN)/pytest
+test: .venv/dev .venv/hangtag .venv-s3/locked ## Run the tests (real Kafka too, where java and mvn are present)
+	$(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: test-vllm
 test-vllm: .venv/dev .venv/hangtag .venv-vllm/vllm ## Test against vLLM itself, with a tiny model on the CPU (x86-64 Linux, 6 GB)
@@ -78,10 +78,12 @@ lock: ## Choose dependency versions again (needs uv)
 	  --override requirements/vllm-overrides.in requirements/vllm.in -o requirements/vllm.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  requirements/audit.in -o requirements/audit.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+	  requirements/s3.in -o requirements/s3.lock
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-audit .venv-ui .venv-vllm hangtag.cdx.json deploy/kafka/target samples/subscribers/node_modules \
+	rm -rf .venv .venv-audit .venv-s3 .venv-ui .venv-vllm hangtag.cdx.json deploy/*/target samples/subscribers/node_modules \
 	  tests/contract/asyncapi/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
@@ -134,4 +136,12 @@ clean: ## Remove what the targets made
 .venv-audit/locked: requirements/audit.lock | .venv-audit/bin/python
 	@echo 'Installing what looks at dependencies into .venv-audit'
 	$(PYTHON) -m pip --python .venv-audit/bin/python --disable-pip-version-check install -q --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-s3/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-s3
+
+.venv-s3/locked: requirements/s3.lock | .venv-s3/bin/python
+	@echo 'Installing an S3 server for the tests into .venv-s3'
+	$(PYTHON) -m pip --python .venv-s3/bin/python --disable-pip-version-check install -q --require-hashes --no-deps -r $<
 	@touch $@

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import yaml
+from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from schemas.asyncapi import document
@@ -17,7 +18,8 @@ HEAD = """\
 # Configuration
 
 Every setting, from `streams/settings.py` by `make docs`; do not edit by hand.
-Set them as environment variables or in a file `.env`. Lists are written as JSON: `["http://a:8000", "http://b:8000"]`.
+Set them as environment variables, in a file `.env`, or each in a file of its own in `HANGTAG_SECRETS_DIR`; the first
+found in this order counts. Lists are written as JSON: `["http://a:8000", "http://b:8000"]`.
 
 | variable | default | what it does |
 |---|---|---|
@@ -29,6 +31,8 @@ def configuration() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = field.default
+        if isinstance(default, SecretStr):
+            default = default.get_secret_value()
         if default is PydanticUndefined:
             shown = "(see right)"
         elif default is None:

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import quote, unquote_to_bytes
 
 import httpx
 from pydantic import SecretStr
@@ -24,8 +25,12 @@ class AwsKey:
     region: str
 
 
+#: What is signed of the headers, beside all that are AWS's own.
+_SIGNED_HEADERS = ("content-md5", "content-type", "host")
+
+
 class SignedForS3(httpx.Auth):
-    """Signs the whole of each request: method, path, query, body, and the headers that say when and where."""
+    """Signs the whole of each request: method, path, query, body, and the headers that say what, when and where."""
 
     requires_request_body = True
 
@@ -39,11 +44,18 @@ class SignedForS3(httpx.Auth):
         request.headers.update({"x-amz-date": moment, "x-amz-content-sha256": body})
         if self._key.session_token is not None:
             request.headers["x-amz-security-token"] = self._key.session_token.get_secret_value()
-        names = sorted(name for name in request.headers if name == "host" or name.startswith("x-amz-"))
-        # The paths and queries that are sent here need no encoding; a name without a value gets an empty one.
-        query = "&".join(sorted(f"{name}={value}" for name, value in request.url.params.multi_items()))
-        canonical = [request.method, request.url.raw_path.split(b"?")[0].decode(), query]
-        canonical += [f"{name}:{request.headers[name]}" for name in names] + ["", ";".join(names), body]
+        names = sorted(name for name in request.headers if name in _SIGNED_HEADERS or name.startswith("x-amz-"))
+        path = quote(unquote_to_bytes(request.url.raw_path.partition(b"?")[0]), safe="/~")
+        # A name without a value gets an empty one. Sorted as pairs: `a-b` comes after `a`, and `a-b=` before `a=`.
+        pairs = sorted(
+            (quote(name, safe="~"), quote(value, safe="~")) for name, value in request.url.params.multi_items()
+        )
+        query = "&".join(f"{name}={value}" for name, value in pairs)
+        # Sent as it was signed: there is more than one way to write a space.
+        request.url = request.url.copy_with(raw_path=(f"{path}?{query}" if query else path).encode())
+        canonical = [request.method, path, query]
+        canonical += [f"{name}:{' '.join(request.headers[name].split())}" for name in names]
+        canonical += ["", ";".join(names), body]
         scope = f"{moment[:8]}/{self._key.region}/s3/aws4_request"
         digest = hashlib.sha256("\n".join(canonical).encode()).hexdigest()
         signature = hmac.new(

@@ -89,11 +89,10 @@ def command(bucket: Bucket, prefixes: tuple[str, ...], days: int) -> str:
 
 
 async def apply(
-    http: httpx.AsyncClient, bucket: Bucket, prefixes: tuple[str, ...], days: int
+    http: httpx.AsyncClient, where: str, prefixes: tuple[str, ...], days: int
 ) -> Later | Misconfigured | None:
-    """Set our rules at S3 beside those of others. `http` signs, and its base is the S3 server's address."""
-    # A question mark within the path would be sent as a part of it.
-    where, query = f"/{bucket.name}", {"lifecycle": ""}
+    """Set our rules at S3 beside those of others. `http` signs; `where` is the bucket's own address."""
+    query = {"lifecycle": ""}
     try:
         there = await http.get(where, params=query)
         has_none = there.status_code == HTTPStatus.NOT_FOUND and b"NoSuchLifecycle" in there.content

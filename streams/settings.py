@@ -1,7 +1,7 @@
 """
-Every setting, read once from the environment (and `.env`). Nothing else reads `os.environ`.
+Every setting, read once: from the environment, `.env`, or a file each. Nothing else reads `os.environ`.
 
-Knows no other module of ours, so that anything may be handed a `Settings`.
+Knows no other module of ours but those of settings, so that anything may be handed a `Settings`.
 """
 
 import os
@@ -9,8 +9,11 @@ import ssl
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import AliasChoices, Field, FilePath, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, DirectoryPath, Field, FilePath, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from streams.addresses import Address
+from streams.secret_files import SecretFiles
 
 
 class UnusableError(ValueError):
@@ -18,10 +21,15 @@ class UnusableError(ValueError):
 
 
 class Settings(BaseSettings):
-    """One variable `HANGTAG_<NAME>` per field; lists and tables are written as JSON."""
+    """One variable `HANGTAG_<NAME>`, or file of that name, per field; lists and tables are written as JSON."""
 
     model_config = SettingsConfigDict(
         env_prefix="HANGTAG_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    secrets_dir: DirectoryPath | None = Field(
+        None,
+        description="Folder with files named as these variables, which win over them; unless set, `/run/secrets`.",
     )
 
     # Kafka
@@ -39,8 +47,17 @@ class Settings(BaseSettings):
     )
     kafka_username: str | None = Field(None, description="Our name there; for OAUTHBEARER the client id.")
     kafka_password: SecretStr | None = Field(None, description="Its password; for OAUTHBEARER the client secret.")
-    kafka_token_url: str | None = Field(None, description="Where OAUTHBEARER fetches its tokens.")
+    kafka_token_url: Address | None = Field(None, description="Where OAUTHBEARER fetches its tokens.")
     kafka_scope: str | None = Field(None, description="Scope of these tokens, where the issuer wants one.")
+    schema_registry_url: Address | None = Field(
+        None,
+        description="Schema Registry (Confluent's API): events then carry the id of their schema before their JSON.",
+    )
+    schema_registry_username: str | None = Field(None, description="Our name there, or the API key.")
+    schema_registry_password: SecretStr | None = Field(None, description="Its password, or the API secret.")
+    schema_registry_ca: FilePath | None = Field(
+        None, description="Whose certificates of the registry are believed (PEM), if not the public ones."
+    )
     topic_prefix: str = Field("outfit", description="First part of every topic's name.")
     group_prefix: str = Field("hangtag", description="First part of every consumer group's name.")
     replication: int = Field(1, ge=1, description="Replicas of each topic that `hangtag topics apply` creates.")
@@ -71,7 +88,7 @@ class Settings(BaseSettings):
     health_port: int = Field(0, ge=0, le=65535, description="Their port; 0 switches them off.")
 
     # Photos
-    store_url: str = Field(
+    store_url: Address = Field(
         "file:.hangtag/photos", description="Where photos lie: a folder (file:PATH), s3://, gs:// or az:// URL."
     )
     photo_retention_days: int = Field(7, ge=1, le=7, description="Days after its upload a photo is deleted; at most 7.")
@@ -99,7 +116,9 @@ class Settings(BaseSettings):
     gateway_remember: int = Field(100_000, ge=1, description="And at most so many of them.")
 
     # OCR
-    ocr_urls: tuple[str, ...] = Field(("http://127.0.0.1:8000",), description="OCR workers the recognize stage uses.")
+    ocr_urls: tuple[Address, ...] = Field(
+        ("http://127.0.0.1:8000",), description="OCR workers the recognize stage uses."
+    )
     ocr_token: SecretStr | None = Field(None, description="Bearer token of the OCR workers.")
     ocr_tls_ca: Path | None = Field(
         None, description="Whose certificates of OCR workers are believed (PEM), if not the public ones."
@@ -110,11 +129,11 @@ class Settings(BaseSettings):
     ocr_tls_cert: Path | None = Field(None, description="Certificate chain (PEM): the OCR worker speaks HTTPS.")
     ocr_tls_key: Path | None = Field(None, description="Its private key (PEM), unless in the same file.")
     ocr_by_uri: bool = Field(False, description="Let the OCR worker read photos of the store named by `image_uri`.")
-    ocr_uri_roots: tuple[str, ...] = Field(
+    ocr_uri_roots: tuple[Address, ...] = Field(
         (), description="And photos below these `https://` addresses; each ends with `/`."
     )
     ocr_engine: Literal["rapid", "hunyuan", "scripted"] = Field("rapid", description="Engine of the OCR worker.")
-    ocr_vllm_url: str = Field("http://127.0.0.1:8100", description="The vLLM server that the hunyuan engine asks.")
+    ocr_vllm_url: Address = Field("http://127.0.0.1:8100", description="The vLLM server that the hunyuan engine asks.")
     ocr_vllm_key: SecretStr | None = Field(None, description="Key of the vLLM server.")
     ocr_vllm_revision: str | None = Field(None, description="Commit of the weights it serves; default the pinned one.")
     ocr_slots: int = Field(
@@ -137,7 +156,7 @@ class Settings(BaseSettings):
     )
 
     # Klaviyo
-    klaviyo_url: str = Field("https://a.klaviyo.com", description="Klaviyo's API, or the sandbox.")
+    klaviyo_url: Address = Field("https://a.klaviyo.com", description="Klaviyo's API, or the sandbox.")
     klaviyo_key: SecretStr | None = Field(None, description="Private API key; its scopes are in docs/klaviyo.md.")
     klaviyo_erasure_key: SecretStr | None = Field(
         None, description="Key of `hangtag forget`, with the scopes data-privacy:write and profiles:read."
@@ -161,17 +180,32 @@ class Settings(BaseSettings):
     klaviyo_dry_run: bool = Field(
         False, description="The sync stage prints what it would send, and sends and stores nothing."
     )
-    state_url: str = Field("sqlite:///.hangtag/state.db", description="Database of style profiles (SQLAlchemy URL).")
+    state_url: SecretStr = Field(
+        SecretStr("sqlite:///.hangtag/state.db"),
+        description="Database of style profiles (SQLAlchemy URL); a password in it is percent-encoded.",
+    )
 
     # Logs
     log_format: Literal["console", "json"] = Field("console", description="Console lines for people, JSON otherwise.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
 
     # Traces
-    traces_endpoint: str | None = Field(
+    traces_endpoint: Address | None = Field(
         None,
         description="OTLP/HTTP address that traces are sent to, such as http://127.0.0.1:4318; needs hangtag[otel].",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - SecretFiles stands in its place
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Say where values come from, the strongest first."""
+        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
 
     @model_validator(mode="after")
     def _kafka_user_is_named(self) -> Self:
@@ -220,9 +254,20 @@ class S3Access(BaseSettings):
 
     access_key_id: str | None = None
     secret_access_key: SecretStr | None = None
-    session_token: SecretStr | None = None
+    session_token: SecretStr | None = Field(None, validation_alias=AliasChoices("AWS_SESSION_TOKEN", "AWS_TOKEN"))
     region: str = Field("us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
-    endpoint: str | None = Field(None, validation_alias=AliasChoices("AWS_ENDPOINT", "AWS_ENDPOINT_URL"))
+    endpoint: str | None = Field(
+        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_ENDPOINT_URL")
+    )
+    virtual_hosted_style_request: bool = False
+
+    def address_of(self, bucket: str) -> str:
+        """Give the URL that is the bucket's own: below the server's, or with its name in the server's."""
+        server = f"s3.{self.region}.amazonaws.com"
+        if self.virtual_hosted_style_request:
+            # An endpoint names the bucket then, as obstore has it (S3Config.virtual_hosted_style_request).
+            return self.endpoint or f"https://{bucket}.{server}"
+        return f"{(self.endpoint or f'https://{server}').rstrip('/')}/{bucket}"
 
 
 def child_environment(**settings: object) -> dict[str, str]:

@@ -11,19 +11,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
-from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from schemas.outcomes import Later, Misconfigured, Never
+from streams.obstore_exit import wait_at_exit
 
 _TROUBLE = (BaseError, OSError, ValueError)
-_UNSAFE_PATH = re.compile(r"(^|/)\.{0,2}(/|$)")
+#: Empty parts, dots, control characters: obstore takes none of them, and a backslash is a slash to some.
+_UNSAFE_PATH = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
+#: Bytes of a whole key (docs.aws.amazon.com, "Naming Amazon S3 objects"), and of one name on disk (Linux's NAME_MAX).
+_LONGEST_KEY: Final = 1024
+_LONGEST_NAME: Final = 255
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
 _NOT_OURS = Never("photo-not-ours", "photo.uri lies outside the store (HANGTAG_STORE_URL); nothing was read")
 #: Producers store first and publish then, but not every bucket shows a new object at once.
 _MISSING = Later("photo-missing", "there is no photo at photo.uri", tries=4)
+#: How a store of objects answers when it does not do as it was asked: the status, and a code in its XML (S3, Google and
+#: Azure alike). It comes last in obstore's message, after the key, so that no key can pass for it.
+_ANSWER = re.compile(r"(\d{3}) [^:<]*:(?:\s|\ufeff|<\?xml[^>]*>)*(?:<Error>\s*<Code>(\w{1,60})</Code>)?")
+#: The same, of one of many that were to be deleted.
+_ANSWER_TO_DELETE = re.compile(r"\(code: (\w{1,60})\)$")
+#: Codes that stay until a person mends something, beside all with the statuses 401 and 403.
+_REFUSALS: Final = {"AccessDenied", "ExpiredToken", "InvalidToken", "NoSuchBucket", "ContainerNotFound"}
+_REFUSED_STATUS: Final = {"401", "403"}
 #: Folders of the store: photos, and the marks of those that were deleted once they were read.
 UPLOADS: Final = "uploads"
 READ: Final = "read"
@@ -60,6 +73,7 @@ class PhotoStore:
 
     def __init__(self, url: str, *, max_bytes: int) -> None:
         """Open `file:PATH` (made if missing), `s3://`, `gs://` or `az://`; photos over `max_bytes` stay unread."""
+        wait_at_exit()
         self._folder: Path | None = None
         if url.startswith("file:"):
             self._folder = folder = Path(unquote(url.removeprefix("file:").removeprefix("//"))).resolve()
@@ -77,6 +91,8 @@ class PhotoStore:
     ) -> str | Later | Never | Misconfigured:
         """Store a photo and answer its URI, or why not. The same upload stored twice is stored once."""
         key = f"{folder_of(shopper_id)}/{segment(upload_id)}{suffix.lower()}"
+        if self._is_too_long(key):
+            return Never("invalid-upload", "shopper_id and upload_id make too long a name for the photo store")
         try:
             await self._store.put_async(key, photo)
         except _TROUBLE as error:
@@ -92,10 +108,8 @@ class PhotoStore:
             found = await self._store.get_async(key)
             size = found.meta["size"]
             return TooLarge(size) if size > self._max_bytes else bytes(await found.bytes_async())
-        except (NotFoundError, FileNotFoundError):
-            return _MISSING
         except _TROUBLE as error:
-            return _why(error)
+            return _MISSING if _is_gone(error) else _why(error)
 
     async def labels(self, uri: str) -> dict[str, str] | Later | Never | Misconfigured:
         """Read what was noted beside a photo (metadata, content type): names in lower case, with `_` for `-`."""
@@ -104,10 +118,12 @@ class PhotoStore:
             return _NOT_OURS
         try:
             found = await self._store.get_async(key, options={"head": True})
-        except (NotFoundError, FileNotFoundError):
-            return _MISSING
         except _TROUBLE as error:
-            return _why(error)
+            if not _is_gone(error):
+                return _why(error)
+            # An answer to HEAD has no body, which alone tells a missing bucket from a missing photo.
+            said = await self.get(uri)
+            return _MISSING if isinstance(said, bytes | TooLarge) else said
         return {name.lower().replace("-", "_"): value for name, value in found.attributes.items()}
 
     async def remove(self, uri: str) -> Later | Never | Misconfigured | None:
@@ -117,10 +133,8 @@ class PhotoStore:
             return Never("photo-not-ours", "the address lies outside the store (HANGTAG_STORE_URL)")
         try:
             await self._store.delete_async(key)
-        except (NotFoundError, FileNotFoundError):
-            return None
         except _TROUBLE as error:
-            return _why(error)
+            return None if _is_gone(error) else _why(error)
         return None
 
     async def remove_read(self, uri: str, *, upload_id: str) -> Later | Never | Misconfigured | None:
@@ -184,10 +198,9 @@ class PhotoStore:
             try:
                 there = await self._store.head_async(one)
                 found.append(Stored(one, there["size"], there["last_modified"]))
-            except (NotFoundError, FileNotFoundError):
-                continue
             except _TROUBLE as error:
-                raise StoreError(_why(error)) from None
+                if not _is_gone(error):
+                    raise StoreError(_why(error)) from None
         return found
 
     async def remove_all(self, found: Sequence[Stored]) -> None:
@@ -207,7 +220,9 @@ class PhotoStore:
     async def _remove(self, keys: list[str]) -> None:
         try:
             await self._store.delete_async(keys)
-        except (NotFoundError, FileNotFoundError):
+        except (NotFoundError, FileNotFoundError) as error:
+            if not _is_gone(error):
+                raise
             # Another sweep got there first, with one of them at least.
             for key in keys:
                 with suppress(NotFoundError, FileNotFoundError):
@@ -218,20 +233,49 @@ class PhotoStore:
         if not uri.startswith(f"{self._url}/"):
             return None
         key = unquote(uri[len(self._url) + 1 :])
-        if _UNSAFE_PATH.search(key) or "\x00" in key or "\\" in key or self._leads_out(key):
+        if _UNSAFE_PATH.search(key) or self._is_too_long(key) or self._leads_out(key):
             return None
         return key
+
+    def _is_too_long(self, key: str) -> bool:
+        if self._folder is not None:
+            return any(len(name.encode()) > _LONGEST_NAME for name in key.split("/"))
+        # There must be room for its mark, too.
+        return len(f"{urlsplit(self._url).path}/{READ}/{key}".lstrip("/").encode()) > _LONGEST_KEY
 
     def _leads_out(self, key: str) -> bool:
         """Tell whether a link in a local folder points elsewhere; buckets have none."""
         return self._folder is not None and not (self._folder / key).resolve().is_relative_to(self._folder)
 
 
+def _answer_in(error: Exception) -> tuple[str, str]:
+    """Take the store's answer out of obstore's message: status and code, each empty where it has none."""
+    message = str(error).partition("\n\nDebug source:")[0]
+    if found := _ANSWER_TO_DELETE.search(message):
+        return "", found[1]
+    found = _ANSWER.match(message.rpartition("Server returned non-2xx status code: ")[2])
+    return (found[1], found[2] or "") if found else ("", "")
+
+
+def _is_gone(error: Exception) -> bool:
+    """Tell whether it is the object that is missing, and not its bucket."""
+    return isinstance(error, NotFoundError | FileNotFoundError) and _answer_in(error)[1] not in _REFUSALS
+
+
 def _why(error: Exception) -> Later | Misconfigured:
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
-        return Misconfigured("store-refused", "the photo store refused us; check its credentials")
-    kind = type(error).__name__
-    return Later("store-unreachable", f"the photo store did not answer ({kind}); check HANGTAG_STORE_URL")
+    status, code = _answer_in(error)
+    what = code or type(error).__name__
+    denied = isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError)
+    if denied or status in _REFUSED_STATUS or code in _REFUSALS:
+        return Misconfigured(
+            "store-refused", f"the photo store refused us ({what}); check HANGTAG_STORE_URL, the credentials and rights"
+        )
+    if isinstance(error, InvalidPathError):
+        # Only lists meet it, and no upload waits for those.
+        return Later(
+            "store-odd-key", "an object of the photo store has a key with empty parts or control characters; remove it"
+        )
+    return Later("store-unreachable", f"the photo store did not answer as it should ({what}); check HANGTAG_STORE_URL")
 
 
 def folder_of(shopper_id: str) -> str:

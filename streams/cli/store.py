@@ -80,6 +80,5 @@ async def _apply(
     assert access.access_key_id is not None  # noqa: S101 - asked before
     assert access.secret_access_key is not None  # noqa: S101 - asked before
     key = AwsKey(access.access_key_id, access.secret_access_key, access.session_token, access.region)
-    url = access.endpoint or f"https://s3.{access.region}.amazonaws.com"
-    async with httpx.AsyncClient(base_url=url, auth=SignedForS3(key, now=now), timeout=30) as http:
-        return await apply(http, bucket, prefixes, days)
+    async with httpx.AsyncClient(auth=SignedForS3(key, now=now), timeout=30) as http:
+        return await apply(http, access.address_of(bucket.name), prefixes, days)

@@ -72,16 +72,16 @@ def changed(text: str, old: str, new: str) -> Notification:
 
 @pytest.fixture
 async def bucket(monkeypatch) -> AsyncIterator[dict[str, dict[str, str]]]:
-    """A bucket behind S3's HTTP API, as much of it as HEAD needs: headers of objects by their paths."""
+    """A bucket behind S3's HTTP API, as much of it as is asked for: headers of objects by their paths."""
     objects: dict[str, dict[str, str]] = {}
 
-    async def head(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
         headers = objects.get(request.path)
         common = {"ETag": '"e"', "Last-Modified": "Sun, 22 Nov 2026 12:00:00 GMT", "Content-Length": "5"}
         return web.Response(status=404) if headers is None else web.Response(headers=common | headers)
 
     server = web.Application()
-    server.add_routes([web.head("/{path:.*}", head)])
+    server.add_routes([web.get("/{path:.*}", answer)])
     runner = web.AppRunner(server)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,5 +1,8 @@
 """Photos are read from our own folder, and from nowhere else."""
 
+import subprocess
+import sys
+
 import pytest
 
 from schemas.outcomes import Later, Never
@@ -30,6 +33,12 @@ async def test_the_same_upload_stored_twice_lies_there_once(store):
     assert await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1") == first
 
 
+async def test_ids_that_make_too_long_a_name_are_told_to_the_producer(store):
+    answer = await store.put(shopper_id="张" * 29, upload_id="u", suffix=".jpg", photo=b"1")
+    assert isinstance(answer, Never)
+    assert answer.reason == "invalid-upload"
+
+
 async def test_a_missing_photo_is_worth_a_few_tries(store):
     uri = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
     answer = await store.get(uri.replace("/u.jpg", "/v.jpg"))
@@ -51,6 +60,9 @@ async def test_a_photo_with_too_many_bytes_is_not_read(store):
         "{base}/uploads/../../secret.txt",
         "{base}/%2e%2e/secret.txt",
         "{base}/uploads//secret.txt",
+        "{base}/uploads/no%0Aname",
+        "{base}/uploads/no%7Fname",
+        "{base}/uploads/" + "x" * 256,
         "{base}",
         "{base}x/y",
         "",
@@ -81,3 +93,27 @@ async def test_a_bucket_that_does_not_answer_is_an_outage_and_no_fault_of_the_ev
     assert isinstance(answer, Later)
     assert (answer.reason, answer.tries) == ("store-unreachable", None)
     assert "planted" not in answer.message
+
+
+#: The thread that brings an answer dawdles, and the interpreter takes its time to go: without luck, then.
+ENDS_AT_ONCE = """
+import asyncio, sys, time
+from asyncio.selector_events import BaseSelectorEventLoop
+from streams.store import PhotoStore
+
+wake = BaseSelectorEventLoop._write_to_self
+BaseSelectorEventLoop._write_to_self = lambda loop: (wake(loop), time.sleep(0.2))
+
+class Lasting:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.4)
+
+sys.modules["lasting"] = Lasting()
+store = PhotoStore(sys.argv[1], max_bytes=100)
+asyncio.run(store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"x"))
+"""
+
+
+def test_a_process_may_end_right_after_the_stores_last_answer(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", ENDS_AT_ONCE, f"file:{tmp_path}"], check=False)
+    assert ended.returncode == 0

@@ -1,0 +1,175 @@
+"""What is done to a whole bucket at a real S3 server: its rule, the sweep, a shopper's photos; signed as AWS signs."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from s3_server import BIN, object_path
+from typer.testing import CliRunner
+
+from streams import wiring
+from streams.aws_signing import AwsKey, SignedForS3
+from streams.cli.main import app as hangtag
+from streams.forget import Forgetting
+from streams.settings import Settings
+
+SECRET = "planted/secret+of/the=store"
+OTHERS = """<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ID>logs</ID>
+<Filter><And><Prefix>logs/</Prefix><Tag><Key>keep</Key><Value>no</Value></Tag></And></Filter><Status>Enabled</Status>
+<Expiration><Days>90</Days></Expiration></Rule></LifecycleConfiguration>"""
+
+
+def setup() -> tuple[int, str]:
+    said = CliRunner().invoke(hangtag, ["store", "setup"])
+    return said.exit_code, said.output
+
+
+def rules(s3, bucket: str) -> list[tuple[str | None, ...]]:
+    """Give of each rule the bucket has its name, prefix, days, and days of old versions."""
+    root = ET.fromstring(s3.send("GET", f"{bucket}?lifecycle=").content)  # noqa: S314 - the test's own server
+    paths = ("ID", ".//{*}Prefix", "Expiration/{*}Days", "NoncurrentVersionExpiration/{*}NoncurrentDays")
+    return [tuple(rule.findtext(f"{{*}}{path}" if path[0] != "." else path) for path in paths) for rule in root]
+
+
+OURS = [("hangtag-shop/read/", "shop/read/", "6", "1"), ("hangtag-shop/uploads/", "shop/uploads/", "6", "1")]
+THEIRS = [("logs", "logs/", "90", None)]
+
+
+@pytest.mark.parametrize("style", ["path", "path of a service", "virtual hosted"])
+def test_the_bucket_gets_our_rules_beside_those_of_others(s3, s3_environment, bucket, style: str):
+    s3_environment.setenv("HANGTAG_STORE_URL", f"s3://{bucket}/shop")
+    if style == "path of a service":
+        # For S3 alone: it goes before the endpoint of all of AWS, with obstore, too.
+        s3_environment.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        s3_environment.setenv("AWS_ENDPOINT", "http://127.0.0.1:1")
+    elif style == "virtual hosted":
+        for name, value in s3.virtual_hosted(bucket).items():
+            s3_environment.setenv(name, value)
+    assert setup()[0] == 0
+    assert rules(s3, bucket) == OURS
+    checksum = base64.b64encode(hashlib.md5(OTHERS.encode(), usedforsecurity=False).digest()).decode()
+    s3.send("PUT", f"{bucket}?lifecycle=", content=OTHERS.encode(), content_md5=checksum)
+    for _ in range(2):
+        assert setup()[0] == 0
+        assert rules(s3, bucket) == THEIRS + OURS
+    assert s3.keys(bucket) == []
+
+
+def test_the_rule_takes_a_key_that_may_set_it(s3, s3_environment, bucket):
+    s3_environment.setenv("HANGTAG_STORE_URL", f"s3://{bucket}")
+    with s3.only("GetLifecycleConfiguration", "PutLifecycleConfiguration") as (key_id, secret):
+        s3_environment.setenv("AWS_ACCESS_KEY_ID", key_id)
+        code, output = setup()
+        assert (code, "403 SignatureDoesNotMatch" in output, SECRET in output) == (1, True, False)
+        s3_environment.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        assert setup()[0] == 0
+    with s3.only("PutObject", "GetObject", "DeleteObject", "ListBucket") as (key_id, secret):
+        s3_environment.setenv("AWS_ACCESS_KEY_ID", key_id)
+        s3_environment.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        assert "403 AccessDenied" in setup()[1]
+    s3_environment.setenv("HANGTAG_STORE_URL", "s3://never-made")
+    assert "404 NoSuchBucket" in setup()[1]
+
+
+def test_no_photo_is_older_than_photos_may_be(s3, s3_environment, bucket):
+    for name, value in {
+        "STORE_URL": f"s3://{bucket}/shop",
+        "NOTIFICATIONS_TOPIC": "events",
+        "NOTIFICATIONS_KEY": "shop/app/{shopper_id}/{upload_id}.{ext}",
+    }.items():
+        s3_environment.setenv(f"HANGTAG_{name}", value)
+    ours = [f"shop/{folder}/s/u{at}.jpg" for folder in ("uploads", "read/uploads", "app") for at in range(21)]
+    others = ["shop/app/readme.txt", "shop2/uploads/s/u.jpg", "uploads/s/u.jpg"]
+    for key in ours + others:
+        s3.send("PUT", object_path(bucket, key), content=b"x")
+    today = datetime.now(UTC)
+
+    for days, deleted in ((6, 0), (8, len(ours))):
+        s3_environment.setattr(wiring, "now", lambda days=days: today + timedelta(days=days))
+        said = CliRunner().invoke(hangtag, ["retention", "sweep", "--json"])
+        assert said.exit_code == 0, said.output
+        assert json.loads(said.stdout)["deleted"] == deleted
+    assert s3.keys(bucket) == others
+
+
+async def test_nothing_is_left_of_a_shopper_who_is_forgotten(s3, bucket):
+    settings = Settings(store_url=f"s3://{bucket}/shop")
+    store = wiring.make_store(settings)
+    both = [(shopper, f"u{at}") for shopper in ("王 芳", "王 芳2") for at in range(21)]
+    uris = await asyncio.gather(
+        *(store.put(shopper_id=shopper, upload_id=one, suffix=".jpg", photo=b"x") for shopper, one in both)
+    )
+    for uri in uris[:3]:
+        await store.remove_read(uri, upload_id="any")
+    told_of = object_path(bucket, "shop/app/王 芳/u 1.jpg")
+    s3.send("PUT", told_of, content=b"x")
+
+    forgetting = Forgetting(settings, SimpleNamespace(), store, SimpleNamespace(), wiring.now)
+    step = await forgetting._photos("王 芳", {f"s3://{told_of}"}, None)
+
+    assert (step.removed, step.trouble) == (21 - 3 + 1, None)
+    left = s3.keys(bucket)
+    assert len(left) == 21
+    assert all(key.startswith("shop/uploads/=E7=8E=8B=20=E8=8A=B32/") for key in left)
+
+
+#: What AWS's own library signs: requests from stdin, their authorizations to stdout.
+BOTOCORE = """
+import datetime, json, sys
+import botocore.auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+botocore.auth.get_current_datetime = lambda *_: datetime.datetime(2026, 11, 22, 12)
+signed = []
+for one in json.load(sys.stdin):
+    request = AWSRequest(one["method"], one["url"], headers=one["headers"], data=one["body"].encode())
+    key = Credentials("AKID", "se/cr+et", one["token"])
+    botocore.auth.S3SigV4Auth(key, "s3", "eu-central-1").add_auth(request)
+    signed.append(request.headers["Authorization"])
+json.dump(signed, sys.stdout)
+"""
+REQUESTS = [
+    ("GET", "https://b.s3.eu-central-1.amazonaws.com/", {"lifecycle": ""}, {}, "", None),
+    (
+        "GET",
+        "http://127.0.0.1:9000/b",
+        {"list-type": "2", "prefix": "a b+c/张?&=~*", "a-b": "1", "a": "2"},
+        {},
+        "",
+        None,
+    ),
+    ("GET", "https://s3.test/b", {"a": ["2", "10", "1"], "A": "é"}, {}, "", "tok/en+of=session"),
+    ("PUT", "https://s3.test/b/photos/王 芳/a+b(1)'!*,;=:@$&[x]~%2525.jpg", {}, {}, "photo", "token"),
+    ("PUT", "https://s3.test/b", {"lifecycle": ""}, {"content-md5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, "<a/>", None),
+    (
+        "PUT",
+        "https://s3.test:443/b/k",
+        {},
+        {"content-type": "image/jpeg", "x-amz-meta-locale": "  zh   CN ", "X-Amz-Meta-Email": "a@b.cn"},
+        "照片",
+        None,
+    ),
+    ("DELETE", "https://s3.test/b//odd//key/", {}, {}, "", None),
+]
+
+
+def test_requests_are_signed_as_awss_own_library_signs_them(s3):
+    ours, asked = [], []
+    for method, url, params, headers, body, token in REQUESTS:
+        key = AwsKey("AKID", SecretStr("se/cr+et"), SecretStr(token) if token else None, "eu-central-1")
+        auth = SignedForS3(key, now=lambda: datetime(2026, 11, 22, 12, tzinfo=UTC))
+        request = httpx.Request(method, url, params=params or None, headers=headers, content=body.encode())
+        sent = next(auth.auth_flow(request))
+        ours.append(sent.headers["authorization"].replace(",", ", "))
+        # It signs every header that it is given.
+        asked.append({"method": method, "url": str(sent.url), "headers": headers, "body": body, "token": token})
+    told = subprocess.run([BIN / "python", "-c", BOTOCORE], input=json.dumps(asked).encode(), stdout=-1, check=True)
+    assert ours == json.loads(told.stdout)
