@@ -14,7 +14,7 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -27,6 +27,10 @@ MIGRATION_LOCK: Final = 0x48414E47
 
 # Alembic keeps its context in module globals: one migration at a time in this process.
 _MIGRATING: Final = threading.Lock()
+_NO_URL: Final = (
+    "the state database cannot be opened: it is not named by a URL such as sqlite:///.hangtag/state.db or"
+    " postgresql+psycopg://user@host/name, with a password percent-encoded"
+)
 
 
 class StateUnavailableError(RuntimeError):
@@ -48,13 +52,15 @@ def open_database(url: str) -> Engine:
         with _MIGRATING, engine.begin() as connection:
             _migrate(connection)
     except (SQLAlchemyError, CommandError) as error:
-        engine.dispose()
         # Drivers write several lines.
         reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
         if isinstance(error, CommandError):
             reason = f"a newer version of hangtag wrote it, run that one ({reason})"
-        raise StateUnavailableError(f"the state database cannot be used: {reason}") from None
-    return engine
+    else:
+        return engine
+    engine.dispose()
+    # Not as the driver's error is handled: ours would keep it, and with psycopg it keeps the password.
+    raise StateUnavailableError(f"the state database cannot be used: {reason}")
 
 
 def open_for_reading(url: str) -> Engine:
@@ -78,17 +84,35 @@ def open_for_reading(url: str) -> Engine:
     return engine
 
 
+def parsed_url(url: str) -> URL:
+    """
+    Take a database's URL apart.
+
+    Raises:
+        StateUnavailableError: it is none. The message holds nothing of it: any part of a bad one may be of a password.
+
+    """
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError):
+        raise StateUnavailableError(_NO_URL) from None
+    # What follows the first of two @ is taken for the host, and errors tell hosts.
+    if "@" in (parsed.host or ""):
+        raise StateUnavailableError(_NO_URL)
+    return parsed
+
+
 def _engine(url: str, *, to_read: bool = False) -> Engine:
     # libpq's names; its least time to connect is two seconds, too.
     hasty = {
         "connect_timeout": LOOK_S,
         "options": f"-c statement_timeout={LOOK_S * 1000} -c default_transaction_read_only=on",
     }
+    parsed = parsed_url(url)
+    kind = parsed.get_backend_name()
+    if kind not in {"sqlite", "postgresql"}:
+        raise StateUnavailableError(f"the state database must be SQLite or PostgreSQL, not {kind}")
     try:
-        parsed = make_url(url)
-        kind = parsed.get_backend_name()
-        if kind not in {"sqlite", "postgresql"}:
-            raise StateUnavailableError(f"the state database must be SQLite or PostgreSQL, not {kind}")
         if kind == "sqlite" and not to_read:
             _make_private(parsed.database)
         # Parameters are shopper ids: they stay out of error messages.
@@ -104,15 +128,15 @@ def _engine(url: str, *, to_read: bool = False) -> Engine:
         reason = f"{error.strerror}: {error.filename}"
     except SQLAlchemyError:
         # Its text may quote the URL, and with it a password.
-        reason = "it is not named by a URL such as sqlite:///.hangtag/state.db or postgresql+psycopg://user@host/name"
+        raise StateUnavailableError(_NO_URL) from None
     raise StateUnavailableError(f"the state database cannot be opened: {reason}")
 
 
 def is_missing(url: str) -> bool:
     """Tell whether the URL names a SQLite file that is not there: nothing is known of anyone then."""
     try:
-        parsed = make_url(url)
-    except SQLAlchemyError:
+        parsed = parsed_url(url)
+    except StateUnavailableError:
         return False
     return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from schemas.events import SCHEMA_VERSION, Event, Noun
+from schemas.framing import unframed
 
 N = TypeVar("N", bound=Noun)
 Headers = list[tuple[str, bytes | None]]
@@ -49,7 +50,7 @@ def encode(event: Event, *, source: str, cause: Iterable[tuple[str, bytes | None
 
 def decode(kind: type[N], value: bytes | None) -> N:
     """
-    Read an event of a known kind.
+    Read an event of a known kind, with or without the frame of a Schema Registry's clients.
 
     Raises:
         UndecodableError: `tombstone`, `not-json`, `unknown-version` or `invalid-event`.
@@ -58,10 +59,11 @@ def decode(kind: type[N], value: bytes | None) -> N:
     if value is None:
         msg = "the message has no value (a tombstone); events are never deleted this way"
         raise UndecodableError("tombstone", msg)
+    text = unframed(value)
     try:
-        return kind.model_validate_json(value)
+        return kind.model_validate_json(text)
     except ValidationError as error:
-        raise _undecodable(kind, value, error) from None
+        raise _undecodable(kind, text, error) from None
 
 
 def _undecodable(kind: type[Noun], value: bytes, error: ValidationError) -> UndecodableError:

@@ -45,11 +45,13 @@ class Emitter:
         self,
         config: Mapping[str, str | int | float | bool],
         *,
+        frames: Mapping[str, bytes] | None = None,
         crash: Callable[[Exception], object] = lambda _error: None,
     ) -> None:
         """
         Take confluent-kafka's settings; what delivery guarantees need is set here.
 
+        `frames` is by topic what a Schema Registry's clients expect before each value (schemas/framing.py).
         `crash` is told once the producer can never deliver again (librdkafka's fatal errors, such as
         a broker that lost data): only another process can.
         """
@@ -73,6 +75,7 @@ class Emitter:
                 **config,
             }
         )
+        self._frames = frames or {}
         self._on_the_way: set[asyncio.Future[Delivered | Later | Never]] = set()
         self._collector: asyncio.Task[None] | None = None
 
@@ -96,6 +99,8 @@ class Emitter:
                 found = _why(error, topic) if error else Delivered(topic, message.partition(), message.offset())
                 delivered.set_result(found)
 
+        if value is not None and topic in self._frames:
+            value = self._frames[topic] + value
         while True:
             try:
                 self._producer.produce(topic, key=key, value=value, headers=headers, on_delivery=on_delivery)

@@ -94,9 +94,13 @@ async def running(
                 "ocr_urls": (ocr_url,),
                 "klaviyo_url": klaviyo_url,
                 "klaviyo_key": SecretStr(_KEY),
+                "klaviyo_dry_run": False,
                 "session_timeout_s": 6,
                 "drain_s": 5,
             }
+            if kafka is None:
+                # Whatever the shop's own Kafka wants, the embedded broker speaks in the open.
+                changed |= {"kafka_protocol": "plaintext", "schema_registry_url": ""}
             settings = Settings(**changed)
             environment = changed | {"ocr_urls": f'["{ocr_url}"]', "klaviyo_key": _KEY}
             tell("starting the three stages")

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Final
 
-from streams.checks import kafka, klaviyo, machine, photos
+from streams.checks import kafka, klaviyo, machine, photos, schemas
 from streams.checks.answer import Checked, Machine, fail
 from streams.settings import Settings
 
@@ -20,6 +20,7 @@ Check = Callable[[Settings, Machine], Awaitable[list[Checked]]]
 CHECKS: Final[dict[str, Check]] = {
     "broker": kafka.broker,
     "topics": kafka.topics,
+    "schemas": schemas.schemas,
     "lag": kafka.lag,
     "store": photos.store,
     "ocr": photos.ocr,

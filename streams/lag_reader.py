@@ -20,10 +20,10 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import OffsetSpec
 
+from streams.flow import flow_of
 from streams.kafka import Admin, client_config
 from streams.lag import Owner, Place, Reading, Stamp
 from streams.settings import Settings
-from streams.wiring import make_flow
 
 #: Groups in these states have just no assignment to tell.
 _MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
@@ -44,7 +44,7 @@ class Look:
 
 def stage_groups(settings: Settings) -> dict[str, str]:
     """Name each stage's consumer group, with the topic it consumes."""
-    flow = make_flow(settings)
+    flow = flow_of(settings)
     return {f"{settings.group_prefix}.{stage}": consumed.name for stage, (consumed, _published) in flow.items()}
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from schemas.emitter import Emitter
 from schemas.spans import UNWATCHED, Spans
-from schemas.topics import Topic, Topics, notifications, topics
+from schemas.topics import Topics, topics
 from streams import metrics
 from streams.dead_letters import HaltLimit
+from streams.flow import flow_of
 from streams.kafka import client_config
 from streams.settings import Settings, UnusableError
 from streams.stage import Delivered, Handler, Stage
@@ -200,7 +201,7 @@ def make_sink_config(settings: Settings) -> SinkConfig:
         revision=settings.klaviyo_revision,
         metric=settings.klaviyo_metric,
         timeout_s=settings.klaviyo_timeout_s,
-        state_url=settings.state_url,
+        state_url=settings.state_url.get_secret_value(),
         names=PropertyNames(
             prefix=settings.klaviyo_property_prefix,
             aliases=settings.klaviyo_aliases,
@@ -236,10 +237,25 @@ def make_token_file(settings: Settings) -> TokenFile | None:
 
 
 def make_emitter(
-    settings: Settings, *, crash: Callable[[Exception], object] = lambda _error: None, patience_s: float = 30
+    settings: Settings,
+    *,
+    crash: Callable[[Exception], object] = lambda _error: None,
+    patience_s: float = 30,
+    as_it_is: bool = False,
 ) -> Emitter:
-    """Make the one producer of this process; `crash` is told when it can never deliver again."""
-    return Emitter(client_config(settings) | {"delivery.timeout.ms": int(patience_s * 1000)}, crash=crash)
+    """
+    Make the one producer of this process; `crash` is told when it can never deliver again.
+
+    `as_it_is`: for bytes that came from Kafka, framed or not, and not for new events.
+
+    Raises:
+        UnusableError: the Schema Registry does not answer, or lacks a schema.
+
+    """
+    from streams.schema_registry import frames
+
+    config = client_config(settings) | {"delivery.timeout.ms": int(patience_s * 1000)}
+    return Emitter(config, frames=None if as_it_is else frames(settings), crash=crash)
 
 
 def make_uploads(settings: Settings, *, spans: Spans = UNWATCHED, emitter: Emitter | None = None) -> UploadProducer:
@@ -248,19 +264,6 @@ def make_uploads(settings: Settings, *, spans: Spans = UNWATCHED, emitter: Emitt
 
     topic = make_topics(settings).uploads.name
     return UploadProducer(emitter or make_emitter(settings), make_store(settings), topic=topic, spans=spans)
-
-
-def make_flow(settings: Settings) -> dict[str, tuple[Topic, tuple[Topic, ...]]]:
-    """Tell by stage what it consumes and what it publishes, here and nowhere else."""
-    all_topics = make_topics(settings)
-    flow = {
-        "recognize": (all_topics.uploads, (all_topics.texts, all_topics.feedback)),
-        "tag": (all_topics.texts, (all_topics.tags,)),
-        "sync": (all_topics.tags, (all_topics.profiles,)),
-    }
-    if settings.notifications_topic is None:
-        return flow
-    return flow | {"notifications": (notifications(settings.notifications_topic)[0], (all_topics.uploads,))}
 
 
 def make_stage(
@@ -274,7 +277,7 @@ def make_stage(
     delivered: Delivered | None = None,
 ) -> Stage:
     """Bind a handler to its topics; `reads` is what it takes where the topic carries no events."""
-    consumed, produced = make_flow(settings)[name]
+    consumed, produced = flow_of(settings)[name]
     return Stage(
         name,
         consumed,

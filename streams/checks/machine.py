@@ -10,10 +10,11 @@ from urllib.parse import unquote
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 import klaviyo_sink
+from klaviyo_sink.database import StateUnavailableError, parsed_url
 from streams import wiring
 from streams.checks.answer import Checked, Machine, fail, ok, warn
 from streams.settings import Settings, UnusableError
@@ -64,11 +65,13 @@ async def disk(settings: Settings, machine: Machine) -> list[Checked]:
 
 def _state(settings: Settings) -> Checked:
     try:
-        url = make_url(settings.state_url)
+        url = parsed_url(settings.state_url.get_secret_value())
         file = _sqlite_file(url)
         if file is not None and not file.exists():
             return _not_yet(file)
         return _schema(url)
+    except StateUnavailableError as error:
+        return fail("state", f"HANGTAG_STATE_URL: {error}", _STATE)
     except (ArgumentError, ImportError) as error:
         return fail("state", f"HANGTAG_STATE_URL cannot be used ({type(error).__name__})", _STATE)
     except SQLAlchemyError as error:
@@ -128,8 +131,8 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
     if settings.store_url.startswith("file:"):
         yield "photos", Path(unquote(settings.store_url.removeprefix("file:").removeprefix("//")))
     try:
-        file = _sqlite_file(make_url(settings.state_url))
-    except ArgumentError:
+        file = _sqlite_file(parsed_url(settings.state_url.get_secret_value()))
+    except StateUnavailableError:
         # The check of the state database tells of it.
         return
     if file is not None:

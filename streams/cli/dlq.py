@@ -95,7 +95,7 @@ def replay(
     from streams.forgotten import Forgotten
 
     found = _letters(topic, reason, since)
-    forgotten = Forgotten(Settings().state_url)
+    forgotten = Forgotten(Settings().state_url.get_secret_value())
     forgotten.read()
     dead = [letter for letter in found if not forgotten.knows_key(letter.seen.key)]
     chosen = [letter for letter in dead if not letter.replayed and letter.facts is not None][:limit]
@@ -106,7 +106,7 @@ def replay(
         return
 
     async def run() -> str | None:
-        emitter = wiring.make_emitter(Settings())
+        emitter = wiring.make_emitter(Settings(), as_it_is=True)
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("replaying", total=len(chosen))
             refused = await put_back(chosen, emitter, tell=lambda _letter: progress.advance(task))

@@ -22,7 +22,7 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help="One JSON object per line."),
 ) -> None:
     """
-    Check Kafka, topics, lag, photo store, OCR workers, lexicon, Klaviyo, clock, state, file limit and disk.
+    Check Kafka, topics, schemas, lag, photo store, OCR workers, lexicon, Klaviyo, clock, state, file limit and disk.
 
     Each line says ok, warn or fail, and what to do. Leaves nothing behind: one small object is put into the photo
     store and removed.

@@ -5,6 +5,7 @@ import sys
 import structlog
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from streams.cli import (
     broker,
@@ -69,4 +70,9 @@ def main() -> None:
         for problem in error.errors(include_url=False, include_input=False):
             name = "".join(f"HANGTAG_{part.upper()}: " for part in map(str, problem["loc"][:1]))
             typer.echo(name + problem["msg"].removeprefix("Value error, "), err=True)
+        sys.exit(2)
+    except SettingsError as error:
+        # It tells the field in its text only, and its cause may quote the value.
+        field, why = str(error).split('"')[1], type(error.__cause__).__name__
+        typer.echo(f"HANGTAG_{field.upper()}: cannot be read ({why}); lists and tables are written as JSON", err=True)
         sys.exit(2)

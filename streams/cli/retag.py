@@ -64,7 +64,7 @@ def retag(
     from streams.settings import UnusableError
 
     settings = Settings()
-    forgotten = Forgotten(settings.state_url)
+    forgotten = Forgotten(settings.state_url.get_secret_value())
     forgotten.read()
     try:
         start = parse_since(since, now=time.time())
@@ -109,6 +109,7 @@ def _run(
     from streams import wiring
     from streams.follow import UnreadableTopicError
     from streams.retag import find_changes, publish
+    from streams.settings import UnusableError
 
     found = find_changes(settings, kept, tagger, since=since, now=wiring.now)
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -136,7 +137,7 @@ def _run(
                 tell(change)
         except KeyboardInterrupt:
             return "interrupted"
-        except UnreadableTopicError as error:
+        except (UnreadableTopicError, UnusableError) as error:
             return str(error)
     return None
 

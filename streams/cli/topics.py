@@ -13,17 +13,24 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.command()
 def apply() -> None:
-    """Create the topics that are missing. Changes and deletes nothing that is there."""
+    """
+    Create the topics that are missing. Changes and deletes nothing that is there.
+
+    With HANGTAG_SCHEMA_REGISTRY_URL it registers the events' schemas, too, where they are missing.
+    """
     from streams.kafka import NoKafkaError
+    from streams.schema_registry import RegistryError, register_missing
     from streams.topic_admin import EmbeddedBrokerError, create_missing
 
     settings = Settings()
     try:
         created = create_missing(settings)
-    except (EmbeddedBrokerError, NoKafkaError) as error:
+        typer.echo("\n".join(f"created {name}" for name in created) or "every topic is there already")
+        for subject in register_missing(settings):
+            typer.echo(f"registered {subject}")
+    except (EmbeddedBrokerError, NoKafkaError, RegistryError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    typer.echo("\n".join(f"created {name}" for name in created) or "every topic is there already")
     _show(settings, as_json=False)
 
 

@@ -117,7 +117,7 @@ def sync(
         sink = await wiring.make_sink(settings, spans=spans)
         return partial(handle, sink=sink, now=wiring.now), sink.aclose
 
-    _run("sync", parts, settings, emitter=dry.Mute() if settings.klaviyo_dry_run else None)
+    _run("sync", parts, settings, emitter=dry.Mute if settings.klaviyo_dry_run else None)
 
 
 @app.command()
@@ -156,10 +156,10 @@ def all_stages() -> None:
     Signals are passed on, SIGHUP too. Exits with code 73 when a stage halts on purpose (too many dead
     letters), and stops the others.
     """
+    from streams.flow import flow_of
     from streams.logs import set_up_logs
     from streams.settings import child_environment
     from streams.supervisor import Child, hangtag, keep_running, pass_on
-    from streams.wiring import make_flow
 
     settings = Settings()
     set_up_logs(settings)
@@ -173,7 +173,7 @@ def all_stages() -> None:
                 # One health port each, counted up from the one given.
                 child_environment(health_port=settings.health_port + at if settings.health_port else 0),
             )
-            for at, stage in enumerate(make_flow(settings))
+            for at, stage in enumerate(flow_of(settings))
         ]
 
         def on_signal() -> None:
@@ -194,7 +194,7 @@ def _run(
     parts: Any,
     settings: Settings | None = None,
     *,
-    emitter: Emitter | None = None,
+    emitter: Callable[[], Emitter] | None = None,
     reads: type[Noun] | None = None,
     reload: Callable[[], object] | None = None,
     beside: Beside | None = None,
@@ -213,14 +213,16 @@ def _run(
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    forgotten = Forgotten(settings.state_url)
+    forgotten = Forgotten(settings.state_url.get_secret_value())
 
     async def make() -> Parts:
         handle, close = await parts(settings, spans)
         # The sync stage, too, though its sink asks the ledger: work on an event may outlast the forgetting, and a dead
         # letter or an answer would keep the shopper.
         handle = but_not_of_the_forgotten(handle, forgotten.includes)
-        speaking = emitter or wiring.make_emitter(settings, crash=leave)
+        make_emitter = emitter or partial(wiring.make_emitter, settings, crash=leave)
+        # It may ask a Schema Registry first.
+        speaking = await asyncio.to_thread(make_emitter)
 
         async def aclose() -> None:
             await speaking.aclose()

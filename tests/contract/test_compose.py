@@ -10,10 +10,10 @@ import yaml
 
 from ocr_worker.vllm_command import TESTED_VLLM, VllmServe, vllm_serve
 from schemas.topics import WEEK
+from streams.flow import flow_of
 from streams.notifications import KeyTemplate
 from streams.process import _GOODBYE_S
 from streams.settings import Settings
-from streams.wiring import make_flow
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -101,7 +101,7 @@ def test_the_settings_that_the_example_shows_are_good_ones(monkeypatch):
     monkeypatch.setenv("HANGTAG_KAFKA_PASSWORD", "of the secret's file")
     settings = Settings(_env_file=None)
     KeyTemplate(settings.notifications_key)
-    assert make_flow(settings)["notifications"][0].name == settings.notifications_topic
+    assert flow_of(settings)["notifications"][0].name == settings.notifications_topic
 
 
 def test_defaults_in_the_compose_file_are_those_of_the_example():
@@ -195,7 +195,7 @@ def test_nobody_but_its_worker_reaches_vllm_and_either_may_be_started_again():
 
 
 def test_every_stage_can_ask_who_was_forgotten():
-    for name in make_flow(Settings(notifications_topic="bucket-events", _env_file=None)):
+    for name in flow_of(Settings(notifications_topic="bucket-events", _env_file=None)):
         assert "HANGTAG_STATE_URL" in _secrets(name).values()
         assert _networks("postgres") <= _networks(name)
         assert SERVICES[name]["build"]["target"] == "streams", "the image with PostgreSQL's driver"

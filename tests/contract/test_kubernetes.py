@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from ocr_worker.vllm_command import TESTED_VLLM, VllmServe, vllm_serve
+from streams.flow import flow_of
 from streams.process import _GOODBYE_S
 from streams.settings import Settings
-from streams.wiring import make_flow
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy/k8s"
-STAGES = set(make_flow(Settings(notifications_topic="bucket-events", _env_file=None)))
+STAGES = set(flow_of(Settings(notifications_topic="bucket-events", _env_file=None)))
 
 
 @pytest.fixture(scope="module", params=["base", "gpu"])
@@ -115,7 +115,7 @@ def test_every_variable_is_a_setting_with_a_good_value(rendered, monkeypatch):
 
 def test_stages_scale_by_their_own_group_and_no_further_than_partitions(rendered):
     settings, scaled = Settings(_env_file=None), _of(rendered, "ScaledObject")
-    for name, (topic, _published) in make_flow(settings).items():
+    for name, (topic, _published) in flow_of(settings).items():
         spec = scaled[name]["spec"]
         kafka, prometheus = (trigger["metadata"] for trigger in spec["triggers"])
         group = f"{settings.group_prefix}.{name}"

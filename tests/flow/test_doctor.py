@@ -228,14 +228,15 @@ async def test_fault_11_a_state_database_that_cannot_be_used(settings, tmp_path,
         url = f"sqlite:///{tmp_path}/file/state.db"
     else:
         url = "somewhere"
-    found = await complaints(settings.model_copy(update={"state_url": url}), None, "state", "disk", "store")
+    found = await complaints(settings.model_copy(update={"state_url": SecretStr(url)}), None, "state", "disk", "store")
     assert {name: line.status for name, line in found.items()} == {"state": "fail"}
 
 
 async def test_a_state_database_that_a_sync_stage_is_writing_is_no_fault(settings, tmp_path):
     with sqlite3.connect(tmp_path / "state.db") as busy:
         busy.execute("BEGIN IMMEDIATE")
-        patient = settings.model_copy(update={"state_url": f"{settings.state_url}?timeout=0.2"})
+        hasty = SecretStr(f"{settings.state_url.get_secret_value()}?timeout=0.2")
+        patient = settings.model_copy(update={"state_url": hasty})
         found = await complaints(patient, None, "state")
         busy.rollback()
     busy.close()
@@ -258,7 +259,7 @@ async def test_fault_13_a_full_disk(settings, free, status):
 async def test_a_state_database_of_before_is_named_as_such_and_left_alone(settings, tmp_path):
     file = tmp_path / "old.db"
     file.touch()
-    found = await complaints(settings.model_copy(update={"state_url": f"sqlite:///{file}"}), None, "state")
+    found = await complaints(settings.model_copy(update={"state_url": SecretStr(f"sqlite:///{file}")}), None, "state")
     assert {name: line.status for name, line in found.items()} == {"state": "warn"}
     assert file.stat().st_size == 0
 

@@ -96,7 +96,7 @@ class World:
     async def replay(self, *stages: str) -> None:
         """Have each stage work through its whole topic, one after the other."""
         emitter, sink = wiring.make_emitter(self.settings), await wiring.make_sink(self.settings)
-        forgotten = Forgotten(self.settings.state_url)
+        forgotten = Forgotten(self.settings.state_url.get_secret_value())
         handlers = {
             "recognize": partial(recognize, store=wiring.make_store(self.settings), pool=Reads(), now=wiring.now),
             "tag": partial(tag, tagger=wiring.make_tagger(self.settings), now=wiring.now),
@@ -187,7 +187,7 @@ async def test_forget_and_a_full_replay_leave_nothing_of_the_shopper_and_all_of_
     await world.replay()
     await world.replay()
     assert await world.remains(before) == []
-    forgotten = Forgotten(world.settings.state_url)
+    forgotten = Forgotten(world.settings.state_url.get_secret_value())
     forgotten.read()
     kept = await asyncio.to_thread(partial(read_kept, world.settings, is_forgotten=forgotten.knows))
     forgotten.close()
@@ -210,12 +210,13 @@ async def test_the_soft_way_leaves_the_profile_and_takes_back_what_we_said(world
 
 
 async def test_the_command_tells_what_was_removed_and_what_is_left_to_do(world, settings, monkeypatch):
-    for name in ("bootstrap_servers", "store_url", "state_url", "klaviyo_url"):
+    for name in ("bootstrap_servers", "store_url", "klaviyo_url"):
         monkeypatch.setenv(f"HANGTAG_{name.upper()}", getattr(settings, name))
+    monkeypatch.setenv("HANGTAG_STATE_URL", settings.state_url.get_secret_value())
     monkeypatch.setenv("HANGTAG_KLAVIYO_KEY", KEY)
     await world.upload(GONE, "g1")
     # Begun long ago and cut off, so that there is nothing to wait for.
-    engine = open_database(settings.state_url)
+    engine = open_database(settings.state_url.get_secret_value())
     forget_in_database(engine, GONE, at=wiring.now() - timedelta(hours=1))
     engine.dispose()
 

@@ -63,10 +63,12 @@ def collecting() -> Iterator[ThreadingHTTPServer]:
     server.url = f"http://127.0.0.1:{server.server_port}"
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     serving.start()
-    yield server
-    server.shutdown()
-    serving.join()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
 
 
 def to(collector: ThreadingHTTPServer, process: str) -> OtelSpans:

@@ -44,7 +44,7 @@ def libraries() -> Path:
         KafkaMissingError: java or maven are missing, or maven could not fetch.
 
     """
-    command = [sys.executable, str(Path(__file__).with_name("fetch.py"))]
+    command = [sys.executable, str(Path(__file__).with_name("fetch.py")), "kafka"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise KafkaMissingError(done.stdout.strip())
@@ -68,8 +68,8 @@ class KafkaCluster:
     def __init__(self, brokers: int = 1, data_dir: Path | None = None, port: int | None = None) -> None:
         """Set the number of brokers, the folder to keep data in, and the first broker's port."""
         self._numbers = range(1, brokers + 1)
-        self._ports = {n: port + n - 1 if port else _free_port() for n in self._numbers}
-        self._controllers = {n: _free_port() for n in self._numbers}
+        self._ports = {n: port + n - 1 if port else free_port() for n in self._numbers}
+        self._controllers = {n: free_port() for n in self._numbers}
         self._kept = data_dir.resolve() if data_dir else None
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -258,7 +258,8 @@ class KafkaCluster:
         return "\n".join(self.log(number).read_text(errors="replace").splitlines()[-30:])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a port of 127.0.0.1 that nobody else will be given."""
     # Below the range the kernel deals from, so that no other process is given it while a broker is down.
     while not _is_free(port := random.randrange(20_000, 32_000)):
         pass

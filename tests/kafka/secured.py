@@ -15,7 +15,7 @@ from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from cluster import HOST, KafkaCluster, _free_port
+from cluster import HOST, KafkaCluster, free_port
 from confluent_kafka.admin import (
     AdminClient,
     ScramCredentialInfo,
@@ -35,7 +35,7 @@ class SecuredKafka(KafkaCluster):
         """Take the folder of `make_certificates`."""
         super().__init__()
         self._certificates = certificates
-        self._secured = {name: _free_port() for name in ("SASL", "MTLS", "EXPIRED")}
+        self._secured = {name: free_port() for name in ("SASL", "MTLS", "EXPIRED")}
 
     def at(self, listener: str) -> str:
         """Give the address of SASL, MTLS or EXPIRED."""

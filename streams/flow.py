@@ -1,0 +1,17 @@
+"""Which topic each stage consumes, and which it publishes to. Knows no part that does the work."""
+
+from schemas.topics import Topic, notifications, topics
+from streams.settings import Settings
+
+
+def flow_of(settings: Settings) -> dict[str, tuple[Topic, tuple[Topic, ...]]]:
+    """Tell by stage what it consumes and what it publishes, here and nowhere else."""
+    all_topics = topics(settings.topic_prefix)
+    flow = {
+        "recognize": (all_topics.uploads, (all_topics.texts, all_topics.feedback)),
+        "tag": (all_topics.texts, (all_topics.tags,)),
+        "sync": (all_topics.tags, (all_topics.profiles,)),
+    }
+    if settings.notifications_topic is None:
+        return flow
+    return flow | {"notifications": (notifications(settings.notifications_topic)[0], (all_topics.uploads,))}

@@ -1,0 +1,71 @@
+"""Secrets come from files as well as from variables: Docker's and Kubernetes' way to hand them over."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
+
+from streams import secret_files
+from streams.settings import Settings
+
+KEY = "HANGTAG_KLAVIYO_KEY"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    monkeypatch.setenv("HANGTAG_SECRETS_DIR", str(mounted))
+    return mounted
+
+
+def test_every_setting_may_be_a_file_named_as_its_variable(folder):
+    secrets = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+    for name in secrets:
+        (folder / f"HANGTAG_{name.upper()}").write_text(f"of {name}\n")
+    (folder / "HANGTAG_OCR_URLS").write_text('["http://a:8000"]')
+    (folder / "AWS_SECRET_ACCESS_KEY").write_text("another's")
+    settings = Settings()
+    assert {name: getattr(settings, name) for name in secrets} == {name: SecretStr(f"of {name}") for name in secrets}
+    assert settings.ocr_urls == ("http://a:8000",)
+
+
+def test_a_variable_wins_over_env_and_that_over_a_file(folder, monkeypatch):
+    (folder / KEY).write_text("file")
+    assert Settings().klaviyo_key == SecretStr("file")
+    Path(".env").write_text(f"{KEY}=dotenv\n")
+    assert Settings().klaviyo_key == SecretStr("dotenv")
+    monkeypatch.setenv(KEY, "variable")
+    assert Settings().klaviyo_key == SecretStr("variable")
+
+
+def test_kubernetes_lays_links_and_they_are_followed(folder):
+    version = folder / "..2026_01_01"
+    version.mkdir()
+    (version / KEY).write_text("linked")
+    (folder / "..data").symlink_to(version.name)
+    (folder / KEY).symlink_to(f"..data/{KEY}")
+    assert Settings().klaviyo_key == SecretStr("linked")
+
+
+def test_without_a_name_the_usual_folder_is_read_where_it_is_there(folder, monkeypatch):
+    (folder / KEY).write_text("usual")
+    monkeypatch.delenv("HANGTAG_SECRETS_DIR")
+    monkeypatch.setattr(secret_files, "USUAL", folder)
+    assert Settings().klaviyo_key == SecretStr("usual")
+    monkeypatch.setattr(secret_files, "USUAL", folder / "nowhere")
+    assert Settings().klaviyo_key is None
+
+
+def test_a_folder_that_was_named_and_is_not_there_is_told(folder, monkeypatch):
+    monkeypatch.setenv("HANGTAG_SECRETS_DIR", str(folder / "nowhere"))
+    with pytest.raises(ValidationError, match="secrets_dir\n  Path does not point to a directory"):
+        Settings()
+
+
+def test_a_file_that_cannot_be_read_is_told_by_its_setting(folder):
+    (folder / KEY).write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match='field "klaviyo_key" from source "SecretFiles"'):
+        Settings()
