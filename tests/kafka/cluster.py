@@ -35,16 +35,21 @@ class KafkaFailedError(RuntimeError):
     """Kafka, or one of its tools, failed; the message quotes the end of its log."""
 
 
-@cache
 def libraries() -> Path:
+    """Give the folder of Kafka's jars; raises as `fetched`."""
+    return fetched("kafka")
+
+
+@cache
+def fetched(server: str) -> Path:
     """
-    Give the folder of Kafka's jars, fetched if this is the first time.
+    Give the folder of a server's jars, fetched if this is the first time.
 
     Raises:
         KafkaMissingError: java or maven are missing, or maven could not fetch.
 
     """
-    command = [sys.executable, str(Path(__file__).with_name("fetch.py")), "kafka"]
+    command = [sys.executable, str(Path(__file__).with_name("fetch.py")), server]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise KafkaMissingError(done.stdout.strip())

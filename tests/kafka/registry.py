@@ -4,31 +4,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import cache
 from pathlib import Path
 from typing import Self
 
 import httpx
-from cluster import HOST, KafkaFailedError, KafkaMissingError, free_port
+from cluster import HOST, KafkaFailedError, fetched, free_port
 
 #: Where it speaks Confluent's API.
 PATH = "/apis/ccompat/v7"
-
-
-@cache
-def program() -> Path:
-    """
-    Give the registry's jar, fetched if this is the first time.
-
-    Raises:
-        KafkaMissingError: java or maven are missing, or maven could not fetch.
-
-    """
-    command = [sys.executable, str(Path(__file__).with_name("fetch.py")), "registry"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise KafkaMissingError(done.stdout.strip())
-    return next(Path(done.stdout.strip()).glob("*-runner.jar"))
 
 
 class Registry:
@@ -39,14 +22,14 @@ class Registry:
         Start it and wait until it serves.
 
         Raises:
-            KafkaMissingError: as `program`.
+            KafkaMissingError: as `fetched`.
             KafkaFailedError: it did not start; its log is quoted.
 
         """
         port = free_port()
         self.url = f"http://{HOST}:{port}{PATH}"
         options = ["-XX:TieredStopAtLevel=1", "-Xmx512m", f"-Dquarkus.http.host={HOST}", f"-Dquarkus.http.port={port}"]
-        command = ["java", *options, "-jar", str(program())]
+        command = ["java", *options, "-jar", str(next(fetched("registry").glob("*-runner.jar")))]
         self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, start_new_session=True)
         self._guard = subprocess.Popen(
