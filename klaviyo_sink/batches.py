@@ -99,10 +99,8 @@ class Batches:
             for event, one in zip(events, folded, strict=True)
             if isinstance(one, Folded) and _lacks_state(one, answers.get(one.unique_id), shoppers[event.shopper_id])
         ]
-        if stateless:
-            make_room()
-            await self._send_states(stateless)
-        await self._enter(rows, answers, shoppers)
+        await self._send_states(stateless, make_room)
+        await self._enter(rows, answers, shoppers, make_room)
         return [
             self._outcome(one, answers, shoppers.get(event.shopper_id), lane)
             for event, one in zip(events, folded, strict=True)
@@ -122,17 +120,24 @@ class Batches:
         backfill = event.backfill or self.now() - event.uploaded_at > self.stale_after
         return Row(event, name, shopper.said, self.metric, backfill, cause=cause)
 
-    async def _send_states(self, shoppers: Iterable[_Shopper]) -> None:
+    async def _send_states(self, shoppers: Iterable[_Shopper], make_room: Callable[[], None]) -> None:
         """Send states alone, each shopper's once."""
         alone = list({shopper.event.shopper_id: shopper for shopper in shoppers}.values())
         if alone:
+            make_room()
             rows = [
                 replace(self._row(shopper.event, shopper.cause, "", shopper), with_event=False) for shopper in alone
             ]
             for shopper, answer in zip(alone, await self.lanes.send_states(rows), strict=True):
                 shopper.state = answer
 
-    async def _enter(self, rows: dict[str, Row], answers: dict[str, Answer], shoppers: dict[str, _Shopper]) -> None:
+    async def _enter(
+        self,
+        rows: dict[str, Row],
+        answers: dict[str, Answer],
+        shoppers: dict[str, _Shopper],
+        make_room: Callable[[], None],
+    ) -> None:
         """Enter what Klaviyo took. Where another process changed a profile meanwhile, send its newest state and see."""
         writes = [
             Write(row.event.shopper_id, 0, upload_id=row.event.upload_id, unique_id=name)
@@ -156,7 +161,7 @@ class Batches:
                 return
             if tried == SETTLE_WRITES:
                 break
-            await self._send_states(overtaken)
+            await self._send_states(overtaken, make_room)
             stated, writes = [one for one in overtaken if isinstance(one.state, Taken)], []
         for shopper in stated:
             shopper.state = Later("overtaken", "another process keeps writing this shopper's profile")

@@ -121,6 +121,8 @@ class Lanes:
         if other is None:
             return answer
         await self._budget.wait(EVENTS if row.with_event else IMPORT)
+        if await self._forgotten({row.event.shopper_id}):
+            return FORGOTTEN
         return await self._one(other)
 
     async def _send_job(self, job: Sequence[Piece]) -> Accepted | RowsRefused | Failure:

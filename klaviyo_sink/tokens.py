@@ -83,10 +83,11 @@ class TokenFile:
 
     def save(self, tokens: Tokens) -> None:
         """Replace the tokens in one step, so that a crash leaves the old pair or the new one. Call it `locked`."""
-        # One name: what a killed process left half written, the next one writes over.
-        new = self.path.with_suffix(".new")
+        # One name: what a killed process left half written, the next one removes.
+        new = self.path.with_name(f"{self.path.name}.new")
+        new.unlink(missing_ok=True)
         try:
-            with os.fdopen(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
                 file.write(tokens.stored())
                 file.flush()
                 os.fsync(file.fileno())

@@ -9,6 +9,7 @@ from typing import Final
 #: JSON text never begins with it, so that a frame is told from an event without one.
 _MAGIC: Final = b"\0"
 _ID_BYTES: Final = 4
+LARGEST_ID: Final = 2 ** (8 * _ID_BYTES) - 1
 
 
 def frame(schema_id: int) -> bytes:

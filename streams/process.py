@@ -81,14 +81,19 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     loop = asyncio.get_running_loop()
     # It would end the process; a stage with nothing to reload lives on.
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    parts = await make()
+    stopping = asyncio.create_task(stop.wait())
+    # A Schema Registry may be asked first, and take its time.
+    making = asyncio.ensure_future(make())
+    await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        os._exit(0)
+    parts = making.result()
     if parts.reload is not None:
         loop.add_signal_handler(signal.SIGHUP, parts.reload)
     _collect_seldom(settings.pending * _COLLECT_AT)
     stage = parts.stage
     needed = {stage.topic.name, *(topic.name for topic in stage.outputs.values()), stage.dead_letters}
     waiting = asyncio.create_task(asyncio.to_thread(wait_for_topics, settings, needed))
-    stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
         # Nothing was taken yet; the thread that waits for topics needs no goodbye.

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import httpx
 
-from schemas.events import Event
+from schemas.events import Event, PhotoUploaded
 from schemas.export import json_schemas
-from schemas.framing import frame
+from schemas.framing import LARGEST_ID, frame
 from schemas.topics import topics
 from streams.settings import Settings, UnusableError
 
@@ -29,10 +29,14 @@ _ADVICE: Final = {
     401: "Check HANGTAG_SCHEMA_REGISTRY_USERNAME and HANGTAG_SCHEMA_REGISTRY_PASSWORD",
     403: "Let this user read the schemas of these subjects, and write them for `hangtag topics apply`",
     404: "Is that a Schema Registry's address? Some have a path, such as /apis/ccompat/v7",
-    409: "Another schema is registered there that ours would break: set another HANGTAG_TOPIC_PREFIX",
+    409: "It would break what is registered there. Set another HANGTAG_TOPIC_PREFIX if that is another's; if it is an"
+    " older one of ours, that subject's compatibility to NONE for this once",
 }
-#: Readers of an older schema read newer events: fields may be added, and none may go (docs/subscribing.md).
+#: Of events that we publish, readers of an older schema read newer ones: fields may be added, and none may go.
 _COMPATIBILITY: Final = "FORWARD"
+#: Of those that others publish we take more over time, which no level of a registry is for: our own gate looks
+#: (tests/contract/test_compatibility.py).
+_NO_COMPATIBILITY: Final = "NONE"
 
 
 class RegistryError(UnusableError):
@@ -57,7 +61,7 @@ class SchemaRegistry:
                 base_url=settings.schema_registry_url or "",
                 auth=(settings.schema_registry_username or "", password.get_secret_value()) if password else None,
                 headers={"content-type": "application/vnd.schemaregistry.v1+json"},
-                transport=httpx.HTTPTransport(verify=verify, retries=2),
+                verify=verify,
                 timeout=_TIMEOUT_S,
             )
         except (ssl.SSLError, OSError):
@@ -96,7 +100,8 @@ class SchemaRegistry:
         """
         name = quote(subject, safe="")
         if self._ask("GET", f"/subjects/{name}/versions") is None:
-            self._ask("PUT", f"/config/{name}", {"compatibility": _COMPATIBILITY})
+            level = _NO_COMPATIBILITY if event is PhotoUploaded else _COMPATIBILITY
+            self._ask("PUT", f"/config/{name}", {"compatibility": level})
         _id(self._ask("POST", f"/subjects/{name}/versions", _schema(event)) or {})
 
     def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, object] | None:
@@ -168,7 +173,7 @@ def _schema(event: type[Event]) -> dict[str, str]:
 
 def _id(answer: dict[str, object]) -> int:
     schema_id = answer.get("id")
-    if not isinstance(schema_id, int):
+    if not isinstance(schema_id, int) or not 0 <= schema_id <= LARGEST_ID:
         raise _refused("it answers without an id", "Is that a Schema Registry?")
     return schema_id
 

@@ -208,6 +208,12 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
 
     @model_validator(mode="after")
+    def _registry_user_is_whole(self) -> Self:
+        if (self.schema_registry_username is None) != (self.schema_registry_password is None):
+            raise ValueError("HANGTAG_SCHEMA_REGISTRY_USERNAME and HANGTAG_SCHEMA_REGISTRY_PASSWORD go together")
+        return self
+
+    @model_validator(mode="after")
     def _kafka_user_is_named(self) -> Self:
         if self.kafka_protocol == "sasl_ssl" and not (self.kafka_username and self.kafka_password):
             raise ValueError("sasl_ssl needs HANGTAG_KAFKA_USERNAME and HANGTAG_KAFKA_PASSWORD")

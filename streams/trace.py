@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from schemas.codec import UndecodableError, decode
 from schemas.events import Event, OutfitTagged, PhotoUploaded, ProfileSynced, TextRecognized, UploadFeedback
+from schemas.framing import unframed
 from schemas.topics import Topic, topics
 from streams.dead_letters import read_letter
 from streams.dlq import place_replayed
@@ -129,7 +130,7 @@ def _is_of(seen: Seen, upload_id: str) -> bool:
     if ("ce_id", upload_id.encode()) in seen.headers:
         return True
     try:
-        data = from_json(seen.value or b"")
+        data = from_json(unframed(seen.value or b""))
     except ValueError:
         return f'"{upload_id}"'.encode() in (seen.value or b"")
     return isinstance(data, dict) and data.get("upload_id") == upload_id

@@ -24,10 +24,11 @@ def apply() -> None:
 
     settings = Settings()
     try:
-        created = create_missing(settings)
-        typer.echo("\n".join(f"created {name}" for name in created) or "every topic is there already")
+        # First: the embedded broker takes no topics, and its events may have schemas.
         for subject in register_missing(settings):
             typer.echo(f"registered {subject}")
+        created = create_missing(settings)
+        typer.echo("\n".join(f"created {name}" for name in created) or "every topic is there already")
     except (EmbeddedBrokerError, NoKafkaError, RegistryError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

@@ -16,19 +16,15 @@ import sys
 import tempfile
 import time
 import uuid
-from functools import cache
 from pathlib import Path
 from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from fetch import ServerMissingError, fetched
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "kafka"
 HOST = "127.0.0.1"
-
-
-class KafkaMissingError(RuntimeError):
-    """Kafka cannot be run here; the message says what to install."""
 
 
 class KafkaFailedError(RuntimeError):
@@ -38,22 +34,6 @@ class KafkaFailedError(RuntimeError):
 def libraries() -> Path:
     """Give the folder of Kafka's jars; raises as `fetched`."""
     return fetched("kafka")
-
-
-@cache
-def fetched(server: str) -> Path:
-    """
-    Give the folder of a server's jars, fetched if this is the first time.
-
-    Raises:
-        KafkaMissingError: java or maven are missing, or maven could not fetch.
-
-    """
-    command = [sys.executable, str(Path(__file__).with_name("fetch.py")), server]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise KafkaMissingError(done.stdout.strip())
-    return Path(done.stdout.strip())
 
 
 def java(main_class: str, *arguments: str) -> list[str]:
@@ -83,7 +63,7 @@ class KafkaCluster:
         Start every broker and wait until all serve.
 
         Raises:
-            KafkaMissingError: as `libraries`.
+            ServerMissingError: as `libraries`.
             KafkaFailedError: a broker did not start; its log is quoted.
 
         """
@@ -296,7 +276,7 @@ def main() -> None:
             print(f"Data and logs in {cluster.data_dir}; Ctrl-C stops it", flush=True)
             cluster.wait()
             sys.exit(f"Kafka ended by itself:\n{cluster._said(1)}")
-    except (KafkaMissingError, KafkaFailedError) as error:
+    except (ServerMissingError, KafkaFailedError) as error:
         sys.exit(f"Kafka did not start: {error}")
     except KeyboardInterrupt:
         pass

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from cluster import KafkaCluster, KafkaMissingError, libraries
+from cluster import KafkaCluster, libraries
 from confluent_kafka.admin import AdminClient, NewTopic
+from fetch import ServerMissingError
 
 from schemas.topics import topics
 from streams.settings import Settings
@@ -40,7 +41,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _missing() -> str | None:
     try:
         libraries()
-    except KafkaMissingError as error:
+    except ServerMissingError as error:
         return str(error)
     return None
 

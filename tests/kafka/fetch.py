@@ -1,9 +1,4 @@
-"""
-Fetch a Java server from Maven Central below deploy/NAME/target, once for each change of its pom.xml.
-
-`python fetch.py kafka` or `python fetch.py registry` prints the folder and exits 0, or prints in a sentence what to
-install and exits 1. Progress goes to stderr.
-"""
+"""Fetch a Java server from Maven Central below deploy/NAME/target, once for each change of its pom.xml."""
 
 import fcntl
 import hashlib
@@ -12,9 +7,10 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-#: https://kafka.apache.org/documentation/#java; Apicurio Registry 3 asks for the same.
+#: https://kafka.apache.org/documentation/#java; Apicurio Registry 2 would take an older one.
 JAVA_AT_LEAST = 17
 INSTALL = "install java 17+ and maven (apt-get install default-jre-headless maven)"
 
@@ -38,43 +34,47 @@ SERVERS = {
 }
 
 
-def main(server: Server) -> str | None:
-    """Give what is missing, or None."""
+class ServerMissingError(RuntimeError):
+    """A server cannot be run here; the message says what to install."""
+
+
+@cache
+def fetched(name: str) -> Path:
+    """
+    Give the folder of a server's jars, fetched if this is the first time. Progress goes to stderr.
+
+    Raises:
+        ServerMissingError: java or maven are missing, or maven could not fetch.
+
+    """
+    server = SERVERS[name]
     java = shutil.which("java")
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr if java else ""
     version = re.search(r'version "(\d+)', said)
     if not version or int(version[1]) < JAVA_AT_LEAST:
-        return INSTALL
+        raise ServerMissingError(INSTALL)
     target = server.deploy / "target"
     target.mkdir(exist_ok=True)
-    fetched, wanted = target / "fetched", hashlib.sha256((server.deploy / "pom.xml").read_bytes()).hexdigest()
+    done, wanted = target / "fetched", hashlib.sha256((server.deploy / "pom.xml").read_bytes()).hexdigest()
     # Two test runs may come here at once.
     with (target / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not fetched.exists() or fetched.read_text() != wanted:
-            if trouble := fetch(server, target):
-                return trouble
-            fetched.write_text(wanted)
-    return None
+        if not done.exists() or done.read_text() != wanted:
+            _fetch(server, target)
+            done.write_text(wanted)
+    return target / server.folder
 
 
-def fetch(server: Server, target: Path) -> str | None:
-    """Let maven fetch; give what went wrong, or None."""
+def _fetch(server: Server, target: Path) -> None:
     mvn = shutil.which("mvn")
     if not mvn:
-        return INSTALL
+        raise ServerMissingError(INSTALL)
     print(f"Fetching {server.called} into deploy/{server.deploy.name}/target, once", file=sys.stderr)
-    shutil.rmtree(target / server.folder, ignore_errors=True)
+    # By its markers maven would take what is gone for unpacked.
+    for stale in (server.folder, "dependency-maven-plugin-markers"):
+        shutil.rmtree(target / stale, ignore_errors=True)
     command = [mvn, "-q", "-B", "-Dstyle.color=never", "-f", str(server.deploy / "pom.xml"), server.goal]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join((done.stdout + done.stderr).partition("-> [Help")[0].split())
-        return f"mvn could not fetch {server.called}: {said[:600]}"
-    return None
-
-
-if __name__ == "__main__":
-    chosen = SERVERS[sys.argv[1]]
-    missing = main(chosen)
-    print(missing or chosen.deploy / "target" / chosen.folder)
-    sys.exit(1 if missing else 0)
+        raise ServerMissingError(f"mvn could not fetch {server.called}: {said[:600]}")

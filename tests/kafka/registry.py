@@ -4,11 +4,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import httpx
-from cluster import HOST, KafkaFailedError, fetched, free_port
+from cluster import HOST, KafkaFailedError, free_port
+from fetch import fetched
 
 #: Where it speaks Confluent's API.
 PATH = "/apis/ccompat/v7"
@@ -22,7 +24,7 @@ class Registry:
         Start it and wait until it serves.
 
         Raises:
-            KafkaMissingError: as `fetched`.
+            ServerMissingError: as `fetched`.
             KafkaFailedError: it did not start; its log is quoted.
 
         """
@@ -61,10 +63,9 @@ class Registry:
         give_up = time.monotonic() + timeout_s
         with httpx.Client(trust_env=False) as client:
             while time.monotonic() < give_up and self._process.poll() is None:
-                try:
+                with suppress(httpx.HTTPError):
                     if client.get(f"{self.url}/subjects", timeout=2).is_success:
                         return
-                except httpx.HTTPError:
-                    time.sleep(0.1)
+                time.sleep(0.1)
         self._log.seek(0)
         raise KafkaFailedError(f"the registry did not start:\n{self._log.read()[-2000:].decode()}")

@@ -93,3 +93,22 @@ async def test_who_is_forgotten_while_a_write_waits_for_the_limits_is_not_writte
     mine = [[one for one in state["profiles"] if one["external_id"] == "s1"] for state in (before, after)]
     assert mine[0] == mine[1]
     assert len(after["profiles"]) == (count if known else count - 1)
+
+
+async def test_who_is_forgotten_while_a_single_waits_to_go_by_its_next_name_is_not_written(
+    config, clock, sandbox, outfit, forget_shopper
+):
+    identity = Identity(klaviyo_id="01GONE", external_id="s1")
+    sink = await open_sink(config, now=clock.now)
+    asked = sink._budget.wait
+
+    async def wait(operation):
+        await asyncio.to_thread(forget_shopper, config.state_url, "s1")
+        await asked(operation)
+
+    sink._budget.wait = wait
+    answer = await sink.sync(outfit("u1", identity=identity))
+    again = await sink.sync(outfit("u1", identity=identity))
+    await sink.aclose()
+    assert (answer.reason, again.outcome) == ("forgotten", "forgotten")
+    assert (await sandbox.state())["profiles"] == []

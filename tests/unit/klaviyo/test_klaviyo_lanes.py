@@ -6,10 +6,14 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from klaviyo_sink.answers import Taken
+from klaviyo_sink.batches import Batches
 from klaviyo_sink.gather import Gatherer
 from klaviyo_sink.lanes import BREAK_EVEN, JOBS_AT_ONCE
+from klaviyo_sink.profile import StyleProfile
 from klaviyo_sink.rows import Row
 from klaviyo_sink.sink import Written, open_sink
+from klaviyo_sink.state import Folded, Recorded
 from schemas.events import Identity
 from schemas.outcomes import Later, Never
 
@@ -165,6 +169,34 @@ async def test_import_jobs_that_never_end_keep_no_event_waiting(sink, sandbox, o
     for one in stuck:
         one.cancel()
     await asyncio.gather(*stuck, return_exceptions=True)
+
+
+async def test_states_that_another_process_overtook_leave_their_place_among_the_jobs_too(outfit):
+    events, did = [outfit("u", shopper_id=f"s{i}") for i in range(8)], []
+
+    class Overtaken:
+        def fold(self, events):
+            return [Folded(StyleProfile(), {}, 1, 0, event.shopper_id, known=False) for event in events]
+
+        def record(self, writes, *, at):  # noqa: ARG002 - as State.record
+            newer = None if "states" in did else {"outfit_uploads": 2}
+            return [Recorded(2, 1, newer) for _ in writes]
+
+    class Open:
+        async def send_events(self, rows, lane):
+            return [Taken(lane) for _ in rows]
+
+        async def send_states(self, rows):
+            did.append("states")
+            return [Taken("bulk") for _ in rows]
+
+    async def here(call, given, **also):  # noqa: ANN003 - whatever a call takes
+        return call(given, **also)
+
+    batches = Batches(Overtaken(), Open(), here, "Outfit Tagged", timedelta(days=1), lambda: outfit().tagged_at)
+    outcomes = await batches.write(events, "bulk", {}, lambda: did.append("made room"))
+    assert {one.outcome for one in outcomes} == {"written"}
+    assert did == ["made room", "states"]
 
 
 async def test_two_sinks_of_an_account_share_one_budget(config, clock, sandbox, outfit):

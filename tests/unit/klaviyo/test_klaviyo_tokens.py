@@ -132,11 +132,14 @@ def test_the_file_is_private_again_after_each_save(file):
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
 
 
-def test_what_a_killed_process_left_half_written_is_written_over(file):
-    file.path.with_suffix(".new").write_text('{"access_token": "half')
+def test_what_a_killed_process_left_half_written_is_removed(file):
+    left = file.path.with_name(f"{file.path.name}.new")
+    left.write_text('{"access_token": "half')
+    left.chmod(0o644)
     kept = file.load()
     file.save(kept)
     assert file.load() == kept
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert {one.suffix for one in file.path.parent.iterdir()} == {".json", ".lock"}
 
 

@@ -64,8 +64,9 @@ def settings(registry) -> Settings:
 
 
 def test_without_an_address_there_is_no_registry():
-    assert frames(Settings()) == {}
-    assert register_missing(Settings()) == []
+    none = Settings(schema_registry_url=None)
+    assert frames(none) == {}
+    assert register_missing(none) == []
 
 
 def test_each_events_schema_is_asked_for_by_its_topic(settings, registry):
@@ -87,6 +88,8 @@ def test_each_events_schema_is_asked_for_by_its_topic(settings, registry):
         ((404, b"<html>what?</html>"), "Is that a Schema Registry's address?"),
         ((500, {"error_code": 50001}), "Look at the registry's log"),
         ((200, {}), "Is that a Schema Registry?"),
+        ((200, {"id": 2**33}), "Is that a Schema Registry?"),
+        ((200, {"id": -1}), "Is that a Schema Registry?"),
         ((200, ["x"]), "Is that a Schema Registry?"),
         ((200, b"\xff"), "Is that a Schema Registry?"),
     ],
@@ -100,7 +103,7 @@ def test_an_answer_that_is_none_is_told_with_what_to_do(settings, registry, answ
 
 def test_a_schema_that_would_break_what_is_there_is_refused(settings, registry):
     registry.answers |= {"GET versions": (200, [1]), "POST versions": (409, {"error_code": 409})}
-    with pytest.raises(RegistryError, match="ours would break: set another HANGTAG_TOPIC_PREFIX"):
+    with pytest.raises(RegistryError, match="Set another HANGTAG_TOPIC_PREFIX if"):
         register_missing(settings)
     assert "PUT" not in {method for method, *_ in registry.seen}, "only a new subject is told what may change"
 
