@@ -1,10 +1,11 @@
-"""A stage that is told to stop before it was ever given a partition stops."""
+"""A stage that is told to stop before it ever had work stops."""
 
 import asyncio
 import signal
 import socket
 
 import httpx
+from sync_process import running
 from traffic import stage
 
 from streams.settings import Settings
@@ -34,3 +35,14 @@ async def answers(client: httpx.AsyncClient) -> bool:
         return (await client.get("/healthz")).is_success
     except httpx.ConnectError:
         return False
+
+
+def test_a_stage_whose_registry_never_answers_ends_at_once(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with running(tmp_path / "tag.log", "worker", "tag", schema_registry_url=url) as process:
+            asked, _ = silent.accept()
+            process.terminate()
+            assert process.wait(5) == 0
+            asked.close()
