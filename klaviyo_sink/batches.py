@@ -14,9 +14,10 @@ from typing import Final, Literal, ParamSpec, Protocol, TypeVar
 from klaviyo_sink.answers import Answer, LaneName, Taken
 from klaviyo_sink.bodies import Properties
 from klaviyo_sink.errors import Failure
+from klaviyo_sink.folding import Folded
 from klaviyo_sink.lanes import Lanes
 from klaviyo_sink.rows import Row
-from klaviyo_sink.state import Folded, State, Write
+from klaviyo_sink.state import State, Write
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later, Never
 from schemas.spans import Cause

@@ -8,6 +8,8 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +33,10 @@ _NO_URL: Final = (
     "the state database cannot be opened: it is not named by a URL such as sqlite:///.hangtag/state.db or"
     " postgresql+psycopg://user@host/name, with a password percent-encoded"
 )
+
+
+#: Option of a connection whose transactions only read: those of SQLite hold up no writer then.
+_READS: Final = "hangtag_reads"
 
 
 class StateUnavailableError(RuntimeError):
@@ -141,6 +147,13 @@ def is_missing(url: str) -> bool:
     return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
 
 
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction that changes nothing, and waits for no one who does."""
+    with engine.connect().execution_options(**{_READS: True}) as connection, connection.begin():
+        yield connection
+
+
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
     """Insert the rows whose key is free; say how many those were."""
     if not rows:
@@ -190,7 +203,7 @@ def _use_sqlite_well(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A transaction that reads first and writes later would fail, not wait, when another process wrote in between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READS) else "BEGIN IMMEDIATE")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -13,7 +13,8 @@ import httpx
 from sqlalchemy import Engine, insert, select
 
 from klaviyo_sink.database import is_missing, open_database
-from klaviyo_sink.state import Folded, State
+from klaviyo_sink.folding import Folded
+from klaviyo_sink.state import State
 from klaviyo_sink.tables import forgotten_shoppers, metadata
 from klaviyo_sink.wording import Wording
 from schemas.events import OutfitTagged

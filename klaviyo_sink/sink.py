@@ -44,8 +44,10 @@ DATABASE_THREADS: Final = 8
 MOMENT_S: Final = 0.005
 #: Seconds that an upload may wait for others to fill a job.
 LINGER_S: Final = 0.2
+#: Processes that usually share an account's allowance (docs/scaling.md).
+PROCESSES: Final = 2
 #: Seconds between jobs that are not full: more often, the minute's allowance would not last the minute.
-JOB_EVERY_S: Final = MINUTE_S / (PUBLISHED["POST /api/event-bulk-create-jobs"][1] * SPEND)
+JOB_EVERY_S: Final = PROCESSES * MINUTE_S / (PUBLISHED["POST /api/event-bulk-create-jobs"][1] * SPEND)
 #: Signs the requests of a dry run, which no one reads.
 NO_KEY: Final = SecretStr("dry-run")
 #: The answer to whoever asks a sink that closes.

@@ -5,19 +5,20 @@ Blocking; knows neither HTTP nor asyncio. Every method is one transaction over a
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from pydantic import StrictInt, StrictStr, TypeAdapter
-from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, Engine, Row, bindparam, select, update
+from pydantic_core import from_json
+from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from klaviyo_sink.bodies import Properties
-from klaviyo_sink.database import insert_new, open_database
+from klaviyo_sink.database import insert_new, open_database, reading
+from klaviyo_sink.folding import Folded, Reckoned, reckon
 from klaviyo_sink.ledgers import forgotten, taken_names, taken_uploads
 from klaviyo_sink.limits import Spent
-from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
+from klaviyo_sink.profile import unique_id
 from klaviyo_sink.tables import spent_requests, style_profiles, written_events
 from klaviyo_sink.wording import DEFAULT_WORDING, Wording
 from schemas.events import OutfitTagged
@@ -27,15 +28,6 @@ T = TypeVar("T")
 
 #: Attempts to fold a batch while other processes store the same shoppers' profiles.
 FOLD_ATTEMPTS: Final = 8
-#: Answers the events of a shopper whose row is damaged: no retry mends it, and nobody else's event waits for it.
-UNREADABLE: Final = Never(
-    "style-profile-unreadable",
-    "the shopper's row of style_profiles is damaged; mend it, or delete it to begin anew, then replay the dead letters",
-)
-
-#: SQLite keeps whatever kind of value it was given: `profile`, `version`, `written_version`, `row_version`.
-_KINDS: Final = TypeAdapter(tuple[StrictStr, StrictInt, StrictInt, StrictInt])
-
 _STORE: Final = (
     update(style_profiles)
     .where(style_profiles.c.shopper_id == bindparam("of_shopper"))
@@ -57,21 +49,6 @@ _RAISE: Final = (
 
 class OvertakenError(RuntimeError):
     """Another process stored the shopper's profile since it was read. Nothing was changed; try again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """A shopper's style profile with the batch's events folded in."""
-
-    profile: StyleProfile
-    #: What Klaviyo should say of it, and the count of that's changes.
-    said: Properties
-    version: int
-    #: The greatest version Klaviyo has taken; 0 before the first.
-    written_version: int
-    #: The event's name at Klaviyo, and whether Klaviyo has taken it before.
-    unique_id: str
-    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +92,16 @@ class State:
             OvertakenError: other processes kept winning.
 
         """
-        for attempt in range(FOLD_ATTEMPTS):
-            try:
-                with self._engine.begin() as connection:
-                    return self._fold(connection, events)
-            except OvertakenError:
-                if attempt == FOLD_ATTEMPTS - 1:
-                    raise
-        return []
+        if self.serial:
+            # Reading and reckoning take most of the time, and would keep every other process from writing.
+            with reading(self._engine) as connection:
+                folded = self._fold(connection, events)
+            with suppress(OvertakenError), self._engine.begin() as connection:
+                return self._store(connection, folded)
+        for _ in range(FOLD_ATTEMPTS):
+            with suppress(OvertakenError), self._engine.begin() as connection:
+                return self._store(connection, self._fold(connection, events))
+        raise OvertakenError
 
     def record(self, writes: Sequence[Write], *, at: datetime) -> list[Recorded | None]:
         """
@@ -136,7 +115,7 @@ class State:
 
     def forgotten(self, shoppers: Collection[str]) -> set[str]:
         """Pick the shoppers who were forgotten."""
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return forgotten(connection, shoppers)
 
     def spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> T:
@@ -156,7 +135,7 @@ class State:
         """Close the connections."""
         self._engine.dispose()
 
-    def _fold(self, connection: Connection, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
+    def _fold(self, connection: Connection, events: Sequence[OutfitTagged]) -> "_Batch":
         mine: dict[str, list[OutfitTagged]] = {}
         for event in events:
             mine.setdefault(event.shopper_id, []).append(event)
@@ -166,11 +145,11 @@ class State:
         theirs = style_profiles.c.shopper_id.in_(sorted(mine))
         query = select(style_profiles).where(theirs).order_by("shopper_id").with_for_update()
         found = {row.shopper_id: row for row in connection.execute(query)}
-        folded: dict[str, _Folding | Never] = {}
+        folded: dict[str, Reckoned | Never] = {}
         made, changed = [], []
         for shopper_id, uploads in sorted(mine.items()):
             row = found.get(shopper_id)
-            one = folded[shopper_id] = self._folding(row, uploads)
+            one = folded[shopper_id] = reckon(row, uploads, self._wording)
             if isinstance(one, Never):
                 continue
             if row is None:
@@ -179,29 +158,18 @@ class State:
             elif (one.stored, one.text) != (row.profile, row.said):
                 late = {"of_shopper": shopper_id, "read_row": row.row_version, "row": row.row_version + 1}
                 changed.append(late | {"to_version": one.version, "to_profile": one.stored, "to_said": one.text})
-        if insert_new(connection, style_profiles, made) < len(made):
-            raise OvertakenError
-        if changed and connection.execute(_STORE, changed).rowcount < len(changed):
-            raise OvertakenError
-        return _told(connection, events, folded)
+        return _Batch(made, changed, _told(connection, events, folded))
 
-    def _folding(self, row: Row[Any] | None, events: Sequence[OutfitTagged]) -> "_Folding | Never":
-        old, version, written = StyleProfile(), 0, 0
-        if row is not None:
-            try:
-                columns = row.profile, row.version, row.written_version, row.row_version
-                profile, version, written, _ = _KINDS.validate_python(columns)
-                old = StyleProfile.read(profile)
-            except ValueError:
-                return UNREADABLE
-        new = fold(old, [contribution(event, self._wording.names.labels) for event in events])
-        said = self._wording.properties(new, version)
-        text = to_json(said).decode()
-        if row is None or text != row.said:
-            version += 1
-            said[self._wording.names.version] = version
-            text = to_json(said).decode()
-        return _Folding(old, new, new.stored(), said, text, version, written)
+    def _store(self, connection: Connection, batch: "_Batch") -> list[Folded | Never | None]:
+        """Store what was folded, if nobody stored another since it was read."""
+        if insert_new(connection, style_profiles, batch.made) < len(batch.made):
+            raise OvertakenError
+        if batch.changed and connection.execute(_STORE, batch.changed).rowcount < len(batch.changed):
+            raise OvertakenError
+        # Who has a row was forgotten with it, which shows above.
+        if forgotten(connection, [one["shopper_id"] for one in batch.made]):
+            raise OvertakenError
+        return batch.answers
 
     def _record(self, connection: Connection, writes: Sequence[Write], at: datetime) -> list[Recorded | None]:
         # A shopper forgotten while the write was under way must not come back through the ledger.
@@ -237,19 +205,12 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class _Folding:
-    """A shopper's style profile before and after a batch, as it is told and as it is stored."""
+class _Batch:
+    """A batch folded and not yet stored: rows to insert, rows to change, and what each event is answered."""
 
-    old: StyleProfile
-    profile: StyleProfile
-    stored: str
-    said: Properties
-    text: str
-    version: int
-    written_version: int
-
-    def told(self, name: str, *, known: bool) -> Folded:
-        return Folded(self.profile, self.said, self.version, self.written_version, name, known)
+    made: list[dict[str, Any]]
+    changed: list[dict[str, Any]]
+    answers: list[Folded | Never | None]
 
 
 def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> State:
@@ -264,7 +225,7 @@ def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> State:
 
 
 def _told(
-    connection: Connection, events: Sequence[OutfitTagged], folded: Mapping[str, _Folding | Never]
+    connection: Connection, events: Sequence[OutfitTagged], folded: Mapping[str, Reckoned | Never]
 ) -> list[Folded | Never | None]:
     """Answer each event, and tell whether Klaviyo has it."""
     first_names: dict[tuple[str, str], str] = {}
@@ -276,11 +237,11 @@ def _told(
     doubtful = [
         upload
         for upload, name in first_names.items()
-        if name not in taken and isinstance(one := folded.get(upload[0]), _Folding) and one.old.may_have_held(upload[1])
+        if name not in taken and isinstance(one := folded.get(upload[0]), Reckoned) and one.old.may_have_held(upload[1])
     ]
     taken |= {first_names[upload] for upload in taken_uploads(connection, doubtful)}
     answers: list[Folded | Never | None] = []
     for event, name in zip(events, names, strict=True):
         found = folded.get(event.shopper_id)
-        answers.append(found.told(name, known=name in taken) if isinstance(found, _Folding) else found)
+        answers.append(found.told(name, known=name in taken) if isinstance(found, Reckoned) else found)
     return answers

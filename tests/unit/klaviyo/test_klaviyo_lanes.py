@@ -8,12 +8,13 @@ import pytest
 
 from klaviyo_sink.answers import Taken
 from klaviyo_sink.batches import Batches
+from klaviyo_sink.folding import Folded
 from klaviyo_sink.gather import Gatherer
 from klaviyo_sink.lanes import BREAK_EVEN, JOBS_AT_ONCE
 from klaviyo_sink.profile import StyleProfile
 from klaviyo_sink.rows import Row
 from klaviyo_sink.sink import Written, open_sink
-from klaviyo_sink.state import Folded, Recorded
+from klaviyo_sink.state import Recorded
 from schemas.events import Identity
 from schemas.outcomes import Later, Never
 

@@ -1,4 +1,4 @@
-"""The database remembers, fences, forgets, and is opened by several at once."""
+"""The database remembers, forgets, and is opened by several at once."""
 
 import sqlite3
 import stat
@@ -11,14 +11,14 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from klaviyo_sink.database import BUSY_S, StateUnavailableError
+from klaviyo_sink.folding import UNREADABLE
 from klaviyo_sink.forgetting import forget
 from klaviyo_sink.profile import MEMORY, StyleProfile, contribution, fold, unique_id
-from klaviyo_sink.state import UNREADABLE, OvertakenError, Write, open_state
+from klaviyo_sink.state import Write, open_state
 from schemas.events import Identity
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -191,55 +191,6 @@ def test_forgetting_waits_for_nobody_who_reads(state, url):
     # And the connection waits again for whoever writes.
     with state._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_S * 1000
-
-
-def test_a_late_writer_learns_that_it_was_overtaken(state, outfit):
-    [mine] = state.fold([outfit("u1")])
-    [theirs] = state.fold([outfit("u2", "material/silk")])
-    state.record([written(outfit("u2", "material/silk"), theirs.version)], at=AT)
-    [now] = state.record([written(outfit("u1"), mine.version)], at=AT)
-    assert (now.version, now.written_version) == (2, 2)
-
-
-def interrupt_stores(state, times):
-    """Let another writer store the row between our reading and our storing it, so many times."""
-    left = iter(range(times))
-
-    @sqlalchemy.event.listens_for(state._engine, "before_cursor_execute")
-    def meddle(_connection, cursor, statement, *_rest: object):
-        if statement.startswith("UPDATE style_profiles") and next(left, None) is not None:
-            cursor.execute("UPDATE style_profiles SET row_version = row_version + 1")
-
-
-def test_a_row_stored_since_it_was_read_is_read_again(state, outfit):
-    state.fold([outfit("u1")])
-    interrupt_stores(state, times=2)
-    [folded] = state.fold([outfit("u2", "material/silk")])
-    assert [one.upload_id for one in folded.profile.uploads] == ["u1", "u2"]
-
-
-def test_a_writer_that_is_always_overtaken_gives_up_and_changes_nothing(state, outfit):
-    state.fold([outfit("u1")])
-    interrupt_stores(state, times=99)
-    with pytest.raises(OvertakenError):
-        state.fold([outfit("u2", "material/silk")])
-    [folded] = state.fold([outfit("u1")])
-    assert [one.upload_id for one in folded.profile.uploads] == ["u1"]
-
-
-def test_two_processes_folding_the_same_shopper_lose_nothing(url, outfit):
-    states = [open_state(url), open_state(url)]
-
-    def fold_ten(number):
-        for i in range(10):
-            states[number].fold([outfit(f"u{number}-{i}")])
-
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(fold_ten, range(2)))
-    [folded] = states[0].fold([outfit("u0-0")])
-    assert len(folded.profile.uploads) == 20
-    for state in states:
-        state.close()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
