@@ -54,12 +54,12 @@ class SchemaRegistry:
             RegistryError: the address is none, or the file with certificates holds none.
 
         """
-        password = settings.schema_registry_password
+        user, password = settings.schema_registry_username, settings.schema_registry_password
         try:
             verify = ssl.create_default_context(cafile=settings.schema_registry_ca)
             self._http = httpx.Client(
                 base_url=settings.schema_registry_url or "",
-                auth=(settings.schema_registry_username or "", password.get_secret_value()) if password else None,
+                auth=(user, password.get_secret_value()) if user and password else None,
                 headers={"content-type": "application/vnd.schemaregistry.v1+json"},
                 verify=verify,
                 timeout=_TIMEOUT_S,

@@ -209,7 +209,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _registry_user_is_whole(self) -> Self:
-        if (self.schema_registry_username is None) != (self.schema_registry_password is None):
+        # A mounted password that nobody filled is empty, and one that is meant for nobody is no fault.
+        if self.schema_registry_url and bool(self.schema_registry_username) != bool(self.schema_registry_password):
             raise ValueError("HANGTAG_SCHEMA_REGISTRY_USERNAME and HANGTAG_SCHEMA_REGISTRY_PASSWORD go together")
         return self
 

@@ -51,7 +51,9 @@ public class Tags {
         if (type == null || !new String(type.value(), StandardCharsets.UTF_8).equals("hangtag.outfit-tagged.v1")) {
             return; // an event of a later version: another consumer's
         }
-        JsonNode event = JSON.readTree(record.value());
+        var value = record.value();
+        int start = value[0] == 0 ? 5 : 0; // past a Schema Registry's zero byte and id
+        JsonNode event = JSON.readTree(value, start, value.length - start);
         var tags = new StringJoiner(" ");
         event.get("tags").forEach(tag -> tags.add(tag.get("id").asText()));
         var note = event.path("backfill").asBoolean() ? " (backfill)" : "";

@@ -14,7 +14,7 @@ CompressionCodecs[CompressionTypes.LZ4] = () => ({
 // Does the work for one event. It may come twice: let the same upload lead to the same result.
 function handle({ headers, value }) {
   if (headers.ce_type?.toString() !== "hangtag.outfit-tagged.v1") return; // a later version: another consumer's
-  const event = JSON.parse(value.toString());
+  const event = JSON.parse(value.subarray(value[0] === 0 ? 5 : 0).toString()); // past a Schema Registry's zero byte and id
   const tags = event.tags.map((tag) => tag.id).join(" ");
   console.log(`${event.shopper_id} ${event.upload_id}${event.backfill ? " (backfill)" : ""}: ${tags}`);
 }

@@ -20,7 +20,8 @@ def handle(message: Message) -> None:
     """Do the work for one event. It may come twice: let the same upload lead to the same result."""
     if dict(message.headers() or ()).get("ce_type") != b"hangtag.outfit-tagged.v1":
         return  # an event of a later version: another consumer's
-    event = json.loads(message.value())
+    value = message.value()
+    event = json.loads(value[5:] if value[:1] == b"\0" else value)  # a Schema Registry's zero byte and id come first
     tags = " ".join(tag["id"] for tag in event["tags"])
     note = " (backfill)" if event.get("backfill") else ""
     print(f"{event['shopper_id']} {event['upload_id']}{note}: {tags}", flush=True)

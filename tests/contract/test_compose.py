@@ -13,6 +13,7 @@ from schemas.topics import WEEK
 from streams.flow import flow_of
 from streams.notifications import KeyTemplate
 from streams.process import _GOODBYE_S
+from streams.schema_registry import SchemaRegistry
 from streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,17 @@ SERVICES = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("hangtag-")}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 ONE_SHOT = {"topics", "bucket", "hangtag"}
+#: Settings that name a file of certificates.
+FILES = ("HANGTAG_KAFKA_TLS_CA", "HANGTAG_KAFKA_TLS_CERT", "HANGTAG_KAFKA_TLS_KEY", "HANGTAG_SCHEMA_REGISTRY_CA")
+
+
+@pytest.fixture(scope="module")
+def secret_files(tmp_path_factory):
+    """Give the folder of secrets, made as the docs say."""
+    at = tmp_path_factory.mktemp("shop")
+    block = re.search(r"```bash\n# Secrets\n(.*?)```", (ROOT / "docs/deployment.md").read_text(), re.DOTALL)[1]
+    subprocess.run(["bash", "-euc", block], cwd=at, check=True)
+    return at / ".hangtag/secrets"
 
 
 def _client():
@@ -58,7 +70,7 @@ def test_a_service_is_pinned_bounded_and_has_no_more_rights_than_it_needs(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_of_ours_is_a_setting(name, monkeypatch):
+def test_every_variable_of_ours_is_a_setting_and_what_is_given_unasked_is_taken(name, monkeypatch, secret_files):
     given = OURS[name].get("environment", {})
     variables = [*given, *_secrets(name).values()]
     ours = [variable for variable in variables if variable.startswith("HANGTAG_")]
@@ -66,7 +78,12 @@ def test_every_variable_of_ours_is_a_setting(name, monkeypatch):
     for variable, value in given.items():
         if value is not None:
             monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value))
-    Settings(_env_file=None)
+    for secret, variable in _secrets(name).items():
+        monkeypatch.setenv(variable, (secret_files / secret).read_text())
+    settings = Settings(_env_file=None)
+    if settings.schema_registry_password is not None:
+        with SchemaRegistry(settings) as registry:
+            assert registry._http.auth is None, "an empty password is nobody's"
 
 
 def test_what_a_shop_may_set_is_passed_on_where_it_is_heeded_and_never_empty():
@@ -75,8 +92,10 @@ def test_what_a_shop_may_set_is_passed_on_where_it_is_heeded_and_never_empty():
     passed = {
         name: {key for key, value in one.get("environment", {}).items() if value is None} for name, one in OURS.items()
     }
-    kafka = {f"HANGTAG_{name.upper()}" for name in Settings.model_fields if name.startswith("kafka_")}
-    secrets = {"HANGTAG_KAFKA_PASSWORD"}
+    kafka = {
+        f"HANGTAG_{one.upper()}" for one in Settings.model_fields if one.startswith(("kafka_", "schema_registry_"))
+    }
+    secrets = {"HANGTAG_KAFKA_PASSWORD", "HANGTAG_SCHEMA_REGISTRY_PASSWORD"}
     for name, service in OURS.items():
         if "HANGTAG_BOOTSTRAP_SERVERS" in service.get("environment", {}):
             assert kafka - secrets <= passed[name]
@@ -84,8 +103,9 @@ def test_what_a_shop_may_set_is_passed_on_where_it_is_heeded_and_never_empty():
             assert secrets <= set(_secrets(name).values())
             (volume,) = service["volumes"]
             # The same path means the same file here and in a container.
-            inside = Path("/var/lib/hangtag") / Path(shown["HANGTAG_KAFKA_TLS_CA"]).parent
-            assert volume == f"${{SECRETS:-.hangtag/secrets}}/certificates:{inside}:ro"
+            for file in FILES:
+                inside = Path("/var/lib/hangtag") / Path(shown[file]).parent
+                assert volume == f"${{SECRETS:-.hangtag/secrets}}/certificates:{inside}:ro"
         if "HANGTAG_STORE_URL" in service.get("environment", {}):
             assert "HANGTAG_PHOTO_RETENTION_DAYS" in passed[name]
     assert shown.keys() == set().union(*passed.values())
@@ -96,9 +116,10 @@ def test_what_a_shop_may_set_is_passed_on_where_it_is_heeded_and_never_empty():
 def test_the_settings_that_the_example_shows_are_good_ones(monkeypatch):
     text = (ROOT / ".env.example").read_text()
     for name, value in re.findall(r"^# (HANGTAG_\w+)=(.+)$", text, re.MULTILINE):
-        if not name.startswith("HANGTAG_KAFKA_TLS_"):
+        if name not in FILES:
             monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HANGTAG_KAFKA_PASSWORD", "of the secret's file")
+    for name in ("HANGTAG_KAFKA_PASSWORD", "HANGTAG_SCHEMA_REGISTRY_PASSWORD"):
+        monkeypatch.setenv(name, "of the secret's file")
     settings = Settings(_env_file=None)
     KeyTemplate(settings.notifications_key)
     assert flow_of(settings)["notifications"][0].name == settings.notifications_topic
@@ -153,23 +174,20 @@ def test_prometheus_asks_where_processes_answer():
     assert asked == {"recognize", "tag", "sync", "gateway", "notifications", "lag", "canary", "ocr-cpu"}
 
 
-def test_every_secret_is_a_file_that_is_made_as_the_docs_say(tmp_path):
+def test_every_secret_is_a_file_that_is_made_as_the_docs_say(secret_files):
     used = {secret for name in SERVICES for secret in _secrets(name)}
     assert used == COMPOSE["secrets"].keys()
-    docs = (ROOT / "docs/deployment.md").read_text()
-    block = re.search(r"```bash\n# Secrets\n(.*?)```", docs, re.DOTALL)[1]
-    subprocess.run(["bash", "-euc", block], cwd=tmp_path, check=True)
-    folder = tmp_path / ".hangtag/secrets"
-    made = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+    made = {path.name: path.read_text() for path in secret_files.iterdir() if path.is_file()}
     assert made.keys() == used
-    assert all(made.values())
+    # Whoever has a registry that asks for a user fills this one.
+    assert [name for name, value in made.items() if not value] == ["HANGTAG_SCHEMA_REGISTRY_PASSWORD"]
     assert made["POSTGRES_PASSWORD"].strip() in made["HANGTAG_STATE_URL"]
     sandbox = SERVICES["klaviyo"]["command"]
     keys = {made[name].strip() for name in ("HANGTAG_KLAVIYO_KEY", "HANGTAG_KLAVIYO_ERASURE_KEY", "CANARY_KEY")}
     assert keys == {sandbox[sandbox.index("--key") + 1]}
-    assert folder.stat().st_mode & 0o077 == 0
+    assert secret_files.stat().st_mode & 0o077 == 0
     # Docker would make a folder that is missing, and give it to root.
-    assert (folder / "certificates").stat().st_mode & 0o777 == 0o755
+    assert (secret_files / "certificates").stat().st_mode & 0o777 == 0o755
 
 
 def test_what_is_mounted_is_there():

@@ -95,6 +95,15 @@ def test_every_stage_can_ask_who_was_forgotten(rendered):
     assert set(reach) == STAGES
 
 
+def test_whoever_publishes_reaches_kafka_and_a_schema_registry(rendered):
+    reach = {
+        name: set(_of(rendered, "NetworkPolicy")[name]["spec"]["podSelector"]["matchExpressions"][0]["values"])
+        for name in ("to-kafka", "to-registry")
+    }
+    # The lag exporter publishes nothing.
+    assert reach["to-registry"] == reach["to-kafka"] - {"lag"} == STAGES | {"gateway", "topics"}
+
+
 def test_notifications_are_off_until_their_topic_is_named(rendered):
     assert _of(rendered, "Deployment")["notifications"]["spec"]["replicas"] == 0
     assert "HANGTAG_NOTIFICATIONS_TOPIC" not in _settings(rendered)

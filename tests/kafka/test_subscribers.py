@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.emitter import Emitter
+from schemas.framing import frame
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "subscribers"
@@ -42,23 +43,29 @@ def command(language: str) -> list[str]:
 
 
 def messages() -> list[tuple[bytes, list[tuple[str, bytes]]]]:
-    """A real event with fields of the future, one of a later version, and a correction that leaves no tag."""
+    """A real event with fields of the future, one of a later version, a correction without tags, and a framed event."""
     real = json.loads((ROOT / "schemas" / "examples" / "hangtag.outfit-tagged.v1.json").read_text())
     event, headers = real["value"], real["headers"]
     from_the_future = event | {"mood": {"id": "sunny"}}
     other_version = {"schema_version": 2, "upload": {"id": "u2"}}
     correction = event | {"upload_id": "u3", "tags": [], "backfill": True}
-    kinds = (headers["ce_type"], "hangtag.outfit-tagged.v2", headers["ce_type"])
+    known, later = headers["ce_type"], "hangtag.outfit-tagged.v2"
+    kinds = [(b"", known, from_the_future), (b"", later, other_version), (b"", known, correction)]
+    kinds.append((frame(7), known, event | {"upload_id": "u4"}))
     return [
-        (json.dumps(value).encode(), [(name, text.encode()) for name, text in (headers | {"ce_type": kind}).items()])
-        for value, kind in zip((from_the_future, other_version, correction), kinds, strict=True)
+        (
+            start + json.dumps(value).encode(),
+            [(name, text.encode()) for name, text in (headers | {"ce_type": kind}).items()],
+        )
+        for start, kind, value in kinds
     ]
 
 
 def expected() -> list[str]:
     event = json.loads(messages()[0][0])
     tags = " ".join(tag["id"] for tag in event["tags"])
-    return [f"{event['shopper_id']} {event['upload_id']}: {tags}", f"{event['shopper_id']} u3 (backfill):"]
+    shopper = event["shopper_id"]
+    return [f"{shopper} {event['upload_id']}: {tags}", f"{shopper} u3 (backfill):", f"{shopper} u4: {tags}"]
 
 
 @pytest.fixture(scope="module")

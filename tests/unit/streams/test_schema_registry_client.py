@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jsonschema_rs
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from schemas.codec import UndecodableError, decode
 from schemas.events import PhotoUploaded
@@ -61,6 +61,15 @@ def settings(registry) -> Settings:
         schema_registry_username="key",
         schema_registry_password=SecretStr("planted"),
     )
+
+
+def test_a_user_and_the_password_go_together_where_there_is_a_registry():
+    with pytest.raises(ValidationError, match="go together"):
+        Settings(schema_registry_url="http://127.0.0.1:1", schema_registry_username="key")
+    with pytest.raises(ValidationError, match="go together"):
+        Settings(schema_registry_url="http://127.0.0.1:1", schema_registry_password=SecretStr("planted"))
+    Settings(schema_registry_url="http://127.0.0.1:1", schema_registry_password=SecretStr(""))
+    Settings(schema_registry_password=SecretStr("planted"))
 
 
 def test_without_an_address_there_is_no_registry():
