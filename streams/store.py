@@ -22,9 +22,10 @@ from streams.obstore_exit import wait_at_exit
 _TROUBLE = (BaseError, OSError, ValueError)
 #: Empty parts, dots, control characters: obstore takes none of them, and a backslash is a slash to some.
 _UNSAFE_PATH = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
-#: Bytes of a whole key (docs.aws.amazon.com, "Naming Amazon S3 objects"), and of one name on disk (Linux's NAME_MAX).
+#: Bytes of a whole key (docs.aws.amazon.com, "Naming Amazon S3 objects"), and of one name on disk: what Linux takes
+#: (NAME_MAX, 255), less the `#1` that obstore adds while it writes.
 _LONGEST_KEY: Final = 1024
-_LONGEST_NAME: Final = 255
+_LONGEST_NAME: Final = 250
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
 _NOT_OURS = Never("photo-not-ours", "photo.uri lies outside the store (HANGTAG_STORE_URL); nothing was read")
 #: Producers store first and publish then, but not every bucket shows a new object at once.
@@ -201,6 +202,11 @@ class PhotoStore:
             except _TROUBLE as error:
                 if not _is_gone(error):
                     raise StoreError(_why(error)) from None
+        if not found:
+            # As with labels: whether the bucket is there says only an answer with a body.
+            said = await self.get(uri)
+            if isinstance(said, Later | Misconfigured) and said != _MISSING:
+                raise StoreError(said)
         return found
 
     async def remove_all(self, found: Sequence[Stored]) -> None:
@@ -273,7 +279,8 @@ def _why(error: Exception) -> Later | Misconfigured:
     if isinstance(error, InvalidPathError):
         # Only lists meet it, and no upload waits for those.
         return Later(
-            "store-odd-key", "an object of the photo store has a key with empty parts or control characters; remove it"
+            "store-odd-key",
+            "an object of the photo store has empty parts, control characters or no UTF-8 in its key; remove it",
         )
     return Later("store-unreachable", f"the photo store did not answer as it should ({what}); check HANGTAG_STORE_URL")
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from pydantic import SecretStr
 from streams.aws_signing import AwsKey, SignedForS3
 
 BIN = Path(__file__).resolve().parents[2] / ".venv-s3" / "bin"
+GUARD = Path(__file__).resolve().parents[1] / "kafka" / "guard.py"
 REQUIRED = os.environ.get("HANGTAG_REQUIRE_KAFKA") == "1"  # noqa: TID251 - a switch of the tests, not a setting
 MISSING = None if (BIN / "moto_server").exists() else "no S3 server in .venv-s3: run `make test`"
 REGION = "eu-central-1"
@@ -116,8 +118,13 @@ def running(folder: Path) -> Iterator[S3Server]:
     log = folder / "moto.log"
     command = [BIN / "moto_server", "-H", "127.0.0.1", "-p", "0"]
     environment = {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
-    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=folder) as moto:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=folder) as moto,
+        subprocess.Popen([sys.executable, GUARD], stdin=subprocess.PIPE, text=True, start_new_session=True) as guard,
+    ):
         try:
+            print(f"+{moto.pid}", file=guard.stdin, flush=True)
             url = _url_told(moto, log)
             with httpx.Client(base_url=url, trust_env=False) as http:
                 yield S3Server(url, log, http)

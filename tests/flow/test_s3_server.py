@@ -29,11 +29,18 @@ async def everything(store: PhotoStore, uri: str) -> dict[str, object]:
         except StoreError as error:
             return error.failure
 
+    async def looked_up() -> object:
+        try:
+            return await store.stored(uri)
+        except StoreError as error:
+            return error.failure
+
     return {
         "put": await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"x"),
         "get": await store.get(uri),
         "labels": await store.labels(uri),
         "find": await listed(),
+        "stored": await looked_up(),
         "remove_read": await store.remove_read(uri, upload_id="u"),
         "remove": await store.remove(uri),
     }
@@ -105,7 +112,7 @@ async def test_a_key_that_is_refused_is_told_without_secrets_whatever_it_was_for
         s3_environment.setenv("AWS_SECRET_ACCESS_KEY", secret)
         answers = await everything(PhotoStore(f"s3://{bucket}", max_bytes=10), uri)
         refused = {name for name, one in answers.items() if isinstance(one, Misconfigured)}
-        assert refused == {"get", "labels", "remove_read", "remove"}
+        assert refused == {"get", "labels", "stored", "remove_read", "remove"}
         # The bucket took the list of what to delete, and refused each.
         assert "AccessDenied" in answers["remove"].message
 

@@ -77,6 +77,12 @@ async def test_nothing_outside_the_store_is_read(tmp_path, uri):
     assert answer.reason == "photo-not-ours"
 
 
+@pytest.mark.parametrize("length", range(244, 258))
+async def test_a_name_is_stored_or_refused_and_never_tried_again(store, length):
+    answer = await store.put(shopper_id="s", upload_id="u" * (length - 4), suffix=".jpg", photo=b"1")
+    assert isinstance(answer, str if length <= 250 else Never)
+
+
 async def test_a_link_out_of_the_store_leads_nowhere(tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
     store = PhotoStore(f"file:{tmp_path / 'photos'}", max_bytes=100)
