@@ -37,15 +37,15 @@ def label(size: tuple[int, int], px: int) -> bytes:
     return out.getvalue()
 
 
-def camera_photo() -> bytes:
-    """12 MP with a camera's grain, about 3 MB."""
+def camera_photo(quality: int = 80) -> bytes:
+    """12 MP with a camera's grain; 2.9 MB at JPEG's quality of 80, 2.2 MB at 60."""
     random = np.random.default_rng(1)
     scene = cv2.resize(
         random.integers(0, 255, (378, 504, 3), dtype=np.uint8), (4032, 3024), interpolation=cv2.INTER_CUBIC
     )
     grain = random.normal(0, 2, scene.shape)
     picture = np.clip(scene + grain, 0, 255).astype(np.uint8)
-    return cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 80))[1].tobytes()
+    return cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))[1].tobytes()
 
 
 def coded(code: int) -> bytes:
