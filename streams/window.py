@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from streams.slots import Slots
+
 R = TypeVar("R")
 
 
@@ -96,7 +98,7 @@ class Window(Generic[R]):
         """
         self._process, self._ack, self._crash, self._sleep = process, ack, crash, sleep
         self._first_offset, self._is_natural_gap = first_offset, is_natural_gap
-        self._slots = asyncio.Semaphore(in_flight)
+        self._slots = Slots(in_flight)
         self._pending_limit, self._span_limit = pending, span
         self._tracks: dict[Partition, _Track[R]] = {}
         self._lanes: dict[tuple[Partition, bytes | int], deque[Delivery[R]]] = {}
