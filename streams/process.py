@@ -5,7 +5,6 @@ A supervisor (`hangtag worker all`, compose, Kubernetes) starts it again; exit c
 """
 
 import asyncio
-import gc
 import os
 import signal
 import time
@@ -20,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from streams import metrics
 from streams.app import StageApp
+from streams.collector import collect_seldom
 from streams.health import serve_health
 from streams.kafka import first_readable, wait_for_topics
 from streams.settings import Settings, UnusableError
@@ -90,7 +90,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     parts = making.result()
     if parts.reload is not None:
         loop.add_signal_handler(signal.SIGHUP, parts.reload)
-    _collect_seldom(settings.pending * _COLLECT_AT)
+    collect_seldom(settings.pending * _COLLECT_AT)
     stage = parts.stage
     needed = {stage.topic.name, *(topic.name for topic in stage.outputs.values()), stage.dead_letters}
     waiting = asyncio.create_task(asyncio.to_thread(wait_for_topics, settings, needed))
@@ -125,18 +125,6 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     await parts.aclose()
     await health()
     log.info("stopped", stage=stage.name)
-
-
-def _collect_seldom(new_objects: int) -> None:
-    """
-    Let Python's cyclic collector look after so many new objects, and never at what is here from the start.
-
-    Events held are many small objects, hardly any in cycles. As it comes (700), the collector walked them and all
-    loaded code again and again: a fifth of a sync stage's CPU (docs/performance.md).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(max(new_objects, gc.get_threshold()[0]))
 
 
 def _stop_on_signal(stop: asyncio.Event) -> None:

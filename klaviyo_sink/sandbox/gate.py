@@ -1,8 +1,6 @@
 """The way into every `/api` operation: faults, key, revision, limits; and the way out: headers, errors, counters."""
 
-import gc
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
@@ -74,24 +72,11 @@ async def read_body(request: Request, shape: type[M]) -> M:
     raw = await request.body()
     if len(raw) > LARGEST_BODY:
         raise RefusedError(413, invalid("/data", "Payload exceeds 5 MB.", title="Payload too large."))
-    with _uncollected():
-        try:
-            content = from_json(raw, allow_inf_nan=False)
-        except ValueError:
-            raise RefusedError(400, invalid("/data", "The body is not valid JSON.", title="Malformed JSON.")) from None
-        try:
-            return shape.model_validate(content)
-        except ValidationError as error:
-            raise misshapen(error) from None
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    # A job's thousands of objects would set the collector off dozens of times, for two thirds of what reading costs.
-    collecting = gc.isenabled()
-    gc.disable()
     try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
+        content = from_json(raw, allow_inf_nan=False)
+    except ValueError:
+        raise RefusedError(400, invalid("/data", "The body is not valid JSON.", title="Malformed JSON.")) from None
+    try:
+        return shape.model_validate(content)
+    except ValidationError as error:
+        raise misshapen(error) from None

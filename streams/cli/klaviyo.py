@@ -43,6 +43,7 @@ def sandbox(
 
     from klaviyo_sink.sandbox.app import create_app
     from klaviyo_sink.sandbox.server import listen, make_server, url_of
+    from streams.collector import collect_seldom
 
     try:
         listening = listen(host, port)
@@ -50,6 +51,8 @@ def sandbox(
         typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     server = make_server(create_app(key, speed=speed))
+    # What it is sent stays: some four full jobs in a row.
+    collect_seldom(200_000)
 
     async def serve() -> None:
         # Connections wait in the socket's queue from here on, so the line is true when it is read.
