@@ -50,7 +50,7 @@ from schemas.outcomes import Later  # noqa: E402 - same
 MARKS = (100, 500, 1000, 2000)
 
 
-def least_ms(steps: dict[str, Callable[[], object]], times: int = 15) -> dict[str, float]:
+def least_ms(steps: dict[str, Callable[[], object]], times: int = 40) -> dict[str, float]:
     """CPU milliseconds of this thread, the least of several runs in turn: others share the machine."""
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(times):

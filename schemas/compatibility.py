@@ -135,3 +135,6 @@ def _refused_fields(wide: _Part, narrow: _Part, where: str) -> Iterator[tuple[st
     for name, field in narrow.fields().items():
         if name in known:
             yield from _refused(known[name], field, f"{where}{name}")
+        elif name == "[]":
+            # A list that named no items could hold anything.
+            yield from _refused(wide.part({}), field, f"{where}{name}")

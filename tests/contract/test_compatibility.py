@@ -159,6 +159,14 @@ def test_a_field_dropped_from_the_model_itself_is_found():
     assert "event.photo: the field was removed" in found
 
 
+def test_a_list_that_could_hold_anything_and_now_may_not_is_found():
+    free = {"type": "object", "properties": {"sizes": {"type": "array"}}}
+    held = {"type": "object", "properties": {"sizes": {"type": "array", "items": {"type": "string"}}}}
+    assert breaking_changes(free, held, written_by_us=False) == [
+        "event.sizes[]: the type any is refused, string is wanted"
+    ]
+
+
 def test_a_word_nobody_has_judged_is_not_waved_through():
     changed = deepcopy(NOW[UPLOADED])
     changed["properties"]["locale"] = {"oneOf": [{"type": "string"}]}
