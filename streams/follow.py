@@ -54,7 +54,7 @@ def follow(
     Args:
         settings: Where Kafka is.
         names: The topics.
-        since: Start at this time, seconds since the epoch; None starts at the beginning.
+        since: Pass over what is older, seconds since the epoch; None starts at the beginning.
         from_end: Start behind the newest message instead.
         forever: Wait for new messages too, until `going` says no; else stop at the newest as of now.
         going: Asked about twice a second.
@@ -79,12 +79,11 @@ def follow(
                 left.discard(place)
                 if not left:
                     caught_up()
-            elif forever:
-                yield _seen(message)
-            elif place in left:
-                if message.offset() + 1 >= ends[place]:
+            elif forever or place in left:
+                if not forever and message.offset() + 1 >= ends[place]:
                     left.discard(place)
-                yield _seen(message)
+                if since is None or message.timestamp()[1] >= int(since * 1000):
+                    yield _seen(message)
             if not forever and not left:
                 return
     except KafkaException as error:
@@ -145,18 +144,24 @@ def _starts(
     consumer: Consumer, partitions: list[TopicPartition], *, since: float | None, from_end: bool
 ) -> list[TopicPartition]:
     if since is None:
-        at_end = 1 if from_end else 0
-        return [
-            TopicPartition(at.topic, at.partition, consumer.get_watermark_offsets(at, timeout=10)[at_end])
-            for at in partitions
-        ]
+        return _edges(consumer, partitions, end=from_end)
+    found = _found(consumer, partitions, since)
+    if all(at.offset < 0 for at in found) and all(at.offset < 0 for at in _found(consumer, partitions, 0)):
+        # The embedded broker finds nothing by time, not even by the earliest: all is read, and the old passed over.
+        return _edges(consumer, partitions, end=False)
+    ends = _edges(consumer, partitions, end=True)
+    return [at if at.offset >= 0 else end for at, end in zip(found, ends, strict=True)]
+
+
+def _found(consumer: Consumer, partitions: list[TopicPartition], since: float) -> list[TopicPartition]:
     asked = [TopicPartition(at.topic, at.partition, int(since * 1000)) for at in partitions]
-    found = consumer.offsets_for_times(asked, timeout=10)
+    found: list[TopicPartition] = consumer.offsets_for_times(asked, timeout=10)
+    return found
+
+
+def _edges(consumer: Consumer, partitions: list[TopicPartition], *, end: bool) -> list[TopicPartition]:
     return [
-        at
-        if at.offset >= 0
-        else TopicPartition(at.topic, at.partition, consumer.get_watermark_offsets(at, timeout=10)[1])
-        for at in found
+        TopicPartition(at.topic, at.partition, consumer.get_watermark_offsets(at, timeout=10)[end]) for at in partitions
     ]
 
 

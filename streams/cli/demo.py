@@ -1,7 +1,6 @@
 """`hangtag demo`: the whole chain in one go, and what came of every photo."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -15,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from streams.cli.terminal import json_line, plain
 
 
 def demo(
@@ -118,9 +119,9 @@ def _print_json(rows: list[Any], profiles: list[Any], texts: list[Any]) -> None:
             "tags": [tag.id for tag in journey.tags],
             "ms": journey.ms,
         }
-        typer.echo(json.dumps(line, ensure_ascii=False))
+        typer.echo(json_line(line))
     summary = _summary(rows, profiles) | {"sms": [asdict(one) for one in texts]}
-    typer.echo(json.dumps(summary, ensure_ascii=False))
+    typer.echo(json_line(summary))
 
 
 def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> None:
@@ -132,7 +133,7 @@ def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> Non
         ended = {"feedback": f"feedback: {journey.feedback}", "dead_letter": f"dead letter: {journey.dead_letter}"}.get(
             journey.outcome, journey.outcome or "LOST"
         )
-        table.add_row(escape(photo.name), str(len(journey.texts)), escape(tags), escape(ended), str(journey.ms))
+        table.add_row(escape(plain(photo.name)), str(len(journey.texts)), escape(tags), escape(ended), str(journey.ms))
     console.print(table)
     for_people = Table("profile", "property", "value", title="What Klaviyo's profiles now say")
     for profile in profiles:

@@ -1,7 +1,6 @@
 """`hangtag dlq`: what stopped and why, and putting it back after a fix."""
 
 import asyncio
-import json
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from streams.cli.terminal import json_line, plain
 from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -38,17 +38,17 @@ def list_letters(
     shown = found[:limit]
     if as_json:
         for letter in shown:
-            typer.echo(json.dumps(_facts(letter), ensure_ascii=False))
+            typer.echo(json_line(_facts(letter)))
         return
     table = Table("letter", "when", "stage", "reason", "why", "tries")
     for letter in shown:
         facts = _facts(letter)
         cells = (facts[name] for name in ("letter", "time", "stage", "reason", "message", "attempts"))
-        table.add_row(*(escape(str(cell)) for cell in cells))
+        table.add_row(*(escape(plain(str(cell))) for cell in cells))
     Console().print(table)
     counts = Counter(str(_facts(letter)["reason"]) for letter in found)
     summary = ", ".join(f"{count} {why}" for why, count in counts.most_common())
-    typer.echo(f"{len(found)} letters ({len(shown)} shown): {summary}" if found else "no dead letters")
+    typer.echo(plain(f"{len(found)} letters ({len(shown)} shown): {summary}") if found else "no dead letters")
 
 
 @app.command()
@@ -70,10 +70,11 @@ def show(
         "value": _text(seen.value),
     }
     if as_json:
-        typer.echo(json.dumps(whole, ensure_ascii=False))
+        typer.echo(json_line(whole))
         return
     for field, value in whole.items():
-        typer.echo(f"{field}: {value}" if field != "headers" else "\n".join(f"header {h}: {v!r}" for h, v in value))
+        told = [f"{field}: {value}"] if field != "headers" else [f"header {name}: {text!r}" for name, text in value]
+        typer.echo(plain("\n".join(told)))
 
 
 @app.command()
@@ -101,7 +102,7 @@ def replay(
     chosen = [letter for letter in dead if not letter.replayed and letter.facts is not None][:limit]
     if dry_run:
         for letter in chosen:
-            typer.echo(f"would replay {letter.place} ({_facts(letter)['reason']})")
+            typer.echo(plain(f"would replay {letter.place} ({_facts(letter)['reason']})"))
         typer.echo(f"{len(chosen)} letters would be replayed")
         return
 

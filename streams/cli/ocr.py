@@ -1,7 +1,6 @@
 """`hangtag ocr`: run an OCR worker, or the model server behind it, or read photos once."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -9,6 +8,7 @@ import typer
 
 from streams.cli.ocr_listen import listen
 from streams.cli.serve_http import check_tls, serve_http
+from streams.cli.terminal import json_line
 
 if TYPE_CHECKING:
     from ocr_worker.config import OcrConfig
@@ -217,7 +217,7 @@ def _print_json(photo: Path, outcome: "Reading | Refused | Later | Misconfigured
     else:
         code = outcome.code if isinstance(outcome, Refused) else outcome.reason
         shown["refused"] = {"code": code, "message": outcome.message}
-    print(json.dumps(shown, ensure_ascii=False), flush=True)
+    print(json_line(shown), flush=True)
 
 
 def _print_table(photo: Path, outcome: "Reading | Refused | Later | Misconfigured") -> None:

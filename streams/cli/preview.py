@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from streams.cli.terminal import json_line
+
 if TYPE_CHECKING:
     from schemas.events import OutfitTagged
     from streams.settings import Settings
@@ -37,9 +39,9 @@ def preview(
     def show(request: str, body: bytes) -> None:
         content = json.loads(body)
         if as_json:
-            print(json.dumps({"request": request, "body": content}, ensure_ascii=False))
+            print(json_line({"request": request, "body": content}))
         else:
-            print(f"{request}\n{json.dumps(content, indent=2, ensure_ascii=False)}")
+            print(f"{request}\n{json_line(content, indent=2)}")
 
     try:
         outcome = asyncio.run(rehearse(settings, tagged, show, ledger=True))

@@ -1,12 +1,12 @@
 """`hangtag tail`: follow a topic."""
 
-import json
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
+from streams.cli.terminal import json_line, plain
 from streams.settings import Settings
 
 
@@ -32,7 +32,7 @@ def tail(
         messages = topics.follow(settings, [name], since=start, from_end=since is None and follow, forever=follow)
         for seen in messages:
             shown = _shown(seen, values=values)
-            typer.echo(json.dumps(shown, ensure_ascii=False) if as_json else _line(shown))
+            typer.echo(json_line(shown) if as_json else plain(_line(shown)))
     except (ValueError, topics.UnreadableTopicError) as error:
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:

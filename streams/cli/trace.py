@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams.cli.terminal import json_line, plain
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ def _requests(settings: Settings, upload_id: str) -> list[dict[str, Any]]:
 
 def _print_json(found: Trace, requests: list[dict[str, Any]]) -> None:
     for step in found.steps:
-        typer.echo(step.model_dump_json())
+        typer.echo(plain(step.model_dump_json()))
     for request in requests:
-        typer.echo(json.dumps({"what": "klaviyo"} | request, ensure_ascii=False))
+        typer.echo(json_line({"what": "klaviyo"} | request))
     typer.echo(json.dumps({"what": "standing", "ended": found.ended, "outcome": found.standing}))
 
 
@@ -87,9 +88,9 @@ def _print_table(found: Trace, requests: list[dict[str, Any]]) -> None:
         after = f"{(step.at - first).total_seconds() * 1000:.0f} ms"
         when = f"{step.at:%H:%M:%S.%f}"[:-3] if step.at.date() == first.date() else f"{step.at:%Y-%m-%d %H:%M:%S}"
         place = f"{step.partition}:{step.offset}"
-        table.add_row(when, after, Text(step.stage), step.topic, place, step.what, Text(step.outcome))
+        table.add_row(when, after, Text(plain(step.stage)), step.topic, place, step.what, Text(plain(step.outcome)))
     Console().print(table)
     for request in requests:
         typer.echo(f"To Klaviyo: {request['request']}")
-        typer.echo(json.dumps(request["body"], indent=2, ensure_ascii=False))
-    typer.echo(found.standing)
+        typer.echo(json_line(request["body"], indent=2))
+    typer.echo(plain(found.standing))

@@ -1,7 +1,6 @@
 """`hangtag upload`: store photos and publish their uploads."""
 
 import asyncio
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.progress import Progress
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import Published, Upload, UploadProducer
 from schemas.spans import Spans
+from streams.cli.terminal import json_line, plain
 from streams.settings import Settings, UnusableError
 
 #: Longest wait for Kafka and its topic before anything is uploaded, seconds.
@@ -71,9 +71,9 @@ async def _publish(producer: UploadProducer, uploads: dict[Path, Upload], spans:
 
 def _tell(photo: str, answer: Published | Later | Never | Misconfigured, *, as_json: bool) -> None:
     if not isinstance(answer, Published):
-        typer.echo(f"{photo}: {answer.message}", err=True)
+        typer.echo(plain(f"{photo}: {answer.message}"), err=True)
     elif not as_json:
-        typer.echo(f"{answer.upload_id}  {photo}")
+        typer.echo(plain(f"{answer.upload_id}  {photo}"))
     if as_json:
         told = asdict(answer) if isinstance(answer, Published) else {"error": answer.reason, "message": answer.message}
-        typer.echo(json.dumps({"photo": photo, **told}, ensure_ascii=False))
+        typer.echo(json_line({"photo": photo, **told}))
