@@ -7,7 +7,10 @@ is read for its orientation and dropped.
 
 import hashlib
 import re
+import threading
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
@@ -18,6 +21,7 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
+from ocr_worker.anatomy import examine
 from ocr_worker.reading import Refused
 from ocr_worker.sniff import Format, sniff
 
@@ -33,6 +37,11 @@ _CLOSE_ENOUGH = 0.9
 _MAX_SCANS = 100
 #: A scan's marker, and the upper half of its length, which is 8 to 14 (ITU T.81, B.2.3).
 _SCAN = re.compile(rb"\xff\xda\x00")
+#: Larger pictures become RGB a band at a time; phone photos are smaller, once JPEG's own decoder has scaled them down.
+_BAND_PIXELS = 2**22
+#: Pictures still larger than this when they are decoded take up to 16 bytes a pixel: one at a time, whatever the slots.
+_LARGE_PIXELS = 2**24
+_LARGE = threading.Lock()
 #: EXIF tag and what undoes each value (CIPA DC-008, 4.6.4).
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -99,6 +108,8 @@ def open_photo(data: bytes, limits: Limits) -> Photo | Refused:
 
 
 def _open(data: bytes, kind: Format, limits: Limits) -> Photo | Refused:
+    if (refused := examine(data, kind, limits.max_pixels)) is not None:
+        return refused
     with Image.open(BytesIO(data), formats=[kind]) as image:
         width, height = image.size
         if width * height > limits.max_pixels:
@@ -142,11 +153,29 @@ def _decode(data: bytes, kind: Format, long_side: int) -> Pixels:
         if kind == "JPEG":
             # All of it at once: each further block costs the decoder a look back, 5 % in all.
             image.decodermaxblock = len(data)
-        rgb = _rgb(image)
-    upright = scale_down(_pixels(rgb), long_side)
+        with _LARGE if image.width * image.height > _LARGE_PIXELS else nullcontext():
+            upright = scale_down(_rgb(image), long_side)
     if orientation in _UPRIGHT:
         upright = _pixels(Image.fromarray(upright).transpose(_UPRIGHT[orientation]))
     return upright
+
+
+def _rgb(image: Image.Image) -> Pixels:
+    """Make it 8-bit RGB, a band of rows at a time where it is large: the steps between take several times its size."""
+    image.load()
+    to_rgb = _conversion(image)
+    rows = max(1, _BAND_PIXELS // image.width)
+    if image.height <= rows:
+        return _pixels(to_rgb(image))
+    rgb = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for top, band in _bands(image, rows):
+        rgb[top : top + rows] = _pixels(to_rgb(band))
+    return rgb
+
+
+def _bands(image: Image.Image, rows: int) -> Iterator[tuple[int, Image.Image]]:
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _pixels(rgb: Image.Image) -> Pixels:
@@ -165,17 +194,34 @@ def _orientation(image: Image.Image, kind: Format) -> int:
         return 1
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    image.load()
+def _conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Tell how any part of the picture becomes RGB."""
     if image.mode.startswith("I;16"):
         # 16 bits to 8: 65,535 / 257 = 255.
-        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8)).convert("RGB")
+        return lambda band: Image.fromarray((np.asarray(band) // 257).astype(np.uint8)).convert("RGB")
     if image.mode in {"I", "F"}:
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        span = float(np.ptp(values)) or 1.0
-        return Image.fromarray(((values - values.min()) * (255 / span)).astype(np.uint8)).convert("RGB")
+        return _stretch(image)
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        return _on_white
+    return lambda band: band if band.mode == "RGB" else band.convert("RGB")
+
+
+def _stretch(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Spread the shades that a picture of 32 bits has over the 256 there are."""
+    rows = max(1, _BAND_PIXELS // image.width)
+    ranges = [
+        (float(values.min()), float(values.max())) for _, band in _bands(image, rows) for values in (_values(band),)
+    ]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    scale = 255 / ((high - low) or 1.0)
+    return lambda band: Image.fromarray(((_values(band) - low) * scale).astype(np.uint8)).convert("RGB")
+
+
+def _values(band: Image.Image) -> NDArray[np.float64]:
+    # What is no number is black at most.
+    return np.nan_to_num(np.asarray(band, dtype=np.float64), posinf=0.0, neginf=0.0)
+
+
+def _on_white(band: Image.Image) -> Image.Image:
+    rgba = band.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

@@ -16,7 +16,6 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
     (b"II+\x00", "TIFF"),
-    (b"MM\x00+", "TIFF"),
 )
 #: Brands of ISO 23008-12 (HEIF) and of AVIF, as listed at https://mp4ra.org/registered-types/brands.
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})

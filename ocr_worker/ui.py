@@ -12,13 +12,14 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from fastapi import FastAPI
+from gradio.utils import get_upload_folder
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engine import AnyEngine
 from ocr_worker.images import Pixels, open_photo, scale_down
 from ocr_worker.reading import Refused
 from ocr_worker.ui_look import TagLines, look_at
-from ocr_worker.ui_upload import UploadLimit, take
+from ocr_worker.ui_upload import UploadGuard, take
 from ocr_worker.ui_view import Outcome, View, view
 from ocr_worker.ui_words import WORDS, Language, preferred
 
@@ -52,10 +53,11 @@ def create_page(
         yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(UploadLimit, config=config)
+    uploads = Path(get_upload_folder())
+    app.add_middleware(UploadGuard, config=config, folder=uploads)
     gr.mount_gradio_app(
         app,
-        _Page(config, engines, tag, samples).blocks(),
+        _Page(config, engines, tag, samples, uploads).blocks(),
         path="/",
         footer_links=[],
         run_history=False,
@@ -73,8 +75,14 @@ class _Page:
     """What the page's events share."""
 
     def __init__(
-        self, config: OcrConfig, engines: Mapping[str, AnyEngine], tag: TagLines, samples: Sequence[Path]
+        self,
+        config: OcrConfig,
+        engines: Mapping[str, AnyEngine],
+        tag: TagLines,
+        samples: Sequence[Path],
+        uploads: Path,
     ) -> None:
+        self._uploads = uploads
         self._config = config
         self._engines = engines
         self._tag = tag
@@ -146,7 +154,7 @@ class _Page:
         return page.queue(max_size=self._config.queue or None, api_open=False)
 
     async def _read(self, upload: str | None, engine: str) -> tuple[None, Outcome | None]:
-        photo = None if upload is None else take(Path(upload))
+        photo = None if upload is None else take(Path(upload), self._uploads)
         # The field is emptied, ready for the next photo.
         return None, await self._outcome(photo, engine) if isinstance(photo, bytes) else photo
 
