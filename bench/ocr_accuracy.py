@@ -17,7 +17,7 @@ from ocr_worker.config import OcrConfig
 from ocr_worker.rapid import RapidEngine
 from ocr_worker.reader import Reader
 from ocr_worker.reading import Reading
-from rules.lexicon import load_lexicon
+from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
 from schemas.events import TextLine
 

@@ -27,13 +27,13 @@ HERE = Path(__file__).parent
 # This folder goes: in it, `rules` would be this file.
 sys.path[:] = [path for path in sys.path if Path(path).resolve() != HERE]
 
-from rules.entries import Entry  # noqa: E402 - found once this folder is gone
-from rules.evaluate import lines_of, read_labelled  # noqa: E402 - same
-from rules.lexicon import Lexicon, load_lexicon  # noqa: E402 - same
-from rules.match import Matcher  # noqa: E402 - same
-from rules.normalize import normalize  # noqa: E402 - same
+from rules.evidence.vocabulary import terms  # noqa: E402 - same
+from rules.lexicon.entries import Entry  # noqa: E402 - found once this folder is gone
+from rules.lexicon.load import Lexicon, load_lexicon  # noqa: E402 - same
+from rules.quality.evaluate import lines_of, read_labelled  # noqa: E402 - same
 from rules.tagger import Tagger  # noqa: E402 - same
-from rules.vocabulary import terms  # noqa: E402 - same
+from rules.text.match import Matcher  # noqa: E402 - same
+from rules.text.normalize import normalize  # noqa: E402 - same
 from schemas.events import TextLine  # noqa: E402 - same
 
 #: What else stands on labels and screenshots, between bars.
@@ -47,7 +47,7 @@ _OTHER = (
 _START = """
 import json, time
 start = time.perf_counter()
-from rules.lexicon import load_lexicon
+from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
 tagger = Tagger(load_lexicon())
 ready = time.perf_counter() - start

@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from rules.findings import Finding, findings_on
-from rules.lexicon import Lexicon
-from rules.page import page_of
-from rules.vocabulary import MATERIAL, Vocabulary
+from rules.evidence.findings import Finding, findings_on
+from rules.evidence.vocabulary import MATERIAL, Vocabulary
+from rules.lexicon.load import Lexicon
+from rules.text.page import page_of
 from schemas.events import Labels, Tag, TextLine
 
 #: Below this score OCR invents words (measured on blurred photos): such lines give nothing.
@@ -60,7 +60,7 @@ class Tagger:
         Find the tags in a photo's recognized lines, in any order.
 
         A tag's score is that of its best evidence: the OCR score of the line times how it was found
-        (`rules.findings.QUALITY`). It stays within 0..1 and never falls when the OCR score rises. Lines
+        (`rules.evidence.findings.QUALITY`). It stays within 0..1 and never falls when the OCR score rises. Lines
         that score below `LEAST_SCORE` are passed over.
         """
         readable = [line for line in lines if line.score >= LEAST_SCORE]

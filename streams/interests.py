@@ -5,7 +5,7 @@ from datetime import datetime
 
 from klaviyo_sink.profile import Contribution
 from klaviyo_sink.wording import InterestsOf
-from rules.interests import Interest, Upload, interests_of
+from rules.lexicon.interests import Interest, Upload, interests_of
 from schemas.events import Labels
 
 

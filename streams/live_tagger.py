@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from rules.lexicon import load_lexicon
-from rules.problems import LexiconError
+from rules.lexicon.load import load_lexicon
+from rules.lexicon.problems import LexiconError
 from rules.tagger import Tagger
 
 log = structlog.get_logger()

@@ -132,7 +132,7 @@ def make_tagger(settings: Settings) -> Tagger:
 
 def make_live_tagger(settings: Settings) -> LiveTagger:
     """Read the lexicon, to be read again when it changes. Raises as `make_tagger`."""
-    from rules.problems import LexiconError
+    from rules.lexicon.problems import LexiconError
     from streams.live_tagger import LiveTagger
 
     try:
@@ -172,8 +172,8 @@ def make_interests(settings: Settings) -> InterestsOf:
         UnusableError: the lexicon has mistakes.
 
     """
-    from rules.lexicon import load_lexicon
-    from rules.problems import LexiconError
+    from rules.lexicon.load import load_lexicon
+    from rules.lexicon.problems import LexiconError
     from streams.interests import interests_held
 
     try:

@@ -1,1 +1,1 @@
-"""One file per topic consumed: what happens to each event, as a plain coroutine."""
+"""One file per consumed topic: what happens to one event."""

@@ -1,1 +1,1 @@
-"""The `hangtag` command, one file per command group."""
+"""The `hangtag` command, one file per group of subcommands."""

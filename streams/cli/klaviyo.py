@@ -120,7 +120,7 @@ def _names(settings: Settings) -> Mapping[str, str]:
     """Name every tag and interest of the lexicon, in the language of profiles that hold words (else in English)."""
     from operator import attrgetter
 
-    from rules.lexicon import load_lexicon
+    from rules.lexicon.load import load_lexicon
 
     lexicon = load_lexicon(settings.lexicon)
     word = attrgetter("zh" if settings.klaviyo_labels == "zh" else "en")

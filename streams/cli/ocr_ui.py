@@ -49,7 +49,7 @@ def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "S
     import uvicorn
 
     from ocr_worker.ui import create_page
-    from rules.lexicon import load_lexicon
+    from rules.lexicon.load import load_lexicon
     from rules.tagger import Tagger
     from streams.cli.demo import _samples
 

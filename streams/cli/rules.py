@@ -14,9 +14,9 @@ from rich.table import Column, Table
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from rules.evaluate import Report
-    from rules.findings import Finding
-    from rules.problems import Problem
+    from rules.evidence.findings import Finding
+    from rules.lexicon.problems import Problem
+    from rules.quality.evaluate import Report
     from rules.tagger import Tagger
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -34,7 +34,7 @@ def tag(
     as_json: bool = _JSON,
 ) -> None:
     """Show a text's tags, its normalised lines, and what was dropped and why."""
-    from rules.evaluate import lines_of
+    from rules.quality.evaluate import lines_of
 
     given = sys.stdin.read() if text == "-" else text
     # Bytes that are no UTF-8 arrive as lone surrogates, which nothing could print.
@@ -68,7 +68,7 @@ def tag(
 @app.command()
 def check(lexicon: Path = _OWN, *, as_json: bool = _JSON) -> None:
     """Validate a lexicon: words claimed twice, words that never win, failing examples. Exit 1 on problems."""
-    from rules.check import check as problems_of
+    from rules.quality.check import check as problems_of
 
     tagger = _tagger(lexicon)
     problems = problems_of(tagger.lexicon)
@@ -91,8 +91,8 @@ def evaluate(
     as_json: bool = _JSON,
 ) -> None:
     """Measure a lexicon on labelled lines: precision, recall and F1 per category."""
-    from rules.evaluate import LabelsError, read_labelled
-    from rules.evaluate import evaluate as measure
+    from rules.quality.evaluate import LabelsError, read_labelled
+    from rules.quality.evaluate import evaluate as measure
 
     try:
         labelled = read_labelled(file)
@@ -116,7 +116,7 @@ def diff(
     as_json: bool = typer.Option(False, "--json", help="One JSON object per text."),
 ) -> None:
     """Show which tags change on a corpus from one lexicon to another. Exit 1 when any do."""
-    from rules.compare import changes, examples
+    from rules.quality.compare import changes, examples
 
     before, after = (_tagger(None if folder == "-" else Path(folder), default=False) for folder in (old, new))
     texts = examples(before, after) if corpus is None else _texts(corpus)
@@ -133,8 +133,8 @@ def diff(
 
 
 def _tagger(own: Path | None, *, default: bool = True) -> "Tagger":
-    from rules.lexicon import load_lexicon
-    from rules.problems import LexiconError
+    from rules.lexicon.load import load_lexicon
+    from rules.lexicon.problems import LexiconError
     from rules.tagger import Tagger
 
     try:
@@ -145,7 +145,7 @@ def _tagger(own: Path | None, *, default: bool = True) -> "Tagger":
 
 
 def _texts(corpus: Path) -> "Sequence[str]":
-    from rules.evaluate import LabelsError, read_corpus
+    from rules.quality.evaluate import LabelsError, read_corpus
 
     try:
         return read_corpus(corpus)

@@ -7,7 +7,7 @@ import pytest
 
 from ocr_worker.reader import Reader
 from ocr_worker.reading import Refused
-from rules.lexicon import load_lexicon
+from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
 from streams.cli.ocr import _config, _engine
 from streams.settings import Settings

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rules.evaluate import lines_of
-from rules.lexicon import Lexicon, load_lexicon
+from rules.lexicon.load import Lexicon, load_lexicon
+from rules.quality.evaluate import lines_of
 from rules.tagger import Tagger, Tagging
 from schemas.events import TextLine
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rules.interests import Interest, Upload, interests_of
-from rules.lexicon import Lexicon
+from rules.lexicon.interests import Interest, Upload, interests_of
+from rules.lexicon.load import Lexicon
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 SUSTAINABLE = Interest(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rules.evaluate import Counts, Labelled, LabelsError, evaluate, read_labelled
-from rules.lexicon import Lexicon
+from rules.lexicon.load import Lexicon
+from rules.quality.evaluate import Counts, Labelled, LabelsError, evaluate, read_labelled
 from rules.tagger import Tagger
 
 DATA = Path(__file__).parents[2] / "data" / "rules"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rules.check import check
-from rules.compare import changes, examples
-from rules.lexicon import SHIPPED, load_lexicon, read_lexicon
+from rules.lexicon.load import SHIPPED, load_lexicon, read_lexicon
+from rules.quality.check import check
+from rules.quality.compare import changes, examples
 from rules.tagger import Tagger
 
 #: Two sound entries for the others to clash with.

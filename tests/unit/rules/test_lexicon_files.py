@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rules.lexicon import Lexicon, load_lexicon, read_lexicon
-from rules.problems import LexiconError
+from rules.lexicon.load import Lexicon, load_lexicon, read_lexicon
+from rules.lexicon.problems import LexiconError
 from rules.tagger import Tagger
 
 GOOD = 'category = "material"\n[tencel-plus]\nen = "Tencel Plus"\nzh = "天丝加"\nwords = ["tencelplus"]\n'

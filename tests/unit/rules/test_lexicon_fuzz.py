@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.check import check
-from rules.context import Negation
-from rules.entries import Entry
-from rules.evaluate import lines_of
-from rules.interests import Interest
-from rules.lexicon import Lexicon, read_lexicon
-from rules.problems import LexiconError
+from rules.lexicon.context import Negation
+from rules.lexicon.entries import Entry
+from rules.lexicon.interests import Interest
+from rules.lexicon.load import Lexicon, read_lexicon
+from rules.lexicon.problems import LexiconError
+from rules.quality.check import check
+from rules.quality.evaluate import lines_of
 from rules.tagger import Tagger
 
 TABLES = ("cotton", "new", "x-y", "negations.a", "parts.b", "fields", "a.b", "New", "1")

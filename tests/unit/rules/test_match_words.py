@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.match import Matcher, Term
+from rules.text.match import Matcher, Term
 
 
 def found(words: list[str], text: str) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.normalize import normal_words, normalize
+from rules.text.normalize import normal_words, normalize
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rules.normalize import Normal, normalize
-from rules.repair import Repair
 from rules.tagger import Tagger, Tagging
+from rules.text.normalize import Normal, normalize
+from rules.text.repair import Repair
 from schemas.events import TextLine
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.layout import blocks_of
+from rules.text.layout import blocks_of
 from schemas.events import TextLine
 
 

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from rules.check import check
-from rules.lexicon import Lexicon, load_lexicon
-from rules.vocabulary import terms
+from rules.evidence.vocabulary import terms
+from rules.lexicon.load import Lexicon, load_lexicon
+from rules.quality.check import check
 from schemas.events import Tag
 
 

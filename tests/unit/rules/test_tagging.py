@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.evaluate import lines_of
-from rules.lexicon import load_lexicon
+from rules.lexicon.load import load_lexicon
+from rules.quality.evaluate import lines_of
 from rules.tagger import LEAST_SCORE, Tagger, Tagging
 from schemas.events import Tag, TextLine
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from klaviyo_sink.dry_run import DryRun
 from klaviyo_sink.sink import SinkConfig, Written, open_sink
-from rules.lexicon import load_lexicon
+from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
 from schemas.codec import encode
 from schemas.events import Engine, Identity, OutfitTagged, PhotoRead, Quality, TextLine, TextRecognized

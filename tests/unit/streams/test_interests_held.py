@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klaviyo_sink.profile import Contribution
-from rules.interests import Upload, interests_of
-from rules.lexicon import load_lexicon
+from rules.lexicon.interests import Upload, interests_of
+from rules.lexicon.load import load_lexicon
 from streams.interests import interests_held
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from rules.problems import LexiconError
+from rules.lexicon.problems import LexiconError
 from streams.live_tagger import LiveTagger
 
 OWN = '[tencel-plus]\nen = "Tencel Plus"\nzh = "天丝加"\nwords = ["tencelplus"]\n'

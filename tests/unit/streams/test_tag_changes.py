@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.lexicon import read_lexicon
+from rules.lexicon.load import read_lexicon
 from rules.tagger import Tagger
 from schemas.events import Engine, Identity, OutfitTagged, PhotoRead, Quality, TextLine, TextRecognized
 from streams.tag_changes import change_of, said_by

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rules.entries import Data
-from rules.problems import Problem
+from rules.lexicon.entries import Data
+from rules.lexicon.problems import Problem
 from rules.tagger import Tagger
 from schemas.events import TagId, TextLine
 

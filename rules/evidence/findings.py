@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from rules.composition import main_composition
-from rules.entries import Entry
-from rules.match import GIVING, Match
-from rules.normalize import is_cjk
-from rules.page import Page
-from rules.seams import find_on
-from rules.sizes import Size, chart_lines, sizes_on
-from rules.surroundings import Surroundings, surroundings
-from rules.vocabulary import MATERIAL, Vocabulary
+from rules.evidence.composition import main_composition
+from rules.evidence.sizes import Size, chart_lines, sizes_on
+from rules.evidence.surroundings import Surroundings, surroundings
+from rules.evidence.vocabulary import MATERIAL, Vocabulary
+from rules.lexicon.entries import Entry
+from rules.text.match import GIVING, Match
+from rules.text.normalize import is_cjk
+from rules.text.page import Page
+from rules.text.seams import find_on
 from schemas.events import TextLine
 
 #: How much a find is worth by how it was found. A tag's score is this times its line's OCR score.

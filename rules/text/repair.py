@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import product
 
-from rules.normalize import Normal
+from rules.text.normalize import Normal
 
 #: Letters that OCR takes for digits and signs.
 _LOOKALIKES = {

@@ -11,14 +11,14 @@ from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
-from rules.context import Context
-from rules.draft import Draft
-from rules.entries import Entry
-from rules.interests import Interest
-from rules.problems import LexiconError, Problem
+from rules.lexicon.context import Context
+from rules.lexicon.entries import Entry
+from rules.lexicon.interests import Interest
+from rules.lexicon.parse import Draft
+from rules.lexicon.problems import LexiconError, Problem
 
 #: The vocabulary that ships with Hangtag.
-SHIPPED = Path(__file__).with_name("lexicon")
+SHIPPED = Path(__file__).parent
 #: Raise it when the code itself reads the same text differently: it is part of every lexicon's version.
 GRAMMAR = 1
 

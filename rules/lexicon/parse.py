@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from rules.context import Context
-from rules.entries import Entry
-from rules.interests import Interest
-from rules.normalize import is_cjk
-from rules.problems import LexiconError, Problem, line_in_entry
+from rules.lexicon.context import Context
+from rules.lexicon.entries import Entry
+from rules.lexicon.interests import Interest
+from rules.lexicon.problems import LexiconError, Problem, line_in_entry
+from rules.text.normalize import is_cjk
 
 #: Stems of the files that hold something else than entries.
 _SPECIAL = ("context", "interests")

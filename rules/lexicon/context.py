@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rules.entries import Data, Texts
+from rules.lexicon.entries import Data, Texts
 
 
 class Negation(Data):

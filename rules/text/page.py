@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import NamedTuple, Protocol, TypeVar
 
-from rules.layout import blocks_of
-from rules.normalize import Normal, normalize
+from rules.text.layout import blocks_of
+from rules.text.normalize import Normal, normalize
 from schemas.events import TextLine
 
 

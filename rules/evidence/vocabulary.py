@@ -7,13 +7,13 @@ Built once for each lexicon, in about 0.1 s. Knows the data, not the text it wil
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from rules.composition import Figure
-from rules.entries import Entry
-from rules.lexicon import Lexicon
-from rules.match import Kind, Matcher, Term
-from rules.negation import Negations
-from rules.normalize import normal_words
-from rules.repair import Repair
+from rules.evidence.composition import Figure
+from rules.evidence.negation import Negations
+from rules.lexicon.entries import Entry
+from rules.lexicon.load import Lexicon
+from rules.text.match import Kind, Matcher, Term
+from rules.text.normalize import normal_words
+from rules.text.repair import Repair
 from schemas.events import Labels
 
 #: The category whose tags have shares.

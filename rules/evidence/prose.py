@@ -7,8 +7,8 @@ Pure. Looks at one line at a time, so that no line takes another's tags away.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from rules.match import Match
-from rules.page import Page
+from rules.text.match import Match
+from rules.text.page import Page
 
 #: Categories whose words are everyday words too.
 _EVERYDAY = frozenset({"material", "style", "category", "pattern", "occasion", "season", "colour"})

@@ -7,9 +7,9 @@ Works on what the matcher found in one line; the negations themselves are data.
 import re
 from collections.abc import Iterable, Sequence
 
-from rules.context import Context
-from rules.match import Match
-from rules.normalize import CJK, normal_words
+from rules.lexicon.context import Context
+from rules.text.match import Match
+from rules.text.normalize import CJK, normal_words
 
 #: A negation does not reach over these, nor over figures other than one percentage.
 _BREAK = re.compile(r"[\n,.;:!?。；！？、()|/\d]")

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from rules.composition import Fibre, Item, PartName, Percent, Share, percents_in, shares_in
-from rules.match import GIVING, Match
-from rules.page import Page
-from rules.prose import lone_words
-from rules.vocabulary import Vocabulary
+from rules.evidence.composition import Fibre, Item, PartName, Percent, Share, percents_in, shares_in
+from rules.evidence.prose import lone_words
+from rules.evidence.vocabulary import Vocabulary
+from rules.text.match import GIVING, Match
+from rules.text.page import Page
 
 
 @dataclass(slots=True)

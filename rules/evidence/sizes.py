@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from rules.page import Page
+from rules.text.page import Page
 
 
 class Size(NamedTuple):

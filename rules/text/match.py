@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import ahocorasick
 
-#: What a word is for: the fields of `rules.entries.Entry` and `rules.context.Context` that hold words.
+#: What a word is for: the fields of `rules.lexicon.entries.Entry` and `rules.lexicon.context.Context` that hold words.
 Kind = Literal["word", "beside_percent", "misread", "trap", "ignored", "negation", "harmless", "part", "field", "trade"]
 #: Where one word is claimed twice, the first of these has it.
 _PRECEDENCE: tuple[Kind, ...] = (

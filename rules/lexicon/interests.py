@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rules.entries import Data, Text
+from rules.lexicon.entries import Data, Text
 from schemas.events import Labels, TagId
 
 

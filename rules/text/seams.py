@@ -7,9 +7,9 @@ scripts, not meanings.
 
 from bisect import bisect_right
 
-from rules.match import Match, Matcher
-from rules.normalize import is_cjk
-from rules.page import Page
+from rules.text.match import Match, Matcher
+from rules.text.normalize import is_cjk
+from rules.text.page import Page
 from schemas.events import BBox
 
 #: No Chinese, Japanese or Korean letter comes before it.

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from rules.entries import Entry
-from rules.evaluate import lines_of
-from rules.lexicon import Lexicon
-from rules.match import GIVING
-from rules.normalize import normal_words
-from rules.problems import Problem, line_in_entry
+from rules.evidence.vocabulary import terms
+from rules.lexicon.entries import Entry
+from rules.lexicon.load import Lexicon
+from rules.lexicon.problems import Problem, line_in_entry
+from rules.quality.evaluate import lines_of
 from rules.tagger import Tagger
-from rules.vocabulary import terms
+from rules.text.match import GIVING
+from rules.text.normalize import normal_words
 
 #: How a word of each list is written so that it must be found.
 _FRAMES = {"words": "{}", "beside_percent": "100% {}", "misread": "100% {}"}

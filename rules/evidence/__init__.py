@@ -1,0 +1,1 @@
+"""What a text proves: words in their surroundings, negations, compositions and sizes. Pure."""
