@@ -36,14 +36,14 @@ from ocr_processes import (  # noqa: E402 - found through the line above
 )
 
 from ocr_worker.config import OcrConfig  # noqa: E402 - same
-from ocr_worker.contrast import lift_contrast  # noqa: E402 - same
-from ocr_worker.heap import keep_freed_memory  # noqa: E402 - same
-from ocr_worker.images import Limits, open_photo  # noqa: E402 - same
-from ocr_worker.pool import OcrPool  # noqa: E402 - same
-from ocr_worker.quality import sharpness  # noqa: E402 - same
+from ocr_worker.engines.scripted import ScriptedEngine  # noqa: E402 - same
+from ocr_worker.images.contrast import lift_contrast  # noqa: E402 - same
+from ocr_worker.images.decode import Limits, open_photo  # noqa: E402 - same
+from ocr_worker.images.quality import sharpness  # noqa: E402 - same
+from ocr_worker.pool.pool import OcrPool  # noqa: E402 - same
 from ocr_worker.reader import Reader  # noqa: E402 - same
-from ocr_worker.reading import Reading, Refused  # noqa: E402 - same
-from ocr_worker.scripted import ScriptedEngine  # noqa: E402 - same
+from ocr_worker.result import Reading, Refused  # noqa: E402 - same
+from ocr_worker.server.heap import keep_freed_memory  # noqa: E402 - same
 from schemas.outcomes import Later  # noqa: E402 - same
 
 #: Photos after which the memory is looked at.

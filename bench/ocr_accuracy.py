@@ -14,9 +14,9 @@ import numpy as np
 from rapidocr import RapidOCR
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.rapid import RapidEngine
+from ocr_worker.engines.rapid.engine import RapidEngine
 from ocr_worker.reader import Reader
-from ocr_worker.reading import Reading
+from ocr_worker.result import Reading
 from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
 from schemas.events import TextLine

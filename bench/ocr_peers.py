@@ -34,7 +34,7 @@ sys.path[:1] = [str(HERE / "contestants")]
 from ocr_processes import child, label, worker  # noqa: E402 - found through the line above
 from rapidocr import RapidOCR  # noqa: E402 - same
 
-from ocr_worker.rapid import _PARAMS  # noqa: E402 - same
+from ocr_worker.engines.rapid.engine import _PARAMS  # noqa: E402 - same
 
 #: Callers at once.
 CALLERS = 8

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from ocr_worker.images import Limits
+from ocr_worker.images.decode import Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.engine import AnyEngine, Lines
-from ocr_worker.images import Photo, open_photo
-from ocr_worker.quality import judge, sharpness
-from ocr_worker.reading import ReadImage, Reading, Refused
+from ocr_worker.engines.protocol import AnyEngine, Lines
+from ocr_worker.images.decode import Photo, open_photo
+from ocr_worker.images.quality import judge, sharpness
+from ocr_worker.result import ReadImage, Reading, Refused
 from schemas.outcomes import Later, Misconfigured
 
 T = TypeVar("T")

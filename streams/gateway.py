@@ -17,11 +17,11 @@ from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from pydantic import SecretStr
 
-from ocr_worker.bearer import authorize
-from ocr_worker.openapi import problem_answer
-from ocr_worker.problems import BadRequestError, problem
-from ocr_worker.service import new_service
-from ocr_worker.upload import drop_rest
+from ocr_worker.http.auth import authorize
+from ocr_worker.http.forms import drop_rest
+from ocr_worker.http.openapi import problem_answer
+from ocr_worker.http.problems import BadRequestError, problem
+from ocr_worker.http.service import new_service
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Never
 from schemas.producer import Published, UploadProducer

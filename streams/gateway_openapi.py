@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ocr_worker.openapi import problem_answer
+from ocr_worker.http.openapi import problem_answer
 from streams.gateway_request import FIELDS, KEY_HEADER, KEY_MOST, PHOTO
 
 _MEANINGS = {

@@ -11,9 +11,9 @@ from typing import NoReturn
 from fastapi import Request
 from starlette.datastructures import FormData
 
-from ocr_worker.problems import BadRequestError
-from ocr_worker.sniff import sniff
-from ocr_worker.upload import check_size, kind_of, only_photo, receive_form
+from ocr_worker.http.forms import check_size, kind_of, only_photo, receive_form
+from ocr_worker.http.problems import BadRequestError
+from ocr_worker.images.formats import sniff
 from schemas.producer import Upload
 
 PHOTO = "photo"

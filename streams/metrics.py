@@ -1,7 +1,7 @@
 """
 Every metric of the stages, with its kind and meaning. Knows nothing of where it is counted.
 
-Other processes have their own: `ocr_worker/meters.py`, `lag_exporter.py`, `canary_metrics.py`.
+Other processes have their own: `ocr_worker/server/metrics.py`, `lag_exporter.py`, `canary_metrics.py`.
 """
 
 import platform

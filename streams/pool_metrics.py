@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ocr_worker.pool import Sent, WorkerStatus
+from ocr_worker.pool.pool import Sent, WorkerStatus
 from streams import metrics
 
 

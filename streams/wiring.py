@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from klaviyo_sink.sink import Sink
     from klaviyo_sink.tokens import TokenFile
     from klaviyo_sink.wording import InterestsOf
-    from ocr_worker.pool import OcrPool
-    from ocr_worker.upload import Fetch
+    from ocr_worker.pool.pool import OcrPool
+    from ocr_worker.server.request import Fetch
     from rules.tagger import Tagger
     from schemas.events import Noun
     from schemas.outcomes import Later, Misconfigured, Never
@@ -70,7 +70,7 @@ def make_store(settings: Settings) -> PhotoStore:
 
 def make_pool(settings: Settings) -> OcrPool:
     """Reach the OCR workers."""
-    from ocr_worker.pool import OcrPool, Surroundings
+    from ocr_worker.pool.pool import OcrPool, Surroundings
     from streams import pool_metrics
 
     pool = OcrPool(
@@ -101,8 +101,8 @@ def make_fetch(settings: Settings, *, by_uri: bool) -> Fetch | None:
     """
     if not by_uri and not settings.ocr_uri_roots:
         return None
-    from ocr_worker.reading import Refused
-    from ocr_worker.web_photos import WebLimits, WebPhotos
+    from ocr_worker.result import Refused
+    from ocr_worker.server.web_photos import WebLimits, WebPhotos
     from streams.store import TooLarge
 
     web = WebPhotos(settings.ocr_uri_roots, WebLimits(settings.photo_max_bytes))

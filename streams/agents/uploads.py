@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ocr_worker.pool import OcrPool
-from ocr_worker.reading import Refused
+from ocr_worker.pool.pool import OcrPool
+from ocr_worker.result import Refused
 from schemas.events import (
     Engine,
     Event,

@@ -7,8 +7,8 @@ from typing import Final
 
 import httpx
 
-from ocr_worker.reading import Reading
-from ocr_worker.warm_up import warm_up_photo
+from ocr_worker.result import Reading
+from ocr_worker.server.warm_up import warm_up_photo
 from schemas.outcomes import Later, Misconfigured
 from streams import wiring
 from streams.checks.answer import Checked, Machine, fail, ok, warn

@@ -12,9 +12,9 @@ from streams.cli.terminal import json_line
 
 if TYPE_CHECKING:
     from ocr_worker.config import OcrConfig
-    from ocr_worker.engine import AnyEngine
-    from ocr_worker.reading import Reading, Refused
-    from ocr_worker.upload import Fetch
+    from ocr_worker.engines.protocol import AnyEngine
+    from ocr_worker.result import Reading, Refused
+    from ocr_worker.server.request import Fetch
     from schemas.outcomes import Later, Misconfigured
     from schemas.spans import Spans
     from streams.settings import Settings
@@ -43,8 +43,8 @@ def serve(
     tls_key: Annotated[Path | None, typer.Option(help="Its private key. Default: HANGTAG_OCR_TLS_KEY.")] = None,
 ) -> None:
     """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Stop it with Ctrl-C or SIGTERM; it finishes first."""
-    from ocr_worker.heap import keep_freed_memory
-    from ocr_worker.server import create_app
+    from ocr_worker.server.app import create_app
+    from ocr_worker.server.heap import keep_freed_memory
     from streams.logs import set_up_logs
     from streams.settings import Settings
 
@@ -78,7 +78,7 @@ def read(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo.")] = False,
 ) -> None:
     """Read photos and print their lines. Ends 1 when a photo was refused."""
-    from ocr_worker.reading import Reading
+    from ocr_worker.result import Reading
     from streams.settings import Settings
 
     settings = Settings()
@@ -128,7 +128,7 @@ def vllm(
     """Print the command that serves HunyuanOCR on vLLM, or with --exec run it. Refuses releases that mix photos."""
     import shlex
 
-    from ocr_worker.vllm_command import LICENCE, MODEL, REVISION, VllmServe, vllm_serve
+    from ocr_worker.engines.hunyuan.serve import LICENCE, MODEL, REVISION, VllmServe, vllm_serve
 
     wanted = VllmServe(model or MODEL, revision or REVISION, host, port, batch, memory)
     try:
@@ -146,7 +146,7 @@ def _become_vllm(command: list[str]) -> NoReturn:
     import os
     import subprocess
 
-    from ocr_worker.vllm_command import check_vllm
+    from ocr_worker.engines.hunyuan.serve import check_vllm
 
     try:
         told = subprocess.run((command[0], "--version"), capture_output=True, text=True, check=False)  # noqa: S603 - the operator names the program
@@ -162,17 +162,17 @@ def _become_vllm(command: list[str]) -> NoReturn:
 
 def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
     if name == "scripted":
-        from ocr_worker.scripted import ScriptedEngine
+        from ocr_worker.engines.scripted import ScriptedEngine
 
         return ScriptedEngine()
     if name == "hunyuan":
-        from ocr_worker.hunyuan import HunyuanConfig, HunyuanEngine
-        from ocr_worker.vllm_command import REVISION
+        from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
+        from ocr_worker.engines.hunyuan.serve import REVISION
 
         revision = settings.ocr_vllm_revision or REVISION
         return HunyuanEngine(HunyuanConfig(settings.ocr_vllm_url, settings.ocr_vllm_key, revision=revision))
     try:
-        from ocr_worker.rapid import RapidEngine
+        from ocr_worker.engines.rapid.engine import RapidEngine
     except ModuleNotFoundError as error:
         typer.echo(f"The rapid engine needs {error.name}: install hangtag[cpu]", err=True)
         raise typer.Exit(1) from None
@@ -202,14 +202,14 @@ def _fetch(settings: "Settings", *, by_uri: bool) -> "Fetch | None":
 
 def _config(settings: "Settings") -> "OcrConfig":
     from ocr_worker.config import OcrConfig
-    from ocr_worker.images import Limits
+    from ocr_worker.images.decode import Limits
 
     limits = Limits(settings.photo_max_bytes, settings.photo_max_pixels, settings.photo_long_side)
     return OcrConfig(settings.ocr_slots, settings.ocr_queue, limits, settings.ocr_token)
 
 
 def _print_json(photo: Path, outcome: "Reading | Refused | Later | Misconfigured") -> None:
-    from ocr_worker.reading import Reading, Refused
+    from ocr_worker.result import Reading, Refused
 
     shown: dict[str, object] = {"photo": photo.name}
     if isinstance(outcome, Reading):
@@ -225,7 +225,7 @@ def _print_table(photo: Path, outcome: "Reading | Refused | Later | Misconfigure
     from rich.markup import escape
     from rich.table import Table
 
-    from ocr_worker.reading import Reading
+    from ocr_worker.result import Reading
 
     console = Console()
     if not isinstance(outcome, Reading):

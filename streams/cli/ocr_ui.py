@@ -14,7 +14,7 @@ from streams.cli.ocr_listen import listen
 if TYPE_CHECKING:
     import socket
 
-    from ocr_worker.engine import AnyEngine
+    from ocr_worker.engines.protocol import AnyEngine
     from streams.settings import Settings
 
 
@@ -48,7 +48,7 @@ def ui(
 def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "Settings") -> None:
     import uvicorn
 
-    from ocr_worker.ui import create_page
+    from ocr_worker.ui.page import create_page
     from rules.lexicon.load import load_lexicon
     from rules.tagger import Tagger
     from streams.cli.demo import _samples

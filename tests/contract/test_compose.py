@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ocr_worker.vllm_command import TESTED_VLLM, VllmServe, vllm_serve
+from ocr_worker.engines.hunyuan.serve import TESTED_VLLM, VllmServe, vllm_serve
 from schemas.topics import WEEK
 from streams.flow import flow_of
 from streams.notifications import KeyTemplate

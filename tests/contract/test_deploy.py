@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 from typer.main import get_command
 
-from ocr_worker.meters import Meters
+from ocr_worker.server.metrics import Meters
 from streams import canary_metrics, gateway_answers, metrics
 from streams.cli.main import app
 from streams.lag_exporter import METRICS as LAG_METRICS
@@ -143,7 +143,7 @@ def test_the_alert_on_misconfiguration_knows_every_such_reason_in_the_code():
         one for package in ("streams", "ocr_worker", "klaviyo_sink") for one in (ROOT / package).rglob("*.py")
     ):
         reasons |= set(re.findall(r'Misconfigured\(\s*"([a-z-]+)"', path.read_text()))
-    table = re.search(r"_SET_UP_WRONG = \{(.*?)\}", (ROOT / "ocr_worker/answers.py").read_text(), re.DOTALL)[1]
+    table = re.search(r"_SET_UP_WRONG = \{(.*?)\}", (ROOT / "ocr_worker/pool/answers.py").read_text(), re.DOTALL)[1]
     reasons |= set(re.findall(r'\("([a-z-]+)"', table))
     named = set(re.search(r'reason=~"([^"]+)"', ALERTS["Misconfigured"]["expr"])[1].split("|"))
     assert named == reasons

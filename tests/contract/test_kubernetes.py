@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ocr_worker.vllm_command import TESTED_VLLM, VllmServe, vllm_serve
+from ocr_worker.engines.hunyuan.serve import TESTED_VLLM, VllmServe, vllm_serve
 from streams.flow import flow_of
 from streams.process import _GOODBYE_S
 from streams.settings import Settings

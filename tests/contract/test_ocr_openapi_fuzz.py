@@ -19,9 +19,9 @@ from schemathesis.checks import positive_data_acceptance
 from schemathesis.config import SchemathesisConfig
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.images import Limits
-from ocr_worker.scripted import ScriptedEngine
-from ocr_worker.server import create_app
+from ocr_worker.engines.scripted import ScriptedEngine
+from ocr_worker.images.decode import Limits
+from ocr_worker.server.app import create_app
 from schemas.outcomes import Never
 
 EXAMPLES = int(os.environ.get("HANGTAG_FUZZ_REQUESTS", "40"))  # noqa: TID251 - a switch of the tests, not a setting

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker.pool import OcrPool
-from ocr_worker.reading import Reading
-from ocr_worker.vllm_command import REVISION
+from ocr_worker.engines.hunyuan.serve import REVISION
+from ocr_worker.pool.pool import OcrPool
+from ocr_worker.result import Reading
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1800)]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.chat import ChatAnswer, Sampling, chat_request
-from ocr_worker.vllm_command import VllmServe, check_vllm, vllm_serve
+from ocr_worker.engines.hunyuan.chat import ChatAnswer, Sampling, chat_request
+from ocr_worker.engines.hunyuan.serve import VllmServe, check_vllm, vllm_serve
 
 # vLLM pins dependencies that ours exclude, so it is never in the environment of the other tests.
 vllm = pytest.importorskip("vllm", reason="needs vLLM: run `make test-vllm`")

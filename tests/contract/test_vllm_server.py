@@ -18,12 +18,12 @@ import pytest
 from PIL import Image
 from pydantic import SecretStr
 
-from ocr_worker.chat import PROMPT, Sampling, chat_request
-from ocr_worker.hunyuan import HunyuanConfig, HunyuanEngine, Prepared
-from ocr_worker.images import Limits, open_photo
-from ocr_worker.pool import OcrPool
-from ocr_worker.reading import Reading, Refused
-from ocr_worker.stand_in import QUAD, QUAD_END, REF, REF_END
+from ocr_worker.engines.hunyuan.chat import PROMPT, Sampling, chat_request
+from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine, Prepared
+from ocr_worker.engines.hunyuan.stand_in import QUAD, QUAD_END, REF, REF_END
+from ocr_worker.images.decode import Limits, open_photo
+from ocr_worker.pool.pool import OcrPool
+from ocr_worker.result import Reading, Refused
 from schemas.outcomes import Misconfigured
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]

@@ -17,7 +17,7 @@ from sync_process import read, running, tagged
 from traced_chain import collecting, taken
 from typer.testing import CliRunner
 
-from ocr_worker.scripted import _PHRASES
+from ocr_worker.engines.scripted import _PHRASES
 from schemas.codec import encode
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.topics import dlq_name

@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from klaviyo_sink.database import open_database
 from klaviyo_sink.sandbox.app import create_app as create_sandbox
 from ocr_worker.config import OcrConfig
-from ocr_worker.scripted import ScriptedEngine
-from ocr_worker.server import create_app as create_ocr_worker
+from ocr_worker.engines.scripted import ScriptedEngine
+from ocr_worker.server.app import create_app as create_ocr_worker
 from schemas.topics import topics
 from streams.broker import EmbeddedBroker
 from streams.checks.answer import Checked, Machine

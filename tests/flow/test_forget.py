@@ -19,7 +19,7 @@ from klaviyo_sink.database import open_database
 from klaviyo_sink.forgetting import forget as forget_in_database
 from klaviyo_sink.sandbox.app import create_app
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
-from ocr_worker.reading import ReadImage, Reading, ReadQuality
+from ocr_worker.result import ReadImage, Reading, ReadQuality
 from schemas.events import Identity
 from schemas.producer import Published, Upload
 from streams import wiring

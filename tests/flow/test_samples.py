@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ocr_worker.reader import Reader
-from ocr_worker.reading import Refused
+from ocr_worker.result import Refused
 from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
 from streams.cli.ocr import _config, _engine

@@ -193,10 +193,10 @@ from streams.spans import make_spans
 import klaviyo_sink.sink
 assert type(make_spans(Settings(), "tag")).__module__ == "schemas.spans"
 print([name for name in sys.modules if name.startswith("opentelemetry")], threading.active_count())
-import ocr_worker.server
+import ocr_worker.server.app
 from ocr_worker.config import OcrConfig
-from ocr_worker.scripted import ScriptedEngine
-ocr_worker.server.create_app(OcrConfig(), ScriptedEngine())
+from ocr_worker.engines.scripted import ScriptedEngine
+ocr_worker.server.app.create_app(OcrConfig(), ScriptedEngine())
 # FastAPI itself loads the bare API.
 print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))])
 """

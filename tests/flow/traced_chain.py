@@ -19,9 +19,9 @@ from klaviyo_sink.sandbox.app import create_app as create_klaviyo
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
 from klaviyo_sink.sink import open_sink
 from ocr_worker.config import OcrConfig
-from ocr_worker.pool import OcrPool, Surroundings
-from ocr_worker.scripted import ScriptedEngine
-from ocr_worker.server import create_app as create_ocr
+from ocr_worker.engines.scripted import ScriptedEngine
+from ocr_worker.pool.pool import OcrPool, Surroundings
+from ocr_worker.server.app import create_app as create_ocr
 from schemas.codec import Headers
 from schemas.emitter import Delivered
 from schemas.producer import Published, Upload, UploadProducer

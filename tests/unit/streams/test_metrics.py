@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from ocr_worker.meters import Meters
+from ocr_worker.server.metrics import Meters
 from streams import metrics
 from streams.health import serve_health
 from streams.lag_exporter import LagCollector

@@ -10,8 +10,8 @@ from pydantic import SecretStr, ValidationError
 
 from klaviyo_sink.database import StateUnavailableError, open_database, open_for_reading
 from ocr_worker.config import OcrConfig
-from ocr_worker.hunyuan import HunyuanConfig
-from ocr_worker.warm_up import warm_up_photo
+from ocr_worker.engines.hunyuan.engine import HunyuanConfig
+from ocr_worker.server.warm_up import warm_up_photo
 from streams import wiring
 from streams.addresses import Address
 from streams.checks.answer import Machine

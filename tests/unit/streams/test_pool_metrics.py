@@ -3,7 +3,7 @@
 import httpx
 from prometheus_client import generate_latest
 
-from ocr_worker.pool import OcrPool, Surroundings
+from ocr_worker.pool.pool import OcrPool, Surroundings
 from streams import pool_metrics
 
 

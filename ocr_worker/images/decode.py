@@ -1,0 +1,227 @@
+"""
+Hostile bytes to upright RGB pixels, or `Refused`. Knows no engine.
+
+Sizes are checked in the header before any pixel is decoded. Nothing but pixels leaves: EXIF, GPS included,
+is read for its orientation and dropped.
+"""
+
+import hashlib
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import islice
+
+import cv2
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import Image
+
+from ocr_worker.images.anatomy import examine
+from ocr_worker.images.formats import Format, sniff
+from ocr_worker.result import Refused
+
+#: uint8, shape (height, width, 3), RGB, upright.
+Pixels = NDArray[np.uint8]
+
+#: Long side in px at which detection works best and sharpness is comparable (docs/ocr.md).
+SMALL_SIDE = 1024
+#: A reduction by a whole number is much cheaper; it may land this far below the wanted side.
+_CLOSE_ENOUGH = 0.9
+#: Ordinary progressive JPEGs have about ten scans. Each costs a pass over the whole picture, also where it holds
+#: nothing, and a JPEG need not be progressive to have many.
+_MAX_SCANS = 100
+#: A scan's marker, and the upper half of its length, which is 8 to 14 (ITU T.81, B.2.3).
+_SCAN = re.compile(rb"\xff\xda\x00")
+#: Larger pictures become RGB a band at a time; phone photos are smaller, once JPEG's own decoder has scaled them down.
+_BAND_PIXELS = 2**22
+#: Pictures still larger than this when they are decoded take up to 16 bytes a pixel: one at a time, whatever the slots.
+_LARGE_PIXELS = 2**24
+_LARGE = threading.Lock()
+#: EXIF tag and what undoes each value (CIPA DC-008, 4.6.4).
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+
+pillow_heif.register_heif_opener()
+# Hostile files would fill the log with remarks; what matters is refused, and pixels are counted here.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a photo may cost: bytes received, pixels decoded, and the long side in px that engines are given."""
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 60_000_000
+    long_side: int = 2048
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """A photo that has been decoded once, whole. Keeps the bytes and the small picture, not the large one."""
+
+    data: bytes = field(repr=False)
+    format: Format
+    #: Upright size of the original in px.
+    width: int
+    height: int
+    sha256: str
+    #: At most SMALL_SIDE px.
+    small: Pixels = field(repr=False)
+    #: The largest long side that `pixels` gives.
+    long_side: int
+
+    def pixels(self) -> Pixels:
+        """Decode at up to `long_side` px. Takes about as long as reading the file did; call it off the event loop."""
+        return _decode(self.data, self.format, self.long_side)
+
+
+def open_photo(data: bytes, limits: Limits) -> Photo | Refused:
+    """Check, decode and scale down a photo of any allowed format. Guaranteed not to raise on any bytes."""
+    if not data:
+        return Refused("unreadable", "the photo has no bytes")
+    if len(data) > limits.max_bytes:
+        return Refused("too_large", f"the photo has {len(data):,} bytes; at most {limits.max_bytes:,} are read")
+    kind = sniff(data)
+    if kind is None:
+        return Refused("unsupported", "not a JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF image")
+    try:
+        return _open(data, kind, limits)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return _too_many_pixels(limits, "far more")
+    except Exception as error:  # noqa: BLE001 - decoders raise anything at all on hostile bytes
+        return Refused("unreadable", f"a damaged or truncated {kind} image ({type(error).__name__})")
+
+
+def _open(data: bytes, kind: Format, limits: Limits) -> Photo | Refused:
+    if (refused := examine(data, kind, limits.max_pixels)) is not None:
+        return refused
+    with Image.open(BytesIO(data), formats=[kind]) as image:
+        width, height = image.size
+        if width * height > limits.max_pixels:
+            return _too_many_pixels(limits, f"{width:,} x {height:,}")
+        if kind == "JPEG" and sum(1 for _ in islice(_SCAN.finditer(data), _MAX_SCANS + 1)) > _MAX_SCANS:
+            return Refused("unreadable", f"a JPEG of more than {_MAX_SCANS} scans")
+        if _orientation(image, kind) in _SIDEWAYS:
+            width, height = height, width
+    small = _decode(data, kind, min(SMALL_SIDE, limits.long_side))
+    return Photo(data, kind, width, height, hashlib.sha256(data).hexdigest(), small, limits.long_side)
+
+
+def scale_down(pixels: Pixels, long_side: int) -> Pixels:
+    """Scale to at most `long_side` px; smaller pictures are returned as they are."""
+    height, width = pixels.shape[:2]
+    longest = max(height, width)
+    if longest <= long_side:
+        return pixels
+    ratio = _whole_reduction(longest, long_side) or longest / long_side
+    size = (max(1, round(width / ratio)), max(1, round(height / ratio)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _too_many_pixels(limits: Limits, size: str) -> Refused:
+    return Refused("too_large", f"the photo has {size} pixels; at most {limits.max_pixels:,} are decoded")
+
+
+def _whole_reduction(longest: int, long_side: int) -> int | None:
+    factor = -(-longest // long_side)
+    return factor if longest / factor >= long_side * _CLOSE_ENOUGH else None
+
+
+def _decode(data: bytes, kind: Format, long_side: int) -> Pixels:
+    with Image.open(BytesIO(data), formats=[kind]) as image:
+        orientation = _orientation(image, kind)
+        longest = max(image.size)
+        if kind == "JPEG" and longest > long_side:
+            # The decoder itself can skip to 1/2, 1/4 or 1/8: never below what is wanted, or barely.
+            factor = _whole_reduction(longest, long_side) or longest // long_side
+            image.draft("RGB", (max(1, image.width // factor), max(1, image.height // factor)))
+        if kind == "JPEG":
+            # All of it at once: each further block costs the decoder a look back, 5 % in all.
+            image.decodermaxblock = len(data)
+        with _LARGE if image.width * image.height > _LARGE_PIXELS else nullcontext():
+            upright = scale_down(_rgb(image), long_side)
+    if orientation in _UPRIGHT:
+        upright = _pixels(Image.fromarray(upright).transpose(_UPRIGHT[orientation]))
+    return upright
+
+
+def _rgb(image: Image.Image) -> Pixels:
+    """Make it 8-bit RGB, a band of rows at a time where it is large: the steps between take several times its size."""
+    image.load()
+    to_rgb = _conversion(image)
+    rows = max(1, _BAND_PIXELS // image.width)
+    if image.height <= rows:
+        return _pixels(to_rgb(image))
+    rgb = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for top, band in _bands(image, rows):
+        rgb[top : top + rows] = _pixels(to_rgb(band))
+    return rgb
+
+
+def _bands(image: Image.Image, rows: int) -> Iterator[tuple[int, Image.Image]]:
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _pixels(rgb: Image.Image) -> Pixels:
+    # np.asarray would do the same in one and a half times the time.
+    return np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.height, rgb.width, 3)
+
+
+def _orientation(image: Image.Image, kind: Format) -> int:
+    """Tell how the picture is still to be turned."""
+    if kind == "TIFF":
+        # Pillow does it itself while it decodes, and gives the upright size before.
+        return 1
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - damaged EXIF raises anything, and is no reason to refuse the picture
+        return 1
+
+
+def _conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Tell how any part of the picture becomes RGB."""
+    if image.mode.startswith("I;16"):
+        # 16 bits to 8: 65,535 / 257 = 255.
+        return lambda band: Image.fromarray((np.asarray(band) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode in {"I", "F"}:
+        return _stretch(image)
+    if image.has_transparency_data:
+        return _on_white
+    return lambda band: band if band.mode == "RGB" else band.convert("RGB")
+
+
+def _stretch(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Spread the shades that a picture of 32 bits has over the 256 there are."""
+    rows = max(1, _BAND_PIXELS // image.width)
+    ranges = [
+        (float(values.min()), float(values.max())) for _, band in _bands(image, rows) for values in (_values(band),)
+    ]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    scale = 255 / ((high - low) or 1.0)
+    return lambda band: Image.fromarray(((_values(band) - low) * scale).astype(np.uint8)).convert("RGB")
+
+
+def _values(band: Image.Image) -> NDArray[np.float64]:
+    # What is no number is black at most.
+    return np.nan_to_num(np.asarray(band, dtype=np.float64), posinf=0.0, neginf=0.0)
+
+
+def _on_white(band: Image.Image) -> Image.Image:
+    rgba = band.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

@@ -1,0 +1,1 @@
+"""The client side: chooses an OCR worker for each photo and turns HTTP answers into outcomes."""

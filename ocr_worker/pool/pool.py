@@ -1,0 +1,250 @@
+"""
+Many OCR workers as one, from the caller's side: send a photo to the least busy one and say how it went.
+
+What nobody looked at is sent again, elsewhere where possible, within the photo's deadline; every other failure and
+every longer wait are the caller's. Knows no engine.
+"""
+
+import asyncio
+import functools
+import ipaddress
+import math
+import random
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
+
+from ocr_worker.http.connections import Connections
+from ocr_worker.pool.answers import TRIES, Outcome, outcome_of
+from ocr_worker.pool.roster import Roster, State, Worker, at_address
+from ocr_worker.result import FIELD
+from schemas.outcomes import Later
+
+#: A URL that begins so stands for every address its name has: `dns+http://ocr:8000`.
+BY_NAME = "dns+"
+#: Names are looked up again after this many seconds.
+_LOOK_UP_S = 10.0
+#: And after this many while a name cannot be looked up.
+_LOOK_UP_AGAIN_S = 1.0
+#: Sends of one photo per `read`; the first waits up to _BASE_S, each next up to twice as long (full jitter).
+_SENDS = 4
+_BASE_S = 0.2
+#: A longer wait is left to the caller, who has a better place for it.
+_MOST_WAIT_S = 2.0
+#: A full worker that does not say how long is left alone for this long.
+_REST_S = 1.0
+#: Longest wait for a TCP connection, in seconds.
+_CONNECT_S = 5.0
+_NO_TRACE: Mapping[str, str] = MappingProxyType({})
+
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One photo sent to one worker, for metrics: "read", "refused", or the reason there is neither."""
+
+    worker: str
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One worker as the pool sees it."""
+
+    worker: str
+    state: State
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """
+    What a pool lives in: network, clock, chance, and who is told of each photo sent.
+
+    `tls` for workers whose certificate no public authority signed.
+    """
+
+    transport: httpx.AsyncBaseTransport | None = None
+    tls: ssl.SSLContext | None = None
+    resolve: Resolve | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    told: Callable[[Sent], None] | None = None
+
+
+class OcrPool:
+    """
+    Workers at `urls`, all with the same token.
+
+    At most `max_connections` photos are under way at once, further ones wait their turn; from then on one photo has
+    `timeout_s` seconds in all.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        token: SecretStr | None,
+        timeout_s: float,
+        max_connections: int,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        if not urls:
+            raise ValueError("a pool needs the URL of at least one OCR worker")
+        self._around = surroundings or Surroundings()
+        trimmed = dict.fromkeys(url.rstrip("/") for url in urls)
+        self._names = tuple(url.removeprefix(BY_NAME) for url in trimmed if url.startswith(BY_NAME))
+        self._roster = Roster(Worker(url) for url in trimmed if not url.startswith(BY_NAME))
+        self._look_up_at = -math.inf
+        self._looking_up = asyncio.Lock()
+        self._places = asyncio.Semaphore(max_connections)
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
+            # The whole photo is bounded in `read`; httpx would bound each packet.
+            timeout=httpx.Timeout(None, connect=min(_CONNECT_S, timeout_s)),
+            transport=self._around.transport or Connections(self._around.tls),
+            trust_env=False,
+        )
+
+    async def read(
+        self, photo: bytes, *, content_type: str | None = None, trace: Mapping[str, str] = _NO_TRACE
+    ) -> Outcome:
+        """Have a worker read the photo. `trace` headers (W3C trace context) go along."""
+        async with self._places:
+            deadline = self._around.clock() + self._timeout_s
+            sending = AsyncRetrying(
+                retry=retry_if_result(_nobody_looked),
+                wait=self._wait_s,
+                stop=lambda state: self._must_stop(state, deadline),
+                sleep=self._around.sleep,
+                retry_error_callback=_last_outcome,
+            )
+            outcome: Outcome = await sending(self._send, photo, content_type, trace, deadline)
+            return outcome
+
+    def status(self) -> tuple[WorkerStatus, ...]:
+        """Tell how each worker is doing, for metrics."""
+        now = self._around.clock()
+        return tuple(WorkerStatus(one.url, one.state(now), one.in_flight) for one in self._roster.workers)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _send(self, photo: bytes, content_type: str | None, trace: Mapping[str, str], deadline: float) -> Outcome:
+        await self._look_up()
+        started = self._around.clock()
+        worker = self._roster.pick(started)
+        if worker is None:
+            wait = self._roster.wait_s(started)
+            return Later("ocr-no-worker", "no OCR worker is free or well just now", retry_after=round(wait, 3) or None)
+        worker.in_flight += 1
+        try:
+            outcome = await self._ask(worker, photo, content_type, trace, deadline)
+        finally:
+            worker.in_flight -= 1
+        now = self._around.clock()
+        _record(worker, outcome, now)
+        if self._around.told is not None:
+            said = outcome.reason if isinstance(outcome, Later) else type(outcome).__name__.lower()
+            self._around.told(Sent(worker.url, {"reading": "read"}.get(said, said), now - started))
+        return outcome
+
+    async def _ask(
+        self, worker: Worker, photo: bytes, content_type: str | None, trace: Mapping[str, str], deadline: float
+    ) -> Outcome:
+        headers = dict(trace) | ({"Host": worker.host} if worker.host else {})
+        name = urlsplit(f"//{worker.host}").hostname if worker.host else None
+        try:
+            async with asyncio.timeout(deadline - self._around.clock()):
+                answer = await self._client.post(
+                    _endpoint(worker.url),
+                    files={FIELD: ("photo", photo, content_type or "application/octet-stream")},
+                    headers=headers,
+                    extensions={"sni_hostname": name} if name else {},
+                )
+        except TimeoutError:
+            # It may be the photo: without a limit, one that always takes too long would go round for ever.
+            return Later("ocr-timeout", f"the OCR worker took over {self._timeout_s:g} s", tries=TRIES)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            return Later("ocr-unreachable", f"no connection to the OCR worker at {worker.url} ({type(error).__name__})")
+        except httpx.HTTPError as error:
+            # It had the photo, or a part of it: it may be the photo that killed it.
+            kind = type(error).__name__
+            return Later("ocr-broke-off", f"the OCR worker at {worker.url} broke off ({kind})", tries=TRIES)
+        return outcome_of(answer, worker.url)
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        most = min(_MOST_WAIT_S, _BASE_S * 2.0 ** (state.attempt_number - 1))
+        return max(self._around.jitter() * most, self._roster.wait_s(self._around.clock()))
+
+    def _must_stop(self, state: RetryCallState, deadline: float) -> bool:
+        wait = state.upcoming_sleep
+        late = self._around.clock() + wait >= deadline
+        return state.attempt_number >= _SENDS or wait > _MOST_WAIT_S or late
+
+    async def _look_up(self) -> None:
+        if not self._names or self._around.clock() < self._look_up_at:
+            return
+        async with self._looking_up:
+            if self._around.clock() < self._look_up_at:
+                return
+            wait = _LOOK_UP_S
+            for url in self._names:
+                parts = urlsplit(url)
+                try:
+                    found = await (self._around.resolve or _addresses)(parts.hostname or "")
+                except OSError:
+                    # What was known a moment ago is the best guess.
+                    wait = _LOOK_UP_AGAIN_S
+                    continue
+                self._roster.replace(parts.netloc, [at_address(url, address) for address in found])
+            self._look_up_at = self._around.clock() + wait
+
+
+@functools.lru_cache(maxsize=256)
+def _endpoint(url: str) -> httpx.URL:
+    return httpx.URL(f"{url}/ocr")
+
+
+def _nobody_looked(outcome: Outcome) -> bool:
+    return isinstance(outcome, Later) and outcome.tries is None
+
+
+def _last_outcome(state: RetryCallState) -> Outcome:
+    assert state.outcome is not None  # noqa: S101 - tenacity calls this after an attempt only
+    outcome: Outcome = state.outcome.result()
+    return outcome
+
+
+def _record(worker: Worker, outcome: Outcome, now: float) -> None:
+    """Learn from the answer how the worker is. A refusal, or a fault in our set-up, is an answer like any other."""
+    if not isinstance(outcome, Later):
+        worker.succeeded()
+    elif outcome.reason == "ocr-busy":
+        worker.rest(now + (_REST_S if outcome.retry_after is None else outcome.retry_after))
+    else:
+        worker.failed(now, gone=outcome.reason == "ocr-unreachable")
+
+
+async def _addresses(host: str) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return sorted({str(address[0]) for *_, address in found}, key=ipaddress.ip_address)

@@ -1,0 +1,1 @@
+"""The OCR worker's HTTP server: admission, requests, warm-up, metrics."""

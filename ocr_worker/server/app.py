@@ -1,0 +1,221 @@
+"""
+The worker's HTTP face: POST /ocr, /healthz, /readyz, /metrics. Stores nothing and logs no text.
+
+Handed its values and its engine; knows no engine by name.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from ocr_worker.config import OcrConfig
+from ocr_worker.engines.protocol import AnyEngine
+from ocr_worker.http.auth import authorize
+from ocr_worker.http.forms import drop_rest
+from ocr_worker.http.openapi import problem_answer
+from ocr_worker.http.problems import BadRequestError, problem
+from ocr_worker.http.service import new_service
+from ocr_worker.reader import Reader
+from ocr_worker.result import STATUS, Reading, Refused
+from ocr_worker.server.admission import Admission
+from ocr_worker.server.metrics import Meters
+from ocr_worker.server.openapi import PROBLEMS, complete, ocr_operation
+from ocr_worker.server.request import Fetch, PhotoAt, check_head, receive
+from ocr_worker.server.warm_up import warm_up
+from schemas.codec import TRACE_HEADERS
+from schemas.outcomes import Later, Misconfigured, Never
+from schemas.spans import UNWATCHED, Cause, Span, Spans
+
+log = structlog.get_logger(__name__)
+
+#: Seconds to come back after, when the engine itself does not say.
+_ENGINE_DOWN_S = 5.0
+
+#: What is noted where nobody is left to be answered (nginx's "client closed request").
+_GONE = 499
+#: From this status on it is the worker's fault.
+_OURS = 500
+
+
+def create_app(
+    config: OcrConfig,
+    engine: AnyEngine,
+    on_ready: Callable[[], None] | None = None,
+    fetch: Fetch | None = None,
+    *,
+    spans: Spans = UNWATCHED,
+) -> FastAPI:
+    """
+    Build the app. The engine is the caller's to close.
+
+    `on_ready` is called once, after the warm-up photo. With `fetch`, photos may be named by URI instead of sent.
+    """
+    worker = _Worker(config, engine, fetch, spans)
+    token = config.token is not None
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(worker.warm_up(on_ready))
+        yield
+        warming.cancel()
+        with suppress(asyncio.CancelledError):
+            await warming
+        await worker.reader.aclose()
+
+    app = new_service("Hangtag OCR worker", lifespan)
+    app.add_api_route(
+        "/ocr",
+        worker.ocr,
+        methods=["POST"],
+        response_model=Reading,
+        responses=dict(PROBLEMS),
+        openapi_extra=ocr_operation(by_uri=fetch is not None, token=token),
+    )
+    # Told in full, or the document would promise JSON.
+    unwell = problem_answer(500, "The warm-up photo could not be read, and never will be.")
+    unready = problem_answer(503, "The warm-up photo has not been read yet.")
+    app.add_api_route("/healthz", worker.healthz, response_class=PlainTextResponse, responses={500: unwell})
+    app.add_api_route("/readyz", worker.readyz, response_class=PlainTextResponse, responses={503: unready})
+    app.add_api_route("/metrics", worker.metrics, response_class=PlainTextResponse)
+    describe = app.openapi
+    app.openapi = lambda: complete(describe(), token=token)  # type: ignore[method-assign] # FastAPI's documented way
+    app.add_exception_handler(BadRequestError, worker.refuse)
+    app.add_exception_handler(Exception, worker.bug)
+    return app
+
+
+class _Worker:
+    """What the routes share."""
+
+    def __init__(self, config: OcrConfig, engine: AnyEngine, fetch: Fetch | None, spans: Spans) -> None:
+        self._config = config
+        self._spans = spans
+        self._fetch = fetch
+        self._admission = Admission(config.slots, config.queue)
+        self._meters = Meters(lambda: self._admission.in_flight)
+        self._ready = False
+        self._broken: str | None = None
+        self.reader = Reader(engine, config)
+
+    async def warm_up(self, on_ready: Callable[[], None] | None) -> None:
+        try:
+            await warm_up(self.reader)
+        except Exception as error:
+            self._broken = type(error).__name__
+            log.exception("warm-up failed")
+            return
+        self._ready = True
+        if on_ready is not None:
+            on_ready()
+
+    async def ocr(self, request: Request) -> Response:
+        """Read the text in one photo."""
+        with self._spans.begin("ocr", "server", _cause(request)) as span:
+            try:
+                return await self._answer(request, span)
+            except BadRequestError as error:
+                refused = error
+                span.note(status=error.status, code=error.code)
+                if error.status >= _OURS:
+                    span.fail(error.code)
+        # Raised out here, where no span takes it for a fault.
+        raise refused
+
+    async def _answer(self, request: Request, span: Span) -> Response:
+        authorize(request, self._config.token)
+        check_head(request, self._config, self._fetch)
+        with self._admission.place() as full:
+            if full is not None:
+                raise _unavailable(full, self._admission)
+            outcome = await self._read(request)
+        if outcome is None:
+            span.note(status=_GONE)
+            self._meters.answered(_GONE)
+            return Response(status_code=_GONE)
+        if isinstance(outcome, Refused):
+            raise BadRequestError(STATUS[outcome.code], outcome.code.replace("_", "-"), outcome.message)
+        if isinstance(outcome, Never):
+            raise BadRequestError(422, outcome.reason, outcome.message)
+        if isinstance(outcome, Later | Misconfigured):
+            raise _unavailable(outcome, self._admission)
+        self._admission.took(outcome.timings_ms["engine"] / 1000)
+        self._meters.answered(200)
+        self._meters.read(outcome)
+        steps = {f"{step}_ms": ms for step, ms in outcome.timings_ms.items()}
+        span.note(status=200, verdict=outcome.quality.verdict, lines=len(outcome.texts), **steps)
+        log.info("read", verdict=outcome.quality.verdict, lines=len(outcome.texts), ms=outcome.timings_ms["total"])
+        return Response(outcome.model_dump_json(), media_type="application/json")
+
+    async def _read(self, request: Request) -> Reading | Refused | Later | Never | Misconfigured | None:
+        """Read the photo unless its caller leaves first: then there is None, and its place is free at once."""
+        photo = await receive(request, self._config)
+        reading = asyncio.create_task(self._outcome(photo))
+        leaving = asyncio.create_task(_left(request))
+        try:
+            await asyncio.wait((reading, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return await reading if reading.done() else None
+        finally:
+            for task in (reading, leaving):
+                task.cancel()
+            await asyncio.gather(reading, leaving, return_exceptions=True)
+
+    async def _outcome(self, photo: bytes | PhotoAt) -> Reading | Refused | Later | Never | Misconfigured:
+        if isinstance(photo, PhotoAt):
+            assert self._fetch is not None  # noqa: S101 - check_head lets no name pass without
+            found = await self._fetch(photo.image_uri)
+            if not isinstance(found, bytes):
+                return found
+            photo = found
+        return await self.reader.read(photo)
+
+    async def healthz(self) -> Response:
+        """Answer 200 unless the warm-up failed for good: then a restart is due."""
+        if self._broken is not None:
+            return problem(500, "warm-up-failed", f"the warm-up photo could not be read: {self._broken}")
+        return Response("ok\n", media_type="text/plain")
+
+    async def readyz(self) -> Response:
+        """Answer 200 once the warm-up photo was read."""
+        if not self._ready:
+            return problem(503, "not-ready", "the warm-up photo has not been read yet", {"Retry-After": "1"})
+        return Response("ready\n", media_type="text/plain")
+
+    async def metrics(self) -> Response:
+        """Give the metrics in Prometheus' text format."""
+        return Response(self._meters.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def refuse(self, request: Request, error: Exception) -> Response:
+        if not isinstance(error, BadRequestError):
+            raise error
+        await drop_rest(request)
+        self._meters.answered(error.status)
+        log.info("refused", status=error.status, code=error.code)
+        return problem(error.status, error.code, error.detail, error.headers)
+
+    async def bug(self, _: Request, error: Exception) -> Response:
+        self._meters.answered(500)
+        return problem(500, "bug", f"an error nobody foresaw: {type(error).__name__}")
+
+
+def _cause(request: Request) -> Cause:
+    return [(name, value.encode("latin-1")) for name in TRACE_HEADERS for value in request.headers.getlist(name)]
+
+
+async def _left(request: Request) -> None:
+    """Wait until the caller has hung up. Its body has been read: nothing else can come."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _unavailable(outcome: Later | Misconfigured, admission: Admission) -> BadRequestError:
+    if isinstance(outcome, Later) and outcome.tries is not None:
+        # It may be the photo: a 503 would have it come back for ever.
+        return BadRequestError(500, outcome.reason, outcome.message)
+    wait = outcome.retry_after if isinstance(outcome, Later) else None
+    seconds = max(_ENGINE_DOWN_S, admission.retry_after()) if wait is None else max(1.0, wait)
+    return BadRequestError(503, outcome.reason, outcome.message, {"Retry-After": str(math.ceil(seconds))})

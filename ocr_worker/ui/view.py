@@ -1,0 +1,186 @@
+"""
+What the page shows of one photo, as HTML: pure, knows no Gradio.
+
+Everything that came from a photo goes through `escape`: markup in it is shown as text.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple, TypeAlias
+
+from ocr_worker.result import Refused
+from ocr_worker.ui.look import Look
+from ocr_worker.ui.messages import WORDS, Language, Words
+from schemas.events import BBox, Evidence, Tag, TextLine
+from schemas.outcomes import Later, Misconfigured
+
+Outcome: TypeAlias = Look | Refused | Later | Misconfigured
+
+#: A number's radius: half its line's height, within these shares of the photo's long side.
+_LEAST_RADIUS, _MOST_RADIUS = 0.009, 0.016
+
+
+class View(NamedTuple):
+    """One HTML fragment for each place of the page."""
+
+    verdict: str = ""
+    photo: str = ""
+    tags: str = ""
+    lines: str = ""
+    steps: str = ""
+    timings: str = ""
+
+
+def view(outcome: Outcome | None, language: Language) -> View:
+    """Show what came of a photo, or that none was put in yet."""
+    words = WORDS[language]
+    if outcome is None:
+        return View(verdict=f'<p class="hangtag-verdict">{escape(words.waiting)}</p>')
+    if not isinstance(outcome, Look):
+        heading = words.refusals[outcome.code] if isinstance(outcome, Refused) else words.unavailable
+        return View(verdict=_verdict("refused", heading, outcome.message))
+    lines = outcome.reading.texts
+    numbers = {(line.text, line.bbox): number for number, line in enumerate(lines, 1)}
+    proven = {numbers.get((one.text, one.bbox), 0) for tag in outcome.tags for one in tag.evidence}
+    return View(
+        verdict=_quality(outcome, words),
+        photo=_photo(outcome, proven, words),
+        tags=_tags(outcome.tags, numbers, language),
+        lines=_lines(lines, proven, words) if lines else "",
+        steps=_steps(outcome, words),
+        timings=_timings(outcome, words),
+    )
+
+
+def _verdict(kind: str, heading: str, detail: str) -> str:
+    return f'<p class="hangtag-verdict {kind}"><strong>{escape(heading)}</strong> <span>{escape(detail)}</span></p>'
+
+
+def _quality(look: Look, words: Words) -> str:
+    reading = look.reading
+    quality, engine = reading.quality, reading.engine
+    seconds = (reading.timings_ms["total"] + look.rules_ms) / 1000
+    numbers = {"sharpness": quality.sharpness, "lines": len(reading.texts), "seconds": seconds}
+    facts = [fact.format(**numbers) for fact in words.facts]
+    if quality.hint:
+        facts.insert(0, quality.hint)
+    facts.append(f"{engine.model} ({engine.revision})")
+    return _verdict(quality.verdict, words.verdicts[quality.verdict], " · ".join(facts))
+
+
+def _photo(look: Look, proven: set[int], words: Words) -> str:
+    size = (look.reading.image.width, look.reading.image.height)
+    lines = look.reading.texts
+    # All boxes first, so that no box lies over a number.
+    boxes = "".join(_box(line, proven=number in proven) for number, line in enumerate(lines, 1))
+    marks = "".join(_mark(number, line.bbox, size, proven=number in proven) for number, line in enumerate(lines, 1))
+    legend = f"<figcaption>{escape(words.legend)}</figcaption>" if proven else ""
+    return f"<figure>{_picture(look.jpeg, size, boxes + marks)}{legend}</figure>"
+
+
+def _box(line: TextLine, *, proven: bool) -> str:
+    x1, y1, x2, y2 = line.bbox
+    title = f"<title>{escape(line.text)} ({line.score:.2f})</title>"
+    rect = f'<rect x="{x1}" y="{y1}" width="{x2 - x1}" height="{y2 - y1}">{title}</rect>'
+    return f'<g class="{_kind(proven=proven)}">{rect}</g>'
+
+
+def _mark(number: int, bbox: BBox, size: tuple[int, int], *, proven: bool) -> str:
+    """Put the number left of its line, or on its left end where there is no room."""
+    x1, y1, _, y2 = bbox
+    longest = max(size)
+    radius = min(max((y2 - y1) / 2, _LEAST_RADIUS * longest), _MOST_RADIUS * longest)
+    x, y = max(x1 - radius, radius), (y1 + y2) / 2
+    circle = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
+    text = f'<text x="{x:.1f}" y="{y:.1f}" font-size="{radius * 1.2:.1f}">{number}</text>'
+    return f'<g class="{_kind(proven=proven)}">{circle}{text}</g>'
+
+
+def _picture(jpeg: bytes, size: tuple[int, int], over: str) -> str:
+    width, height = size
+    image = f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{b64encode(jpeg).decode()}"/>'
+    return f'<svg viewBox="0 0 {width} {height}" role="img">{image}{over}</svg>'
+
+
+def _tags(tags: Sequence[Tag], numbers: dict[tuple[str, BBox], int], language: Language) -> str:
+    words = WORDS[language]
+    if not tags:
+        return f'<p class="hangtag-none">{escape(words.no_tags)}</p>'
+    rows = [
+        (
+            f"<strong>{escape(getattr(tag.labels, language))}</strong>{_share(tag)}<br><code>{escape(tag.id)}</code>",
+            f"{tag.score:.2f}",
+            "<br>".join(_evidence(one, numbers) for one in tag.evidence),
+        )
+        for tag in tags
+    ]
+    return _table((words.tags, words.score, words.evidence), rows)
+
+
+def _share(tag: Tag) -> str:
+    return "" if tag.share is None else f" {tag.share:g} %"
+
+
+def _evidence(evidence: Evidence, numbers: dict[tuple[str, BBox], int]) -> str:
+    number = numbers.get((evidence.text, evidence.bbox))
+    mark = "" if number is None else _number(number, proven=True)
+    return f"{mark} {escape(evidence.text)}<br><code>{escape(evidence.rule)}</code>"
+
+
+def _lines(lines: Sequence[TextLine], proven: set[int], words: Words) -> str:
+    rows = [
+        (
+            f"{_number(number, proven=number in proven)} {escape(line.text)}",
+            f"{line.score:.2f}",
+            "{}, {} – {}, {}".format(*line.bbox),
+        )
+        for number, line in enumerate(lines, 1)
+    ]
+    return _table((words.line, words.score, words.box), rows)
+
+
+def _steps(look: Look, words: Words) -> str:
+    width, height = look.size
+    before = words.before.format(width=width, height=height)
+    shown = f"<figure>{_picture(look.jpeg, look.size, '')}<figcaption>{escape(before)}</figcaption></figure>"
+    if look.given is None:
+        return f"{shown}<p>{escape(words.not_told)}</p>"
+    after = words.lifted.format(percent=f"{look.lifted:.0%}") if look.lifted else words.untouched
+    if look.closer:
+        after += f" · {words.closer.format(count=len(look.closer))}"
+    looks = "".join(
+        f'<rect class="closer" x="{x1:.0f}" y="{y1:.0f}" width="{x2 - x1:.0f}" height="{y2 - y1:.0f}"/>'
+        for x1, y1, x2, y2 in look.closer
+    )
+    return f"{shown}<figure>{_picture(look.given, look.size, looks)}<figcaption>{escape(after)}</figcaption></figure>"
+
+
+def _timings(look: Look, words: Words) -> str:
+    laps = dict(look.reading.timings_ms)
+    total = laps.pop("total") + look.rules_ms
+    laps |= {"rules": look.rules_ms, "total": total}
+    rows = [
+        (
+            escape(words.laps.get(name, name)),
+            f"{ms:.1f} ms",
+            f'<div class="bar" style="width:{100 * ms / max(total, 1e-9):.1f}%"></div>',
+        )
+        for name, ms in laps.items()
+    ]
+    return _table((words.timings, "", ""), rows)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Build a table. The headings are escaped here; the cells are HTML already."""
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _number(number: int, *, proven: bool) -> str:
+    return f'<b class="number {_kind(proven=proven)}">{number}</b>'
+
+
+def _kind(*, proven: bool) -> str:
+    return "proven" if proven else "plain"

@@ -1,0 +1,80 @@
+"""Large pictures become RGB a band of rows at a time, and nobody can tell."""
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ocr_worker.images import decode
+from ocr_worker.images.decode import Limits, Photo, open_photo
+from ocr_worker.result import Refused
+
+SIZE = (50, 40)
+RANDOM = np.random.default_rng(7)
+
+
+def noise(kind: type, channels: int | None, most: float) -> np.ndarray:
+    shape = (SIZE[1], SIZE[0]) if channels is None else (SIZE[1], SIZE[0], channels)
+    return (RANDOM.random(shape) * most).astype(kind)
+
+
+def see_through() -> Image.Image:
+    return Image.fromarray(noise(np.uint8, 4, 256))
+
+
+def floats() -> Image.Image:
+    values = noise(np.float32, None, 1000) - 300
+    values[3, 4:8] = (np.nan, np.inf, -np.inf, 900)
+    return Image.fromarray(values)
+
+
+PICTURES = {
+    "see-through": ("PNG", see_through),
+    "see-through grey": ("PNG", lambda: see_through().convert("LA")),
+    "see-through palette": ("GIF", see_through),
+    "palette": ("PNG", lambda: see_through().convert("P")),
+    "grey": ("PNG", lambda: Image.fromarray(noise(np.uint8, None, 256))),
+    "16 bits": ("PNG", lambda: Image.fromarray(noise(np.uint16, None, 65_536))),
+    "32 bits": ("TIFF", lambda: Image.fromarray(noise(np.int32, None, 1e9))),
+    "floats": ("TIFF", floats),
+    "print colours": ("TIFF", lambda: Image.fromarray(noise(np.uint8, 4, 256), "CMYK")),
+    "two colours": ("BMP", lambda: see_through().convert("1")),
+    "ordinary": ("WEBP", lambda: see_through().convert("RGB")),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+# As many pixels as whole rows hold, with and without a rest, and fewer than one row has.
+@pytest.mark.parametrize("band", [50 * 8, 50 * 7 + 3, 20])
+def test_a_picture_is_the_same_in_bands(monkeypatch, name, band):
+    kind, draw = PICTURES[name]
+    out = BytesIO()
+    draw().save(out, kind)
+
+    def opened() -> Photo:
+        photo = open_photo(out.getvalue(), Limits())
+        assert isinstance(photo, Photo)
+        return photo
+
+    whole = opened()
+    monkeypatch.setattr(decode, "_BAND_PIXELS", band)
+    assert np.array_equal(opened().small, whole.small)
+    assert len(np.unique(whole.small)) > 1
+
+
+def test_a_picture_too_large_to_be_decoded_beside_another_waits_for_it(monkeypatch):
+    out = BytesIO()
+    see_through().save(out, "PNG")
+    photo = out.getvalue()
+    monkeypatch.setattr(decode, "_LARGE_PIXELS", 50 * 40 - 1)
+    with ThreadPoolExecutor(1) as other:
+        with decode._LARGE:
+            waiting = other.submit(open_photo, photo, Limits())
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+        assert isinstance(waiting.result(10), Photo)
+    # One that fails leaves the way free.
+    assert isinstance(open_photo(photo[: len(photo) // 2], Limits()), Refused)
+    assert isinstance(open_photo(photo, Limits()), Photo)

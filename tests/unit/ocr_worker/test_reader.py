@@ -1,0 +1,85 @@
+"""One photo from bytes to reading: who waits for whom."""
+
+import asyncio
+import itertools
+
+from ocr_worker.config import OcrConfig
+from ocr_worker.engines.scripted import ScriptedEngine
+from ocr_worker.reader import Reader
+from ocr_worker.result import Reading, Refused
+
+
+class Counting(ScriptedEngine):
+    """Notes how many photos are decoded ahead and how many are in the engine at once."""
+
+    prepared = 0
+    most_prepared = 0
+    inside = 0
+    most_inside = 0
+
+    def prepare(self, photo):
+        Counting.prepared += 1
+        Counting.most_prepared = max(Counting.most_prepared, Counting.prepared)
+        return super().prepare(photo)
+
+    async def recognize(self, prepared):
+        Counting.inside += 1
+        Counting.most_inside = max(Counting.most_inside, Counting.inside)
+        raw = await super().recognize(prepared)
+        Counting.inside -= 1
+        Counting.prepared -= 1
+        return raw
+
+
+async def test_photos_beyond_the_slots_wait_undecoded(draw):
+    reader = Reader(Counting(), OcrConfig(slots=2))
+
+    await asyncio.gather(*(reader.read(draw((80, 60), ())) for _ in range(12)))
+    await reader.aclose()
+
+    assert Counting.most_inside == 2
+    assert Counting.most_prepared <= 4
+
+
+async def test_a_cancelled_photo_gives_back_its_slot(draw):
+    gate = asyncio.Event()
+    reader = Reader(ScriptedEngine(gate=gate), OcrConfig(slots=1))
+    tasks = [asyncio.create_task(reader.read(draw((80, 60), ()))) for _ in range(4)]
+    await asyncio.sleep(0)
+    for task in tasks[:3]:
+        task.cancel()
+    gate.set()
+    outcomes = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+    await reader.aclose()
+
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 3 + [Reading]
+
+
+async def test_a_refused_photo_does_not_keep_its_place(draw):
+    reader = Reader(ScriptedEngine(), OcrConfig(slots=1))
+
+    refused = [await reader.read(b"text") for _ in range(5)]
+    outcome = await asyncio.wait_for(reader.read(draw()), 10)
+    await reader.aclose()
+
+    assert all(isinstance(one, Refused) for one in refused)
+    assert isinstance(outcome, Reading)
+
+
+async def test_timings_say_where_the_time_went(draw):
+    ticks = itertools.count()
+    reader = Reader(ScriptedEngine(), OcrConfig(), clock=lambda: float(next(ticks)))
+
+    outcome = await reader.read(draw())
+    await reader.aclose()
+
+    assert isinstance(outcome, Reading)
+    # One tick a lap; the queue is waited for twice.
+    assert outcome.timings_ms == {
+        "decode": 1000,
+        "prepare": 1000,
+        "queue": 2000,
+        "engine": 1000,
+        "finish": 1000,
+        "total": 6000,
+    }
