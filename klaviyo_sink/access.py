@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import httpx
 
-from klaviyo_sink.client import KlaviyoClient, Listener, PrivateKey
+from klaviyo_sink.api.client import KlaviyoClient, Listener, PrivateKey
+from klaviyo_sink.api.oauth import OAuth
 from klaviyo_sink.config import SinkConfig
-from klaviyo_sink.tokens import OAuth
 
 
 def open_client(

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from klaviyo_sink.naming import DEFAULT_NAMES, PropertyNames
-from klaviyo_sink.recency import DEFAULT_RECENCY, Recency
-from klaviyo_sink.tokens import TokenFile
-from klaviyo_sink.wording import InterestsOf, Wording, no_interests
+from klaviyo_sink.api.oauth import TokenFile
+from klaviyo_sink.profile.naming import DEFAULT_NAMES, PropertyNames
+from klaviyo_sink.profile.recency import DEFAULT_RECENCY, Recency
+from klaviyo_sink.profile.wording import InterestsOf, Wording, no_interests
 from schemas.spans import UNWATCHED, Spans
 
 

@@ -12,11 +12,11 @@ from typing import Final
 import httpx
 from sqlalchemy import Engine, insert, select
 
-from klaviyo_sink.database import is_missing, open_database
-from klaviyo_sink.folding import Folded
-from klaviyo_sink.state import State
-from klaviyo_sink.tables import forgotten_shoppers, metadata
-from klaviyo_sink.wording import Wording
+from klaviyo_sink.profile.wording import Wording
+from klaviyo_sink.state.database import is_missing, open_database
+from klaviyo_sink.state.folding import Folded
+from klaviyo_sink.state.store import State
+from klaviyo_sink.state.tables import forgotten_shoppers, metadata
 from schemas.events import OutfitTagged
 from schemas.outcomes import Never
 

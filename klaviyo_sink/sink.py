@@ -18,17 +18,17 @@ from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
 from klaviyo_sink.access import open_client
-from klaviyo_sink.answers import LaneName
-from klaviyo_sink.batches import Batches, Written
+from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.config import SinkConfig
+from klaviyo_sink.delivery.answers import LaneName
+from klaviyo_sink.delivery.batches import Batches, Written
+from klaviyo_sink.delivery.gatherer import Gatherer
+from klaviyo_sink.delivery.lanes import BREAK_EVEN, BULK_MOST, JOBS_AT_ONCE, Lanes
+from klaviyo_sink.delivery.refusals import refusal
 from klaviyo_sink.dry_run import DryRun, Unsent, open_rehearsal
-from klaviyo_sink.errors import Failure
-from klaviyo_sink.gather import Gatherer
-from klaviyo_sink.lanes import BREAK_EVEN, BULK_MOST, JOBS_AT_ONCE, Lanes
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND, Spent, Standing
-from klaviyo_sink.refusals import refusal
-from klaviyo_sink.state import OvertakenError, State, open_state
+from klaviyo_sink.state.store import OvertakenError, State, open_state
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from schemas.spans import Cause

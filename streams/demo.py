@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from klaviyo_sink.campaigns import read_campaigns
-from klaviyo_sink.setup import Setup, SetupError
+from klaviyo_sink.account.campaigns import read_campaigns
+from klaviyo_sink.account.setup import Setup, SetupError
 from schemas.producer import Published, Upload
 from streams import wiring
 from streams.journeys import Journey, Journeys

@@ -13,12 +13,12 @@ from typing import Final, Literal
 
 from sqlalchemy import Engine
 
-from klaviyo_sink.client import KlaviyoClient
-from klaviyo_sink.erasure import clear, erase
-from klaviyo_sink.errors import Failure
-from klaviyo_sink.forgetting import Dropped, known_of
-from klaviyo_sink.forgetting import forget as forget_in_database
-from klaviyo_sink.profile import identifiers
+from klaviyo_sink.account.erasure import clear, erase
+from klaviyo_sink.api.client import KlaviyoClient
+from klaviyo_sink.api.errors import Failure
+from klaviyo_sink.profile.style import identifiers
+from klaviyo_sink.state.forgetting import Dropped, known_of
+from klaviyo_sink.state.forgetting import forget as forget_in_database
 from schemas.codec import UndecodableError, decode
 from schemas.events import Identity, OutfitTagged, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured

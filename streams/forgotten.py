@@ -14,8 +14,8 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Engine
 
-from klaviyo_sink.database import LOOK_S, is_missing, open_for_reading
-from klaviyo_sink.ledgers import digest, forgotten_since
+from klaviyo_sink.state.database import LOOK_S, is_missing, open_for_reading
+from klaviyo_sink.state.ledgers import digest, forgotten_since
 from schemas.events import Event
 from schemas.outcomes import Never
 from streams.stage import Answer, Handler

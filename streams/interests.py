@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from klaviyo_sink.profile import Contribution
-from klaviyo_sink.wording import InterestsOf
+from klaviyo_sink.profile.style import Contribution
+from klaviyo_sink.profile.wording import InterestsOf
 from rules.lexicon.interests import Interest, Upload, interests_of
 from schemas.events import Labels
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.dry_run import DryRun
-from klaviyo_sink.errors import Failure
 from klaviyo_sink.sink import Written
 from schemas.events import OutfitTagged
 from streams.settings import Settings

@@ -24,12 +24,12 @@ from streams.stage import Delivered, Handler, Stage
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from klaviyo_sink.client import KlaviyoClient
+    from klaviyo_sink.api.client import KlaviyoClient
+    from klaviyo_sink.api.oauth import TokenFile
     from klaviyo_sink.config import SinkConfig
     from klaviyo_sink.dry_run import DryRun
+    from klaviyo_sink.profile.wording import InterestsOf
     from klaviyo_sink.sink import Sink
-    from klaviyo_sink.tokens import TokenFile
-    from klaviyo_sink.wording import InterestsOf
     from ocr_worker.pool.pool import OcrPool
     from ocr_worker.server.request import Fetch
     from rules.tagger import Tagger
@@ -151,8 +151,8 @@ async def make_sink(settings: Settings, *, dry_run: DryRun | None = None, spans:
         UnusableError: the lexicon has mistakes, or the state database cannot be opened.
 
     """
-    from klaviyo_sink.database import StateUnavailableError
     from klaviyo_sink.sink import open_sink
+    from klaviyo_sink.state.database import StateUnavailableError
     from streams import sink_metrics
 
     config = replace(make_sink_config(settings), interests_of=make_interests(settings), spans=spans)
@@ -192,8 +192,8 @@ def make_klaviyo(settings: Settings) -> KlaviyoClient:
 def make_sink_config(settings: Settings) -> SinkConfig:
     """Tell the sink what it must know."""
     from klaviyo_sink.config import SinkConfig
-    from klaviyo_sink.naming import PropertyNames
-    from klaviyo_sink.recency import Recency
+    from klaviyo_sink.profile.naming import PropertyNames
+    from klaviyo_sink.profile.recency import Recency
 
     return SinkConfig(
         url=settings.klaviyo_url,
@@ -220,7 +220,7 @@ def make_token_file(settings: Settings) -> TokenFile | None:
         ValueError: the app they belong to is not named.
 
     """
-    from klaviyo_sink.tokens import TokenFile, token_url
+    from klaviyo_sink.api.oauth import TokenFile, token_url
 
     if settings.klaviyo_tokens_file is None:
         return None

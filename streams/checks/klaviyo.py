@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from klaviyo_sink.access import open_client
-from klaviyo_sink.client import Accepted, KlaviyoClient
-from klaviyo_sink.errors import Failure
+from klaviyo_sink.api.client import Accepted, KlaviyoClient
+from klaviyo_sink.api.errors import Failure
 from schemas.outcomes import Later, Misconfigured
 from streams import wiring
 from streams.checks.answer import Checked, Machine, fail, ok, warn

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 import klaviyo_sink
-from klaviyo_sink.database import StateUnavailableError, parsed_url
+from klaviyo_sink.state.database import StateUnavailableError, parsed_url
 from streams import wiring
 from streams.checks.answer import Checked, Machine, fail, ok, warn
 from streams.settings import Settings, UnusableError
@@ -91,7 +91,7 @@ def _schema(url: URL) -> Checked:
             locked = kind == "sqlite" and _is_locked(connection)
     finally:
         engine.dispose()
-    scripts = ScriptDirectory(str(Path(klaviyo_sink.__file__).parent / "migrations"))
+    scripts = ScriptDirectory(str(Path(klaviyo_sink.__file__).parent / "state" / "migrations"))
     newest = scripts.get_current_head()
     if there not in {None, *(script.revision for script in scripts.walk_revisions())}:
         return fail("state", f"the database was written by a newer version ({there})", "run that version of hangtag")

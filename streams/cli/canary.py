@@ -29,7 +29,7 @@ def canary(
     """
     import asyncio
 
-    from klaviyo_sink.refusals import in_test_domain
+    from klaviyo_sink.delivery.refusals import in_test_domain
     from streams import wiring
     from streams.cli.metrics_server import serving_metrics
     from streams.logs import set_up_logs
@@ -57,7 +57,7 @@ def canary(
 
 async def _send(settings: Settings, email: str, limit_s: float) -> float | str:
     """Give the seconds until it showed, or a sentence why it did not."""
-    from klaviyo_sink.canary import Canary
+    from klaviyo_sink.account.canary import Canary
     from streams import wiring
 
     async with wiring.make_klaviyo(settings) as client:

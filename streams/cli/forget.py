@@ -42,7 +42,7 @@ def forget(
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from klaviyo_sink.database import StateUnavailableError
+    from klaviyo_sink.state.database import StateUnavailableError
     from streams import wiring
 
     settings = Settings()
@@ -69,7 +69,7 @@ async def _forget(
     settings: Settings, config: "SinkConfig", shopper: str, identity: Identity, *, soft: bool, dry_run: bool
 ) -> "list[Step]":
     from klaviyo_sink.access import open_client
-    from klaviyo_sink.database import open_database
+    from klaviyo_sink.state.database import open_database
     from streams import wiring
     from streams.forget import Forgetting
 

@@ -82,8 +82,8 @@ def setup(
     import json
     from dataclasses import asdict
 
-    from klaviyo_sink.campaigns import read_campaigns
-    from klaviyo_sink.setup import Setup, SetupError, Step
+    from klaviyo_sink.account.campaigns import read_campaigns
+    from klaviyo_sink.account.setup import Setup, SetupError, Step
     from streams import wiring
     from streams.settings import Settings
 

@@ -21,8 +21,8 @@ def login(
 
     import httpx
 
-    from klaviyo_sink.login import Login, LoginError
-    from klaviyo_sink.tokens import exchange_code
+    from klaviyo_sink.api.login import Login, LoginError
+    from klaviyo_sink.api.oauth import exchange_code
     from streams import wiring
     from streams.settings import Settings
 

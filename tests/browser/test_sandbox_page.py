@@ -11,12 +11,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from klaviyo_sink.campaigns import read_campaigns
-from klaviyo_sink.client import Accepted, KlaviyoClient, PrivateKey
-from klaviyo_sink.naming import DEFAULT_NAMES
+from klaviyo_sink.account.campaigns import read_campaigns
+from klaviyo_sink.account.setup import Setup
+from klaviyo_sink.api.client import Accepted, KlaviyoClient, PrivateKey
+from klaviyo_sink.profile.naming import DEFAULT_NAMES
 from klaviyo_sink.sandbox.app import create_app
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
-from klaviyo_sink.setup import Setup
 
 playwright = pytest.importorskip("playwright.async_api", reason="no browser test: playwright is not installed")
 CHROMIUM = shutil.which("chromium")

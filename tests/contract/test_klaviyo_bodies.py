@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 from outfits import tag
 from pydantic import ValidationError
 
+from klaviyo_sink.account.campaigns import read_campaigns
+from klaviyo_sink.account.erasure import clearing_body, erasure_body
+from klaviyo_sink.account.flows import flow_body, live_body, segment_body
 from klaviyo_sink.bodies import bulk_events_body, bulk_import_body
-from klaviyo_sink.campaigns import read_campaigns
-from klaviyo_sink.erasure import clearing_body, erasure_body
-from klaviyo_sink.flows import flow_body, live_body, segment_body
+from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.limits import PUBLISHED
-from klaviyo_sink.naming import PropertyNames
-from klaviyo_sink.profile import StyleProfile, contribution, fold, unique_id
-from klaviyo_sink.rows import Row
+from klaviyo_sink.profile.naming import PropertyNames
+from klaviyo_sink.profile.style import StyleProfile, contribution, fold, unique_id
+from klaviyo_sink.profile.wording import Wording
 from klaviyo_sink.sandbox.flow_shapes import FlowRequest, FlowStatusRequest, SegmentRequest
 from klaviyo_sink.sandbox.job_shapes import ImportJobRequest
 from klaviyo_sink.sandbox.operations import OPERATIONS
 from klaviyo_sink.sandbox.shapes import BulkEventsRequest, ErasureRequest, EventRequest, ImportRequest
-from klaviyo_sink.wording import Wording
 from schemas.events import Engine, Identity, OutfitTagged
 
 # Tests are no package, so a neighbour is loaded by its path.

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from outfits import outfit
 
+from klaviyo_sink.account.campaigns import read_campaigns
+from klaviyo_sink.account.erasure import erasure_body
+from klaviyo_sink.account.flows import flow_body, live_body, segment_body
+from klaviyo_sink.account.probe import probe_event
 from klaviyo_sink.bodies import ProfileAttributes, bulk_events_body, bulk_import_body
-from klaviyo_sink.campaigns import read_campaigns
-from klaviyo_sink.erasure import erasure_body
-from klaviyo_sink.flows import flow_body, live_body, segment_body
-from klaviyo_sink.naming import PropertyNames
-from klaviyo_sink.probe import probe_event
-from klaviyo_sink.rows import Row
+from klaviyo_sink.delivery.rows import Row
+from klaviyo_sink.profile.naming import PropertyNames
 from schemas.events import Identity
 
 # A development dependency that users of a wheel under test need not have; its absence says nothing about our bodies.

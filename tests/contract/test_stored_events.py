@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from klaviyo_sink.profile import StyleProfile, contribution, event_properties, fold, unique_id
+from klaviyo_sink.profile.style import StyleProfile, contribution, event_properties, fold, unique_id
 from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
 from schemas.codec import decode, encode

@@ -18,8 +18,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from klaviyo_sink.database import open_database
 from klaviyo_sink.sandbox.app import create_app as create_sandbox
+from klaviyo_sink.state.database import open_database
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.scripted import ScriptedEngine
 from ocr_worker.server.app import create_app as create_ocr_worker

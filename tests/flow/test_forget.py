@@ -15,10 +15,10 @@ from recognized import recognized
 from typer.testing import CliRunner
 
 from klaviyo_sink.access import open_client
-from klaviyo_sink.database import open_database
-from klaviyo_sink.forgetting import forget as forget_in_database
 from klaviyo_sink.sandbox.app import create_app
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
+from klaviyo_sink.state.database import open_database
+from klaviyo_sink.state.forgetting import forget as forget_in_database
 from ocr_worker.result import ReadImage, Reading, ReadQuality
 from schemas.events import Identity
 from schemas.producer import Published, Upload

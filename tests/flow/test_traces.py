@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from traced_chain import EMAIL, KEY, Topics, chain, collecting, facts, photo, taken, to
 from typer.testing import CliRunner
 
-from klaviyo_sink.client import KlaviyoClient, PrivateKey
+from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
 from schemas.outcomes import Never
 from schemas.spans import UNWATCHED
 from schemas.topics import topics

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 
-from klaviyo_sink.client import KlaviyoClient, PrivateKey
+from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
 from streams.forget import Forgetting, Step
 from streams.settings import Settings
 

@@ -10,8 +10,8 @@ import pytest
 from recognized import recognized
 from sqlalchemy import text
 
-from klaviyo_sink.database import open_database
-from klaviyo_sink.forgetting import forget
+from klaviyo_sink.state.database import open_database
+from klaviyo_sink.state.forgetting import forget
 from schemas.outcomes import Later, Never
 from streams.forgotten import REFRESH_S, Forgotten, but_not_of_the_forgotten
 

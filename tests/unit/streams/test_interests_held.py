@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klaviyo_sink.profile import Contribution
+from klaviyo_sink.profile.style import Contribution
 from rules.lexicon.interests import Upload, interests_of
 from rules.lexicon.load import load_lexicon
 from streams.interests import interests_held

@@ -8,7 +8,7 @@ from typing import get_args, get_origin
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from klaviyo_sink.database import StateUnavailableError, open_database, open_for_reading
+from klaviyo_sink.state.database import StateUnavailableError, open_database, open_for_reading
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.hunyuan.engine import HunyuanConfig
 from ocr_worker.server.warm_up import warm_up_photo

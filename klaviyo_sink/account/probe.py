@@ -1,0 +1,34 @@
+"""
+An event of our own that sets off nothing: it brings the metric into being, and proves that events arrive.
+
+Pure; the caller sends it.
+"""
+
+from datetime import datetime
+
+from klaviyo_sink.bodies import (
+    EntryAttributes,
+    Event,
+    EventAttributes,
+    EventBody,
+    Metric,
+    MetricAttributes,
+    MetricData,
+    Profile,
+    ProfileAttributes,
+    ProfileData,
+)
+from klaviyo_sink.profile.style import instant
+
+
+def probe_event(metric: str, whom: ProfileAttributes, mark: str, now: datetime) -> bytes:
+    """Write `POST /api/events` for a backfilled event without tags; `mark` names it, 1 to 255 characters."""
+    told = EntryAttributes(
+        metric=MetricData(data=Metric(attributes=MetricAttributes(name=metric))),
+        unique_id=mark,
+        time=instant(now),
+        backfill=True,
+        properties={"upload_id": mark, "tags": ()},
+    )
+    profile = ProfileData(data=Profile(attributes=whom))
+    return EventBody(data=Event(attributes=EventAttributes(**dict(told), profile=profile))).wire()

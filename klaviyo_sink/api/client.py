@@ -1,0 +1,218 @@
+"""
+HTTP to Klaviyo: one pooled HTTP/2 client, the headers it demands, answers as values, the budget kept informed.
+
+Knows nothing of shoppers or tags: it is handed bytes. Keeps no retry policy: waiting is done by whoever holds the work.
+Whoever calls has taken a request from the budget before.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from klaviyo_sink.api.errors import Failure, api_errors, failure_of, failure_without_answer
+from klaviyo_sink.api.row_errors import Fault, refused_rows
+from schemas.outcomes import Later, Misconfigured
+from schemas.spans import UNWATCHED, Cause, Spans, trace_headers
+
+MEDIA_TYPE: Final = "application/vnd.api+json"
+#: Requests on the way at the same time. Klaviyo allows 350 events in one second (openapi 2026-07-15).
+CONNECTIONS: Final = 64
+_BULK_REFUSALS: Final = frozenset({400, 404, 409, 422})
+_TOO_MANY: Final = 429
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Klaviyo took the request: 200, 201 or 202. For events that means queued, not yet visible."""
+
+    status: int
+    #: The JSON it answered; empty where the answer has no body.
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRefused:
+    """A bulk job was refused because of these rows (index: fault, sentence). None of its rows was taken."""
+
+    rows: Mapping[int, tuple[Fault, str]]
+
+
+class Listener(Protocol):
+    """Hears about limits: the budget."""
+
+    def throttled(self, operation: str, retry_after_s: float) -> Awaitable[None]:
+        """A 429 came."""
+        ...
+
+    def answered(self, operation: str, headers: Mapping[str, str]) -> Awaitable[None]:
+        """Another answer came."""
+        ...
+
+
+class PrivateKey(httpx.Auth):
+    """Signs each request, so that the key is in no header table, repr or error of the client itself."""
+
+    def __init__(self, key: SecretStr) -> None:
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header."""
+        request.headers["Authorization"] = f"Klaviyo-API-Key {self._key.get_secret_value()}"
+        yield request
+
+
+class KlaviyoClient:
+    """The calls we make. Close it, or use it as an async context manager."""
+
+    def __init__(
+        self,
+        url: str,
+        auth: httpx.Auth | None,
+        *,
+        revision: str,
+        timeout_s: float,
+        listener: Listener | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        spans: Spans = UNWATCHED,
+    ) -> None:
+        self._signed = auth is not None
+        self._spans = spans
+        self._timeout_s = timeout_s
+        self._listener = listener
+        # Waiting for a connection must not count as waiting for Klaviyo.
+        self._connections = asyncio.Semaphore(CONNECTIONS)
+        # A proxy from the environment is meant for the internet; it cannot reach a sandbox on this machine.
+        loopback = urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
+        self._http = httpx.AsyncClient(
+            base_url=url.rstrip("/"),
+            auth=auth,
+            headers={"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, "revision": revision},
+            timeout=None,  # noqa: S113 - the whole request is under one limit, see _exchange
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+            http2=True,
+            trust_env=not loopback,
+            transport=transport,
+        )
+
+    async def create_event(self, body: bytes, *, by_profile_id: bool, cause: Cause = ()) -> Accepted | Failure:
+        """Post one event (`bodies.EventBody`), because of `cause`."""
+        return await self.call("POST", "/api/events", body=body, by_profile_id=by_profile_id, causes=(cause,))
+
+    async def import_profile(self, body: bytes, *, by_profile_id: bool, cause: Cause = ()) -> Accepted | Failure:
+        """Set a profile's state (`bodies.ProfileImportBody`), because of `cause`."""
+        return await self.call("POST", "/api/profile-import", body=body, by_profile_id=by_profile_id, causes=(cause,))
+
+    async def create_events(
+        self, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause] = ()
+    ) -> Accepted | RowsRefused | Failure:
+        """Post up to 1,000 events (`bodies.bulk_events_body`)."""
+        return await self._bulk("/api/event-bulk-create-jobs", body, by_profile_id=by_profile_id, causes=causes)
+
+    async def import_profiles(
+        self, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause] = ()
+    ) -> Accepted | RowsRefused | Failure:
+        """Begin a job that sets the state of up to 10,000 profiles (`bodies.bulk_import_body`)."""
+        return await self._bulk("/api/profile-bulk-import-jobs", body, by_profile_id=by_profile_id, causes=causes)
+
+    async def call(
+        self,
+        method: str,
+        operation_path: str,
+        *,
+        names: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        by_profile_id: bool = False,
+        causes: Sequence[Cause] = (),
+    ) -> Accepted | Failure:
+        """Make any call: `operation_path` as the official schema writes it, with `names` for its braces."""
+        answer = await self._exchange(
+            method, operation_path, names=names or {}, query=query or {}, body=body, causes=causes
+        )
+        if isinstance(answer, httpx.Response):
+            if answer.is_success:
+                return _accepted(answer)
+            return failure_of(answer.status_code, answer.headers, answer.content, by_profile_id=by_profile_id)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _bulk(
+        self, path: str, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause]
+    ) -> Accepted | RowsRefused | Failure:
+        answer = await self._exchange("POST", path, names={}, query={}, body=body, causes=causes)
+        if not isinstance(answer, httpx.Response):
+            return answer
+        if answer.is_success:
+            return _accepted(answer)
+        if answer.status_code in _BULK_REFUSALS:
+            rows = refused_rows(api_errors(answer.content))
+            if rows:
+                return RowsRefused(rows)
+        return failure_of(answer.status_code, answer.headers, answer.content, by_profile_id=by_profile_id)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        names: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes | None,
+        causes: Sequence[Cause],
+    ) -> httpx.Response | Failure:
+        if not self._signed:
+            return Misconfigured("no-key", "no Klaviyo key is set")
+        operation = f"{method} {path}"
+        try:
+            async with self._connections, asyncio.timeout(self._timeout_s):
+                with self._spans.begin(operation, "client", *causes) as span:
+                    answer = await self._http.request(
+                        method, path.format(**names), params=query, content=body, headers=trace_headers(span.carried)
+                    )
+                    span.note(status=answer.status_code)
+                    if answer.is_error:
+                        span.fail(str(answer.status_code))
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            return failure_without_answer(error)
+        except OSError as error:
+            # The network's are httpx errors by now: this is the file of the OAuth tokens.
+            return Misconfigured(
+                "tokens-file", f"the OAuth token file cannot be used ({error.strerror or type(error).__name__})"
+            )
+        if self._listener is not None:
+            await self._tell(self._listener, operation, answer)
+        return answer
+
+    async def _tell(self, listener: Listener, operation: str, answer: httpx.Response) -> None:
+        if answer.status_code != _TOO_MANY:
+            await listener.answered(operation, answer.headers)
+            return
+        refused = failure_of(answer.status_code, answer.headers, answer.content)
+        if isinstance(refused, Later) and refused.retry_after is not None:
+            await listener.throttled(operation, refused.retry_after)
+
+
+def _accepted(answer: httpx.Response) -> Accepted:
+    try:
+        content = json.loads(answer.content) if answer.content else {}
+    except ValueError:
+        content = {}
+    return Accepted(answer.status_code, content if isinstance(content, dict) else {})

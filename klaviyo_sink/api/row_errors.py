@@ -1,0 +1,49 @@
+"""
+Which rows of a bulk job an answer refuses: Klaviyo takes all rows or none, and points at those it will not have.
+
+Pure. Sources: openapi 2026-07-15 (`bulk_create_events`: a repeated unique_id refuses the whole job);
+github.com/rudderlabs/rudder-server pull request 7107 (pointers of refused rows).
+"""
+
+import re
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+from klaviyo_sink.api.errors import ApiError
+
+_ROW: Final = re.compile(r"/data/attributes/(events-bulk-create|profiles)/data/([0-9]{1,5})(/.*)?")
+
+
+class Fault(Enum):
+    """What is wrong with a row."""
+
+    #: Klaviyo has this event already: an earlier write was taken although its answer was lost.
+    REPEATED = "repeated"
+    #: The profile id is gone (merged or deleted).
+    UNKNOWN_PROFILE = "profile-not-found"
+    REFUSED = "refused"
+    #: Ours: the shopper was forgotten while the row waited to be sent.
+    FORGOTTEN = "forgotten"
+
+
+def refused_rows(errors: Iterable[ApiError]) -> dict[int, tuple[Fault, str]]:
+    """Give the rows that are pointed at, by index, with the fault and a sentence that quotes no value."""
+    rows: dict[int, tuple[Fault, str]] = {}
+    for error in errors:
+        found = _ROW.fullmatch(error.pointer)
+        if found is None:
+            continue
+        # The first complaint that is more than a repetition counts.
+        index, fault = int(found[2]), _fault(error, found[1], found[3] or "")
+        if index not in rows or rows[index][0] is Fault.REPEATED:
+            rows[index] = (fault, f"Klaviyo refused the row: {error}")
+    return rows
+
+
+def _fault(error: ApiError, rows: str, place: str) -> Fault:
+    if place.endswith("/unique_id") and error.code in {"duplicate", "duplicated", "invalid"}:
+        return Fault.REPEATED
+    if error.code == "not_found" and (rows == "profiles" or "/profile/" in place):
+        return Fault.UNKNOWN_PROFILE
+    return Fault.REFUSED

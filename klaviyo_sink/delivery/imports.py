@@ -1,0 +1,116 @@
+"""
+Import jobs, followed to their end: Klaviyo answers 202 and works on them later, row by row.
+
+A job ends as `complete` (with an error for each row it refused, in pages), as `cancelled`, or by expiring. Source:
+openapi 2026-07-15, developers.klaviyo.com "Use Klaviyo's bulk profile import API".
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from klaviyo_sink.api.client import Accepted, KlaviyoClient, RowsRefused
+from klaviyo_sink.api.errors import Failure, read_errors
+from klaviyo_sink.api.row_errors import refused_rows
+from klaviyo_sink.bodies import bulk_import_body
+from klaviyo_sink.budget import Budget
+from klaviyo_sink.delivery.answers import Answer, Taken
+from klaviyo_sink.delivery.jobs import Forgotten, Piece, causes_of, without_forgotten
+from schemas.outcomes import Later, Never
+
+POST: Final = "POST /api/profile-bulk-import-jobs"
+JOB: Final = "/api/profile-bulk-import-jobs/{job_id}"
+ERRORS: Final = "/api/profile-bulk-import-jobs/{id}/import-errors"
+#: Rows of one job.
+MOST: Final = 10_000
+#: Seconds between looks at a job: doubling from the first to the second.
+LOOKS_S: Final = (0.2, 15.0)
+#: Looks at one job, about an hour, before it is begun anew: importing a state twice does no harm.
+MOST_LOOKS: Final = 240
+#: Tries of a job whose failed rows cannot be told from the others.
+UNCLEAR_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """Sends import jobs and waits for them."""
+
+    client: KlaviyoClient
+    budget: Budget
+    forgotten: Forgotten
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def send(self, job: Sequence[Piece]) -> Accepted | RowsRefused | Failure:
+        """Begin a job."""
+        await self.budget.wait(POST)
+        if (refused := await without_forgotten(job, self.forgotten)) is not None:
+            return refused
+        by_id = any(piece.row.name[0] == "id" for piece in job)
+        body = bulk_import_body([piece.wire for piece in job])
+        return await self.client.import_profiles(body, by_profile_id=by_id, causes=causes_of(job))
+
+    async def finish(self, job: Sequence[Piece], begun: Accepted) -> dict[int, Answer]:
+        """Follow a job to its end."""
+        job_id = str((begun.content.get("data") or {}).get("id") or "")
+        pause, longest = LOOKS_S
+        for _ in range(MOST_LOOKS):
+            await self.sleep(pause)
+            pause = min(pause * 2, longest)
+            await self.budget.wait(f"GET {JOB}")
+            seen = await self.client.call("GET", JOB, names={"job_id": job_id}, by_profile_id=True)
+            if isinstance(seen, Later):
+                continue
+            if isinstance(seen, Never):
+                return _all(job, Later("import-expired", "Klaviyo no longer knows the import job; it is sent again"))
+            if not isinstance(seen, Accepted):
+                return _all(job, seen)
+            attributes = (seen.content.get("data") or {}).get("attributes") or {}
+            if attributes.get("status") == "complete":
+                return await self._completed(job, job_id, attributes)
+            if attributes.get("status") == "cancelled":
+                return _all(job, Later("import-cancelled", "Klaviyo cancelled the import job; it is sent again"))
+        return _all(job, Later("import-slow", "the import job does not end; it is sent again"))
+
+    async def _completed(self, job: Sequence[Piece], job_id: str, attributes: Mapping[str, Any]) -> dict[int, Answer]:
+        failed = int(attributes.get("failed_count") or 0)
+        answers = _all(job, Taken("bulk"))
+        if not failed:
+            return answers
+        errors = await self._all_errors(job_id)
+        if not isinstance(errors, list):
+            return _all(job, errors)
+        refused = refused_rows(errors)
+        for index, (fault, sentence) in refused.items():
+            if index < len(job):
+                answers[job[index].at] = Never(fault.value, sentence)
+        if len(refused) < failed:
+            lost = Later("import-unclear", "Klaviyo does not say which rows failed", tries=UNCLEAR_TRIES)
+            return {at: lost if isinstance(answer, Taken) else answer for at, answer in answers.items()}
+        return answers
+
+    async def _all_errors(self, job_id: str) -> list[Any] | Failure:
+        errors: list[Any] = []
+        query = {"page[size]": "100"}
+        while True:
+            await self.budget.wait(f"GET {ERRORS}")
+            page = await self.client.call("GET", ERRORS, names={"id": job_id}, query=query, by_profile_id=True)
+            if not isinstance(page, Accepted):
+                return page
+            errors += read_errors([one.get("attributes") for one in page.content.get("data") or ()])
+            cursor = cursor_after(page.content)
+            if cursor is None:
+                return errors
+            query["page[cursor]"] = cursor
+
+
+def cursor_after(page: Mapping[str, Any]) -> str | None:
+    """Give the cursor of the next page, if there is one."""
+    link = (page.get("links") or {}).get("next")
+    found = parse_qs(urlsplit(str(link)).query).get("page[cursor]") if link else None
+    return found[0] if found else None
+
+
+def _all(job: Sequence[Piece], answer: Answer) -> dict[int, Answer]:
+    return {piece.at: answer for piece in job}

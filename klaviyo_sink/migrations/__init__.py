@@ -1,1 +1,0 @@
-"""Schema changes of the state database, newest last. Run by `klaviyo_sink.database` at open."""

@@ -1,0 +1,148 @@
+"""
+The style profile: a fold of tagged uploads, and how Klaviyo is told of one upload. Pure.
+
+The fold keeps, for each upload, its greatest contribution, and of the uploads the newest `MEMORY`. Both are joins of a
+semilattice, so the state depends only on the set of uploads seen: order, repetition and grouping change nothing. What
+Klaviyo is told of the whole: `wording.py`.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, Self
+
+from pydantic import AwareDatetime, TypeAdapter
+from pydantic_core import from_json, to_json
+
+from klaviyo_sink.bodies import Properties
+from klaviyo_sink.profile.naming import Labels
+from schemas.events import Identity, OutfitTagged
+
+#: Uploads remembered per shopper. With all of them the stored row stays under about 60 kB, and the lists that Klaviyo
+#: gets stay far below its 95 kB for a profile carried on an event (developers.klaviyo.com, events overview).
+MEMORY: Final = 200
+
+
+class Contribution(NamedTuple):
+    """
+    What one upload says. Of two for the same upload the greater counts, by the order of the fields.
+
+    `uploaded_at` leads because memory is bounded by it: what was once too old to remember then stays so.
+    """
+
+    uploaded_at: AwareDatetime
+    upload_id: str
+    tagged_at: AwareDatetime
+    lexicon_version: str
+    #: Sorted, no repetition.
+    tags: tuple[str, ...]
+    #: The tags' words, in the same order; empty where the profile says ids.
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StyleProfile:
+    """What is known of a shopper from all uploads: the contributions remembered, sorted."""
+
+    uploads: tuple[Contribution, ...] = ()
+
+    @classmethod
+    def read(cls, stored: str) -> Self:
+        """
+        Read what `stored` wrote.
+
+        Raises:
+            ValueError: something else wrote it, or it was damaged.
+
+        """
+        if stored.startswith("{"):
+            # So it was written before migration 0003.
+            return cls(_STORED.validate_python(from_json(stored).get("uploads")))
+        return cls(_STORED.validate_json(stored))
+
+    def stored(self) -> str:
+        """Write the profile for the database."""
+        return to_json(self.uploads).decode()
+
+    def may_have_held(self, upload_id: str) -> bool:
+        """Tell whether an upload is remembered, or may have been until newer ones took its place."""
+        return len(self.uploads) >= MEMORY or any(one.upload_id == upload_id for one in self.uploads)
+
+    def as_of(self) -> datetime | None:
+        """Tell when it was last added to; a phone whose clock runs ahead does not make everything else old."""
+        return max((min(one.uploaded_at, one.tagged_at) for one in self.uploads), default=None)
+
+
+_STORED: Final = TypeAdapter(tuple[Contribution, ...])
+
+
+def contribution(event: OutfitTagged, labels: Labels = "ids") -> Contribution:
+    """Take from an event what the style profile remembers: no text, no evidence, no identity."""
+    ids = tag_ids(event)
+    words: tuple[str, ...] = ()
+    if labels != "ids":
+        said = {tag.id: getattr(tag.labels, labels) for tag in event.tags}
+        words = tuple(said[one] for one in ids)
+    return Contribution(event.uploaded_at, event.upload_id, event.tagged_at, event.lexicon_version, ids, words)
+
+
+def fold(profile: StyleProfile, new: Iterable[Contribution], *, memory: int = MEMORY) -> StyleProfile:
+    """Take contributions in. Commutative, associative and idempotent."""
+    kept = {one.upload_id: one for one in profile.uploads}
+    for one in new:
+        known = kept.get(one.upload_id)
+        if known is None or one > known:
+            kept[one.upload_id] = one
+    return StyleProfile(tuple(sorted(kept.values())[-memory:]))
+
+
+def event_properties(event: OutfitTagged) -> Properties:
+    """
+    Write one upload's tags as event properties: a flow's filter reads these, which cannot race the profile.
+
+    `upload_id`, `tags` (ids), one list per category (`materials`, `styles`, `categories`, `patterns`, …), and the
+    lexicon that gave them. Always ids, so that flows work in any language.
+    """
+    ids = tag_ids(event)
+    categories: dict[str, list[str]] = {}
+    for tag in ids:
+        category, _, value = tag.partition("/")
+        categories.setdefault(category, []).append(value)
+    said: Properties = {"upload_id": event.upload_id, "tags": ids}
+    for category in sorted(categories):
+        said[_plural(category)] = tuple(sorted(categories[category]))
+    said["lexicon_version"] = event.lexicon_version
+    return said
+
+
+def unique_id(event: OutfitTagged) -> str:
+    """
+    Name the event for Klaviyo: 64 hex digits over identity, upload and schema version.
+
+    A redelivery has the same name and is dropped there, and so is an upload tagged anew: one upload is one event,
+    which may set off a flow once.
+    """
+    named = (event.schema_version, *identifiers(event.identity)[0], event.upload_id)
+    return hashlib.sha256(to_json(named)).hexdigest()
+
+
+def identifiers(identity: Identity) -> tuple[tuple[str, str], ...]:
+    """Give Klaviyo's names for the shopper, in the order to try them: one is sent at a time."""
+    known = (("id", identity.klaviyo_id), ("email", identity.email), ("external_id", identity.external_id))
+    return tuple((name, value) for name, value in known if value is not None)
+
+
+def tag_ids(event: OutfitTagged) -> tuple[str, ...]:
+    """Give the event's tag set, sorted."""
+    return tuple(sorted({tag.id for tag in event.tags}))
+
+
+def instant(moment: datetime) -> str:
+    """Write a moment as Klaviyo keeps it: whole seconds, UTC."""
+    return f"{moment.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
+
+
+def _plural(category: str) -> str:
+    name = category.replace("-", "_")
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"

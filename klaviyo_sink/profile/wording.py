@@ -1,0 +1,83 @@
+"""
+What the shopper's Klaviyo profile says of the style profile. Pure.
+
+What fades with time fades as of the newest upload, not of the clock: so what is said, too, depends on the set of
+uploads alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from klaviyo_sink.bodies import Properties
+from klaviyo_sink.profile.naming import DEFAULT_NAMES, LISTS, PropertyNames
+from klaviyo_sink.profile.recency import DEFAULT_RECENCY, Recency
+from klaviyo_sink.profile.style import Contribution, StyleProfile, instant
+from schemas.events import Labels
+
+
+class InterestsOf(Protocol):
+    """Derives interests from several uploads; whoever opens the sink hands it in, with the rules as data."""
+
+    def __call__(self, uploads: Sequence[Contribution], as_of: datetime, /) -> Mapping[str, Labels]:
+        """Give the interests held at a time, by id (`interest/sustainable`), each with its names for people."""
+        ...
+
+
+def no_interests(_uploads: Sequence[Contribution], _as_of: datetime, /) -> Mapping[str, Labels]:
+    """Derive none."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How Klaviyo is told of a style profile: by what names, what fades, and what several uploads together mean."""
+
+    names: PropertyNames = DEFAULT_NAMES
+    recency: Recency = DEFAULT_RECENCY
+    interests_of: InterestsOf = no_interests
+
+    def properties(self, profile: StyleProfile, version: int) -> Properties:
+        """
+        Write the whole state as Klaviyo profile properties.
+
+        `version` counts the changes of what this says. `…updated_at` is the time of the newest upload, so that it,
+        too, depends on the set of uploads alone.
+        """
+        said, names = self._lists(profile), self.names
+        properties: Properties = {names.prefix + holds: said[category] for holds, category in LISTS.items()}
+        for alias, holds in sorted(names.aliases.items()):
+            properties[alias] = said[LISTS[holds]]
+        properties[names.version] = version
+        if profile.uploads:
+            properties[f"{names.prefix}updated_at"] = instant(profile.uploads[-1].uploaded_at)
+        return properties
+
+    def _lists(self, profile: StyleProfile) -> dict[str, tuple[str, ...]]:
+        """Give the values of each profile category that have not faded, sorted, each once."""
+        values: dict[str, list[str]] = {category: [] for category in LISTS.values()}
+        as_of = profile.as_of()
+        if as_of is not None:
+            weights: dict[str, float] = {}
+            for upload in profile.uploads:
+                weight = self.recency.weight(as_of - upload.uploaded_at)
+                for tag in upload.tags:
+                    weights[tag] = weights.get(tag, 0) + weight
+            held = self.interests_of(profile.uploads, as_of)
+            words = self._words(profile, held)
+            for tag in {tag for tag, weight in weights.items() if weight >= self.recency.least} | held.keys():
+                category, _, value = tag.partition("/")
+                if category in values:
+                    values[category].append(words.get(tag) or value)
+        return {category: tuple(sorted(set(found))) for category, found in values.items()}
+
+    def _words(self, profile: StyleProfile, held: Mapping[str, Labels]) -> dict[str, str]:
+        if self.names.labels == "ids":
+            return {}
+        # Sorted by time: the newest upload's word for a tag counts.
+        words = {tag: word for one in profile.uploads for tag, word in zip(one.tags, one.labels, strict=False)}
+        return words | {interest: getattr(known_as, self.names.labels) for interest, known_as in held.items()}
+
+
+DEFAULT_WORDING: Final = Wording()

@@ -1,0 +1,74 @@
+"""
+What the ledgers say: which events Klaviyo has taken, and which shoppers were forgotten. Reads only.
+
+Each function looks within the caller's transaction.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Select, select
+
+from klaviyo_sink.state.tables import forgotten_shoppers, written_events
+
+#: How much later than its own time an entry of the erasure ledger may come to be seen.
+_LATE: Final = timedelta(hours=1)
+
+
+def taken_names(connection: Connection, names: Iterable[str]) -> set[str]:
+    """Pick the names of events that Klaviyo has taken."""
+    return set(connection.execute(_of_key(written_events.c.unique_id, set(names))).scalars())
+
+
+def taken_uploads(connection: Connection, uploads: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Pick the uploads, by shopper and upload id, that Klaviyo has taken an event of, under whatever name."""
+    if not uploads:
+        return set()
+    ledger = written_events.c
+    theirs = select(ledger.shopper_id, ledger.upload_id).where(
+        ledger.shopper_id.in_(sorted({shopper_id for shopper_id, _ in uploads})),
+        ledger.upload_id.in_(sorted({upload_id for _, upload_id in uploads})),
+    )
+    return set(uploads) & {(row.shopper_id, row.upload_id) for row in connection.execute(theirs)}
+
+
+def forgotten(connection: Connection, shoppers: Collection[str]) -> set[str]:
+    """Pick the shoppers who were forgotten."""
+    digests = {digest(shopper_id): shopper_id for shopper_id in shoppers}
+    found = connection.execute(_of_key(forgotten_shoppers.c.shopper_digest, digests)).scalars()
+    return {digests[one] for one in found}
+
+
+def forgotten_at(connection: Connection, shopper_id: str) -> datetime | None:
+    """Tell when a shopper was forgotten, in UTC; None for one who was not."""
+    ledger = forgotten_shoppers.c
+    found = connection.execute(select(ledger.forgotten_at).where(ledger.shopper_digest == digest(shopper_id))).scalar()
+    # SQLite keeps no zone.
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def forgotten_since(
+    connection: Connection, moment: datetime | None, *, now: datetime
+) -> tuple[set[str], datetime | None]:
+    """Give the digests of shoppers forgotten since a moment (None: ever), and the time to go on from."""
+    query = select(forgotten_shoppers)
+    if moment is not None:
+        # Clocks differ, and a transaction is seen only after it ended.
+        query = query.where(forgotten_shoppers.c.forgotten_at > moment - _LATE)
+    found = connection.execute(query).all()
+    # SQLite keeps no zone.
+    times = [row.forgotten_at.replace(tzinfo=row.forgotten_at.tzinfo or UTC) for row in found]
+    newest = max(times, default=moment)
+    # An entry by a clock that is ahead must not hide those that follow it.
+    return {row.shopper_digest for row in found}, newest if newest is None else min(newest, now)
+
+
+def digest(shopper_id: str) -> str:
+    """Give what the erasure ledger keeps of a shopper's id: 64 hex digits."""
+    return hashlib.sha256(shopper_id.encode()).hexdigest()
+
+
+def _of_key(column: Column[str], keys: Iterable[str]) -> Select[Any]:
+    return select(column).where(column.in_(sorted(keys)))

@@ -1,0 +1,138 @@
+"""The state database on PostgreSQL: the same promises as on SQLite, with writers that really run side by side."""
+
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from klaviyo_sink.dry_run import open_rehearsal
+from klaviyo_sink.limits import grant
+from klaviyo_sink.profile.style import StyleProfile, contribution, fold, unique_id
+from klaviyo_sink.profile.wording import DEFAULT_WORDING
+from klaviyo_sink.state.database import StateUnavailableError, open_database, open_for_reading
+from klaviyo_sink.state.forgetting import forget
+from klaviyo_sink.state.ledgers import digest, forgotten_since
+from klaviyo_sink.state.store import Write, open_state
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+#: The newest of Debian's versions.
+PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name), default=Path("none"))
+USER = "postgres"
+
+if importlib.util.find_spec("psycopg") is None or not (PROGRAMS / "initdb").exists() or shutil.which("setpriv") is None:
+    # A real server is started, which only a machine with Debian's package can; SQLite is tried everywhere.
+    pytest.skip("PostgreSQL is not tried: it needs psycopg, Debian's postgresql and setpriv", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        shutil.chown(folder, USER, USER)
+        # PostgreSQL refuses to run as root.
+        as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+        subprocess.run([*as_user, PROGRAMS / "initdb", "-D", data, "-A", "trust", "-N"], check=True, **quiet)
+        control = [*as_user, PROGRAMS / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
+        subprocess.run([*control, "-o", f"-c listen_addresses='' -k {folder} -F", "start"], check=True, **quiet)
+        try:
+            yield f"postgresql+psycopg://{USER}@/postgres?host={folder}"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url, schema_drift):
+    assert schema_drift(url) == []
+
+
+def test_a_server_that_does_not_answer_is_said_in_one_line_without_its_password():
+    with pytest.raises(StateUnavailableError, match="refused") as unavailable:
+        open_state("postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
+    assert "\n" not in str(unavailable.value)
+    assert "s3cret" not in str(unavailable.value)
+
+
+def test_whoever_only_looks_reads_the_erasure_ledger_and_can_write_nothing(url):
+    forget(writing := open_database(url), "s-forgotten", at=AT)
+    looking = open_for_reading(url)
+    # A writer's open transaction holds nobody up who looks.
+    with writing.begin() as theirs, looking.connect() as connection:
+        theirs.execute(text("LOCK TABLE forgotten_shoppers IN EXCLUSIVE MODE"))
+        assert digest("s-forgotten") in forgotten_since(connection, None, now=AT)[0]
+        with pytest.raises(DBAPIError, match="read-only"):
+            connection.execute(text("DELETE FROM style_profiles"))
+    looking.dispose()
+    writing.dispose()
+
+
+def test_many_writers_of_the_same_shoppers_lose_nothing(url, outfit):
+    states = [open_state(url) for _ in range(4)]
+    uploads = [outfit(f"u{i}", f"material/m{i % 9}", shopper_id=f"s{i % 5}") for i in range(120)]
+
+    def write(number):
+        for start in range(number, 120, 20):
+            mine = uploads[start : start + 20 : 4]
+            folded = states[number].fold(mine)
+            states[number].record(
+                [
+                    Write(event.shopper_id, one.version, event.upload_id, unique_id(event))
+                    for event, one in zip(mine, folded, strict=True)
+                ],
+                at=AT,
+            )
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    folded = states[0].fold(uploads)
+    for event, one in zip(uploads, folded, strict=True):
+        theirs = [contribution(other) for other in uploads if other.shopper_id == event.shopper_id]
+        assert one.profile == fold(StyleProfile(), theirs)
+    for state in states:
+        state.close()
+
+
+def test_a_redelivery_is_known_and_the_forgotten_are_dropped(url, outfit, forget_shopper):
+    state = open_state(url)
+    event = outfit("again", shopper_id="known")
+    [first] = state.fold([event])
+    state.record([Write("known", first.version, "again", unique_id(event))] * 2, at=AT)
+    assert [(one.known, one.written_version) for one in state.fold([event])] == [(True, 1)]
+    forget_shopper(url, "known")
+    assert state.fold([event]) == [None]
+    assert state.record([Write("known", 1)], at=AT) == [None]
+    state.close()
+
+
+def test_processes_never_spend_more_together_than_one_may(url):
+    states = [open_state(url) for _ in range(4)]
+
+    def spend(number):
+        ask = lambda spent: grant(spent, "POST /api/events", 7, 1_795_348_800.0)  # noqa: E731 - one line, used here
+        return sum(states[number].spend("POST /api/events", ask).slots for _ in range(20))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(spend, range(4))) == 322
+    for state in states:
+        state.close()
+
+
+def test_a_dry_run_knows_what_it_holds_and_writes_nothing_there(url, outfit):
+    state = open_state(url)
+    written = outfit("dry-1", "material/silk", shopper_id="dry")
+    [first] = state.fold([written])
+    state.record([Write("dry", first.version, "dry-1", unique_id(written))], at=AT)
+    rehearsal = open_rehearsal(url, DEFAULT_WORDING, ledger=True)
+    again, new = rehearsal.fold([written, outfit("dry-2", "material/cotton", shopper_id="dry")])
+    assert (again.known, new.known, len(new.profile.uploads)) == (True, False, 2)
+    rehearsal.close()
+    [untouched] = state.fold([written])
+    assert (untouched.version, len(untouched.profile.uploads)) == (first.version, 1)
+    state.close()

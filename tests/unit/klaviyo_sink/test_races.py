@@ -1,0 +1,112 @@
+"""Several write one shopper's profile at once: whoever is late is overtaken, and nothing is lost."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy
+
+from klaviyo_sink.profile.style import unique_id
+from klaviyo_sink.profile.wording import DEFAULT_WORDING
+from klaviyo_sink.state.store import OvertakenError, Write, open_state
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/state.db"
+
+
+@pytest.fixture
+def state(url):
+    state = open_state(url)
+    yield state
+    state.close()
+
+
+def test_folding_keeps_nobody_from_writing_and_sees_what_they_wrote(state, url, outfit):
+    theirs = [outfit("u2", "material/silk")]
+
+    class Meddled:
+        names = DEFAULT_WORDING.names
+
+        def properties(self, profile, version):
+            if theirs:
+                state.fold([theirs.pop()])
+            return DEFAULT_WORDING.properties(profile, version)
+
+    mine = open_state(url, Meddled())
+    [folded] = mine.fold([outfit("u1")])
+    mine.close()
+    assert (folded.version, len(folded.profile.uploads)) == (2, 2)
+
+
+def test_who_is_forgotten_while_a_batch_is_folded_gets_no_row(state, url, outfit, forget_shopper):
+    gone = ["s1"]
+
+    class Forgetting:
+        names = DEFAULT_WORDING.names
+
+        def properties(self, profile, version):
+            if gone:
+                forget_shopper(url, gone.pop())
+            return DEFAULT_WORDING.properties(profile, version)
+
+    mine = open_state(url, Forgetting())
+    assert mine.fold([outfit("u1")]) == [None]
+    mine.close()
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
+        assert raw.execute("SELECT count(*) FROM style_profiles").fetchone() == (0,)
+    raw.close()
+
+
+def test_a_late_writer_learns_that_it_was_overtaken(state, outfit):
+    [mine] = state.fold([outfit("u1")])
+    [theirs] = state.fold([outfit("u2", "material/silk")])
+    silk, cotton = outfit("u2", "material/silk"), outfit("u1")
+    state.record([Write("s1", theirs.version, upload_id="u2", unique_id=unique_id(silk))], at=AT)
+    [now] = state.record([Write("s1", mine.version, upload_id="u1", unique_id=unique_id(cotton))], at=AT)
+    assert (now.version, now.written_version) == (2, 2)
+
+
+def interrupt_stores(state, times):
+    """Let another writer store the row between our reading and our storing it, so many times."""
+    left = iter(range(times))
+
+    @sqlalchemy.event.listens_for(state._engine, "before_cursor_execute")
+    def meddle(_connection, cursor, statement, *_rest: object):
+        if statement.startswith("UPDATE style_profiles") and next(left, None) is not None:
+            cursor.execute("UPDATE style_profiles SET row_version = row_version + 1")
+
+
+def test_a_row_stored_since_it_was_read_is_read_again(state, outfit):
+    state.fold([outfit("u1")])
+    interrupt_stores(state, times=2)
+    [folded] = state.fold([outfit("u2", "material/silk")])
+    assert [one.upload_id for one in folded.profile.uploads] == ["u1", "u2"]
+
+
+def test_a_writer_that_is_always_overtaken_gives_up_and_changes_nothing(state, outfit):
+    state.fold([outfit("u1")])
+    interrupt_stores(state, times=99)
+    with pytest.raises(OvertakenError):
+        state.fold([outfit("u2", "material/silk")])
+    [folded] = state.fold([outfit("u1")])
+    assert [one.upload_id for one in folded.profile.uploads] == ["u1"]
+
+
+def test_two_processes_folding_the_same_shopper_lose_nothing(url, outfit):
+    states = [open_state(url), open_state(url)]
+
+    def fold_ten(number):
+        for i in range(10):
+            states[number].fold([outfit(f"u{number}-{i}")])
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(fold_ten, range(2)))
+    [folded] = states[0].fold([outfit("u0-0")])
+    assert len(folded.profile.uploads) == 20
+    for state in states:
+        state.close()
