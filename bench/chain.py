@@ -27,7 +27,7 @@ sys.path[:1] = [str(HERE.parent / "tests" / "kafka"), str(HERE / "contestants")]
 from cluster import KafkaCluster  # noqa: E402 - found through the line above
 from lanes import Lane, race  # noqa: E402 - same
 
-from streams.settings import child_environment  # noqa: E402 - same
+from streams.config.settings import child_environment  # noqa: E402 - same
 
 SLOTS = 64
 PHOTO_BYTES = 150_000

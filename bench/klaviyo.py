@@ -31,8 +31,8 @@ sys.path[:1] = [str(Path(__file__).resolve().parents[1])]
 from klaviyo_sink.sink import SinkConfig, Written, open_sink  # noqa: E402 - found through the line above
 from schemas.events import Engine, Identity, Labels, OutfitTagged, Tag  # noqa: E402 - same
 from schemas.outcomes import Later  # noqa: E402 - same
-from streams.settings import Settings  # noqa: E402 - same
-from streams.wiring import make_interests  # noqa: E402 - same
+from streams.config.settings import Settings  # noqa: E402 - same
+from streams.wiring.klaviyo import make_interests  # noqa: E402 - same
 
 KEY = "pk_bench"
 BULK_CEILING = 2500

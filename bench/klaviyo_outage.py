@@ -31,9 +31,9 @@ sys.path[:1] = [str(HERE.parent)]
 from schemas.codec import encode  # noqa: E402 - found through the line above
 from schemas.events import Identity, OutfitTagged  # noqa: E402 - same
 from schemas.topics import dlq_name  # noqa: E402 - same
-from streams.follow import follow  # noqa: E402 - same
-from streams.settings import Settings, child_environment  # noqa: E402 - same
-from streams.wiring import make_emitter, make_topics  # noqa: E402 - same
+from streams.config.settings import Settings, child_environment  # noqa: E402 - same
+from streams.kafka.reader import follow  # noqa: E402 - same
+from streams.wiring.kafka import make_emitter, make_topics  # noqa: E402 - same
 
 sys.path.append(str(HERE))
 from klaviyo import outfit  # noqa: E402 - bench/klaviyo.py

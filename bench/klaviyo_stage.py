@@ -34,7 +34,7 @@ from cluster import KafkaCluster  # noqa: E402 - found through the line above
 from schemas.codec import decode, encode  # noqa: E402 - same
 from schemas.events import OutfitTagged, ProfileSynced  # noqa: E402 - same
 from schemas.topics import topics  # noqa: E402 - same
-from streams.settings import child_environment  # noqa: E402 - same
+from streams.config.settings import child_environment  # noqa: E402 - same
 
 sys.path.append(str(HERE))
 from klaviyo import BULK_CEILING, KEY, TAGS, backlog, counters, outfit, sandbox  # noqa: E402 - bench/klaviyo.py

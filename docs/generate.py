@@ -11,13 +11,13 @@ from pydantic_core import PydanticUndefined
 
 from schemas.asyncapi import document
 from schemas.export import json_schemas
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 HEAD = """\
 # Configuration
 
-Every setting, from `streams/settings.py` by `make docs`; do not edit by hand.
+Every setting, from `streams/config/settings.py` by `make docs`; do not edit by hand.
 Set them as environment variables, in a file `.env`, or each in a file of its own in `HANGTAG_SECRETS_DIR`; the first
 found in this order counts. Lists are written as JSON: `["http://a:8000", "http://b:8000"]`.
 

@@ -34,7 +34,7 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
 class Photos(Protocol):
-    """Where photos are stored: `streams.store.PhotoStore`, or a store of the producer's own."""
+    """Where photos are stored: `streams.photos.store.PhotoStore`, or a store of the producer's own."""
 
     async def put(
         self, *, shopper_id: str, upload_id: str, suffix: str, photo: bytes

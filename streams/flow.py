@@ -1,7 +1,7 @@
 """Which topic each stage consumes, and which it publishes to. Knows no part that does the work."""
 
 from schemas.topics import Topic, notifications, topics
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 
 def flow_of(settings: Settings) -> dict[str, tuple[Topic, tuple[Topic, ...]]]:

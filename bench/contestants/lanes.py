@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from traffic import publish, uploads
 
 from schemas.topics import topics
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 PARTITIONS = 4
 HERE = Path(__file__).parent

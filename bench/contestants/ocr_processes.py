@@ -19,7 +19,7 @@ import uvicorn
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.engines.hunyuan.stand_in import CODE_GRID, StandIn, stand_in_app
-from streams.settings import child_environment
+from streams.config.settings import child_environment
 
 SLOTS = 32
 HERE = Path(__file__).parent
@@ -69,7 +69,7 @@ def child(*command: str, environment: Mapping[str, str] | None = None) -> Iterat
 
 def worker(engine: str, slots: int, **settings: object) -> AbstractContextManager[tuple[psutil.Popen, str]]:
     """Start an OCR worker."""
-    serve = "from streams.cli.ocr import app; app()"
+    serve = "from streams.cli.ocr.group import app; app()"
     around = child_environment(ocr_engine=engine, ocr_slots=slots, log_level="warning", **settings)
     return child(sys.executable, "-c", serve, "serve", "--port", "0", environment=around)
 

@@ -8,12 +8,17 @@ from job import recognized
 from klaviyo_sink.sink import Written
 from schemas.events import Event, OutfitTagged, PhotoUploaded
 from schemas.spans import Cause
-from streams import wiring
 from streams.agents import tags, texts, uploads
-from streams.logs import set_up_logs
-from streams.process import Parts, run
-from streams.settings import Settings
-from streams.stage import Answer, Handler
+from streams.config.settings import Settings
+from streams.runtime.process import Parts, run
+from streams.runtime.stage import Answer, Handler
+from streams.telemetry.logs import set_up_logs
+from streams.wiring.clock import now
+from streams.wiring.kafka import make_emitter
+from streams.wiring.ocr import make_pool
+from streams.wiring.photos import make_store
+from streams.wiring.rules import make_tagger
+from streams.wiring.stages import make_stage
 
 stage = sys.argv[5] if len(sys.argv) > 5 else "pass-through"
 settings = Settings(
@@ -41,21 +46,19 @@ async def read(event: Event) -> Answer:
 
 async def make() -> Parts:
     """Wire the real stage."""
-    emitter = wiring.make_emitter(settings)
+    emitter = make_emitter(settings)
     handlers: dict[str, tuple[str, Handler]] = {"pass-through": ("recognize", read)}
     if stage == "recognize":
         handlers[stage] = (
             stage,
-            partial(
-                uploads.recognize, store=wiring.make_store(settings), pool=wiring.make_pool(settings), now=wiring.now
-            ),
+            partial(uploads.recognize, store=make_store(settings), pool=make_pool(settings), now=now),
         )
     elif stage == "tag":
-        handlers[stage] = (stage, partial(texts.tag, tagger=wiring.make_tagger(settings), now=wiring.now))
+        handlers[stage] = (stage, partial(texts.tag, tagger=make_tagger(settings), now=now))
     elif stage == "sync":
-        handlers[stage] = (stage, partial(tags.sync, sink=InstantSink(), now=wiring.now))
+        handlers[stage] = (stage, partial(tags.sync, sink=InstantSink(), now=now))
     name, handle = handlers[stage]
-    return Parts(wiring.make_stage(settings, name, handle, emitter), emitter.aclose)
+    return Parts(make_stage(settings, name, handle, emitter), emitter.aclose)
 
 
 set_up_logs(settings)

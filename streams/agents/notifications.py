@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
-from streams.notifications import Happening, Ids, KeyTemplate, Notification
-from streams.retention import is_gone_for_good
-from streams.stage import Answer
-from streams.store import PhotoStore
+from streams.photos.bucket_events import Happening, Ids, KeyTemplate, Notification
+from streams.photos.retention import is_gone_for_good
+from streams.photos.store import PhotoStore
+from streams.runtime.stage import Answer
 
 #: Names of object metadata that say how Klaviyo knows the shopper.
 _IDENTITY = ("klaviyo_id", "email", "external_id")

@@ -6,9 +6,9 @@ from datetime import datetime
 from klaviyo_sink.sink import Sink, Written
 from schemas.events import OutfitTagged, ProfileSynced
 from schemas.spans import trace_id
-from streams import metrics
-from streams.spans import SPAN
-from streams.stage import Answer
+from streams.runtime.stage import Answer
+from streams.telemetry import metrics
+from streams.telemetry.spans import SPAN
 
 
 async def sync(event: OutfitTagged, *, sink: Sink, now: Callable[[], datetime]) -> Answer:

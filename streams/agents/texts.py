@@ -5,7 +5,7 @@ from datetime import datetime
 
 from rules.tagger import Tagger
 from schemas.events import OutfitTagged, TextRecognized
-from streams.stage import Answer
+from streams.runtime.stage import Answer
 
 
 async def tag(event: TextRecognized, *, tagger: Tagger, now: Callable[[], datetime]) -> Answer:

@@ -25,10 +25,10 @@ from schemas.events import (
 )
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.spans import trace_headers
-from streams.retention import is_gone_for_good
-from streams.spans import SPAN
-from streams.stage import Answer
-from streams.store import PhotoStore, TooLarge
+from streams.photos.retention import is_gone_for_good
+from streams.photos.store import PhotoStore, TooLarge
+from streams.runtime.stage import Answer
+from streams.telemetry.spans import SPAN
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from streams.broker import EmbeddedBroker, EmbeddedBrokerError
+from streams.kafka.embedded import EmbeddedBroker, EmbeddedBrokerError
 
 HOST = "127.0.0.1"
 
@@ -90,8 +90,8 @@ def broker(
 
     For anything more: `make kafka`, or a cluster of your own.
     """
-    from streams.settings import Settings
-    from streams.topic_admin import designed
+    from streams.config.settings import Settings
+    from streams.kafka.topics import designed
 
     settings = Settings()
     if topic_prefix is not None:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from streams.cli.terminal import json_line, plain
+from streams.cli.support.terminal import json_line, plain
 
 
 def demo(
@@ -40,7 +40,7 @@ def demo(
 
 
 async def _run(photos: list[Path], *, as_json: bool) -> int:
-    from streams import demo as chain
+    from streams.operations import demo as chain
 
     work = asyncio.ensure_future(_demo(chain, photos, as_json=as_json))
     signals = 0

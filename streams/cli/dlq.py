@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from streams.cli.terminal import json_line, plain
-from streams.settings import Settings
+from streams.cli.support.terminal import json_line, plain
+from streams.config.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -91,9 +91,9 @@ def replay(
 
     Letters of shoppers who were forgotten are passed over.
     """
-    from streams import wiring
-    from streams.dlq import replay as put_back
-    from streams.forgotten import Forgotten
+    from streams.erasure.guard import Forgotten
+    from streams.operations.dead_letters import replay as put_back
+    from streams.wiring.kafka import make_emitter
 
     found = _letters(topic, reason, since)
     forgotten = Forgotten(Settings().state_url.get_secret_value())
@@ -107,7 +107,7 @@ def replay(
         return
 
     async def run() -> str | None:
-        emitter = wiring.make_emitter(Settings(), as_it_is=True)
+        emitter = make_emitter(Settings(), as_it_is=True)
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("replaying", total=len(chosen))
             refused = await put_back(chosen, emitter, tell=lambda _letter: progress.advance(task))
@@ -122,8 +122,8 @@ def replay(
 
 
 def _letters(topic: str | None, reason: str | None, since: str | None) -> Any:
-    from streams.dlq import letters
-    from streams.follow import UnreadableTopicError, parse_since
+    from streams.kafka.reader import UnreadableTopicError, parse_since
+    from streams.operations.dead_letters import letters
 
     try:
         return letters(Settings(), topic=topic, reason=reason, since=parse_since(since, now=time.time()))

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from streams.checks.answer import Checked
+    from streams.operations.checks.answer import Checked
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -32,8 +32,8 @@ def doctor(
 
     from rich.console import Console
 
-    from streams.doctor import CHECKS, examine
-    from streams.settings import Settings
+    from streams.config.settings import Settings
+    from streams.operations.doctor import CHECKS, examine
 
     unknown = set(only or ()) - CHECKS.keys()
     if unknown:

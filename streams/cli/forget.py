@@ -11,11 +11,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from schemas.events import Identity
-from streams.settings import Settings, UnusableError
+from streams.config.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
     from klaviyo_sink.config import SinkConfig
-    from streams.forget import Step
+    from streams.erasure.forget import Step
 
 _WORDS = {
     "style_profiles": "style profiles in the database",
@@ -43,12 +43,12 @@ def forget(
     from sqlalchemy.exc import SQLAlchemyError
 
     from klaviyo_sink.state.database import StateUnavailableError
-    from streams import wiring
+    from streams.wiring.klaviyo import make_sink_config
 
     settings = Settings()
     try:
         identity = Identity(external_id=shopper, email=email, klaviyo_id=klaviyo_id)
-        config = wiring.make_sink_config(settings)
+        config = make_sink_config(settings)
         steps = asyncio.run(_forget(settings, config, shopper, identity, soft=soft, dry_run=dry_run))
     except (UnusableError, ValueError) as error:
         # A validation error's own text quotes the value.
@@ -70,10 +70,11 @@ async def _forget(
 ) -> "list[Step]":
     from klaviyo_sink.access import open_client
     from klaviyo_sink.state.database import open_database
-    from streams import wiring
-    from streams.forget import Forgetting
+    from streams.erasure.forget import Forgetting
+    from streams.wiring.clock import now
+    from streams.wiring.photos import make_store
 
-    store = wiring.make_store(settings)
+    store = make_store(settings)
     engine = open_database(config.state_url)
     # Erasing is the right of another key; removing properties is what the sync stage may do anyway.
     key = config if soft else replace(config, key=settings.klaviyo_erasure_key, tokens=None)
@@ -88,7 +89,7 @@ async def _forget(
                     engine,
                     store,
                     klaviyo,
-                    wiring.now,
+                    now,
                     properties=config.names.every if soft else (),
                     dry_run=dry_run,
                     tell=lambda doing: progress.update(task, description=doing),

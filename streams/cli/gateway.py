@@ -9,9 +9,9 @@ from typing import Annotated
 import structlog
 import typer
 
-from streams.cli.ocr_listen import listen
-from streams.cli.serve_http import check_tls, serve_http
-from streams.settings import Settings, UnusableError
+from streams.cli.support.listen import listen
+from streams.cli.support.serve_http import check_tls, serve_http
+from streams.config.settings import Settings, UnusableError
 
 log = structlog.get_logger()
 
@@ -35,12 +35,13 @@ def gateway(
     import signal
     import traceback
 
-    from streams import wiring
-    from streams.gateway import GatewayConfig, create_app
-    from streams.gateway_follow import Follower
-    from streams.gateway_memory import Memory
-    from streams.logs import set_up_logs
-    from streams.spans import make_spans
+    from streams.gateway.app import GatewayConfig, create_app
+    from streams.gateway.follower import Follower
+    from streams.gateway.status import Memory
+    from streams.telemetry.logs import set_up_logs
+    from streams.telemetry.spans import make_spans
+    from streams.wiring.kafka import make_emitter
+    from streams.wiring.uploads import make_uploads
 
     settings = Settings()
     cert, key = tls_cert or settings.gateway_tls_cert, tls_key or settings.gateway_tls_key
@@ -59,8 +60,8 @@ def gateway(
 
     try:
         spans = make_spans(settings, "gateway")
-        emitter = wiring.make_emitter(settings, crash=crash, patience_s=settings.gateway_publish_s)
-        producer = wiring.make_uploads(settings, spans=spans, emitter=emitter)
+        emitter = make_emitter(settings, crash=crash, patience_s=settings.gateway_publish_s)
+        producer = make_uploads(settings, spans=spans, emitter=emitter)
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from streams.lag import Verdict
-    from streams.lag_reader import Look
-    from streams.settings import Settings
+    from streams.config.settings import Settings
+    from streams.lag.evaluate import Verdict
+    from streams.lag.reader import Look
 
 app = typer.Typer(help=__doc__)
 
@@ -47,8 +47,8 @@ def lag(
     """
     if context.invoked_subcommand is not None:
         return
-    from streams.kafka import NoKafkaError
-    from streams.settings import Settings
+    from streams.config.settings import Settings
+    from streams.kafka.clients import NoKafkaError
 
     settings = Settings()
     try:
@@ -81,12 +81,12 @@ def exporter(
     import structlog
     from prometheus_client import CollectorRegistry
 
-    from streams import metrics
-    from streams.cli.metrics_server import serving_metrics
-    from streams.kafka import NoKafkaError
-    from streams.lag_exporter import LagCollector
-    from streams.logs import set_up_logs
-    from streams.settings import Settings
+    from streams.cli.support.metrics_server import serving_metrics
+    from streams.config.settings import Settings
+    from streams.kafka.clients import NoKafkaError
+    from streams.lag.exporter import LagCollector
+    from streams.telemetry import metrics
+    from streams.telemetry.logs import set_up_logs
 
     settings = Settings()
     set_up_logs(settings)
@@ -113,8 +113,8 @@ def exporter(
 
 def _looks(settings: Settings, every_s: float) -> Iterator[tuple[Look, tuple[Verdict, ...]]]:
     """Look at the cluster for ever; raises NoKafkaError."""
-    from streams.lag import LagMemory
-    from streams.lag_reader import LagReader
+    from streams.lag.evaluate import LagMemory
+    from streams.lag.reader import LagReader
 
     memory = LagMemory(settings.lag_stalled_s)
     with LagReader(settings) as reader:

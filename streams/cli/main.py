@@ -14,10 +14,7 @@ from streams.cli import (
     doctor,
     forget,
     gateway,
-    klaviyo,
     lag,
-    ocr,
-    ocr_ui,
     retag,
     retention,
     rules,
@@ -28,7 +25,10 @@ from streams.cli import (
     upload,
     worker,
 )
-from streams.settings import Settings
+from streams.cli.klaviyo import group as klaviyo
+from streams.cli.ocr import group as ocr
+from streams.cli.ocr import ui as ocr_ui
+from streams.config.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,

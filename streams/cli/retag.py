@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Column, Table
 
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 if TYPE_CHECKING:
     from rules.tagger import Tagger
-    from streams.retag import Kept
-    from streams.tag_changes import Change
+    from streams.operations.retag import Kept
+    from streams.operations.tag_changes import Change
 
 #: Uploads shown in a table; --json shows them all.
 _MOST_SHOWN = 100
@@ -57,18 +57,18 @@ def retag(
 
     Texts are kept for 7 days.
     """
-    from streams import wiring
-    from streams.follow import UnreadableTopicError, parse_since
-    from streams.forgotten import Forgotten
-    from streams.retag import read_kept
-    from streams.settings import UnusableError
+    from streams.config.settings import UnusableError
+    from streams.erasure.guard import Forgotten
+    from streams.kafka.reader import UnreadableTopicError, parse_since
+    from streams.operations.retag import read_kept
+    from streams.wiring.rules import make_tagger
 
     settings = Settings()
     forgotten = Forgotten(settings.state_url.get_secret_value())
     forgotten.read()
     try:
         start = parse_since(since, now=time.time())
-        tagger = wiring.make_tagger(settings)
+        tagger = make_tagger(settings)
         with _progress() as progress:
             reading = progress.add_task("reading", total=None)
             kept = read_kept(
@@ -106,12 +106,13 @@ def _run(
     as_json: bool,
 ) -> str | None:
     """Go through the uploads; answers why it stopped early, if it did."""
-    from streams import wiring
-    from streams.follow import UnreadableTopicError
-    from streams.retag import find_changes, publish
-    from streams.settings import UnusableError
+    from streams.config.settings import UnusableError
+    from streams.kafka.reader import UnreadableTopicError
+    from streams.operations.retag import find_changes, publish
+    from streams.wiring.clock import now
+    from streams.wiring.kafka import make_emitter
 
-    found = find_changes(settings, kept, tagger, since=since, now=wiring.now)
+    found = find_changes(settings, kept, tagger, since=since, now=now)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("tagging", total=len(kept.to_tag(tagger.lexicon.version)))
 
@@ -123,7 +124,7 @@ def _run(
                     typer.echo(json.dumps(_facts(change), ensure_ascii=False))
 
         async def run() -> str | None:
-            emitter = wiring.make_emitter(settings)
+            emitter = make_emitter(settings)
             try:
                 refused = await publish(found, settings, emitter, tell=tell)
             finally:

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from streams.settings import Settings, UnusableError
+from streams.config.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
-    from streams.retention import Folder, Swept
-    from streams.store import PhotoStore
+    from streams.photos.retention import Folder, Swept
+    from streams.photos.store import PhotoStore
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -35,16 +35,17 @@ def sweep_now(
     The recognize stage does so every hour by itself; this is for a look, and for when no stage runs. Exits with 1 when
     the store did not let it finish.
     """
-    from streams import wiring
-    from streams.retention import swept_folders
+    from streams.photos.retention import swept_folders
+    from streams.wiring.clock import now
+    from streams.wiring.photos import make_store
 
     settings = Settings()
     try:
-        store, folders = wiring.make_store(settings), swept_folders(settings)
+        store, folders = make_store(settings), swept_folders(settings)
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    before = wiring.now() - timedelta(days=settings.photo_retention_days)
+    before = now() - timedelta(days=settings.photo_retention_days)
     swept, trouble = asyncio.run(_sweep(store, folders, before, dry_run=dry_run))
     _tell(swept, before, trouble, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(0 if trouble is None else 1)
@@ -53,8 +54,8 @@ def sweep_now(
 async def _sweep(
     store: "PhotoStore", folders: "tuple[Folder, ...]", before: datetime, *, dry_run: bool
 ) -> "tuple[Swept, str | None]":
-    from streams.retention import Swept, sweep
-    from streams.store import StoreError
+    from streams.photos.retention import Swept, sweep
+    from streams.photos.store import StoreError
 
     swept = Swept()
     columns = (SpinnerColumn(), TextColumn("{task.description}"))

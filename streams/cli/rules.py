@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 if TYPE_CHECKING:
     from rules.evidence.findings import Finding

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from streams.settings import S3Access, Settings, UnusableError
+from streams.config.settings import S3Access, Settings, UnusableError
 
 if TYPE_CHECKING:
     from schemas.outcomes import Later, Misconfigured
-    from streams.lifecycle import Bucket
+    from streams.photos.bucket_rules import Bucket
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -31,8 +31,8 @@ def setup(
     command to run is printed instead, and the exit code is 1. A folder on disk needs no rule: `hangtag retention`.
     No rule is for the whole store: photos without a folder of their own are left to the sweep, and the exit code is 1.
     """
-    from streams.lifecycle import Bucket, command, rule_days
-    from streams.retention import swept_folders
+    from streams.photos.bucket_rules import Bucket, command, rule_days
+    from streams.photos.retention import swept_folders
 
     settings, access = Settings(), S3Access()
     bucket = Bucket.of(settings.store_url)
@@ -73,9 +73,9 @@ async def _apply(
 ) -> "Later | Misconfigured | None":
     import httpx
 
-    from streams.aws_signing import AwsKey, SignedForS3
-    from streams.lifecycle import apply
-    from streams.wiring import now
+    from streams.photos.bucket_rules import apply
+    from streams.photos.signing import AwsKey, SignedForS3
+    from streams.wiring.clock import now
 
     assert access.access_key_id is not None  # noqa: S101 - asked before
     assert access.secret_access_key is not None  # noqa: S101 - asked before

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from streams.cli.terminal import json_line, plain
-from streams.settings import Settings
+from streams.cli.support.terminal import json_line, plain
+from streams.config.settings import Settings
 
 
 def tail(
@@ -23,7 +23,7 @@ def tail(
     as_json: bool = typer.Option(False, "--json", help="One JSON object per message."),
 ) -> None:
     """Follow a topic."""
-    from streams import follow as topics
+    from streams.kafka import reader as topics
 
     settings = Settings()
     name = topic if topic.startswith(f"{settings.topic_prefix}.") else f"{settings.topic_prefix}.{topic}"

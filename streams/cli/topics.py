@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -18,9 +18,9 @@ def apply() -> None:
 
     With HANGTAG_SCHEMA_REGISTRY_URL it registers the events' schemas, too, where they are missing.
     """
-    from streams.kafka import NoKafkaError
-    from streams.schema_registry import RegistryError, register_missing
-    from streams.topic_admin import EmbeddedBrokerError, create_missing
+    from streams.kafka.clients import NoKafkaError
+    from streams.kafka.schema_registry import RegistryError, register_missing
+    from streams.kafka.topics import EmbeddedBrokerError, create_missing
 
     settings = Settings()
     try:
@@ -42,8 +42,8 @@ def list_topics(*, as_json: bool = typer.Option(False, "--json", help="One JSON 
 
 
 def _show(settings: Settings, *, as_json: bool) -> None:
-    from streams.kafka import NoKafkaError
-    from streams.topic_admin import compare
+    from streams.kafka.clients import NoKafkaError
+    from streams.kafka.topics import compare
 
     try:
         found = compare(settings)

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.terminal import json_line, plain
-from streams.settings import Settings
+from streams.cli.support.terminal import json_line, plain
+from streams.config.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.trace import Trace
+    from streams.operations.trace import Trace
 
 
 def trace(
@@ -34,8 +34,8 @@ def trace(
     Klaviyo's body is the one that would be sent now, with all that the state database holds of the shopper and
     without e-mail addresses. Nothing is sent or stored.
     """
-    from streams.follow import UnreadableTopicError, parse_since
-    from streams.trace import trace_upload
+    from streams.kafka.reader import UnreadableTopicError, parse_since
+    from streams.operations.trace import trace_upload
 
     settings = Settings()
     try:
@@ -53,9 +53,8 @@ def trace(
 def _requests(settings: Settings, upload_id: str) -> list[dict[str, Any]]:
     """Give what Klaviyo would be sent; where that cannot be told, say why and give nothing."""
     from klaviyo_sink.sink import Written
-    from streams.dry_run import without_emails
-    from streams.rehearsal import rehearse
-    from streams.tagged import newest_tagged
+    from streams.operations.dry_run import without_emails
+    from streams.operations.preview import newest_tagged, rehearse
 
     tagged = newest_tagged(settings, upload_id)
     shown: list[dict[str, Any]] = []

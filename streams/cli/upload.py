@@ -11,8 +11,8 @@ from rich.progress import Progress
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import Published, Upload, UploadProducer
 from schemas.spans import Spans
-from streams.cli.terminal import json_line, plain
-from streams.settings import Settings, UnusableError
+from streams.cli.support.terminal import json_line, plain
+from streams.config.settings import Settings, UnusableError
 
 #: Longest wait for Kafka and its topic before anything is uploaded, seconds.
 _PATIENCE_S = 15
@@ -31,18 +31,19 @@ def upload(
 
     Exits with 1 when some were not published, and says which and why; what would fail for all stops at the first.
     """
-    from streams import wiring
-    from streams.kafka import wait_for_topics
-    from streams.spans import make_spans
+    from streams.kafka.clients import wait_for_topics
+    from streams.telemetry.spans import make_spans
+    from streams.wiring.kafka import make_topics
+    from streams.wiring.uploads import make_uploads
 
     settings = Settings()
     try:
         spans = make_spans(settings, "upload")
-        producer = wiring.make_uploads(settings, spans=spans)
+        producer = make_uploads(settings, spans=spans)
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    if trouble := wait_for_topics(settings, {wiring.make_topics(settings).uploads.name}, limit_s=_PATIENCE_S):
+    if trouble := wait_for_topics(settings, {make_topics(settings).uploads.name}, limit_s=_PATIENCE_S):
         typer.echo(f"nothing was uploaded: {trouble}", err=True)
         raise typer.Exit(1)
     identity = {"email": email} if email else None

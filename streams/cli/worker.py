@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from streams.settings import Settings, UnusableError
+from streams.config.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from schemas.emitter import Emitter
     from schemas.events import Noun, TextRecognized
     from schemas.spans import Spans
-    from streams.process import Beside
-    from streams.stage import Answer, Delivered
+    from streams.runtime.process import Beside
+    from streams.runtime.stage import Answer, Delivered
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -27,28 +27,30 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 @app.command()
 def recognize() -> None:
     """Photos to text: consume uploads, ask the OCR workers, publish texts and feedback."""
-    from streams import wiring
     from streams.agents.uploads import delete_read
     from streams.agents.uploads import recognize as handle
-    from streams.retention import keep_sweeping, swept_folders
+    from streams.photos.retention import keep_sweeping, swept_folders
+    from streams.wiring.clock import now
+    from streams.wiring.ocr import make_pool
+    from streams.wiring.photos import make_store
 
     settings = Settings()
     kept_for = timedelta(days=settings.photo_retention_days)
     try:
-        store, folders = wiring.make_store(settings), swept_folders(settings)
+        store, folders = make_store(settings), swept_folders(settings)
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
 
     async def parts(settings: Settings, _spans: Spans) -> tuple[Any, Any]:
-        pool = wiring.make_pool(settings)
-        return partial(handle, store=store, pool=pool, now=wiring.now, kept_for=kept_for), pool.aclose
+        pool = make_pool(settings)
+        return partial(handle, store=store, pool=pool, now=now, kept_for=kept_for), pool.aclose
 
     _run(
         "recognize",
         parts,
         settings,
-        beside=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=wiring.now),
+        beside=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=now),
         delivered=partial(delete_read, store=store) if settings.photo_delete_after_read else None,
     )
 
@@ -60,18 +62,19 @@ def tag() -> None:
 
     The lexicon is read again when the shop's own folder changes, and on SIGHUP.
     """
-    from streams import wiring
     from streams.agents.texts import tag as handle
+    from streams.wiring.clock import now
+    from streams.wiring.rules import make_live_tagger
 
     settings = Settings()
     try:
-        live = wiring.make_live_tagger(settings)
+        live = make_live_tagger(settings)
     except UnusableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
 
     async def with_current(event: TextRecognized) -> Answer:
-        return await handle(event, tagger=live.current, now=wiring.now)
+        return await handle(event, tagger=live.current, now=now)
 
     async def parts(_settings: Settings, _spans: Spans) -> tuple[Any, Any]:
         return with_current, None
@@ -96,26 +99,27 @@ def sync(
     import uuid
 
     from klaviyo_sink.dry_run import DryRun
-    from streams import dry_run as dry
-    from streams import wiring
     from streams.agents.tags import sync as handle
+    from streams.operations import dry_run as dry
+    from streams.wiring.clock import now
+    from streams.wiring.klaviyo import make_interests, make_sink, make_sink_config
 
     settings = Settings().for_sync()
     if dry_run or settings.klaviyo_dry_run:
         settings = dry.apart(settings, uuid.uuid4().hex[:8])
     try:
-        wiring.make_sink_config(settings)
-        wiring.make_interests(settings)
+        make_sink_config(settings)
+        make_interests(settings)
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
 
     async def parts(settings: Settings, spans: Spans) -> tuple[Any, Any]:
         if settings.klaviyo_dry_run:
-            sink = await wiring.make_sink(settings, dry_run=DryRun(dry.show))
+            sink = await make_sink(settings, dry_run=DryRun(dry.show))
             return partial(dry.sync, sink=sink), sink.aclose
-        sink = await wiring.make_sink(settings, spans=spans)
-        return partial(handle, sink=sink, now=wiring.now), sink.aclose
+        sink = await make_sink(settings, spans=spans)
+        return partial(handle, sink=sink, now=now), sink.aclose
 
     _run("sync", parts, settings, emitter=dry.Mute if settings.klaviyo_dry_run else None)
 
@@ -127,9 +131,10 @@ def notifications() -> None:
 
     Only for photos that are put into the bucket without publishing their uploads.
     """
-    from streams import wiring
     from streams.agents.notifications import announce
-    from streams.notifications import KeyTemplate, Notification
+    from streams.photos.bucket_events import KeyTemplate, Notification
+    from streams.wiring.clock import now
+    from streams.wiring.photos import make_store
 
     settings = Settings()
     try:
@@ -142,8 +147,8 @@ def notifications() -> None:
         raise typer.Exit(2)
 
     async def parts(settings: Settings, _spans: Spans) -> tuple[Any, Any]:
-        store, kept_for = wiring.make_store(settings), timedelta(days=settings.photo_retention_days)
-        return partial(announce, template=template, store=store, now=wiring.now, kept_for=kept_for), None
+        store, kept_for = make_store(settings), timedelta(days=settings.photo_retention_days)
+        return partial(announce, template=template, store=store, now=now, kept_for=kept_for), None
 
     _run("notifications", parts, settings, reads=Notification)
 
@@ -156,10 +161,10 @@ def all_stages() -> None:
     Signals are passed on, SIGHUP too. Exits with code 73 when a stage halts on purpose (too many dead
     letters), and stops the others.
     """
+    from streams.config.settings import child_environment
     from streams.flow import flow_of
-    from streams.logs import set_up_logs
-    from streams.settings import child_environment
-    from streams.supervisor import Child, hangtag, keep_running, pass_on
+    from streams.runtime.supervisor import Child, hangtag, keep_running, pass_on
+    from streams.telemetry.logs import set_up_logs
 
     settings = Settings()
     set_up_logs(settings)
@@ -200,11 +205,12 @@ def _run(
     beside: Beside | None = None,
     delivered: Delivered | None = None,
 ) -> None:
-    from streams import wiring
-    from streams.forgotten import Forgotten, but_not_of_the_forgotten
-    from streams.logs import set_up_logs
-    from streams.process import Parts, leave, run
-    from streams.spans import make_spans
+    from streams.erasure.guard import Forgotten, but_not_of_the_forgotten
+    from streams.runtime.process import Parts, leave, run
+    from streams.telemetry.logs import set_up_logs
+    from streams.telemetry.spans import make_spans
+    from streams.wiring.kafka import make_emitter
+    from streams.wiring.stages import make_stage
 
     settings = settings or Settings()
     set_up_logs(settings)
@@ -220,9 +226,9 @@ def _run(
         # The sync stage, too, though its sink asks the ledger: work on an event may outlast the forgetting, and a dead
         # letter or an answer would keep the shopper.
         handle = but_not_of_the_forgotten(handle, forgotten.includes)
-        make_emitter = emitter or partial(wiring.make_emitter, settings, crash=leave)
+        build = emitter or partial(make_emitter, settings, crash=leave)
         # It may ask a Schema Registry first.
-        speaking = await asyncio.to_thread(make_emitter)
+        speaking = await asyncio.to_thread(build)
 
         async def aclose() -> None:
             await speaking.aclose()
@@ -231,7 +237,7 @@ def _run(
             await asyncio.to_thread(forgotten.close)
             await asyncio.to_thread(spans.close)
 
-        stage = wiring.make_stage(settings, name, handle, speaking, spans=spans, reads=reads, delivered=delivered)
+        stage = make_stage(settings, name, handle, speaking, spans=spans, reads=reads, delivered=delivered)
         return Parts(stage, aclose, reload=reload, beside=beside)
 
     run(settings, make)

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from streams.settings import child_environment
+from streams.config.settings import child_environment
 
 TOKEN = "a worker's token"
 KEY = "a vLLM server's key"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from schemas.events import EVENTS
 from schemas.topics import topics
-from streams.demo import feed, running, watch
-from streams.follow import follow
+from streams.kafka.reader import follow
+from streams.operations.demo import feed, running, watch
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 

@@ -14,8 +14,8 @@ from schemas.asyncapi import LETTER_HEADERS
 from schemas.codec import encode
 from schemas.events import EVENTS
 from schemas.topics import topics
-from streams.dead_letters import letter_headers, read_letter
-from streams.topic_admin import wanted
+from streams.kafka.topics import wanted
+from streams.runtime.dead_letters import letter_headers, read_letter
 
 ROOT = Path(__file__).parents[2]
 CHECK = Path(__file__).with_name("asyncapi")

@@ -10,11 +10,11 @@ import yaml
 
 from ocr_worker.engines.hunyuan.serve import TESTED_VLLM, VllmServe, vllm_serve
 from schemas.topics import WEEK
+from streams.config.settings import Settings
 from streams.flow import flow_of
-from streams.notifications import KeyTemplate
-from streams.process import _GOODBYE_S
-from streams.schema_registry import SchemaRegistry
-from streams.settings import Settings
+from streams.kafka.schema_registry import SchemaRegistry
+from streams.photos.bucket_events import KeyTemplate
+from streams.runtime.process import _GOODBYE_S
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -14,9 +14,10 @@ from prometheus_client.metrics import MetricWrapperBase
 from typer.main import get_command
 
 from ocr_worker.server.metrics import Meters
-from streams import canary_metrics, gateway_answers, metrics
 from streams.cli.main import app
-from streams.lag_exporter import METRICS as LAG_METRICS
+from streams.gateway import middleware
+from streams.lag.exporter import METRICS as LAG_METRICS
+from streams.telemetry import canary_metrics, metrics
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy/k8s"
@@ -93,7 +94,7 @@ def test_the_pages_name_services_and_deployments_that_exist():
 def _exported():
     """Give every series' name that our processes export, with its labels."""
     names = {name: set(labels) for name, (labels, _) in LAG_METRICS.items()} | {"up": {"job"}, "ALERTS": {"alertstate"}}
-    ours = [*vars(metrics).values(), *vars(canary_metrics).values(), *vars(gateway_answers).values()]
+    ours = [*vars(metrics).values(), *vars(canary_metrics).values(), *vars(middleware).values()]
     kept = [metric for metric in ours if isinstance(metric, MetricWrapperBase)]
     worker = Meters(lambda: 0)._registry
     for metric in [*kept, *(one for one in worker._collector_to_names if isinstance(one, MetricWrapperBase))]:

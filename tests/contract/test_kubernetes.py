@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from ocr_worker.engines.hunyuan.serve import TESTED_VLLM, VllmServe, vllm_serve
+from streams.config.settings import Settings
 from streams.flow import flow_of
-from streams.process import _GOODBYE_S
-from streams.settings import Settings
+from streams.runtime.process import _GOODBYE_S
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy/k8s"

@@ -9,9 +9,9 @@ import pytest
 from schemas.codec import Headers
 from schemas.events import Event
 from schemas.topics import topics
-from streams.dead_letters import HaltLimit, original_headers, read_letter
-from streams.stage import Record, Stage
-from streams.window import Delivery, Partition
+from streams.runtime.dead_letters import HaltLimit, original_headers, read_letter
+from streams.runtime.stage import Record, Stage
+from streams.runtime.window import Delivery, Partition
 
 STORED = json.loads((Path(__file__).parents[2] / "schemas/examples/hangtag.outfit-tagged.v1.json").read_text())
 HEADERS: Headers = [(name, text.encode()) for name, text in STORED["headers"].items()]

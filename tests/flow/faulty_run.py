@@ -21,10 +21,11 @@ from ocr_worker.engines.scripted import _PHRASES
 from schemas.codec import encode
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.topics import dlq_name
-from streams import wiring
 from streams.cli.main import app
-from streams.follow import follow
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka.reader import follow
+from streams.wiring.kafka import make_emitter, make_topics
+from streams.wiring.photos import make_store
 
 #: By the variable's name; each lies in a file of that name, as Docker and Kubernetes mount it.
 SECRETS = {
@@ -96,7 +97,7 @@ def until(condition: Callable[[], bool], *, limit_s: float = 90) -> None:
 
 async def publish(settings: Settings) -> None:
     """Publish good uploads and all kinds of bad ones."""
-    store, emitter, topics = wiring.make_store(settings), wiring.make_emitter(settings), wiring.make_topics(settings)
+    store, emitter, topics = make_store(settings), make_emitter(settings), make_topics(settings)
 
     async def send(topic: str, value: bytes, headers: list[tuple[str, bytes | None]]) -> None:
         assert await emitter.send(topic, key=b"s", value=value, headers=headers) is None
@@ -168,13 +169,13 @@ def ask(settings: dict[str, object], said: Said) -> None:
 
 
 def letters(settings: Settings) -> int:
-    topics = wiring.make_topics(settings)
+    topics = make_topics(settings)
     return sum(len(read(settings, dlq_name(topic.name))) for topic in (topics.uploads, topics.texts, topics.tags))
 
 
 def headers(settings: Settings, said: Said) -> None:
     """Read what topics hold beside the events; whole messages where no one's e-mail or text belongs."""
-    topics = wiring.make_topics(settings)
+    topics = make_topics(settings)
     bare = {topics.profiles.name, topics.feedback.name}
     for seen in follow(settings, [topic.name for topic in topics.all()]):
         shown = (seen.headers, seen.key, seen.value) if seen.topic in bare else (seen.headers,)
@@ -201,7 +202,7 @@ def faulty_run(broker: str, folder: Path) -> Said:
     for name, secret in SECRETS.items():
         (mounted / name).write_text(secret)
     settings = Settings(bootstrap_servers=broker, store_url=f"file:{folder}/photos")
-    topics, port = wiring.make_topics(settings), three_ports()
+    topics, port = make_topics(settings), three_ports()
     logs = {name: folder / f"{name}.log" for name in ("klaviyo", "ocr", "gateway", "exporter", "stages", "broken")}
     with collecting() as collector:
         common = {

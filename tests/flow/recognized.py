@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from schemas.codec import encode
 from schemas.emitter import Emitter
 from schemas.events import Engine, Identity, PhotoRead, Quality, TextLine, TextRecognized
-from streams import wiring
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.wiring.kafka import make_topics
 
 
 def recognized(upload_id: str, *texts: str, shopper_id: str = "shopper") -> TextRecognized:
@@ -27,5 +27,5 @@ def recognized(upload_id: str, *texts: str, shopper_id: str = "shopper") -> Text
 
 async def publish(emitter: Emitter, settings: Settings, event: TextRecognized) -> None:
     value, headers = encode(event, source="test")
-    topic = wiring.make_topics(settings).texts.name
+    topic = make_topics(settings).texts.name
     assert await emitter.send(topic, key=event.shopper_id.encode(), value=value, headers=headers) is None

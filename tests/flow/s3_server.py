@@ -21,7 +21,7 @@ from xml.etree import ElementTree as ET
 import httpx
 from pydantic import SecretStr
 
-from streams.aws_signing import AwsKey, SignedForS3
+from streams.photos.signing import AwsKey, SignedForS3
 
 BIN = Path(__file__).resolve().parents[2] / ".venv-s3" / "bin"
 GUARD = Path(__file__).resolve().parents[1] / "kafka" / "guard.py"

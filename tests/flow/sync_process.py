@@ -11,9 +11,9 @@ from outfits import outfit
 
 from schemas.codec import encode
 from schemas.events import Identity, OutfitTagged
-from streams.follow import follow
-from streams.settings import Settings, child_environment
-from streams.wiring import make_emitter, make_topics
+from streams.config.settings import Settings, child_environment
+from streams.kafka.reader import follow
+from streams.wiring.kafka import make_emitter, make_topics
 
 HANGTAG = [sys.executable, "-m", "streams"]
 

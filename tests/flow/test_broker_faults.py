@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from traffic import Upload, hear, publish, stage, supervised, uploads
 
-from streams.dlq import letters
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.operations.dead_letters import letters
 
 
 @pytest.fixture

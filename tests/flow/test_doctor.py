@@ -24,12 +24,12 @@ from ocr_worker.config import OcrConfig
 from ocr_worker.engines.scripted import ScriptedEngine
 from ocr_worker.server.app import create_app as create_ocr_worker
 from schemas.topics import topics
-from streams.broker import EmbeddedBroker
-from streams.checks.answer import Checked, Machine
-from streams.checks.kafka import judge_brokers
 from streams.cli.main import app
-from streams.doctor import CHECKS, examine
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka.embedded import EmbeddedBroker
+from streams.operations.checks.answer import Checked, Machine
+from streams.operations.checks.kafka import judge_brokers
+from streams.operations.doctor import CHECKS, examine
 
 KEY, TOKEN = "pk_planted_secret", "planted-token"
 

@@ -11,8 +11,8 @@ from sync_process import HANGTAG, publish, read, running, tagged
 
 from schemas.events import Identity
 from schemas.topics import dlq_name
-from streams.settings import Settings, child_environment
-from streams.wiring import make_topics
+from streams.config.settings import Settings, child_environment
+from streams.wiring.kafka import make_topics
 
 ADDRESS = "ada@shop.cn"
 

@@ -4,9 +4,9 @@ import time
 
 from confluent_kafka import Producer
 
-from streams.broker import EmbeddedBroker
-from streams.follow import follow
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.reader import follow
 
 
 def test_what_is_older_is_passed_over():

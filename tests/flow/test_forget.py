@@ -22,19 +22,25 @@ from klaviyo_sink.state.forgetting import forget as forget_in_database
 from ocr_worker.result import ReadImage, Reading, ReadQuality
 from schemas.events import Identity
 from schemas.producer import Published, Upload
-from streams import wiring
 from streams.agents.tags import sync
 from streams.agents.texts import tag
 from streams.agents.uploads import recognize
-from streams.broker import EmbeddedBroker
 from streams.cli.main import app as hangtag
-from streams.follow import Seen, follow
-from streams.forget import Forgetting
-from streams.forgotten import Forgotten, but_not_of_the_forgotten
-from streams.retag import read_kept
-from streams.settings import Settings
-from streams.stage import Record
-from streams.window import Delivery, Partition
+from streams.config.settings import Settings
+from streams.erasure.forget import Forgetting
+from streams.erasure.guard import Forgotten, but_not_of_the_forgotten
+from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.reader import Seen, follow
+from streams.operations.retag import read_kept
+from streams.runtime.stage import Record
+from streams.runtime.window import Delivery, Partition
+from streams.wiring.clock import now
+from streams.wiring.kafka import make_emitter, make_topics
+from streams.wiring.klaviyo import make_sink, make_sink_config
+from streams.wiring.photos import make_store
+from streams.wiring.rules import make_tagger
+from streams.wiring.stages import make_stage
+from streams.wiring.uploads import make_uploads
 
 KEY = "pk_everything"
 GONE, STAYS = "shopper-gone", "shopper-stays"
@@ -53,7 +59,7 @@ async def klaviyo() -> AsyncIterator[str]:
 
 @pytest.fixture
 def broker() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker({topic.name: 1 for topic in wiring.make_topics(Settings()).all()}) as running:
+    with EmbeddedBroker({topic.name: 1 for topic in make_topics(Settings()).all()}) as running:
         yield running
 
 
@@ -86,7 +92,7 @@ class World:
         self.settings, self.http, self.folder = settings, http, folder
 
     async def upload(self, shopper: str, *upload_ids: str, identity: dict[str, str] | None = None) -> None:
-        async with wiring.make_uploads(self.settings) as producer:
+        async with make_uploads(self.settings) as producer:
             for upload_id in upload_ids:
                 upload = Upload(
                     photo=b"photo", name="p.jpg", shopper_id=shopper, upload_id=upload_id, identity=identity
@@ -95,16 +101,16 @@ class World:
 
     async def replay(self, *stages: str) -> None:
         """Have each stage work through its whole topic, one after the other."""
-        emitter, sink = wiring.make_emitter(self.settings), await wiring.make_sink(self.settings)
+        emitter, sink = make_emitter(self.settings), await make_sink(self.settings)
         forgotten = Forgotten(self.settings.state_url.get_secret_value())
         handlers = {
-            "recognize": partial(recognize, store=wiring.make_store(self.settings), pool=Reads(), now=wiring.now),
-            "tag": partial(tag, tagger=wiring.make_tagger(self.settings), now=wiring.now),
-            "sync": partial(sync, sink=sink, now=wiring.now),
+            "recognize": partial(recognize, store=make_store(self.settings), pool=Reads(), now=now),
+            "tag": partial(tag, tagger=make_tagger(self.settings), now=now),
+            "sync": partial(sync, sink=sink, now=now),
         }
         for name in stages or handlers:
             guarded = but_not_of_the_forgotten(handlers[name], forgotten.includes)
-            stage = wiring.make_stage(self.settings, name, guarded, emitter)
+            stage = make_stage(self.settings, name, guarded, emitter)
             for seen in await asyncio.to_thread(lambda: list(follow(self.settings, [stage.topic.name]))):  # noqa: B023 - called at once
                 record = Record(seen.key, seen.value, seen.headers, seen.timestamp)
                 place = Partition(seen.topic, seen.partition)
@@ -114,7 +120,7 @@ class World:
         forgotten.close()
 
     async def forget(self, *, soft: bool = False, dry_run: bool = False) -> dict[str, int]:
-        config = wiring.make_sink_config(self.settings)
+        config = make_sink_config(self.settings)
         key = config if soft else replace(config, key=self.settings.klaviyo_erasure_key)
         engine = open_database(config.state_url)
         self.waited: list[float] = []
@@ -126,9 +132,9 @@ class World:
             forgetting = Forgetting(
                 self.settings,
                 engine,
-                wiring.make_store(self.settings),
+                make_store(self.settings),
                 klaviyo,
-                wiring.now,
+                now,
                 properties=config.names.every if soft else (),
                 dry_run=dry_run,
                 sleep=sleep,
@@ -139,7 +145,7 @@ class World:
         return {step.what: step.removed for step in steps}
 
     def messages(self) -> list[Seen]:
-        names = [topic.name for topic in wiring.make_topics(self.settings).all()]
+        names = [topic.name for topic in make_topics(self.settings).all()]
         return list(follow(self.settings, names))
 
     async def sandbox(self) -> dict:
@@ -217,7 +223,7 @@ async def test_the_command_tells_what_was_removed_and_what_is_left_to_do(world, 
     await world.upload(GONE, "g1")
     # Begun long ago and cut off, so that there is nothing to wait for.
     engine = open_database(settings.state_url.get_secret_value())
-    forget_in_database(engine, GONE, at=wiring.now() - timedelta(hours=1))
+    forget_in_database(engine, GONE, at=now() - timedelta(hours=1))
     engine.dispose()
 
     def forget(*options: str):

@@ -16,14 +16,15 @@ from typer.testing import CliRunner
 
 from schemas.codec import Headers, encode
 from schemas.events import DeadLetter, Event, Messages, UploadFeedback
-from streams import wiring
 from streams.cli.main import app
-from streams.dead_letters import letter_headers
-from streams.follow import follow
-from streams.gateway import GatewayConfig, create_app
-from streams.gateway_follow import Follower
-from streams.gateway_memory import Memory
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.gateway.app import GatewayConfig, create_app
+from streams.gateway.follower import Follower
+from streams.gateway.status import Memory
+from streams.kafka.reader import follow
+from streams.runtime.dead_letters import letter_headers
+from streams.wiring.kafka import make_emitter, make_topics
+from streams.wiring.uploads import make_uploads
 
 TOKEN = {"Authorization": "Bearer planted"}
 JPEG = b"\xff\xd8\xff\xe0 as far as anyone looks here"
@@ -66,11 +67,11 @@ async def in_here(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """Another one, in this process."""
     memory = Memory(keep_s=60, most=10)
     follower = Follower(settings, memory, crash=pytest.fail)
-    emitter = wiring.make_emitter(settings, patience_s=settings.gateway_publish_s)
+    emitter = make_emitter(settings, patience_s=settings.gateway_publish_s)
     config = GatewayConfig(settings.gateway_token, 1000, in_flight=1, streams=1, remember_s=60)
     gateway = create_app(
         config,
-        wiring.make_uploads(settings, emitter=emitter),
+        make_uploads(settings, emitter=emitter),
         memory,
         ready=lambda: follower.caught_up,
         beside=nullcontext,
@@ -103,7 +104,7 @@ async def publish(settings: Settings, topic: str, event: Event) -> None:
 
 
 async def send(settings: Settings, topic: str, value: bytes, headers: Headers) -> None:
-    emitter = wiring.make_emitter(settings)
+    emitter = make_emitter(settings)
     assert await emitter.send(topic, key=b"anna", value=value, headers=headers) is None
     await emitter.aclose()
 
@@ -113,7 +114,7 @@ async def failed(client: httpx.AsyncClient, path: str) -> bool:
 
 
 async def test_uploads_go_in_and_feedback_comes_out_of_every_gateway(broker, settings):
-    topics = wiring.make_topics(settings)
+    topics = make_topics(settings)
     with process(settings) as (url, stopping):
         async with in_here(settings) as other, httpx.AsyncClient(base_url=url, headers=TOKEN, timeout=20) as one:
             await until(lambda: answers(one, "/readyz"))

@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from schemas.codec import encode
 from schemas.events import DeadLetter, Identity, Photo, PhotoUploaded
 from schemas.topics import topics
-from streams import wiring
-from streams.broker import EmbeddedBroker
 from streams.cli.main import app
-from streams.dead_letters import letter_headers
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.embedded import EmbeddedBroker
+from streams.runtime.dead_letters import letter_headers
+from streams.wiring.kafka import make_emitter
 
 NAMES = topics()
 #: A title for the window, a cleared screen (by ESC and by C1's one character), text turned around.
@@ -33,7 +33,7 @@ def settings() -> Iterator[Settings]:
 
 async def fill(settings: Settings) -> None:
     """Publish what is no event at all, an event of a hostile producer, and a dead letter that nobody of ours wrote."""
-    emitter = wiring.make_emitter(settings)
+    emitter = make_emitter(settings)
     planted: list[tuple[str, bytes | None]] = [(STEERING, HOSTILE)]
     facts = {"exception_class": STEERING, "message": STEERING, "reason": STEERING, "attempts": 1}
     letter = DeadLetter(topic=NAMES.uploads.name, partition=0, offset=0, stage=STEERING, **facts)

@@ -10,8 +10,8 @@ from sync_process import publish, read, running, tagged
 
 from schemas.events import Identity
 from schemas.topics import dlq_name
-from streams.settings import Settings
-from streams.wiring import make_topics
+from streams.config.settings import Settings
+from streams.wiring.kafka import make_topics
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.lag_exporter import METRICS
-from streams.settings import child_environment
+from streams.config.settings import child_environment
+from streams.lag.exporter import METRICS
 
 #: The labels that dashboards of kafka_exporter and kafka-lag-exporter select by.
 _ASKED_FOR = {

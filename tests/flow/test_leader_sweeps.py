@@ -5,8 +5,8 @@ import os
 
 from sync_process import running
 
-from streams.settings import Settings
-from streams.store import PhotoStore
+from streams.config.settings import Settings
+from streams.photos.store import PhotoStore
 
 
 async def test_the_process_that_holds_the_first_partition_deletes_old_photos(broker, tmp_path):

@@ -15,9 +15,9 @@ from recognized import publish, recognized
 
 from schemas.codec import decode
 from schemas.events import OutfitTagged
-from streams import wiring
-from streams.follow import follow
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka.reader import follow
+from streams.wiring.kafka import make_emitter, make_topics
 
 BEFORE = '[cotton]\nwords = ["云感棉"]\n'
 AFTER = BEFORE + 'without = ["棉质"]\n\n[cloud-cotton]\nen = "Cloud cotton"\nzh = "云感棉"\nwords = ["云朵棉"]\n'
@@ -70,7 +70,7 @@ class Traffic:
     going: bool = True
 
     async def flow(self) -> None:
-        emitter = wiring.make_emitter(self.settings)
+        emitter = make_emitter(self.settings)
         try:
             while self.going:
                 upload = recognized(f"u{self.sent}", "棉质衬衫 云朵棉", shopper_id=f"s{self.sent % 7}")
@@ -81,7 +81,7 @@ class Traffic:
             await emitter.aclose()
 
     def tagged(self) -> list[OutfitTagged]:
-        topic = wiring.make_topics(self.settings).tags.name
+        topic = make_topics(self.settings).tags.name
         return [decode(OutfitTagged, seen.value) for seen in follow(self.settings, [topic])]
 
 

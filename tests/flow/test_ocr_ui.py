@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, expect, sync_playwright
 
-from streams.settings import child_environment
+from streams.config.settings import child_environment
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / ".venv-ui/bin/hangtag"

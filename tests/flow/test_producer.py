@@ -17,9 +17,9 @@ from schemas.emitter import Emitter
 from schemas.events import Identity, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import BlockingUploadProducer, Published, Upload, UploadProducer
-from streams.broker import EmbeddedBroker
-from streams.settings import child_environment
-from streams.store import PhotoStore
+from streams.config.settings import child_environment
+from streams.kafka.embedded import EmbeddedBroker
+from streams.photos.store import PhotoStore
 
 TOPIC = "outfit.uploads"
 

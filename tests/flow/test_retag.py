@@ -13,9 +13,9 @@ from recognized import publish, recognized
 
 from schemas.codec import decode
 from schemas.events import OutfitTagged
-from streams import wiring
-from streams.follow import follow
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka.reader import follow
+from streams.wiring.kafka import make_emitter, make_topics
 
 TEXTS = {
     "u1": "云感棉衬衫",
@@ -69,13 +69,13 @@ def retag(settings: Settings, own: Path, *arguments: str) -> str:
 
 
 def tags(settings: Settings) -> list[OutfitTagged]:
-    topic = wiring.make_topics(settings).tags.name
+    topic = make_topics(settings).tags.name
     return [decode(OutfitTagged, seen.value) for seen in follow(settings, [topic])]
 
 
 def recognize(settings: Settings, texts: dict[str, str]) -> None:
     async def put() -> None:
-        emitter = wiring.make_emitter(settings)
+        emitter = make_emitter(settings)
         for upload_id, text in texts.items():
             await publish(emitter, settings, recognized(upload_id, text, shopper_id=f"shopper-{upload_id}"))
         await emitter.aclose()

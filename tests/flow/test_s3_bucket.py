@@ -15,11 +15,13 @@ from pydantic import SecretStr
 from s3_server import BIN, object_path
 from typer.testing import CliRunner
 
-from streams import wiring
-from streams.aws_signing import AwsKey, SignedForS3
 from streams.cli.main import app as hangtag
-from streams.forget import Forgetting
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.erasure.forget import Forgetting
+from streams.photos.signing import AwsKey, SignedForS3
+from streams.wiring import clock
+from streams.wiring.clock import now
+from streams.wiring.photos import make_store
 
 SECRET = "planted/secret+of/the=store"
 OTHERS = """<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ID>logs</ID>
@@ -93,7 +95,7 @@ def test_no_photo_is_older_than_photos_may_be(s3, s3_environment, bucket):
     today = datetime.now(UTC)
 
     for days, deleted in ((6, 0), (8, len(ours))):
-        s3_environment.setattr(wiring, "now", lambda days=days: today + timedelta(days=days))
+        s3_environment.setattr(clock, "now", lambda days=days: today + timedelta(days=days))
         said = CliRunner().invoke(hangtag, ["retention", "sweep", "--json"])
         assert said.exit_code == 0, said.output
         assert json.loads(said.stdout)["deleted"] == deleted
@@ -102,7 +104,7 @@ def test_no_photo_is_older_than_photos_may_be(s3, s3_environment, bucket):
 
 async def test_nothing_is_left_of_a_shopper_who_is_forgotten(s3, bucket):
     settings = Settings(store_url=f"s3://{bucket}/shop")
-    store = wiring.make_store(settings)
+    store = make_store(settings)
     both = [(shopper, f"u{at}") for shopper in ("王 芳", "王 芳2") for at in range(21)]
     uris = await asyncio.gather(
         *(store.put(shopper_id=shopper, upload_id=one, suffix=".jpg", photo=b"x") for shopper, one in both)
@@ -112,7 +114,7 @@ async def test_nothing_is_left_of_a_shopper_who_is_forgotten(s3, bucket):
     told_of = object_path(bucket, "shop/app/王 芳/u 1.jpg")
     s3.send("PUT", told_of, content=b"x")
 
-    forgetting = Forgetting(settings, SimpleNamespace(), store, SimpleNamespace(), wiring.now)
+    forgetting = Forgetting(settings, SimpleNamespace(), store, SimpleNamespace(), now)
     step = await forgetting._photos("王 芳", {f"s3://{told_of}"}, None)
 
     assert (step.removed, step.trouble) == (21 - 3 + 1, None)

@@ -10,14 +10,14 @@ from s3_server import object_path
 from schemas.codec import decode
 from schemas.events import Identity
 from schemas.outcomes import Later, Misconfigured, Never
-from streams import wiring
 from streams.agents import notifications as agent
-from streams.notifications import KeyTemplate, Notification
-from streams.store import PhotoStore, StoreError, TooLarge
+from streams.photos.bucket_events import KeyTemplate, Notification
+from streams.photos.store import PhotoStore, StoreError, TooLarge
+from streams.wiring.clock import now
 
 SECRET = "planted/secret+of/the=store"
 KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/abcd"
-announce = partial(agent.announce, template=KeyTemplate("uploads/{shopper_id}/{upload_id}.{ext}"), now=wiring.now)
+announce = partial(agent.announce, template=KeyTemplate("uploads/{shopper_id}/{upload_id}.{ext}"), now=now)
 
 
 async def everything(store: PhotoStore, uri: str) -> dict[str, object]:
@@ -62,7 +62,7 @@ async def test_a_photo_is_stored_read_listed_and_removed(s3, s3_environment, buc
     assert [await store.get(uri) for uri in uris] == [b"xxx", TooLarge(11)]
     found = [one async for some in store.find("uploads") for one in some]
     assert sorted(one.size for one in found) == [3, 11]
-    assert all(abs(one.stored_at - wiring.now()) < timedelta(minutes=1) for one in found)
+    assert all(abs(one.stored_at - now()) < timedelta(minutes=1) for one in found)
     assert await store.remove_read(uris[0], upload_id="u1") is None
     assert (await store.was_read(uris[0], upload_id="u1"), await store.was_read(uris[0], upload_id="u2")) == (
         True,
@@ -181,7 +181,7 @@ async def test_what_a_bucket_tells_of_a_strangers_photos_becomes_their_uploads(s
     assert (first.upload_id, first.shopper_id) == ("red dress+连衣裙.2", "王 芳 + co%2F#1")
     assert (first.identity, first.locale) == (Identity(klaviyo_id="01ABC", email="mei@shop.cn"), "zh-CN")
     assert first.photo.content_type == "image/jpeg"
-    assert abs(first.uploaded_at - wiring.now()) < timedelta(minutes=1)
+    assert abs(first.uploaded_at - now()) < timedelta(minutes=1)
     assert await store.get(first.photo.uri) == b"redder"
     assert second == first.model_copy(update={"uploaded_at": second.uploaded_at}), "put again: the same upload"
     assert await announce(told[1], store=store) == (first,), "told again: the same event"

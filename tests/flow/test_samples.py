@@ -9,8 +9,8 @@ from ocr_worker.reader import Reader
 from ocr_worker.result import Refused
 from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
-from streams.cli.ocr import _config, _engine
-from streams.settings import Settings
+from streams.cli.ocr.group import _config, _engine
+from streams.config.settings import Settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 EXPECTED = tomllib.loads((SAMPLES / "expected.toml").read_text())["photo"]

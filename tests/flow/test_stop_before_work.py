@@ -8,7 +8,7 @@ import httpx
 from sync_process import running
 from traffic import stage
 
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 NO_JOINING = {"fault": "errors", "api": "JoinGroup", "error": "COORDINATOR_LOAD_IN_PROGRESS", "count": 10_000}
 

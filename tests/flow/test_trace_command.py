@@ -26,12 +26,12 @@ from schemas.events import (
     TextRecognized,
 )
 from schemas.topics import Topics, topics
-from streams import wiring
-from streams.broker import EmbeddedBroker
 from streams.cli.main import app
-from streams.dead_letters import letter_headers
-from streams.dlq import letters, replay
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.embedded import EmbeddedBroker
+from streams.operations.dead_letters import letters, replay
+from streams.runtime.dead_letters import letter_headers
+from streams.wiring.kafka import make_emitter
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 EMAIL = "li.na@her-shop.cn"
@@ -78,7 +78,7 @@ def events(upload_id: str) -> tuple[PhotoUploaded, TextRecognized, OutfitTagged,
 
 
 async def fill(settings: Settings) -> None:
-    emitter = wiring.make_emitter(settings)
+    emitter = make_emitter(settings)
 
     async def send(topic: str, event: Event, stage: str) -> None:
         value, headers = encode(event, source=f"hangtag/{stage}")

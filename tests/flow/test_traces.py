@@ -17,10 +17,10 @@ from schemas.outcomes import Never
 from schemas.spans import UNWATCHED
 from schemas.topics import topics
 from streams.cli.main import app as hangtag
-from streams.dead_letters import HaltLimit
-from streams.otel import OtelSpans, otlp_exporter
-from streams.stage import Record, Stage
-from streams.window import Delivery, Partition
+from streams.runtime.dead_letters import HaltLimit
+from streams.runtime.stage import Record, Stage
+from streams.runtime.window import Delivery, Partition
+from streams.telemetry.otel import OtelSpans, otlp_exporter
 
 
 @pytest.fixture
@@ -186,10 +186,10 @@ def test_without_the_setting_nothing_of_opentelemetry_is_loaded_and_no_thread_ru
     program = """
 import sys, threading
 from streams.cli import worker
-from streams import process
+from streams.runtime import process
 from streams.agents import tags, texts, uploads
-from streams.settings import Settings
-from streams.spans import make_spans
+from streams.config.settings import Settings
+from streams.telemetry.spans import make_spans
 import klaviyo_sink.sink
 assert type(make_spans(Settings(), "tag")).__module__ == "schemas.spans"
 print([name for name in sys.modules if name.startswith("opentelemetry")], threading.active_count())
@@ -206,7 +206,7 @@ print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "op
 
 @pytest.mark.parametrize("command", [("worker", "tag"), ("ocr", "serve"), ("upload", __file__, "--shopper", "s")])
 def test_a_missing_extra_is_told_in_one_line(monkeypatch, command):
-    monkeypatch.delitem(sys.modules, "streams.otel")
+    monkeypatch.delitem(sys.modules, "streams.telemetry.otel")
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter", None)
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     environment = {"HANGTAG_TRACES_ENDPOINT": "http://127.0.0.1:4318", "HANGTAG_OCR_ENGINE": "scripted"}

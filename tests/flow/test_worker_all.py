@@ -10,7 +10,7 @@ import time
 import httpx
 import psutil
 
-from streams.settings import child_environment
+from streams.config.settings import child_environment
 
 
 def free_ports(count: int) -> int:

@@ -7,8 +7,8 @@ import time
 import pytest
 from traffic import HERE, Upload, hear, publish, uploads
 
-from streams.settings import Settings, child_environment
-from streams.supervisor import Child, keep_running
+from streams.config.settings import Settings, child_environment
+from streams.runtime.supervisor import Child, keep_running
 
 DEAF = {"fault": "errors", "api": "JoinGroup", "error": "GROUP_AUTHORIZATION_FAILED", "count": 1}
 

@@ -27,15 +27,17 @@ from schemas.emitter import Delivered
 from schemas.producer import Published, Upload, UploadProducer
 from schemas.spans import Cause
 from schemas.topics import topics
-from streams import wiring
 from streams.agents.tags import sync
 from streams.agents.texts import tag
 from streams.agents.uploads import recognize
-from streams.otel import OtelSpans, otlp_exporter
-from streams.settings import Settings
-from streams.stage import Handler, Record, Stage
-from streams.store import PhotoStore
-from streams.window import Delivery, Partition
+from streams.config.settings import Settings
+from streams.photos.store import PhotoStore
+from streams.runtime.stage import Handler, Record, Stage
+from streams.runtime.window import Delivery, Partition
+from streams.telemetry.otel import OtelSpans, otlp_exporter
+from streams.wiring.clock import now
+from streams.wiring.rules import make_tagger
+from streams.wiring.stages import make_stage
 
 KEY = "pk_traced"
 EMAIL = "wang.fang@shop-of-hers.cn"
@@ -156,12 +158,12 @@ async def chain(tmp_path, make_spans) -> AsyncIterator[Chain]:
     around = Surroundings(transport=httpx.ASGITransport(ocr))
     async with ocr.router.lifespan_context(ocr), OcrPool(["http://ocr"], None, 30, 4, around) as pool:
         handlers: dict[str, Handler] = {
-            "recognize": partial(recognize, store=store, pool=pool, now=wiring.now),
-            "tag": partial(tag, tagger=wiring.make_tagger(settings), now=wiring.now),
-            "sync": partial(sync, sink=sink, now=wiring.now),
+            "recognize": partial(recognize, store=store, pool=pool, now=now),
+            "tag": partial(tag, tagger=make_tagger(settings), now=now),
+            "sync": partial(sync, sink=sink, now=now),
         }
         for name, handle in handlers.items():
-            running.stages[name] = wiring.make_stage(settings, name, handle, kafka, spans=spans(name))
+            running.stages[name] = make_stage(settings, name, handle, kafka, spans=spans(name))
         yield running
     await sink.aclose()
     server.should_exit = True

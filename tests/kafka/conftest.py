@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from fetch import ServerMissingError
 
 from schemas.topics import topics
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 ELSEWHERE = os.environ.get("HANGTAG_TEST_BOOTSTRAP")  # noqa: TID251 - a switch of the tests, not a setting
 REQUIRED = os.environ.get("HANGTAG_REQUIRE_KAFKA") == "1"  # noqa: TID251 - a switch of the tests, not a setting

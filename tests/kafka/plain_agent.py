@@ -13,7 +13,7 @@ from stage_process import recognized
 
 from schemas.codec import decode, encode
 from schemas.events import PhotoUploaded
-from streams.settings import Settings
+from streams.config.settings import Settings
 
 settings = Settings()
 app = faust.App(

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from schemas.events import Engine, PhotoRead, PhotoUploaded, Quality, TextLine, TextRecognized
 from schemas.outcomes import Later
-from streams import wiring
-from streams.logs import set_up_logs
-from streams.process import Parts, run
-from streams.settings import Settings
-from streams.stage import Answer
+from streams.config.settings import Settings
+from streams.runtime.process import Parts, run
+from streams.runtime.stage import Answer
+from streams.telemetry.logs import set_up_logs
+from streams.wiring.clock import now
+from streams.wiring.kafka import make_emitter
+from streams.wiring.stages import make_stage
 
 ENGINE = Engine(name="stand-in", model="none", revision="0")
 #: One photo in a hundred takes so much longer than the mean.
@@ -34,7 +36,7 @@ def recognized(event: PhotoUploaded) -> TextRecognized:
         texts=(TextLine(text="棉100%", bbox=(0, 0, 1, 1), score=0.9),),
         quality=Quality(verdict="ok", sharpness=1.0),
         engine=ENGINE,
-        recognized_at=wiring.now(),
+        recognized_at=now(),
     )
 
 
@@ -55,8 +57,8 @@ async def main() -> Parts:
             await asyncio.sleep(mean_s * TAIL if rng.random() < 0.01 else rng.expovariate(1 / mean_s))
         return (recognized(event),)
 
-    emitter = wiring.make_emitter(settings)
-    return Parts(wiring.make_stage(settings, "recognize", read, emitter), emitter.aclose)
+    emitter = make_emitter(settings)
+    return Parts(make_stage(settings, "recognize", read, emitter), emitter.aclose)
 
 
 if __name__ == "__main__":

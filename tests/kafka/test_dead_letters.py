@@ -7,10 +7,10 @@ import pytest
 from traffic import Upload, hear, publish, stage, uploads
 
 from schemas.topics import topics
-from streams.dlq import letters, replay
-from streams.follow import follow
-from streams.settings import Settings
-from streams.wiring import make_emitter, make_topics
+from streams.config.settings import Settings
+from streams.kafka.reader import follow
+from streams.operations.dead_letters import letters, replay
+from streams.wiring.kafka import make_emitter, make_topics
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import asyncio
 import re
 
-from streams.checks.answer import Checked
-from streams.checks.broker_version import RELEASES
-from streams.doctor import examine
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.operations.checks.answer import Checked
+from streams.operations.checks.broker_version import RELEASES
+from streams.operations.doctor import examine
 
 
 async def test_it_tells_which_kafka_it_is_and_that_nobody_reads(kafka, topic_prefix):

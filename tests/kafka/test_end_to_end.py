@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.demo import feed, profiles, running, watch
-from streams.follow import follow
-from streams.trace import trace_upload
+from streams.kafka.reader import follow
+from streams.operations.demo import feed, profiles, running, watch
+from streams.operations.trace import trace_upload
 
 PHOTOS = Path(__file__).parents[2] / "samples" / "photos"
 

@@ -9,7 +9,7 @@ from traffic import Upload, hear, publish, stage, supervised, uploads
 from schemas.codec import encode
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.topics import topics
-from streams.wiring import now
+from streams.wiring.clock import now
 
 
 async def test_a_topic_made_again_is_read_from_its_beginning(settings, tmp_path):

@@ -22,8 +22,8 @@ from secured import PASSWORD, USER, SecuredKafka, make_certificates, token_endpo
 from traffic import hear, publish, stage, uploads
 
 from schemas.topics import topics
-from streams.kafka import wait_for_topics
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka.clients import wait_for_topics
 
 DOC = Path(__file__).parents[2] / "docs" / "security.md"
 

@@ -8,10 +8,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from traffic import publish, stage, uploads
 
-from streams.lag import LagMemory, Place, Verdict
-from streams.lag_reader import LagReader, stage_groups
-from streams.settings import Settings
-from streams.wiring import make_topics
+from streams.config.settings import Settings
+from streams.lag.evaluate import LagMemory, Place, Verdict
+from streams.lag.reader import LagReader, stage_groups
+from streams.wiring.kafka import make_topics
 
 THE_TOOL = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 

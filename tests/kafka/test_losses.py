@@ -12,9 +12,9 @@ import time
 import pytest
 from traffic import Upload, committed, hear, hear_all, publish, stage, uploads
 
-from streams.dlq import letters
-from streams.settings import Settings
-from streams.wiring import make_emitter, make_topics
+from streams.config.settings import Settings
+from streams.operations.dead_letters import letters
+from streams.wiring.kafka import make_emitter, make_topics
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import time
 
 from recognized import publish, recognized
 
-from streams import wiring
-from streams.retag import read_kept
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.operations.retag import read_kept
+from streams.wiring.kafka import make_emitter
 
 
 async def test_only_texts_since_a_time_are_looked_at(kafka, topic_prefix):
     settings = Settings(bootstrap_servers=kafka, topic_prefix=topic_prefix, group_prefix=topic_prefix)
-    emitter = wiring.make_emitter(settings)
+    emitter = make_emitter(settings)
     await publish(emitter, settings, recognized("old", "棉质衬衫"))
     time.sleep(0.05)  # noqa: ASYNC251 - the broker tells times by the millisecond
     between = time.time()

@@ -22,9 +22,9 @@ from schemas.codec import decode, encode
 from schemas.events import OutfitTagged, TextRecognized
 from schemas.framing import frame
 from schemas.topics import dlq_name, topics
-from streams import wiring
-from streams.schema_registry import frames
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka.schema_registry import frames
+from streams.wiring.kafka import make_emitter
 
 PEER = Path(__file__).with_name("registry_peer")
 
@@ -111,8 +111,8 @@ def test_a_stage_reads_and_writes_frames_and_returns_dead_letters_as_they_came(s
     junk = frame(1) + b"junk"
 
     async def publish() -> None:
-        emitter = wiring.make_emitter(settings)
-        raw = wiring.make_emitter(settings, as_it_is=True)
+        emitter = make_emitter(settings)
+        raw = make_emitter(settings, as_it_is=True)
         value, headers = encode(event, source="test")
         assert await emitter.send(names.texts.name, key=b"s", value=value, headers=headers) is None
         bare, _ = encode(recognized("bare", "真丝"), source="test")

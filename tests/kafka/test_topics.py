@@ -8,7 +8,7 @@ import uuid
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import topics
-from streams.settings import child_environment
+from streams.config.settings import child_environment
 
 
 def hangtag(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:

@@ -16,10 +16,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from schemas.codec import decode, encode
 from schemas.events import Identity, Photo, PhotoUploaded, TextRecognized
-from streams.follow import follow
-from streams.settings import Settings, child_environment
-from streams.supervisor import Child, keep_running
-from streams.wiring import make_emitter, make_topics
+from streams.config.settings import Settings, child_environment
+from streams.kafka.reader import follow
+from streams.runtime.supervisor import Child, keep_running
+from streams.wiring.kafka import make_emitter, make_topics
 
 HERE = Path(__file__).parent
 

@@ -27,8 +27,8 @@ from traffic import StageProcess, committed, hear_all, publish, uploads
 from schemas.codec import decode
 from schemas.events import TextRecognized
 from schemas.topics import topics
-from streams.follow import follow
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.reader import follow
 
 #: Kafka's own share of each action in a plan; brokers are touched by name below.
 WORKER_ACTIONS = ("kill", "kill", "kill", "kill", "term", "freeze", "join", "leave")

@@ -12,9 +12,9 @@ import pytest
 
 from klaviyo_sink.account.campaigns import EXAMPLE
 from klaviyo_sink.sandbox.server import listen
-from streams.settings import child_environment
+from streams.config.settings import child_environment
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from streams.cli.klaviyo import app; app()"]
+COMMAND = [sys.executable, "-W", "error", "-c", "from streams.cli.klaviyo.group import app; app()"]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

@@ -16,10 +16,10 @@ from klaviyo_sink.api.login import Login, LoginError
 from klaviyo_sink.api.oauth import Tokens
 from klaviyo_sink.sandbox.server import listen
 from schemas.outcomes import Misconfigured
-from streams import wiring
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.wiring.klaviyo import make_klaviyo, make_sink_config
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from streams.cli.klaviyo import app; app()", "login"]
+COMMAND = [sys.executable, "-W", "error", "-c", "from streams.cli.klaviyo.group import app; app()", "login"]
 SECRETS = ("s3cret", "code-1", "access-1", "refresh-1")
 
 
@@ -114,10 +114,10 @@ async def test_with_tokens_the_key_is_not_used_and_without_any_in_the_file_someo
         klaviyo_client_id="client",
         klaviyo_client_secret="s3cret",
     )
-    async with wiring.make_klaviyo(settings) as client:
+    async with make_klaviyo(settings) as client:
         assert isinstance(await client.call("GET", "/api/metrics"), Misconfigured)
         lasting = Tokens(access_token="access-0", refresh_token="refresh-0", expires_at=4e9)
-        wiring.make_sink_config(settings).tokens.save(lasting)
+        make_sink_config(settings).tokens.save(lasting)
         assert isinstance(await client.call("GET", "/api/metrics"), Accepted)
     assert "s3cret" not in repr(settings)
 

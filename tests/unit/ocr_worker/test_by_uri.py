@@ -14,8 +14,8 @@ from ocr_worker.engines.scripted import ScriptedEngine
 from ocr_worker.result import Reading, Refused
 from ocr_worker.server.app import create_app
 from schemas.outcomes import Later, Never
-from streams.settings import Settings
-from streams.wiring import make_fetch
+from streams.config.settings import Settings
+from streams.wiring.ocr import make_fetch
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 from ocr_worker.engines.hunyuan.stand_in import StandIn, stand_in_app
 from ocr_worker.result import Reading
 from schemas.outcomes import Later
-from streams.cli.ocr import app
-from streams.settings import Settings, child_environment
-from streams.wiring import make_pool
+from streams.cli.ocr.group import app
+from streams.config.settings import Settings, child_environment
+from streams.wiring.ocr import make_pool
 
 runner = CliRunner()
-COMMAND = (sys.executable, "-c", "from streams.cli.ocr import app; app()")
+COMMAND = (sys.executable, "-c", "from streams.cli.ocr.group import app; app()")
 
 
 def test_read_prints_one_json_line_per_photo_and_ends_1_when_one_is_refused(tmp_path, draw):

@@ -5,7 +5,7 @@ import socket
 import pytest
 import typer
 
-from streams.cli.ocr_listen import listen
+from streams.cli.support.listen import listen
 
 
 def test_who_connects_before_anything_is_served_waits():

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from streams.settings import child_environment
+from streams.config.settings import child_environment
 
 
 def test_loading_the_engine_makes_no_id_for_telemetry(tmp_path):

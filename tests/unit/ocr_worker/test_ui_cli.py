@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli.main import app
-from streams.cli.ocr_ui import _engines
-from streams.settings import Settings
+from streams.cli.ocr.ui import _engines
+from streams.config.settings import Settings
 
 
 # Where the extra `ui` is installed there is nothing to say.

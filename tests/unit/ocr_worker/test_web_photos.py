@@ -10,8 +10,8 @@ from ocr_worker.engines.scripted import ScriptedEngine
 from ocr_worker.result import Reading, Refused
 from ocr_worker.server.web_photos import WebLimits, WebPhotos
 from schemas.outcomes import Later, Never
-from streams.settings import Settings
-from streams.wiring import make_fetch
+from streams.config.settings import Settings
+from streams.wiring.ocr import make_fetch
 
 
 async def test_a_photo_below_a_root_is_read_end_to_end(worker, draw):

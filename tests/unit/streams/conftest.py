@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.store import PhotoStore
+from streams.photos.store import PhotoStore
 
 
 @pytest.fixture

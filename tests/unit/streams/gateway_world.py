@@ -12,9 +12,9 @@ from schemas.emitter import Delivered
 from schemas.events import PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import UploadProducer
-from streams.gateway import GatewayConfig, create_app
-from streams.gateway_answers import EveryAnswer
-from streams.gateway_memory import Memory
+from streams.gateway.app import GatewayConfig, create_app
+from streams.gateway.middleware import EveryAnswer
+from streams.gateway.status import Memory
 
 JPEG = b"\xff\xd8\xff\xe0 as far as anyone looks here"
 TOKEN = {"Authorization": "Bearer planted"}

@@ -17,8 +17,8 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as TopicPart
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams import broker as module
-from streams.broker import APIS, EmbeddedBroker, EmbeddedBrokerError
+from streams.kafka import embedded as module
+from streams.kafka.embedded import APIS, EmbeddedBroker, EmbeddedBrokerError
 
 QUIET = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50}
 

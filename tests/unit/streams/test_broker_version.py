@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.checks.broker_version import RELEASES, kafka_version
+from streams.operations.checks.broker_version import RELEASES, kafka_version
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import DeadLetter
-from streams.dead_letters import HaltLimit, earlier_attempts, letter_headers, original_headers, read_letter
+from streams.runtime.dead_letters import HaltLimit, earlier_attempts, letter_headers, original_headers, read_letter
 
 LETTER = DeadLetter(
     topic="t", partition=3, offset=9, stage="tag", exception_class="x.Y", message="why 为什么", reason="no", attempts=2

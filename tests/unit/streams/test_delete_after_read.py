@@ -10,15 +10,15 @@ from recognized import recognized
 from schemas.codec import encode
 from schemas.events import Identity, Photo, PhotoRead, PhotoUploaded
 from schemas.outcomes import Later
-from streams import wiring
 from streams.agents.notifications import announce
 from streams.agents.uploads import delete_read, recognize
-from streams.notifications import KeyTemplate, Notification
-from streams.retention import sweep, swept_folders
-from streams.settings import Settings
-from streams.stage import Record
-from streams.store import PhotoStore
-from streams.window import Delivery, Partition
+from streams.config.settings import Settings
+from streams.photos.bucket_events import KeyTemplate, Notification
+from streams.photos.retention import sweep, swept_folders
+from streams.photos.store import PhotoStore
+from streams.runtime.stage import Record
+from streams.runtime.window import Delivery, Partition
+from streams.wiring.stages import make_stage
 
 NOW = datetime.now(UTC)
 
@@ -109,7 +109,7 @@ async def test_a_photo_is_deleted_only_once_its_text_is_delivered(store, folder)
     async def handle(_event: object):
         return (read_from(uri),)
 
-    stage = wiring.make_stage(Settings(), "recognize", handle, emitter, delivered=partial(delete_read, store=store))
+    stage = make_stage(Settings(), "recognize", handle, emitter, delivered=partial(delete_read, store=store))
     value, headers = encode(uploaded(uri), source="test")
     one = Delivery(Partition("outfit.uploads", 0), b"s1", 0, Record(b"s1", value, headers, 0.0), attempts=1)
     assert await stage.process(one) is not None

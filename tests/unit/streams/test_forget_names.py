@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine
 
 from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
-from streams.forget import Forgetting, Step
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.erasure.forget import Forgetting, Step
 
 NAMES = {("email", "ada@shop"), ("id", "01H")}
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from klaviyo_sink.state.database import open_database
 from klaviyo_sink.state.forgetting import forget
 from schemas.outcomes import Later, Never
-from streams.forgotten import REFRESH_S, Forgotten, but_not_of_the_forgotten
+from streams.erasure.guard import REFRESH_S, Forgotten, but_not_of_the_forgotten
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

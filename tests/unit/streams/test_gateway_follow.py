@@ -2,17 +2,17 @@
 
 import asyncio
 
-from streams import gateway_follow
-from streams.gateway_follow import Follower
-from streams.gateway_memory import Memory
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.gateway import follower as module
+from streams.gateway.follower import Follower
+from streams.gateway.status import Memory
 
 
 async def test_what_nobody_foresaw_ends_the_gateway(monkeypatch):
     def unforeseen(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(gateway_follow, "follow", unforeseen)
+    monkeypatch.setattr(module, "follow", unforeseen)
     crashed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
     follower = Follower(Settings(), Memory(keep_s=60, most=10), crash=crashed.set_result)
     follower.start()

@@ -24,7 +24,7 @@ from schemas.events import (
     TextRecognized,
     UploadFeedback,
 )
-from streams.gateway_memory import Failure, Memory, Status, after, stopped
+from streams.gateway.status import Failure, Memory, Status, after, stopped
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ENGINE = Engine(name="e", model="m", revision="r")

@@ -12,7 +12,7 @@ from gateway_world import TOKEN, World, app_of, form
 from prometheus_client import REGISTRY
 
 from schemas.events import Messages, UploadFeedback
-from streams.gateway_answers import EveryAnswer
+from streams.gateway.middleware import EveryAnswer
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from streams.supervisor import Child, pass_on, start, stop
+from streams.runtime.supervisor import Child, pass_on, start, stop
 
 #: Notes each SIGHUP once there is a file `listen`; asked to stop before or after, it ends.
 LISTENS_LATE = """

@@ -13,8 +13,8 @@ from rules.tagger import Tagger
 from schemas.codec import encode
 from schemas.events import Engine, Identity, OutfitTagged, PhotoRead, Quality, TextLine, TextRecognized
 from streams.agents.texts import tag
-from streams.logs import set_up_logs
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.telemetry.logs import set_up_logs
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOSTILE = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from klaviyo_sink.profile.style import Contribution
 from rules.lexicon.interests import Upload, interests_of
 from rules.lexicon.load import load_lexicon
-from streams.interests import interests_held
+from streams.wiring.interests import interests_held
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 INTERESTS = load_lexicon().interests

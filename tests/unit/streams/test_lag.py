@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.lag import LagMemory, Owner, Place, Reading, Stamp, judge, remember
+from streams.lag.evaluate import LagMemory, Owner, Place, Reading, Stamp, judge, remember
 
 PLACE = Place("hangtag.tag", "outfit.texts", 3)
 SOMEONE = Owner("faust", "10.0.0.1", "faust-1")

@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from streams.aws_signing import AwsKey, SignedForS3
 from streams.cli.main import app as hangtag
-from streams.lifecycle import Bucket, command, rule_days
+from streams.photos.bucket_rules import Bucket, command, rule_days
+from streams.photos.signing import AwsKey, SignedForS3
 
 OTHERS = """<?xml version="1.0" encoding="UTF-8"?>
 <LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">

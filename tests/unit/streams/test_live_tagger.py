@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from rules.lexicon.problems import LexiconError
-from streams.live_tagger import LiveTagger
+from streams.wiring.live_tagger import LiveTagger
 
 OWN = '[tencel-plus]\nen = "Tencel Plus"\nzh = "天丝加"\nwords = ["tencelplus"]\n'
 

@@ -7,9 +7,9 @@ import pytest
 import structlog
 
 from schemas.spans import Span
-from streams.logs import UPLOAD_ID, OncePer, set_up_logs
-from streams.settings import Settings
-from streams.spans import SPAN
+from streams.config.settings import Settings
+from streams.telemetry.logs import UPLOAD_ID, OncePer, set_up_logs
+from streams.telemetry.spans import SPAN
 
 
 @pytest.fixture(autouse=True)

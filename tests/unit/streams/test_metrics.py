@@ -13,13 +13,13 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from ocr_worker.server.metrics import Meters
-from streams import metrics
-from streams.health import serve_health
-from streams.lag_exporter import LagCollector
-from streams.process import _oldest_s
-from streams.settings import Settings
-from streams.stage import Record
-from streams.window import Delivery, Partition
+from streams.config.settings import Settings
+from streams.lag.exporter import LagCollector
+from streams.runtime.health import serve_health
+from streams.runtime.process import _oldest_s
+from streams.runtime.stage import Record
+from streams.runtime.window import Delivery, Partition
+from streams.telemetry import metrics
 
 
 @dataclass

@@ -14,15 +14,15 @@ from schemas.events import Identity, PhotoUploaded
 from schemas.outcomes import Later, Never
 from streams.agents import notifications as agent
 from streams.cli.main import app
-from streams.dead_letters import read_letter
-from streams.dlq import dlq_topics
-from streams.notifications import KeyTemplate, Notification, Place
-from streams.settings import Settings
-from streams.stage import Record
-from streams.store import PhotoStore
-from streams.topic_admin import designed
-from streams.window import Delivery, Partition
-from streams.wiring import make_stage
+from streams.config.settings import Settings
+from streams.kafka.topics import designed
+from streams.operations.dead_letters import dlq_topics
+from streams.photos.bucket_events import KeyTemplate, Notification, Place
+from streams.photos.store import PhotoStore
+from streams.runtime.dead_letters import read_letter
+from streams.runtime.stage import Record
+from streams.runtime.window import Delivery, Partition
+from streams.wiring.stages import make_stage
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html, "Example messages",
 #: with a key of ours.

@@ -12,16 +12,18 @@ from klaviyo_sink.state.database import StateUnavailableError, open_database, op
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.hunyuan.engine import HunyuanConfig
 from ocr_worker.server.warm_up import warm_up_photo
-from streams import wiring
-from streams.addresses import Address
-from streams.checks.answer import Machine
-from streams.checks.machine import state
 from streams.cli.main import main
-from streams.faust_security import faust_security
-from streams.gateway import GatewayConfig
-from streams.kafka import Admin
-from streams.schema_registry import RegistryError, SchemaRegistry
-from streams.settings import S3Access, Settings
+from streams.config.addresses import Address
+from streams.config.settings import S3Access, Settings
+from streams.gateway.app import GatewayConfig
+from streams.kafka.clients import Admin
+from streams.kafka.schema_registry import RegistryError, SchemaRegistry
+from streams.operations.checks.answer import Machine
+from streams.operations.checks.machine import state
+from streams.runtime.faust_security import faust_security
+from streams.wiring.kafka import make_emitter, make_topics
+from streams.wiring.klaviyo import make_klaviyo, make_sink, make_sink_config
+from streams.wiring.ocr import make_pool
 
 MARK = "planted"
 NOBODY = "127.0.0.1:1"
@@ -86,14 +88,12 @@ def test_the_settings_themselves_show_none(settings):
 
 
 async def test_what_is_made_of_them_shows_none_and_no_failed_call_does(settings):
-    config = wiring.make_sink_config(settings)
+    config = make_sink_config(settings)
     pool, emitter = (
-        wiring.make_pool(settings),
-        wiring.make_emitter(settings.model_copy(update={"schema_registry_url": None})),
+        make_pool(settings),
+        make_emitter(settings.model_copy(update={"schema_registry_url": None})),
     )
-    clients = [
-        wiring.make_klaviyo(one) for one in (settings, settings.model_copy(update={"klaviyo_tokens_file": None}))
-    ]
+    clients = [make_klaviyo(one) for one in (settings, settings.model_copy(update={"klaviyo_tokens_file": None}))]
     made = [
         config,
         config.tokens,
@@ -109,10 +109,10 @@ async def test_what_is_made_of_them_shows_none_and_no_failed_call_does(settings)
     said = [f"{one!r} {one}" for one in made]
     said.append(repr(await pool.read(warm_up_photo())))
     with pytest.raises(ValueError, match="HANGTAG_STATE_URL") as refused:
-        await wiring.make_sink(settings)
+        await make_sink(settings)
     said.append(shown(refused.value))
     with SchemaRegistry(settings) as registry, pytest.raises(RegistryError) as silent:
-        registry.find("outfit.tags-value", wiring.make_topics(settings).tags.event)
+        registry.find("outfit.tags-value", make_topics(settings).tags.event)
     said += [repr(registry), shown(silent.value)]
     for klaviyo in clients:
         said.append(repr(await klaviyo.call("GET", "/api/accounts")))

@@ -4,16 +4,16 @@ import httpx
 from prometheus_client import generate_latest
 
 from ocr_worker.pool.pool import OcrPool, Surroundings
-from streams import pool_metrics
+from streams.wiring import ocr_metrics
 
 
 async def test_a_worker_that_is_down_shows_and_one_that_left_does_not():
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
-    around = Surroundings(transport=httpx.MockTransport(refuse), told=pool_metrics.told, jitter=lambda: 0)
+    around = Surroundings(transport=httpx.MockTransport(refuse), told=ocr_metrics.told, jitter=lambda: 0)
     async with OcrPool(["http://down.test"], None, 1, 1, around) as pool:
-        pool_metrics.watch(pool.status)
+        ocr_metrics.watch(pool.status)
         await pool.read(b"photo")
         said = generate_latest().decode()
     assert 'hangtag_ocr_sent_total{outcome="ocr-unreachable",worker="http://down.test"}' in said
@@ -21,5 +21,5 @@ async def test_a_worker_that_is_down_shows_and_one_that_left_does_not():
     assert 'hangtag_ocr_worker_in_flight{worker="http://down.test"} 0.0' in said
     assert 'hangtag_ocr_worker_state{state="out",worker="http://down.test"} 1.0' in said
 
-    pool_metrics.watch(tuple)
+    ocr_metrics.watch(tuple)
     assert "hangtag_ocr_worker_state{" not in generate_latest().decode()

@@ -7,9 +7,9 @@ from outfits import NOON, outfit, tag
 from schemas.codec import decode
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
-from streams.retag import Kept, publish
-from streams.settings import Settings
-from streams.tag_changes import Change, Said
+from streams.config.settings import Settings
+from streams.operations.retag import Kept, publish
+from streams.operations.tag_changes import Change, Said
 
 
 @dataclass

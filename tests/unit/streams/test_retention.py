@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.outcomes import Later
-from streams.retention import keep_sweeping, may_be_gone_after, sweep, swept_folders
-from streams.settings import Settings, UnusableError
-from streams.store import PhotoStore, StoreError
+from streams.config.settings import Settings, UnusableError
+from streams.photos.retention import keep_sweeping, may_be_gone_after, sweep, swept_folders
+from streams.photos.store import PhotoStore, StoreError
 
 NOW = datetime.now(UTC)
 WEEK = timedelta(days=7)

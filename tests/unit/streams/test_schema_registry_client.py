@@ -13,8 +13,8 @@ from schemas.codec import UndecodableError, decode
 from schemas.events import PhotoUploaded
 from schemas.export import json_schemas
 from schemas.framing import frame, unframed
-from streams.schema_registry import RegistryError, frames, register_missing
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.schema_registry import RegistryError, frames, register_missing
 
 UNKNOWN = (404, {"error_code": 40401})
 NAMES = ("uploads", "texts", "tags", "profiles", "feedback")

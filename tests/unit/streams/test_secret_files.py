@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
-from streams import secret_files
-from streams.settings import Settings
+from streams.config import secret_files
+from streams.config.settings import Settings
 
 KEY = "HANGTAG_KLAVIYO_KEY"
 

@@ -8,9 +8,9 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import ValidationError
 from secured import PASSWORD, USER, token_endpoint
 
-from streams.faust_security import TokenProvider
-from streams.kafka_security import librdkafka_security
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka.security import librdkafka_security
+from streams.runtime.faust_security import TokenProvider
 
 SASL = {"kafka_protocol": "sasl_ssl", "kafka_username": USER, "kafka_password": PASSWORD}
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from faust.types import TP
 
-from streams.consumer import StageConsumer
+from streams.runtime.consumer import StageConsumer
 
 FRESH, AT_ZERO, WORKED, UNKNOWN = (TP("outfit.uploads", number) for number in range(4))
 COMMITTED = {FRESH: None, AT_ZERO: 0, WORKED: 40, UNKNOWN: None}

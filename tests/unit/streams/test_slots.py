@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.slots import Slots
+from streams.runtime.slots import Slots
 
 
 async def settle() -> None:

@@ -11,9 +11,9 @@ from schemas.codec import Headers, encode
 from schemas.events import Event, Identity, Messages, Photo, PhotoUploaded, UploadFeedback
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.topics import Topic, topics
-from streams.dead_letters import HaltLimit, read_letter
-from streams.stage import Answer, HaltError, Record, Stage
-from streams.window import Delivery, Partition
+from streams.runtime.dead_letters import HaltLimit, read_letter
+from streams.runtime.stage import Answer, HaltError, Record, Stage
+from streams.runtime.window import Delivery, Partition
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 UPLOADED = PhotoUploaded(

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from schemas.outcomes import Later, Never
-from streams.store import PhotoStore, TooLarge
+from streams.photos.store import PhotoStore, TooLarge
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_a_bucket_that_does_not_answer_is_an_outage_and_no_fault_of_the_ev
 ENDS_AT_ONCE = """
 import asyncio, sys, time
 from asyncio.selector_events import BaseSelectorEventLoop
-from streams.store import PhotoStore
+from streams.photos.store import PhotoStore
 
 wake = BaseSelectorEventLoop._write_to_self
 BaseSelectorEventLoop._write_to_self = lambda loop: (wake(loop), time.sleep(0.2))

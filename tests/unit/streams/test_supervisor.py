@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streams.supervisor import HALTED, Child, keep_running, start, stop
+from streams.runtime.supervisor import HALTED, Child, keep_running, start, stop
 
 
 def child(name: str, code: str, folder: Path) -> Child:
@@ -87,7 +87,7 @@ async def test_children_do_not_outlive_a_parent_that_was_killed(tmp_path):
     parent = f"""
 import asyncio, sys
 from pathlib import Path
-from streams.supervisor import Child, start
+from streams.runtime.supervisor import Child, start
 async def main():
     await start(Child("c", [sys.executable, "-c", {WAITS!r}], {{"FOLDER": {str(tmp_path)!r}}}))
     await asyncio.sleep(60)

@@ -8,7 +8,7 @@ import pytest
 from rules.lexicon.load import read_lexicon
 from rules.tagger import Tagger
 from schemas.events import Engine, Identity, OutfitTagged, PhotoRead, Quality, TextLine, TextRecognized
-from streams.tag_changes import change_of, said_by
+from streams.operations.tag_changes import change_of, said_by
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COTTON = '[cotton]\nen = "Cotton"\nzh = "{}"\nwords = ["cotton"]\n'

@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.cli.terminal import json_line, plain
+from streams.cli.support.terminal import json_line, plain
 
 
 def steering(text: str) -> set[str]:

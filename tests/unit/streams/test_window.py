@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from window_world import World, settle
 
-from streams.window import Delivery, GapError, Partition
+from streams.runtime.window import Delivery, GapError, Partition
 
 P0, P1 = Partition("t", 0), Partition("t", 1)
 

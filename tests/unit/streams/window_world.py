@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from streams.window import Delivery, Partition, Window
+from streams.runtime.window import Delivery, Partition, Window
 
 
 @dataclass

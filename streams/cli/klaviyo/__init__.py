@@ -1,0 +1,1 @@
+"""`hangtag klaviyo`: one file per task."""

@@ -1,0 +1,129 @@
+"""`hangtag klaviyo`: a local Klaviyo to work against, and what is done to an account by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from streams.cli.klaviyo.canary import canary
+from streams.cli.klaviyo.login import login
+from streams.cli.klaviyo.preview import preview
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.config.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+app.command()(canary)
+app.command()(preview)
+app.command()(login)
+
+
+@app.callback()
+def klaviyo() -> None:
+    """Work with Klaviyo, or with the local one."""
+
+
+@app.command()
+def sandbox(
+    host: str = typer.Option("127.0.0.1", help="Address to listen on."),
+    port: int = typer.Option(4011, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
+    key: str = typer.Option("pk_sandbox", help="The one private key it takes."),
+    speed: float = typer.Option(1.0, min=0.001, help="Factor on Klaviyo's published rate limits."),
+) -> None:
+    """
+    Run a local, stateful Klaviyo that refuses what Klaviyo refuses; all is forgotten on exit.
+
+    Its page at / shows profiles and events, /sandbox/state the same as JSON; POST /sandbox/faults orders failures.
+    """
+    import asyncio
+
+    from klaviyo_sink.sandbox.app import create_app
+    from klaviyo_sink.sandbox.server import listen, make_server, url_of
+    from streams.runtime.garbage import collect_seldom
+
+    try:
+        listening = listen(host, port)
+    except OSError as error:
+        typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+    server = make_server(create_app(key, speed=speed))
+    # What it is sent stays: some four full jobs in a row.
+    collect_seldom(200_000)
+
+    async def serve() -> None:
+        # Connections wait in the socket's queue from here on, so the line is true when it is read.
+        print(f"Klaviyo sandbox ready on {url_of(listening)}", flush=True)
+        await server.serve(sockets=[listening])
+
+    try:
+        asyncio.run(serve())
+    except KeyboardInterrupt:
+        # Uvicorn has shut down in order, then passed the signal on.
+        raise typer.Exit(0) from None
+
+
+@app.command()
+def setup(
+    campaigns: Path | None = typer.Argument(None, help="TOML file of campaigns; without one, the shipped example."),
+    live: bool = typer.Option(False, "--live", help="Set the flows live; they are made as drafts."),
+    as_json: bool = typer.Option(False, "--json", help="Print what was done as JSON."),
+) -> None:
+    """
+    Create the metric, segments and SMS flows of the campaigns, where they are missing; show where they differ.
+
+    Needs a key with events:write, metrics:read, segments:read, segments:write, flows:read and flows:write: another
+    than the sync stage's.
+    """
+    import asyncio
+    import json
+    from dataclasses import asdict
+
+    from klaviyo_sink.account.campaigns import read_campaigns
+    from klaviyo_sink.account.setup import Setup, SetupError, Step
+    from streams.config.settings import Settings
+    from streams.wiring.klaviyo import make_klaviyo, make_sink_config
+
+    settings = Settings()
+    try:
+        wanted = read_campaigns(campaigns)
+        config = make_sink_config(settings)
+        names = _names(settings)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for campaign in wanted:
+        for tag in set(campaign.tags) - names.keys():
+            typer.echo(f"{campaign.name}: the lexicon gives no {tag}, so nothing will start this flow", err=True)
+    words = {} if settings.klaviyo_labels == "ids" else names
+
+    async def run() -> list[Step]:
+        async with make_klaviyo(settings) as client:
+            return await Setup(client, config.metric, config.names, live, words).run(wanted)
+
+    try:
+        steps = asyncio.run(run())
+    except SetupError as error:
+        typer.echo(f"not set up: {error}", err=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        print(json.dumps([asdict(step) for step in steps], ensure_ascii=False))
+        return
+    for step in steps:
+        print(f"{step.kind:8} {step.name}: {step.done}" + (f" ({step.detail})" if step.detail else ""))
+
+
+def _names(settings: Settings) -> Mapping[str, str]:
+    """Name every tag and interest of the lexicon, in the language of profiles that hold words (else in English)."""
+    from operator import attrgetter
+
+    from rules.lexicon.load import load_lexicon
+
+    lexicon = load_lexicon(settings.lexicon)
+    word = attrgetter("zh" if settings.klaviyo_labels == "zh" else "en")
+    return {tag: word(entry) for tag, entry in lexicon.entries.items()} | {
+        interest.id: word(interest) for interest in lexicon.interests
+    }

@@ -1,0 +1,57 @@
+"""`hangtag klaviyo login`: OAuth tokens for an account."""
+
+import typer
+
+
+def login(
+    redirect: str = typer.Option(
+        "http://127.0.0.1:4012/callback", help="Where Klaviyo sends the browser; as in the app's settings there."
+    ),
+    scopes: str = typer.Option(
+        "accounts:read events:write profiles:read profiles:write lists:read lists:write", help="What the app may do."
+    ),
+    limit_s: float = typer.Option(300, min=1, help="Seconds to wait for the browser."),
+) -> None:
+    """
+    Let an OAuth app into an account, and keep its tokens in HANGTAG_KLAVIYO_TOKENS_FILE.
+
+    A redirect to this machine is awaited here; of any other, paste the address at which the browser arrived.
+    """
+    import time
+
+    import httpx
+
+    from klaviyo_sink.api.login import Login, LoginError
+    from klaviyo_sink.api.oauth import exchange_code
+    from streams.config.settings import Settings
+    from streams.wiring.klaviyo import make_token_file
+
+    try:
+        file = make_token_file(Settings())
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    if file is None:
+        typer.echo("set HANGTAG_KLAVIYO_TOKENS_FILE to where the tokens shall lie", err=True)
+        raise typer.Exit(2)
+    attempt = Login(file.client_id, scopes, redirect)
+    print(f"Open this page where you are signed in to Klaviyo:\n{attempt.url}", flush=True)
+    try:
+        if attempt.comes_here:
+            code = attempt.wait(limit_s)
+        else:
+            code = attempt.code_in(typer.prompt("Address at which the browser arrived", hide_input=True))
+        exchange_code(file, code, attempt.verifier, redirect, time.time())
+    except LoginError as error:
+        why = str(error)
+    except httpx.HTTPStatusError as error:
+        why = f"Klaviyo answered {error.response.status_code} to the code; check the client's id and secret"
+    except httpx.HTTPError as error:
+        why = f"no tokens came from {file.token_url} ({type(error).__name__})"
+    except OSError as error:
+        why = f"{file.path} cannot be written: {error.strerror}"
+    else:
+        print(f"Tokens are in {file.path}; only you can read it.")
+        return
+    typer.echo(f"not logged in: {why}", err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,80 @@
+"""`hangtag klaviyo preview`: what would be sent for one upload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from streams.cli.support.terminal import json_line
+
+if TYPE_CHECKING:
+    from schemas.events import OutfitTagged
+    from streams.config.settings import Settings
+
+
+def preview(
+    upload: str = typer.Argument(
+        metavar="UPLOAD_ID|FILE",
+        help="An upload in the tags topic; or a file with one OutfitTagged event, - for stdin.",
+    ),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object per request, on a line."),
+) -> None:
+    """
+    Print the exact bodies that the sync stage would send for an upload. Sends and stores nothing.
+
+    What the state database holds of the shopper goes into them, and is left as it is.
+    """
+    import asyncio
+    import json
+
+    from klaviyo_sink.sink import Written
+    from streams.config.settings import Settings
+    from streams.operations.preview import rehearse
+
+    settings = Settings()
+    tagged = _tagged(settings, upload)
+
+    def show(request: str, body: bytes) -> None:
+        content = json.loads(body)
+        if as_json:
+            print(json_line({"request": request, "body": content}))
+        else:
+            print(f"{request}\n{json_line(content, indent=2)}")
+
+    try:
+        outcome = asyncio.run(rehearse(settings, tagged, show, ledger=True))
+        if isinstance(outcome, Written) and outcome.outcome == "unchanged":
+            typer.echo("Klaviyo has this upload; it is not sent again. Sent anew it would be:", err=True)
+            outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False))
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    if not isinstance(outcome, Written):
+        typer.echo(f"nothing would be sent: {outcome.message}", err=True)
+        raise typer.Exit(1)
+    if outcome.outcome == "forgotten":
+        typer.echo("nothing would be sent: the shopper was forgotten", err=True)
+
+
+def _tagged(settings: Settings, upload: str) -> OutfitTagged:
+    """Find the event that an argument means."""
+    import sys
+
+    from schemas.codec import UndecodableError, decode
+    from schemas.events import OutfitTagged
+    from streams.kafka.reader import UnreadableTopicError
+    from streams.operations.preview import newest_tagged
+
+    try:
+        if upload == "-" or Path(upload).is_file():
+            return decode(OutfitTagged, sys.stdin.buffer.read() if upload == "-" else Path(upload).read_bytes())
+        found = newest_tagged(settings, upload)
+    except (UndecodableError, UnreadableTopicError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    if found is None:
+        typer.echo(f"no tags of upload {upload}: not tagged, unknown, or older than the topic keeps (7 days)", err=True)
+        raise typer.Exit(1)
+    return found

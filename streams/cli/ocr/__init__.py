@@ -1,0 +1,1 @@
+"""`hangtag ocr`: the worker, the page and the vLLM command line."""

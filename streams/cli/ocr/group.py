@@ -1,0 +1,246 @@
+"""`hangtag ocr`: run an OCR worker, or the model server behind it, or read photos once."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+from streams.cli.support.listen import listen
+from streams.cli.support.serve_http import check_tls, serve_http
+from streams.cli.support.terminal import json_line
+
+if TYPE_CHECKING:
+    from ocr_worker.config import OcrConfig
+    from ocr_worker.engines.protocol import AnyEngine
+    from ocr_worker.result import Reading, Refused
+    from ocr_worker.server.request import Fetch
+    from schemas.outcomes import Later, Misconfigured
+    from schemas.spans import Spans
+    from streams.config.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+EngineName = Literal["rapid", "hunyuan", "scripted"]
+EngineOption = Annotated[
+    EngineName | None, typer.Option("--engine", help="What reads the photos. Default: HANGTAG_OCR_ENGINE.")
+]
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: HANGTAG_OCR_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 picks a free one. Default: HANGTAG_OCR_PORT.")] = None,
+    engine: EngineOption = None,
+    by_uri: Annotated[
+        bool,
+        typer.Option(
+            "--by-uri", help="Read photos of HANGTAG_STORE_URL by their image_uri too, as HANGTAG_OCR_BY_URI."
+        ),
+    ] = False,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM chain, for HTTPS. Default: HANGTAG_OCR_TLS_CERT.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key. Default: HANGTAG_OCR_TLS_KEY.")] = None,
+) -> None:
+    """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Stop it with Ctrl-C or SIGTERM; it finishes first."""
+    from ocr_worker.server.app import create_app
+    from ocr_worker.server.heap import keep_freed_memory
+    from streams.config.settings import Settings
+    from streams.telemetry.logs import set_up_logs
+
+    settings = Settings()
+    cert, key = tls_cert or settings.ocr_tls_cert, tls_key or settings.ocr_tls_key
+    check_tls(cert, key, "HANGTAG_OCR_TLS_CERT")
+    fetch = _fetch(settings, by_uri=by_uri or settings.ocr_by_uri)
+    set_up_logs(settings)
+    keep_freed_memory()
+    spans = _spans(settings)
+    reads_with = _engine(engine or settings.ocr_engine, settings)
+    listener, url = listen(
+        host or settings.ocr_host, settings.ocr_port if port is None else port, "https" if cert else "http"
+    )
+    worker = create_app(
+        _config(settings),
+        reads_with,
+        on_ready=lambda: print(f"OCR worker ready on {url}", flush=True),
+        fetch=fetch,
+        spans=spans,
+    )
+    serve_http(worker, listener, cert=cert, key=key, drain_s=settings.drain_s)
+    spans.close()
+
+
+@app.command()
+def read(
+    *,
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", exists=True, dir_okay=False)],
+    engine: EngineOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo.")] = False,
+) -> None:
+    """Read photos and print their lines. Ends 1 when a photo was refused."""
+    from ocr_worker.result import Reading
+    from streams.config.settings import Settings
+
+    settings = Settings()
+    reads_with = _engine(engine or settings.ocr_engine, settings)
+
+    async def each() -> bool:
+        from ocr_worker.reader import Reader
+
+        reader = Reader(reads_with, _config(settings))
+        try:
+            # One more than the slots, so that the next photo is decoded while these are read.
+            ahead = asyncio.Semaphore(settings.ocr_slots + 1)
+
+            async def one(photo: Path) -> "Reading | Refused | Later | Misconfigured":
+                async with ahead:
+                    return await reader.read(await asyncio.to_thread(photo.read_bytes))
+
+            tasks = [asyncio.create_task(one(photo)) for photo in photos]
+            sound = True
+            for photo, task in zip(photos, tasks, strict=True):
+                outcome = await task
+                sound = sound and isinstance(outcome, Reading)
+                (_print_json if as_json else _print_table)(photo, outcome)
+            return sound
+        finally:
+            await reader.aclose()
+            await reads_with.aclose()
+
+    if not asyncio.run(each()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def vllm(
+    *,
+    model: Annotated[str | None, typer.Option(help="A Hugging Face name, or a folder with the weights.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit of the weights. Default: the pinned one.")] = None,
+    host: Annotated[str, typer.Option(help="Address vLLM listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="One per GPU.")] = 8100,
+    batch: Annotated[int, typer.Option(min=1, help="Photos read in one batch.")] = 32,
+    memory: Annotated[float, typer.Option(min=0.05, max=0.99, help="Share of the GPU's memory to take.")] = 0.9,
+    executable: Annotated[str, typer.Option("--vllm", help="The vllm command; it lives in its own environment.")] = (
+        "vllm"
+    ),
+    execute: Annotated[bool, typer.Option("--exec", help="Become that server instead of printing it.")] = False,
+) -> None:
+    """Print the command that serves HunyuanOCR on vLLM, or with --exec run it. Refuses releases that mix photos."""
+    import shlex
+
+    from ocr_worker.engines.hunyuan.serve import LICENCE, MODEL, REVISION, VllmServe, vllm_serve
+
+    wanted = VllmServe(model or MODEL, revision or REVISION, host, port, batch, memory)
+    try:
+        command = vllm_serve(wanted, executable)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    typer.echo(LICENCE, err=True)
+    if execute:
+        _become_vllm(command)
+    print(shlex.join(command))
+
+
+def _become_vllm(command: list[str]) -> NoReturn:
+    import os
+    import subprocess
+
+    from ocr_worker.engines.hunyuan.serve import check_vllm
+
+    try:
+        told = subprocess.run((command[0], "--version"), capture_output=True, text=True, check=False)  # noqa: S603 - the operator names the program
+    except OSError as error:
+        typer.echo(f"Cannot run {command[0]}: {error.strerror}. vLLM needs an environment of its own.", err=True)
+        raise typer.Exit(1) from None
+    unfit = check_vllm(told.stdout.strip().rpartition("\n")[2])
+    if unfit is not None:
+        typer.echo(unfit.message, err=True)
+        raise typer.Exit(1)
+    os.execvp(command[0], command)  # noqa: S606 - becoming the server is what --exec is for
+
+
+def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
+    if name == "scripted":
+        from ocr_worker.engines.scripted import ScriptedEngine
+
+        return ScriptedEngine()
+    if name == "hunyuan":
+        from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
+        from ocr_worker.engines.hunyuan.serve import REVISION
+
+        revision = settings.ocr_vllm_revision or REVISION
+        return HunyuanEngine(HunyuanConfig(settings.ocr_vllm_url, settings.ocr_vllm_key, revision=revision))
+    try:
+        from ocr_worker.engines.rapid.engine import RapidEngine
+    except ModuleNotFoundError as error:
+        typer.echo(f"The rapid engine needs {error.name}: install hangtag[cpu]", err=True)
+        raise typer.Exit(1) from None
+    return RapidEngine(settings.ocr_slots, lift=settings.ocr_lift_contrast, look_closer=settings.ocr_look_closer)
+
+
+def _spans(settings: "Settings") -> "Spans":
+    from streams.config.settings import UnusableError
+    from streams.telemetry.spans import make_spans
+
+    try:
+        return make_spans(settings, "ocr")
+    except UnusableError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+def _fetch(settings: "Settings", *, by_uri: bool) -> "Fetch | None":
+    from streams.wiring.ocr import make_fetch
+
+    try:
+        return make_fetch(settings, by_uri=by_uri)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+def _config(settings: "Settings") -> "OcrConfig":
+    from ocr_worker.config import OcrConfig
+    from ocr_worker.images.decode import Limits
+
+    limits = Limits(settings.photo_max_bytes, settings.photo_max_pixels, settings.photo_long_side)
+    return OcrConfig(settings.ocr_slots, settings.ocr_queue, limits, settings.ocr_token)
+
+
+def _print_json(photo: Path, outcome: "Reading | Refused | Later | Misconfigured") -> None:
+    from ocr_worker.result import Reading, Refused
+
+    shown: dict[str, object] = {"photo": photo.name}
+    if isinstance(outcome, Reading):
+        shown |= outcome.model_dump(mode="json")
+    else:
+        code = outcome.code if isinstance(outcome, Refused) else outcome.reason
+        shown["refused"] = {"code": code, "message": outcome.message}
+    print(json_line(shown), flush=True)
+
+
+def _print_table(photo: Path, outcome: "Reading | Refused | Later | Misconfigured") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ocr_worker.result import Reading
+
+    console = Console()
+    if not isinstance(outcome, Reading):
+        console.print(f"[bold]{escape(photo.name)}[/]  [red]refused[/]: {escape(outcome.message)}")
+        return
+    quality, image = outcome.quality, outcome.image
+    table = Table(title=f"{escape(photo.name)}  {image.width} x {image.height}", title_justify="left")
+    table.add_column("line")
+    table.add_column("score", justify="right")
+    table.add_column("box", justify="right")
+    for line in outcome.texts:
+        table.add_row(escape(line.text), f"{line.score:.2f}", " ".join(map(str, line.bbox)))
+    console.print(table)
+    hint = f"  {quality.hint}" if quality.hint else ""
+    console.print(
+        f"{quality.verdict}{hint}  (sharpness {quality.sharpness:.0f}, {outcome.timings_ms['total']:.0f} ms,"
+        f" {outcome.engine.model})\n"
+    )

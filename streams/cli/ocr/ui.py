@@ -1,0 +1,76 @@
+"""`hangtag ocr ui`: puts the page together from its parts (engines, rules, sample photos) and serves it."""
+
+import contextlib
+import signal
+import tempfile
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.ocr.group import EngineName, EngineOption, _config, _engine
+from streams.cli.support.listen import listen
+
+if TYPE_CHECKING:
+    import socket
+
+    from ocr_worker.engines.protocol import AnyEngine
+    from streams.config.settings import Settings
+
+
+def ui(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on. Whoever reaches it may use the page.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 picks a free one.")] = 7860,
+    engine: EngineOption = None,
+) -> None:
+    """Serve a page to try photos on: boxes, tags with their evidence, before and after. Needs the extra `ui`."""
+    if find_spec("gradio") is None:
+        typer.echo(
+            "The page needs Gradio: run `make ui`, or pip install 'hangtag[cpu,ui]' in a venv of its own", err=True
+        )
+        raise typer.Exit(1)
+
+    from streams.config.settings import Settings
+    from streams.telemetry.logs import set_up_logs
+
+    settings = Settings()
+    set_up_logs(settings)
+    # The port first: the rest takes seconds.
+    listener, url = listen(host, port)
+    # Ends as with Ctrl-C, so that the folder below goes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Gradio writes uploads below the folder for temporary files, and asks for it once: let it be one that goes with us.
+    with tempfile.TemporaryDirectory(prefix="hangtag-ui-") as tempfile.tempdir, contextlib.suppress(KeyboardInterrupt):
+        _serve(listener, url, engine or settings.ocr_engine, settings)
+
+
+def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "Settings") -> None:
+    import uvicorn
+
+    from ocr_worker.ui.page import create_page
+    from rules.lexicon.load import load_lexicon
+    from rules.tagger import Tagger
+    from streams.cli.demo import _samples
+
+    tagger = Tagger(load_lexicon(settings.lexicon))
+    page = create_page(
+        _config(settings),
+        _engines(engine, settings),
+        lambda lines: tagger.tag(lines).tags,
+        samples=sorted(path for path in _samples().iterdir() if path.is_file()),
+        on_ready=lambda: print(f"OCR page ready on {url}", flush=True),
+    )
+    # Open pages hold a connection for as long as they are open: a second is enough for the photo under way.
+    config = uvicorn.Config(page, access_log=False, log_config=None, timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _engines(first: EngineName, settings: "Settings") -> "dict[str, AnyEngine]":
+    """Make the engines to choose from: the wanted one first, then whatever else is installed or configured."""
+    names: list[EngineName] = [first]
+    if find_spec("rapidocr") is not None:
+        names.append("rapid")
+    if "ocr_vllm_url" in settings.model_fields_set:
+        names.append("hunyuan")
+    return {name: _engine(name, settings) for name in dict.fromkeys(names)}

@@ -1,0 +1,114 @@
+"""
+Who was forgotten, as the stages know it: their events end where they are, without an answer and without a dead letter.
+
+Reads the erasure ledger where this process can reach the state database. The sync stage asks it for every event
+besides; for the stages before it this keeps a forgotten shopper out of the topics, too.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Engine
+
+from klaviyo_sink.state.database import LOOK_S, is_missing, open_for_reading
+from klaviyo_sink.state.ledgers import digest, forgotten_since
+from schemas.events import Event
+from schemas.outcomes import Never
+from streams.runtime.stage import Answer, Handler
+
+log = structlog.get_logger()
+
+#: Seconds after which the ledger is read again: `hangtag forget` waits longer before it removes anything.
+REFRESH_S: Final = 5.0
+
+
+class Forgotten:
+    """The shoppers forgotten, as the ledger had them at most `REFRESH_S` ago."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take the state database's URL. It is opened at the first question, and not made where it is missing."""
+        self._url, self._clock = url, clock
+        self._engine: Engine | None = None
+        self._digests: set[str] = set()
+        self._newest: datetime | None = None
+        self._read_at: float | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._patience_ends = 0.0
+        self._said: set[str] = set()
+
+    async def includes(self, shopper_id: str) -> bool:
+        """
+        Tell whether a shopper was forgotten. While the database cannot be reached, what was known counts.
+
+        A database that does not answer holds events up for two seconds, and no longer until that look has ended.
+        """
+        if self._is_stale():
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(asyncio.to_thread(self.read))
+                self._patience_ends = time.monotonic() + LOOK_S
+            patience = self._patience_ends - time.monotonic()
+            if patience > 0:
+                await asyncio.wait({self._reading}, timeout=patience)
+        return self.knows(shopper_id)
+
+    def knows(self, shopper_id: str) -> bool:
+        """Tell whether a shopper was forgotten when the ledger was last read."""
+        return bool(self._digests) and digest(shopper_id) in self._digests
+
+    def knows_key(self, key: bytes | None) -> bool:
+        """Tell whether a message's key is that of a shopper who was forgotten."""
+        return key is not None and self.knows(key.decode(errors="replace"))
+
+    def read(self) -> None:
+        """Read what is new in the ledger. Blocks."""
+        try:
+            if self._engine is None and is_missing(self._url):
+                self._say_once(log.info, "no erasure ledger here: nobody was forgotten, or the sync stage alone knows")
+            else:
+                self._engine = self._engine or open_for_reading(self._url)
+                with self._engine.connect() as connection:
+                    new, self._newest = forgotten_since(connection, self._newest, now=datetime.now(UTC))
+                self._digests |= new
+                self._said.clear()
+        except Exception as error:  # noqa: BLE001 - a guard must not end events, whatever a damaged row or disk raises
+            self._say_once(
+                log.warning,
+                "the erasure ledger cannot be read here: forgotten shoppers are dropped by the sync stage only",
+                error=type(error).__name__,
+            )
+        self._read_at = self._clock()
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _say_once(self, say: Callable[..., object], words: str, **facts: str) -> None:
+        if words not in self._said:
+            say(words, **facts)
+        self._said.add(words)
+
+    def _is_stale(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at >= REFRESH_S
+
+
+def but_not_of_the_forgotten(handle: Handler, is_forgotten: Callable[[str], Awaitable[bool]]) -> Handler:
+    """Guard a handler: what a forgotten shopper's event sets out to be, or turned into, is nothing."""
+
+    async def guarded(event: Any) -> Answer:
+        known = isinstance(event, Event)
+        if known and await is_forgotten(event.shopper_id):
+            return ()
+        answer = await handle(event)
+        # Working on it may have taken long. A dead letter would keep the shopper as well as an answer.
+        if isinstance(answer, Never) and known and await is_forgotten(event.shopper_id):
+            return ()
+        if isinstance(answer, tuple):
+            return tuple([one for one in answer if not await is_forgotten(one.shopper_id)])
+        return answer
+
+    return guarded

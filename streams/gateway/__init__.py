@@ -1,0 +1,1 @@
+"""Uploads over HTTP, and where each upload is."""

@@ -1,0 +1,95 @@
+"""Keeps a gateway's memory up to date: reads the topics in a thread of its own, from as far back as is remembered."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from schemas.codec import UndecodableError, decode
+from schemas.topics import Topic, topics
+from streams.config.settings import Settings
+from streams.gateway.status import Memory
+from streams.kafka.reader import Seen, UnreadableTopicError, follow
+from streams.runtime.dead_letters import read_letter
+
+log = structlog.get_logger()
+
+#: Before topics that could not be read are tried again, seconds.
+_PAUSE_S = 1.0
+
+
+class Follower:
+    """Every gateway reads every topic itself: none needs another, and each knows all."""
+
+    def __init__(self, settings: Settings, memory: Memory, *, crash: Callable[[Exception], object]) -> None:
+        """Take the memory to tell; nothing connects before `start`. `crash` is told of what nobody foresaw."""
+        self._settings, self._memory, self._crash = settings, memory, crash
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gateway-follower", daemon=True)
+        #: All was read that lay in the topics when it began.
+        self.caught_up = False
+
+    def start(self) -> None:
+        """Begin; from the event loop that the memory is used from."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._follow()
+        except Exception as error:  # noqa: BLE001 - a gateway that no longer learns anything must be started again
+            self._tell(self._crash, error)
+        finally:
+            # Whatever ended it: what is remembered grows old from here on.
+            self._tell(self._lost)
+
+    def _follow(self) -> None:
+        by_name = {topic.name: topic for topic in topics(self._settings.topic_prefix).all()}
+        try:
+            for seen in follow(
+                self._settings,
+                list(by_name),
+                since=time.time() - self._settings.gateway_remember_s,
+                forever=True,
+                going=lambda: not self._stop.is_set(),
+                caught_up=lambda: self._tell(self._caught_up),
+            ):
+                self._note(by_name[seen.topic], seen)
+        except UnreadableTopicError as error:
+            self._tell(self._lost)
+            log.warning("the topics cannot be read", message=str(error))
+            self._stop.wait(_PAUSE_S)
+
+    def _note(self, topic: Topic, seen: Seen) -> None:
+        # Producers set their own clocks: what lay in the future would be remembered until then.
+        at = datetime.fromtimestamp(min(max(seen.timestamp, 0.0), time.time()), UTC)
+        if topic.event is None:
+            letter = read_letter(seen.headers)
+            if letter is not None:
+                self._tell(self._memory.note_letter, seen.upload_id, letter, at)
+            return
+        try:
+            event = decode(topic.event, seen.value)
+        except UndecodableError:
+            # Its stage says so, with a dead letter.
+            return
+        self._tell(self._memory.note, event, at)
+
+    def _caught_up(self) -> None:
+        self.caught_up = True
+
+    def _lost(self) -> None:
+        self.caught_up = False
+
+    def _tell(self, what: Callable[..., object], *arguments: object) -> None:
+        """Have the event loop do it, whose memory it is."""
+        self._loop.call_soon_threadsafe(what, *arguments)

@@ -1,0 +1,1 @@
+"""Kafka clients, security, topics, the schema registry and the embedded broker. Knows no Faust."""

@@ -1,0 +1,185 @@
+"""Reads topics for people and tools: from a time or the start, to the end or for ever. Commits nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas.codec import Headers
+from streams.config.settings import Settings
+from streams.kafka.clients import Admin, NoKafkaError, reader
+
+#: Reading to an end is given up after so long without a word.
+_SILENCE_S = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A message as it lies in a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    #: Broker or producer time, seconds since the epoch.
+    timestamp: float
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    @property
+    def upload_id(self) -> str:
+        """Tell by the headers which upload it is of; empty when they do not say."""
+        return next((value.decode(errors="replace") for name, value in self.headers if name == "ce_id" and value), "")
+
+
+class UnreadableTopicError(Exception):
+    """A topic is missing or Kafka does not answer. Check `hangtag topics list`."""
+
+
+def follow(
+    settings: Settings,
+    names: list[str],
+    *,
+    since: float | None = None,
+    from_end: bool = False,
+    forever: bool = False,
+    going: Callable[[], bool] = lambda: True,
+    caught_up: Callable[[], object] = lambda: None,
+) -> Iterator[Seen]:
+    """
+    Yield the messages of topics, in order within each partition.
+
+    Args:
+        settings: Where Kafka is.
+        names: The topics.
+        since: Pass over what is older, seconds since the epoch; None starts at the beginning.
+        from_end: Start behind the newest message instead.
+        forever: Wait for new messages too, until `going` says no; else stop at the newest as of now.
+        going: Asked about twice a second.
+        caught_up: Called once all was read that lay there at first; later perhaps again.
+
+    Raises:
+        UnreadableTopicError: a topic is missing, or no broker answered.
+
+    """
+    consumer = reader(settings)
+    try:
+        partitions = _partitions(settings, names)
+        starts = _starts(consumer, partitions, since=since, from_end=from_end)
+        ends = {} if forever else _ends(consumer, partitions)
+        left = {_at(start) for start in starts if forever or start.offset < ends[_at(start)]}
+        if not left:
+            return
+        consumer.assign([start for start in starts if _at(start) in left])
+        for message in _polled(consumer, going, patient=forever):
+            place = (message.topic(), message.partition())
+            if message.error() is not None:
+                left.discard(place)
+                if not left:
+                    caught_up()
+            elif forever or place in left:
+                if not forever and message.offset() + 1 >= ends[place]:
+                    left.discard(place)
+                if since is None or message.timestamp()[1] >= int(since * 1000):
+                    yield _seen(message)
+            if not forever and not left:
+                return
+    except KafkaException as error:
+        raise UnreadableTopicError(f"cannot read {', '.join(names)}: {error.args[0].str()}") from None
+    finally:
+        consumer.close()
+
+
+def _polled(consumer: Consumer, going: Callable[[], bool], *, patient: bool) -> Iterator[Message]:
+    """Yield messages and ends of partitions as they come; raises on anything worse."""
+    silent_since = time.monotonic()
+    while going():
+        message = consumer.poll(0.5)
+        if message is not None:
+            silent_since = time.monotonic()
+            error = message.error()
+            if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                # Nothing is committed and nobody joined, so no right to the group is needed.
+                continue
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
+                raise KafkaException(error)
+            yield message
+        elif not patient and time.monotonic() - silent_since > _SILENCE_S:
+            raise UnreadableTopicError("Kafka stopped answering in the middle of it")
+
+
+def parse_since(text: str | None, *, now: float) -> float | None:
+    """
+    Read `90s`, `15m`, `2h`, `7d` (ago) or an RFC 3339 time into seconds since the epoch.
+
+    Raises:
+        ValueError: it is neither.
+
+    """
+    if text is None:
+        return None
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    if text[-1:] in units and text[:-1].isdigit():
+        return now - int(text[:-1]) * units[text[-1]]
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone: write 2026-01-31T08:00:00Z, or an age such as 15m, 2h, 7d")
+    return moment.timestamp()
+
+
+def _partitions(settings: Settings, names: list[str]) -> list[TopicPartition]:
+    try:
+        metadata = Admin(settings).cluster()
+    except NoKafkaError as error:
+        raise UnreadableTopicError(str(error)) from None
+    missing = [name for name in names if name not in metadata.topics]
+    if missing:
+        raise UnreadableTopicError(f"no topic {', '.join(missing)}. Create it with `hangtag topics apply`")
+    return [TopicPartition(name, number) for name in names for number in metadata.topics[name].partitions]
+
+
+def _starts(
+    consumer: Consumer, partitions: list[TopicPartition], *, since: float | None, from_end: bool
+) -> list[TopicPartition]:
+    if since is None:
+        return _edges(consumer, partitions, end=from_end)
+    found = _found(consumer, partitions, since)
+    if all(at.offset < 0 for at in found) and all(at.offset < 0 for at in _found(consumer, partitions, 0)):
+        # The embedded broker finds nothing by time, not even by the earliest: all is read, and the old passed over.
+        return _edges(consumer, partitions, end=False)
+    ends = _edges(consumer, partitions, end=True)
+    return [at if at.offset >= 0 else end for at, end in zip(found, ends, strict=True)]
+
+
+def _found(consumer: Consumer, partitions: list[TopicPartition], since: float) -> list[TopicPartition]:
+    asked = [TopicPartition(at.topic, at.partition, int(since * 1000)) for at in partitions]
+    found: list[TopicPartition] = consumer.offsets_for_times(asked, timeout=10)
+    return found
+
+
+def _edges(consumer: Consumer, partitions: list[TopicPartition], *, end: bool) -> list[TopicPartition]:
+    return [
+        TopicPartition(at.topic, at.partition, consumer.get_watermark_offsets(at, timeout=10)[end]) for at in partitions
+    ]
+
+
+def _ends(consumer: Consumer, partitions: list[TopicPartition]) -> dict[tuple[str, int], int]:
+    return {_at(at): consumer.get_watermark_offsets(at, timeout=10)[1] for at in partitions}
+
+
+def _at(place: TopicPartition) -> tuple[str, int]:
+    return place.topic, place.partition
+
+
+def _seen(message: Message) -> Seen:
+    return Seen(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        timestamp=message.timestamp()[1] / 1000,
+        key=message.key(),
+        value=message.value(),
+        headers=list(message.headers() or ()),
+    )

@@ -1,0 +1,152 @@
+"""Creates and checks topics through the AdminClient. What they should be stands in `schemas.topics`."""
+
+import time
+from datetime import timedelta
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from pydantic import BaseModel, ConfigDict
+
+from schemas.topics import Topic, notifications, topics
+from streams.config.settings import Settings
+from streams.kafka.clients import Admin, NoKafkaError
+
+#: Kafka deletes whole segments, once the newest record in them is too old: what lies in one lives that much longer.
+#: Its own default is a week (kafka.apache.org, topic configs), which would keep recognized text for two.
+SEGMENT: Final = timedelta(hours=6)
+
+
+class EmbeddedBrokerError(Exception):
+    """The embedded broker creates topics when it starts, not on request. Use `hangtag broker --partitions N`."""
+
+    def __init__(self) -> None:
+        super().__init__(type(self).__doc__)
+
+
+class Found(BaseModel):
+    """One topic as the cluster has it, and where that differs from the design."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    #: 0 when the topic is missing.
+    partitions: int
+    #: None when the broker does not say (the embedded one).
+    retention_ms: int | None
+    drift: tuple[str, ...]
+
+
+def designed(settings: Settings) -> tuple[Topic, ...]:
+    """List the topics there must be: the flow's, and those of a bucket's notifications where settings name one."""
+    flow = topics(settings.topic_prefix).all()
+    return flow if settings.notifications_topic is None else (*flow, *notifications(settings.notifications_topic))
+
+
+def create_missing(settings: Settings) -> list[str]:
+    """
+    Create the topics that are missing and answer their names.
+
+    Raises:
+        EmbeddedBrokerError: the broker is the embedded one, which takes no such request.
+        NoKafkaError: no broker answered.
+
+    """
+    admin = Admin(settings)
+    there = _partitions(admin)
+    if _is_embedded(admin):
+        raise EmbeddedBrokerError
+    missing = [topic for topic in designed(settings) if topic.name not in there]
+    new = [
+        NewTopic(
+            topic.name,
+            num_partitions=topic.partitions,
+            replication_factor=settings.replication,
+            config={name: str(value) for name, value in wanted(topic).items()},
+        )
+        for topic in missing
+    ]
+    for name, future in admin.create_topics(new, operation_timeout=30).items() if new else ():
+        try:
+            future.result(timeout=40)
+        except TimeoutError:
+            raise NoKafkaError(f"{name} was not created in time", "Look at the cluster, then try again") from None
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise NoKafkaError(f"{name} was not created: {error.args[0].str()}", "Look at the cluster") from None
+    # A broker may hear of a topic a little after its creation was confirmed.
+    deadline = time.monotonic() + 10
+    while not {topic.name for topic in missing} <= _partitions(admin).keys() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return [topic.name for topic in missing]
+
+
+def compare(settings: Settings) -> list[Found]:
+    """
+    Compare the cluster's topics with the design.
+
+    Raises:
+        NoKafkaError: no broker answered.
+
+    """
+    admin = Admin(settings)
+    there = _partitions(admin)
+    wanted_topics = designed(settings)
+    # The embedded broker does not describe configurations.
+    configs = (
+        {} if _is_embedded(admin) else _configs(admin, [topic.name for topic in wanted_topics if topic.name in there])
+    )
+    found = []
+    for topic in wanted_topics:
+        partitions, config = there.get(topic.name, 0), configs.get(topic.name, {})
+        drift = ["missing: run `hangtag topics apply`"] if not partitions else []
+        if partitions and partitions < topic.partitions:
+            drift.append(
+                f"{partitions} partitions, {topic.partitions} designed (adding some moves shoppers between them)"
+            )
+        drift += [
+            f"{name} is {config[name]}, {value} designed"
+            for name, value in wanted(topic).items()
+            if name in config and config[name] != str(value)
+        ]
+        retention = config.get("retention.ms")
+        found.append(
+            Found(
+                name=topic.name,
+                partitions=partitions,
+                retention_ms=None if retention is None else int(retention),
+                drift=tuple(drift),
+            )
+        )
+    return found
+
+
+def wanted(topic: Topic) -> dict[str, str | int]:
+    """Give the topic-level configuration of the design."""
+    return {
+        "retention.ms": int(topic.retention.total_seconds() * 1000),
+        "segment.ms": int(SEGMENT.total_seconds() * 1000),
+        "cleanup.policy": "delete",
+        "max.message.bytes": topic.max_message_bytes,
+    }
+
+
+def _partitions(admin: Admin) -> dict[str, int]:
+    return {name: len(topic.partitions) for name, topic in admin.cluster().topics.items()}
+
+
+def _is_embedded(admin: AdminClient) -> bool:
+    # librdkafka's mock cluster names itself so; it would leave a request to create topics unanswered.
+    return str(admin.list_topics(timeout=10).cluster_id).startswith("mockCluster")
+
+
+def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    configs: dict[str, dict[str, str]] = {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    for resource, future in admin.describe_configs(resources, request_timeout=5).items() if resources else ():
+        try:
+            configs[resource.name] = {entry.name: entry.value for entry in future.result(timeout=6).values()}
+        except (KafkaException, TimeoutError):
+            # Not allowed to ask, perhaps: nothing to compare then.
+            break
+    return configs

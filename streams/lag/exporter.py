@@ -1,0 +1,98 @@
+"""
+Lag for Prometheus, under the names and labels that existing dashboards ask for.
+
+`kafka_consumergroup_lag` and its neighbours as github.com/danielqsj/kafka_exporter has them, the `_group_` ones as
+github.com/seglo/kafka-lag-exporter. What is unknown is NaN, and what could not be read is left out: never 0.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from streams.lag.evaluate import STATES, Verdict
+from streams.lag.reader import Look
+
+_PARTITION = ("consumergroup", "topic", "partition")
+_SEGLO_GROUP = ("cluster_name", "group")
+_SEGLO = (*_SEGLO_GROUP, "topic", "partition", "member_host", "consumer_id", "client_id")
+_UNKNOWN = math.nan
+
+#: Each metric's labels and meaning.
+METRICS = {
+    "kafka_consumergroup_lag": (_PARTITION, "Offsets ahead of the group's commit; NaN before the first commit."),
+    "kafka_consumergroup_lag_sum": (_PARTITION[:2], "The same, summed over the partitions with a commit."),
+    "kafka_consumergroup_current_offset": (_PARTITION, "The group's commit; NaN before the first."),
+    "kafka_consumergroup_members": (_PARTITION[:1], "Members of the group; NaN where the broker does not say."),
+    "kafka_topic_partition_current_offset": (("topic", "partition"), "Where the partition's log ends."),
+    "kafka_topic_partition_oldest_offset": (("topic", "partition"), "Where the partition's log begins."),
+    "kafka_consumergroup_group_lag": (_SEGLO, "As kafka_consumergroup_lag."),
+    "kafka_consumergroup_group_lag_seconds": (_SEGLO, "Age of the oldest record that is not committed."),
+    "kafka_consumergroup_group_max_lag": (_SEGLO_GROUP, "The group's greatest lag in offsets."),
+    "kafka_consumergroup_group_max_lag_seconds": (_SEGLO_GROUP, "The group's greatest lag in seconds."),
+    "hangtag_consumer_partition_state": ((*_PARTITION, "state"), f"1 for the state it is in, of {', '.join(STATES)}."),
+    "hangtag_consumer_partition_expired": (_PARTITION, "Offsets deleted before the group read them."),
+    "hangtag_lag_up": ((), "1 when the cluster answered at the last look; 0 leaves all others out."),
+    "hangtag_lag_troubles": ((), "What could not be read at the last look; its samples are left out."),
+}
+
+Sample = tuple[str, Sequence[str], float]
+
+
+@dataclass(eq=False)
+class LagCollector(Collector):
+    """Tells of the newest look, whenever Prometheus asks."""
+
+    cluster_name: str
+    #: What was seen last, and the verdicts on it: one value, for it is read by another thread than the one that looks.
+    #: None until the first look, and after one that failed.
+    seen: tuple[Look, Sequence[Verdict]] | None = None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Give every metric, with the samples there are."""
+        seen = self.seen
+        samples = [] if seen is None else [*self._samples(*seen)]
+        samples.append(("hangtag_lag_up", (), float(seen is not None)))
+        for name, (labels, meaning) in METRICS.items():
+            family = GaugeMetricFamily(name, meaning, labels=labels)
+            for of, values, value in samples:
+                if of == name:
+                    family.add_metric(values, value)
+            yield family
+
+    def _samples(self, look: Look, verdicts: Sequence[Verdict]) -> Iterator[Sample]:
+        yield "hangtag_lag_troubles", (), len(look.troubles)
+        for verdict in verdicts:
+            yield from _of_partition(verdict, self.cluster_name)
+        for group, members in look.members.items():
+            yield "kafka_consumergroup_members", (group,), _number(members)
+            theirs = [verdict for verdict in verdicts if verdict.place.group == group]
+            lags = [verdict.lag for verdict in theirs if verdict.lag is not None]
+            ages = [verdict.seconds for verdict in theirs if verdict.seconds is not None]
+            yield "kafka_consumergroup_group_max_lag", (self.cluster_name, group), _number(max(lags, default=None))
+            seconds = _number(max(ages, default=None))
+            yield "kafka_consumergroup_group_max_lag_seconds", (self.cluster_name, group), seconds
+            for topic in {verdict.place.topic for verdict in theirs}:
+                yield "kafka_consumergroup_lag_sum", (group, topic), _number(sum(lags) if lags else None)
+
+
+def _of_partition(verdict: Verdict, cluster_name: str) -> Iterable[Sample]:
+    place = (verdict.place.group, verdict.place.topic, str(verdict.place.partition))
+    owner = verdict.owner
+    who = ("", "", "") if owner is None else (owner.host, owner.member, owner.client)
+    lag = _number(verdict.lag)
+    yield "kafka_consumergroup_lag", place, lag
+    yield "kafka_consumergroup_current_offset", place, _number(verdict.committed)
+    yield "kafka_topic_partition_current_offset", place[1:], verdict.high
+    yield "kafka_topic_partition_oldest_offset", place[1:], verdict.low
+    yield "kafka_consumergroup_group_lag", (cluster_name, *place, *who), lag
+    yield "kafka_consumergroup_group_lag_seconds", (cluster_name, *place, *who), _number(verdict.seconds)
+    yield "hangtag_consumer_partition_expired", place, verdict.expired
+    for state in STATES:
+        yield "hangtag_consumer_partition_state", (*place, state), float(state == verdict.state)
+
+
+def _number(value: float | None) -> float:
+    return _UNKNOWN if value is None else float(value)

@@ -1,0 +1,260 @@
+"""
+Reads what lag is judged by from the cluster: commits, ends of logs, members, and single records' timestamps.
+
+Commits nothing and joins no group. What the embedded broker does not answer is left unknown.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec
+
+from streams.config.settings import Settings
+from streams.flow import flow_of
+from streams.kafka.clients import Admin, client_config
+from streams.lag.evaluate import Owner, Place, Reading, Stamp
+
+#: Groups in these states have just no assignment to tell.
+_MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
+
+Log = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the cluster."""
+
+    readings: Mapping[Place, Reading]
+    #: Members of each group; None where the cluster does not say (the embedded broker).
+    members: Mapping[str, int | None]
+    #: What could not be read, a sentence each.
+    troubles: tuple[str, ...]
+
+
+def stage_groups(settings: Settings) -> dict[str, str]:
+    """Name each stage's consumer group, with the topic it consumes."""
+    flow = flow_of(settings)
+    return {f"{settings.group_prefix}.{stage}": consumed.name for stage, (consumed, _published) in flow.items()}
+
+
+class LagReader:
+    """Keeps its connections from look to look. Close it, or use it as a context manager."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time, patience_s: float = 5) -> None:
+        """Wait at most `patience_s` seconds for each kind of answer."""
+        self._settings, self._clock, self._patience_s = settings, clock, patience_s
+        self._admin = Admin(settings)
+        self._consumer = Consumer(
+            client_config(settings)
+            | {
+                "group.id": "hangtag-lag",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "isolation.level": "read_uncommitted",
+                # One record is wanted of each partition, so few are fetched.
+                "queued.min.messages": 1,
+                "max.partition.fetch.bytes": 131_072,
+            }
+        )
+        self._last: dict[Place, Reading] = {}
+
+    def look(self) -> Look:
+        """
+        Read every stage's partitions. Blocks, for seconds when the cluster is slow.
+
+        Raises:
+            NoKafkaError: no broker answered.
+
+        """
+        topics = self._admin.cluster(timeout_s=self._patience_s).topics
+        groups = stage_groups(self._settings)
+        # One that is just being deleted is there without partitions.
+        logs = {
+            group: [(name, at) for at in topics[name].partitions]
+            for group, name in groups.items()
+            if name in topics and topics[name].partitions
+        }
+        missing = [name for group, name in groups.items() if group not in logs]
+        troubles = [f"topic {name} is missing: run `hangtag topics apply`" for name in missing]
+        owners, members = self._owners(groups, troubles)
+        # Commits before ends: the other way round a busy group would be ahead of its log.
+        at = self._clock()
+        commits = self._commits(logs, troubles)
+        ends = self._ends({log for group in commits for log in logs[group]}, troubles)
+        readings = {}
+        for group, committed in commits.items():
+            for log in logs[group]:
+                if log in ends and log in committed:
+                    readings[Place(group, *log)] = Reading(
+                        at=at,
+                        committed=committed[log],
+                        low=ends[log][0],
+                        high=ends[log][1],
+                        owner=(owners[group] or {}).get(log),
+                        owner_known=owners[group] is not None,
+                    )
+        self._last = readings = self._stamped(readings)
+        return Look(readings, members, tuple(troubles))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _owners(
+        self, groups: Iterable[str], troubles: list[str]
+    ) -> tuple[dict[str, dict[Log, Owner] | None], dict[str, int | None]]:
+        """Ask who reads what in each group, and how many they are; None for unknown."""
+        asked = self._admin.describe_consumer_groups(list(groups), request_timeout=self._patience_s)
+        owners: dict[str, dict[Log, Owner] | None] = {}
+        members: dict[str, int | None] = {}
+        for group, future in asked.items():
+            found, error = _answer(future)
+            if error is not None:
+                # Kafka 4 answers so for a group that never was; before, it described it as dead.
+                never_was = error == KafkaError.GROUP_ID_NOT_FOUND
+                if error == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                    troubles.append(f"the members of {group} cannot be read ({_said(error)})")
+                owners[group], members[group] = ({}, 0) if never_was else (None, None)
+                continue
+            members[group] = len(found.members)
+            owners[group] = {
+                (place.topic, place.partition): Owner(member.client_id, member.host.removeprefix("/"), member.member_id)
+                for member in found.members
+                for place in member.assignment.topic_partitions
+            }
+            if found.state in _MOVING:
+                owners[group] = None
+        return owners, members
+
+    def _commits(self, logs: Mapping[str, list[Log]], troubles: list[str]) -> dict[str, dict[Log, int | None]]:
+        asked = {
+            group: self._admin.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, [TopicPartition(*log) for log in theirs])],
+                request_timeout=self._patience_s,
+            )[group]
+            for group, theirs in logs.items()
+        }
+        commits: dict[str, dict[Log, int | None]] = {}
+        for group, future in asked.items():
+            found, error = _answer(future)
+            if error is not None:
+                troubles.append(f"the commits of {group} cannot be read ({_said(error)})")
+                continue
+            commits[group] = {
+                (place.topic, place.partition): place.offset if place.offset >= 0 else None
+                for place in found.topic_partitions
+                if place.error is None
+            }
+            if unread := [str(place.partition) for place in found.topic_partitions if place.error is not None]:
+                troubles.append(f"the commits of {group} on partition {', '.join(unread)} cannot be read")
+        return commits
+
+    def _ends(self, logs: set[Log], troubles: list[str]) -> dict[Log, tuple[int, int]]:
+        """Ask where each partition's log begins and ends; one that nobody leads is left out."""
+        if not logs:
+            return {}
+        first, last = (
+            self._admin.list_offsets({TopicPartition(*log): spec for log in logs}, request_timeout=self._patience_s)
+            for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+        )
+        ends: dict[Log, tuple[int, int]] = {}
+        unread: dict[tuple[str, int | None], list[str]] = {}
+        for place, future in last.items():
+            log = (place.topic, place.partition)
+            (high, late), (low, early) = _answer(future), _answer(first[place])
+            if late is None and early is None:
+                ends[log] = (low.offset, high.offset)
+            else:
+                unread.setdefault((place.topic, late or early), []).append(str(place.partition))
+        for (topic, code), partitions in unread.items():
+            troubles.append(f"{topic}[{', '.join(partitions)}] cannot be read ({_said(code)})")
+        return ends
+
+    def _stamped(self, readings: Mapping[Place, Reading]) -> dict[Place, Reading]:
+        """Find out the timestamps that ages are told by."""
+        known = {place: self._known(place, reading) for place, reading in readings.items()}
+        oldest = self._records(
+            {
+                place: one.start
+                for place, one in known.items()
+                if one.lag and one.start is not None and one.oldest is None
+            }
+        )
+        # The last record helps to work out a time only where the first is gone.
+        newest = self._records({place: one.high - 1 for place, one in known.items() if one.lag and one.expired})
+        stamped = {}
+        for place, reading in known.items():
+            found = oldest.get(place)
+            last = newest.get(place)
+            stamped[place] = replace(
+                reading,
+                oldest=found if isinstance(found, Stamp) else reading.oldest,
+                newest=last if isinstance(last, Stamp) else None,
+                nothing_ahead=reading.nothing_ahead or found == "end",
+            )
+        return stamped
+
+    def _known(self, place: Place, reading: Reading) -> Reading:
+        """Take over what the last look found out and cannot have changed."""
+        last = self._last.get(place)
+        if last is None or last.committed != reading.committed or last.low != reading.low or last.high > reading.high:
+            return reading
+        return replace(reading, oldest=last.oldest, nothing_ahead=last.nothing_ahead and last.high == reading.high)
+
+    def _records(self, wanted: Mapping[Place, int]) -> dict[Place, "Stamp | str"]:
+        """Read the first record at or after each offset; "end" where there is none, nothing where none came in time."""
+        if not wanted:
+            return {}
+        places = {(place.topic, place.partition): place for place in wanted}
+        found: dict[Place, Stamp | str] = {}
+        starts = [TopicPartition(place.topic, place.partition, at) for place, at in wanted.items()]
+        self._consumer.assign(starts)
+        # A partition stays paused from the last time.
+        self._consumer.resume(starts)
+        deadline = time.monotonic() + self._patience_s
+        while len(found) < len(wanted) and time.monotonic() < deadline:
+            for message in self._consumer.consume(100, timeout=0.2):
+                place = places.get((message.topic(), message.partition()))
+                if place is None or place in found:
+                    continue
+                error = message.error()
+                if error is None:
+                    kind, ms = message.timestamp()
+                    found[place] = Stamp(message.offset(), ms / 1000) if kind else "untimed"
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
+                    found[place] = "end"
+                else:
+                    continue
+                self._consumer.pause([TopicPartition(message.topic(), message.partition())])
+        self._consumer.unassign()
+        return found
+
+
+def _answer(future: "Future[Any]") -> tuple[Any, int | None]:
+    """Wait for an answer, at most as long as the request was given: it, or the code of the error."""
+    try:
+        return future.result(), None
+    except KafkaException as error:
+        return None, error.args[0].code()
+
+
+def _said(code: int | None) -> str:
+    return str(KafkaError(code).str())

@@ -1,0 +1,1 @@
+"""The checks of `hangtag doctor`, one file per thing it looks at."""

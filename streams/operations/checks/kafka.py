@@ -1,0 +1,141 @@
+"""Checks of Kafka: the broker, the topics, and how far the stages are behind."""
+
+import asyncio
+import socket
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from confluent_kafka.admin import BrokerMetadata, ClusterMetadata
+
+from streams.config.settings import Settings
+from streams.kafka.clients import Admin, NoKafkaError
+from streams.kafka.topics import compare
+from streams.lag.evaluate import LagMemory, Verdict
+from streams.lag.reader import LagReader
+from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
+from streams.operations.checks.broker_version import RELEASES, kafka_version
+
+_PATIENCE_S = 4
+_ASKED_AT_ONCE = 8
+#: An upload older than this is later than anyone expects (docs/operations.md).
+LATE_S = 300
+
+
+async def broker(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether a broker answers, and which Kafka it is."""
+    return [await asyncio.to_thread(_broker, settings)]
+
+
+async def topics(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether every topic is there, as designed."""
+    try:
+        # Comparing would wait longer for a broker.
+        await asyncio.to_thread(_cluster, settings)
+        found = await asyncio.to_thread(compare, settings)
+    except NoKafkaError as error:
+        return [fail("topics", error.trouble, error.advice)]
+    missing = [topic.name for topic in found if not topic.partitions]
+    if missing:
+        return [fail("topics", f"missing: {', '.join(missing)}", "run `hangtag topics apply`")]
+    drifted = [f"{topic.name}: {'; '.join(topic.drift)}" for topic in found if topic.drift]
+    if drifted:
+        return [warn("topics", " | ".join(drifted), "see `hangtag topics list`; change what was not meant")]
+    return [ok("topics", f"all {len(found)} as designed")]
+
+
+async def lag(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether each stage is read by someone, and is not late. One look: what stands still, `hangtag lag` tells."""
+    return await asyncio.to_thread(_lag, settings)
+
+
+def _cluster(settings: Settings) -> ClusterMetadata:
+    return Admin(settings).cluster(timeout_s=_PATIENCE_S)
+
+
+def _broker(settings: Settings) -> Checked:
+    try:
+        cluster = _cluster(settings)
+    except NoKafkaError as error:
+        return fail("broker", error.trouble, error.advice)
+    brokers = list(cluster.brokers.values())
+    if str(cluster.cluster_id).startswith("mockCluster"):
+        told = f"the embedded broker, {_count(brokers)}: for trying out, it forgets everything when it stops"
+        return ok("broker", told)
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
+        versions = threads.map(_version, brokers)
+    return judge_brokers({f"{one.host}:{one.port}": told for one, told in zip(brokers, versions, strict=True)})
+
+
+def _version(one: BrokerMetadata) -> str | OSError | None:
+    try:
+        socket.create_connection((one.host, one.port), _PATIENCE_S).close()
+    except OSError as error:
+        return error
+    try:
+        return kafka_version(one.host, one.port, _PATIENCE_S)
+    except OSError:
+        # It speaks TLS, for one.
+        return None
+
+
+def judge_brokers(versions: Mapping[str, str | OSError | None]) -> Checked:
+    """Judge brokers by what answers where the cluster says they are: a release, None for one that does not tell."""
+    away = [address for address, told in versions.items() if isinstance(told, OSError)]
+    if away:
+        told = f"the cluster says that brokers are at {', '.join(away)}, and nothing answers there"
+        return fail("broker", told, "set the brokers' advertised.listeners to what clients reach, or start the broker")
+    releases = sorted({str(told or "(it does not tell its version)") for told in versions.values()})
+    told = f"Apache Kafka {', '.join(releases)}, {_count(versions)}"
+    if any(release.startswith("before") for release in releases):
+        return warn("broker", told, f"use {min(RELEASES.values())} or later: no earlier one was ever tried")
+    return ok("broker", told)
+
+
+def _count(brokers: Collection[object]) -> str:
+    return f"{len(brokers)} broker{'' if len(brokers) == 1 else 's'}"
+
+
+def _lag(settings: Settings) -> list[Checked]:
+    try:
+        with LagReader(settings, patience_s=_PATIENCE_S) as reader:
+            look = reader.look()
+    except NoKafkaError as error:
+        return [fail("lag", error.trouble, error.advice)]
+    verdicts = LagMemory(settings.lag_stalled_s).judge(look.readings)
+    troubles = [warn("lag", "; ".join(look.troubles), "look at the cluster, then again")] if look.troubles else []
+    return troubles + [
+        _group(group, look.members[group], [one for one in verdicts if one.place.group == group])
+        for group in dict.fromkeys(verdict.place.group for verdict in verdicts)
+    ]
+
+
+def _group(group: str, members: int | None, verdicts: Sequence[Verdict]) -> Checked:
+    name, stage = f"lag {group}", group.rpartition(".")[2]
+    expired = sum(verdict.expired for verdict in verdicts)
+    if expired:
+        told = f"{expired} offsets were deleted before they were read"
+        return fail(
+            name, told, "those uploads are lost here: publish them again, and look at why the stage was so late"
+        )
+    if members == 0:
+        return warn(name, f"nobody reads; {_waiting(verdicts)}", f"start `hangtag worker {stage}`")
+    late = [verdict for verdict in verdicts if (verdict.seconds or 0) > LATE_S]
+    if late:
+        advice = "see what it waits for: its log, `hangtag lag --watch`, the checks of what it asks"
+        return warn(name, f"late: {_waiting(verdicts)}", advice)
+    orphans = [str(verdict.place.partition) for verdict in verdicts if verdict.state == "unassigned"]
+    if orphans:
+        return warn(name, f"no member reads partition {', '.join(orphans)}", "look at the members' logs")
+    return ok(name, _waiting(verdicts))
+
+
+def _waiting(verdicts: Sequence[Verdict]) -> str:
+    return "; ".join(_parts(verdicts))
+
+
+def _parts(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    lags = sum(verdict.lag or 0 for verdict in verdicts)
+    oldest = max((verdict.seconds for verdict in verdicts if verdict.seconds is not None), default=0)
+    yield f"{lags} ahead, the oldest for {oldest:.0f} s" if lags else "nothing ahead"
+    if fresh := sum(verdict.high - verdict.low for verdict in verdicts if verdict.state == "no-commit"):
+        yield f"{fresh} where nothing was committed yet"

@@ -1,0 +1,130 @@
+"""Where each upload ended, judged from the topics and the tag group's commits alone."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from schemas.codec import UndecodableError, decode
+from schemas.events import OutfitTagged, PhotoUploaded, ProfileSynced, Tag, TextRecognized, UploadFeedback
+from schemas.topics import Topic, topics
+from streams.config.settings import Settings
+from streams.kafka.clients import reader
+from streams.kafka.reader import Seen, follow
+from streams.runtime.dead_letters import read_letter
+
+
+@dataclass(slots=True)
+class Journey:
+    """One upload's way so far."""
+
+    uploaded_at: datetime | None = None
+    texts: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    feedback: str | None = None
+    dead_letter: str | None = None
+    synced: bool = False
+    #: Where its text lies, to see whether the tag stage is past it.
+    text_at: tuple[int, int] | None = None
+    tag_stage_past: bool = False
+    last_seen: float = 0.0
+
+    @property
+    def outcome(self) -> str | None:
+        """Say where it ended: synced, feedback, dead_letter, no_tags; None while it is on its way."""
+        if self.synced:
+            return "synced"
+        if self.dead_letter is not None:
+            return "dead_letter"
+        if self.tags:
+            return None
+        if self.feedback is not None and (self.text_at is None or self.tag_stage_past):
+            return "feedback"
+        return "no_tags" if self.tag_stage_past else None
+
+    @property
+    def ms(self) -> int:
+        """Milliseconds from the upload to the last message seen of it."""
+        began = self.uploaded_at.timestamp() if self.uploaded_at else self.last_seen
+        return max(0, round((self.last_seen - began) * 1000))
+
+
+@dataclass(slots=True)
+class Journeys:
+    """Follows uploads by their ids. `follow` runs in a thread of its own."""
+
+    settings: Settings
+    wanted: set[str]
+    by_upload: dict[str, Journey] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Know every upload from the start, so that a lost one shows."""
+        self.by_upload = {upload_id: Journey() for upload_id in self.wanted}
+
+    def follow(self, going: Callable[[], bool]) -> None:
+        """Read all topics from their beginning until `going` says no."""
+        by_name = {topic.name: topic for topic in topics(self.settings.topic_prefix).all()}
+        for seen in follow(self.settings, list(by_name), forever=True, going=going):
+            with self._lock:
+                self.note(by_name[seen.topic], seen)
+
+    def ended(self) -> int:
+        """Count the uploads that have reached their end."""
+        waiting = [one for one in self.by_upload.values() if one.outcome is None and one.text_at is not None]
+        if waiting:
+            past = self._tag_stage_positions()
+            with self._lock:
+                for journey in waiting:
+                    partition, offset = journey.text_at or (0, 0)
+                    # Committed means its tags were delivered: they are in the topic, though we may not have read them.
+                    journey.tag_stage_past = past.get(partition, 0) > offset and journey.last_seen < _now() - 1
+        return sum(journey.outcome is not None for journey in self.by_upload.values())
+
+    def note(self, topic: Topic, seen: Seen) -> None:
+        """Take a message in."""
+        if topic.event is None:
+            letter = read_letter(seen.headers)
+            journey = self.by_upload.get(seen.upload_id)
+            if journey is not None and letter is not None:
+                journey.dead_letter, journey.last_seen = f"{letter.reason}: {letter.message}", seen.timestamp
+            return
+        try:
+            event = decode(topic.event, seen.value)
+        except UndecodableError:
+            return
+        journey = self.by_upload.get(event.upload_id)
+        if journey is None:
+            return
+        journey.last_seen = max(journey.last_seen, seen.timestamp)
+        if isinstance(event, PhotoUploaded):
+            journey.uploaded_at = event.uploaded_at
+        elif isinstance(event, TextRecognized):
+            journey.texts = tuple(line.text for line in event.texts)
+            journey.text_at = (seen.partition, seen.offset)
+        elif isinstance(event, OutfitTagged):
+            journey.tags = event.tags
+        elif isinstance(event, UploadFeedback):
+            journey.feedback = event.code
+        elif isinstance(event, ProfileSynced):
+            journey.synced = True
+
+    def _tag_stage_positions(self) -> dict[int, int]:
+        """Ask how far the tag stage has committed, by partition of texts."""
+        topic = topics(self.settings.topic_prefix).texts.name
+        consumer = reader(self.settings, group=f"{self.settings.group_prefix}.tag")
+        try:
+            numbers = consumer.list_topics(topic, timeout=5).topics[topic].partitions
+            places = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=5)
+        except KafkaException:
+            # Asked again soon; a rebalance or a busy broker is no news.
+            return {}
+        finally:
+            consumer.close()
+        return {place.partition: place.offset for place in places if place.offset >= 0}
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()

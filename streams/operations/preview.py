@@ -1,0 +1,54 @@
+"""What the sync stage would send to Klaviyo for one upload: the real sink over its newest tags, sending nothing."""
+
+from collections.abc import Callable
+
+from klaviyo_sink.api.errors import Failure
+from klaviyo_sink.dry_run import DryRun
+from klaviyo_sink.sink import Written
+from schemas.codec import UndecodableError, decode
+from schemas.events import OutfitTagged
+from schemas.topics import topics
+from streams.config.settings import Settings
+from streams.kafka.reader import follow
+from streams.wiring.klaviyo import make_sink
+
+
+async def rehearse(
+    settings: Settings, tagged: OutfitTagged, show: Callable[[str, bytes], None], *, ledger: bool
+) -> Written | Failure:
+    """
+    Show each request that would be sent, and its body; answer what would come of it if Klaviyo took it.
+
+    With `ledger`, an upload that Klaviyo has is not shown: it would not be sent again.
+
+    Raises:
+        ValueError: the state database cannot be opened, or a setting cannot be used.
+
+    """
+    sink = await make_sink(settings, dry_run=DryRun(show, ledger=ledger))
+    try:
+        return await sink.sync(tagged)
+    finally:
+        await sink.aclose()
+
+
+def newest_tagged(settings: Settings, upload_id: str) -> OutfitTagged | None:
+    """
+    Give the last event that the tag stage published of an upload; None when the topic holds none.
+
+    Raises:
+        UnreadableTopicError: the topic is missing, or no broker answered.
+
+    """
+    needle, found = upload_id.encode(), None
+    for seen in follow(settings, [topics(settings.topic_prefix).tags.name]):
+        # Reading every event in full would be slow; the id stands in the bytes, or it is none of ours.
+        if needle not in (seen.value or b"") and ("ce_id", needle) not in seen.headers:
+            continue
+        try:
+            event = decode(OutfitTagged, seen.value)
+        except UndecodableError:
+            continue
+        if event.upload_id == upload_id:
+            found = event
+    return found

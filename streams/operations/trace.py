@@ -1,0 +1,166 @@
+"""One upload's life, put together from the topics alone: every message of it, and how it ended or what it waits for."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic_core import from_json
+
+from schemas.codec import UndecodableError, decode
+from schemas.events import Event, OutfitTagged, PhotoUploaded, ProfileSynced, TextRecognized, UploadFeedback
+from schemas.framing import unframed
+from schemas.topics import Topic, topics
+from streams.config.settings import Settings
+from streams.kafka.reader import Seen, follow
+from streams.operations.dead_letters import place_replayed
+from streams.operations.journeys import Journeys
+from streams.runtime.dead_letters import read_letter
+
+#: How messages of ours begin to say who wrote them (`ce_source`).
+_OURS = "hangtag/"
+
+_ENDS = {
+    "synced": "the profile says so",
+    "feedback": "the shopper is asked for another photo",
+    "no_tags": "the lexicon has no tag for its text",
+}
+#: Which stage takes what was written last.
+_NEXT = {"OutfitTagged": "sync", "TextRecognized": "tag", "PhotoUploaded": "recognize"}
+
+
+class Step(BaseModel):
+    """One message of an upload."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    #: Who wrote it: upload, recognize, tag, sync, retag; a producer that is not ours by its own name.
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    what: str
+    #: A short sentence without recognised text or contact data.
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An upload's life."""
+
+    #: Oldest first.
+    steps: tuple[Step, ...]
+    #: How it ended: synced, feedback, no_tags, dead_letter; None while it is on its way.
+    ended: str | None
+    #: How it ended or what it waits for, as a sentence.
+    standing: str
+
+
+def trace_upload(settings: Settings, upload_id: str, *, since: float | None = None) -> Trace:
+    """
+    Find every message of an upload.
+
+    Raises:
+        UnreadableTopicError: a topic is missing, or no broker answered.
+
+    """
+    order = topics(settings.topic_prefix).all()
+    by_name = {topic.name: topic for topic in order}
+    needle = upload_id.encode()
+    found, replayed = [], set()
+    for seen in follow(settings, list(by_name), since=since):
+        place = place_replayed(seen)
+        if place is not None:
+            replayed.add(place)
+        # Reading every event in full would be slow; the id stands in the bytes, or it is none of ours.
+        elif needle in (seen.value or b"") or ("ce_id", needle) in seen.headers:
+            found.append(seen)
+    journeys = Journeys(settings, {upload_id})
+    journey = journeys.by_upload[upload_id]
+    steps = []
+    # Within one millisecond, in the order of the flow.
+    for seen in sorted(found, key=lambda one: (one.timestamp, order.index(by_name[one.topic]), one.offset)):
+        topic = by_name[seen.topic]
+        again = f"{seen.topic}:{seen.partition}:{seen.offset}" in replayed
+        step = _step(topic, seen, upload_id, replayed=again)
+        if step is not None:
+            steps.append(step)
+            if topic.event is not None:
+                journeys.note(topic, seen)
+            elif not again:
+                journey.dead_letter = step.outcome
+    journeys.ended()
+    return Trace(tuple(steps), journey.outcome, _standing(steps, journey.outcome))
+
+
+def _step(topic: Topic, seen: Seen, upload_id: str, *, replayed: bool) -> Step | None:
+    stage = _writer(seen)
+    if topic.event is None:
+        if not _is_of(seen, upload_id):
+            return None
+        letter = read_letter(seen.headers)
+        stage = letter.stage if letter else stage
+        what = "dead letter, replayed" if replayed else "dead letter"
+        tries = f" (attempt {letter.attempts})" if letter and letter.attempts > 1 else ""
+        outcome = f"{letter.reason}: {letter.message}{tries}" if letter else "without headers that say why"
+    else:
+        try:
+            event = decode(topic.event, seen.value)
+        except UndecodableError as error:
+            if not _is_of(seen, upload_id):
+                return None
+            what, outcome = topic.event.__name__, f"undecodable: {error}"
+        else:
+            if event.upload_id != upload_id:
+                return None
+            what, outcome = type(event).__name__, _outcome(event)
+    return Step(
+        at=datetime.fromtimestamp(seen.timestamp, UTC),
+        stage=stage,
+        topic=seen.topic,
+        partition=seen.partition,
+        offset=seen.offset,
+        what=what,
+        outcome=outcome,
+    )
+
+
+def _is_of(seen: Seen, upload_id: str) -> bool:
+    """Tell whether a message that may be no event speaks of this upload: one id may be a part of another."""
+    if ("ce_id", upload_id.encode()) in seen.headers:
+        return True
+    try:
+        data = from_json(unframed(seen.value or b""))
+    except ValueError:
+        return f'"{upload_id}"'.encode() in (seen.value or b"")
+    return isinstance(data, dict) and data.get("upload_id") == upload_id
+
+
+def _writer(seen: Seen) -> str:
+    source = next((value for name, value in seen.headers if name == "ce_source" and value), b"?")
+    name = source.decode("utf-8", "backslashreplace")
+    return name.removeprefix(_OURS).partition("/")[0] if name.startswith(_OURS) else name
+
+
+def _standing(steps: list[Step], ended: str | None) -> str:
+    if ended == "dead_letter":
+        stage = next(step.stage for step in reversed(steps) if step.what == "dead letter")
+        return f"stopped in {stage}: mend the cause, then `hangtag dlq replay`"
+    if ended is not None:
+        return f"ended: {_ENDS[ended]}"
+    written = {step.what for step in steps}
+    return f"waits for {next(stage for what, stage in _NEXT.items() if what in written or stage == 'recognize')}"
+
+
+def _outcome(event: Event) -> str:
+    if isinstance(event, PhotoUploaded):
+        return f"photo at {event.photo.uri}"
+    if isinstance(event, TextRecognized):
+        return f"{len(event.texts)} lines, {event.quality.verdict}, by {event.engine.name} {event.engine.revision}"
+    if isinstance(event, OutfitTagged):
+        return f"{', '.join(tag.id for tag in event.tags)} (lexicon {event.lexicon_version[:12]})"
+    if isinstance(event, ProfileSynced):
+        return f"{event.outcome} by the {event.lane} lane, profile version {event.profile_version}"
+    if isinstance(event, UploadFeedback):
+        return f"{event.code}: {event.messages.en}"
+    raise TypeError(type(event).__name__)

@@ -1,0 +1,1 @@
+"""The photo store, its retention, and a bucket's own rules and events."""

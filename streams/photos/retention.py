@@ -1,0 +1,176 @@
+"""
+Photos are deleted at most so many days after the store took them: the sweep, and who does it when.
+
+Works by the store's own times and knows neither Kafka nor events. A bucket's own rule (`lifecycle.py`) stands behind
+it, for the days on which no stage runs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from streams.config.settings import Settings, UnusableError
+from streams.photos.bucket_events import KeyTemplate
+from streams.photos.bucket_rules import Bucket, rule_days
+from streams.photos.store import READ, UPLOADS, PhotoStore, StoreError
+from streams.telemetry import metrics
+
+log = structlog.get_logger()
+
+#: Between two sweeps of the recognize stage, and between looks at who leads it.
+SWEEP_EVERY: Final = timedelta(hours=1)
+#: What would become too old so soon goes now: before the end of the next sweep, that is, which may itself take an hour.
+AHEAD: Final = 2 * SWEEP_EVERY
+_LOOK_S: Final = 5.0
+_TRY_AGAIN: Final = timedelta(minutes=1)
+#: Folders of the store that are ours, with all that lies in them.
+_WHOLE: Final = (f"{READ}/", f"{UPLOADS}/")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How far a sweep is: what it looked at, and what of that was due (and removed, unless only looking)."""
+
+    seen: int = 0
+    due: int = 0
+    due_bytes: int = 0
+    #: When the oldest photo that stays was stored.
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where photos lie below the store's URL, or marks of them: all of a folder, or what a template matches there."""
+
+    #: What each key there begins with: `uploads/`, or `photos-`; empty when it may be any.
+    start: str
+    template: KeyTemplate | None = None
+    #: Of the store within its bucket, for templates are of whole keys.
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """Give the folder to look through; empty for the whole store."""
+        return self.start.rpartition("/")[0]
+
+    def holds(self, key: str) -> bool:
+        """Tell whether what lies there is a photo or a mark, and no file of others."""
+        if self.template is None:
+            return True
+        return self.template.matches(f"{self.prefix}{key}") and not key.startswith(_WHOLE)
+
+
+def swept_folders(settings: Settings) -> tuple[Folder, ...]:
+    """
+    Name the places of the store that hold photos, or marks of them: never more than is ours.
+
+    Raises:
+        UnusableError: notifications are on, and HANGTAG_NOTIFICATIONS_KEY is no template.
+
+    """
+    whole = tuple(Folder(start) for start in _WHOLE)
+    if settings.notifications_topic is None:
+        return whole
+    try:
+        template = KeyTemplate(settings.notifications_key)
+    except ValueError as error:
+        raise UnusableError(f"HANGTAG_NOTIFICATIONS_KEY: {error}") from None
+    bucket = Bucket.of(settings.store_url)
+    prefix = bucket.prefix if bucket is not None else ""
+    if not (template.start.startswith(prefix) or prefix.startswith(template.start)):
+        # Photos elsewhere in the bucket are none of this store's: they are not read either.
+        return whole
+    start = template.start[len(prefix) :]
+    return whole if start.startswith(_WHOLE) else (*whole, Folder(start, template, prefix))
+
+
+def may_be_gone_after(kept_for: timedelta) -> timedelta:
+    """Give the age from which on a photo may be deleted: the sweep looks `AHEAD`, a bucket's rule has whole days."""
+    return min(kept_for - AHEAD, timedelta(days=rule_days(kept_for.days)))
+
+
+async def is_gone_for_good(
+    store: PhotoStore, uri: str, *, upload_id: str, uploaded_at: datetime | None, now: datetime, kept_for: timedelta
+) -> bool:
+    """Tell of a missing photo whether it was read and deleted then, or expired (never, when not `uploaded_at`)."""
+    if await store.was_read(uri, upload_id=upload_id):
+        log.info("photo was read before, and deleted then")
+        return True
+    if uploaded_at is None or now - uploaded_at < may_be_gone_after(kept_for):
+        return False
+    metrics.PHOTOS_EXPIRED.inc()
+    log.warning("photo expired: deleted because of its age before this stage came to it")
+    return True
+
+
+async def sweep(
+    store: PhotoStore, folders: tuple[Folder, ...], *, before: datetime, remove: bool = True
+) -> AsyncIterator[Swept]:
+    """
+    Remove what was stored before a moment, and tell how far it is after every thousand objects.
+
+    Raises:
+        StoreError: the store did not answer, or refused us. What is left is found the next time.
+
+    """
+    so_far = Swept()
+    for folder in folders:
+        async for found in store.find(folder.name):
+            some = [one for one in found if folder.holds(one.key)]
+            due = [one for one in some if one.stored_at < before]
+            if remove:
+                await store.remove_all(due)
+            times = [one.stored_at for one in some if one.stored_at >= before]
+            times += [so_far.oldest] if so_far.oldest is not None else []
+            so_far = Swept(
+                so_far.seen + len(some),
+                so_far.due + len(due),
+                so_far.due_bytes + sum(one.size for one in due),
+                min(times, default=None),
+            )
+            yield so_far
+    yield so_far
+
+
+async def keep_sweeping(
+    leads: Callable[[], bool],
+    store: PhotoStore,
+    folders: tuple[Folder, ...],
+    *,
+    kept_for: timedelta,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """
+    Sweep every hour while this process leads; never ends.
+
+    It sweeps `AHEAD`, so that nothing is ever older than `kept_for`. A new leader sweeps at once. A store that fails is
+    tried again soon, and stops nothing.
+    """
+    due: datetime | None = None
+    while True:
+        if not leads():
+            due = None
+        elif due is None or now() >= due:
+            began = now()
+            swept = await _sweep_once(store, folders, before=began - kept_for + AHEAD)
+            due = began + (SWEEP_EVERY if swept else _TRY_AGAIN)
+        await sleep(_LOOK_S)
+
+
+async def _sweep_once(store: PhotoStore, folders: tuple[Folder, ...], *, before: datetime) -> bool:
+    done = Swept()
+    try:
+        async for so_far in sweep(store, folders, before=before):
+            done = so_far
+    except StoreError as error:
+        log.warning("photos not swept, trying again", reason=error.failure.reason, message=error.failure.message)
+        return False
+    metrics.PHOTOS_SWEPT.inc(done.due)
+    metrics.SWEEP_ENDED.set_to_current_time()
+    log.info("photos swept", seen=done.seen, deleted=done.due)
+    return True

@@ -1,0 +1,1 @@
+"""One stage as a process: the window of events in flight, the stage, Faust, signals, supervision."""

@@ -1,0 +1,244 @@
+"""
+Runs one stage as a process: start, commit, watch, stop. Exits rather than living on half dead.
+
+A supervisor (`hangtag worker all`, compose, Kubernetes) starts it again; exit code `HALTED` asks it not to.
+"""
+
+import asyncio
+import os
+import signal
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from itertools import count
+from typing import NoReturn
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from streams.config.settings import Settings, UnusableError
+from streams.kafka.clients import first_readable, wait_for_topics
+from streams.runtime.app import StageApp
+from streams.runtime.garbage import collect_seldom
+from streams.runtime.health import serve_health
+from streams.runtime.stage import HaltError, Record, Stage
+from streams.runtime.supervisor import HALTED
+from streams.runtime.window import GapError, Partition, Window
+from streams.telemetry import metrics
+
+log = structlog.get_logger()
+
+#: As every command that was told something it cannot use.
+UNUSABLE = 2
+CRASHED, ZOMBIE, GAP = 70, 71, 72
+#: What a stop may take besides draining: the last commit, leaving the group.
+_GOODBYE_S = 15
+#: New objects, for each event held, after which the cyclic collector looks at them. At sync some 20 MB in all.
+_COLLECT_AT = 40
+
+
+#: Runs beside a stage. Handed a question to ask: does this process lead, for what one of the stage must do?
+Beside = Callable[[Callable[[], bool]], Coroutine[None, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a stage process runs on, and how to let go of it."""
+
+    stage: Stage
+    aclose: Callable[[], Awaitable[None]]
+    #: Loads again, on SIGHUP, what the stage works by; None when there is nothing to load.
+    reload: Callable[[], object] | None = None
+    #: When it ends, so does the process.
+    beside: Beside | None = None
+
+
+def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
+    """
+    Run a stage until a signal; never returns.
+
+    SIGTERM or SIGINT drains what was begun and commits it; a second one exits at once, and what
+    was not committed is delivered again. SIGHUP reloads what can be reloaded, and stops nothing.
+    """
+    asyncio.run(_run_or_leave(settings, make))
+    raise AssertionError("a stage leaves from within")
+
+
+async def _run_or_leave(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None:
+    # Left from within: tasks and threads of Faust and aiokafka, some of which outlive any number of cancellations,
+    # would hold the end of the loop up for ever.
+    try:
+        await _run(settings, make)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the process must end
+        leave(error)
+    os._exit(0)
+
+
+async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None:
+    stop = asyncio.Event()
+    _stop_on_signal(stop)
+    loop = asyncio.get_running_loop()
+    # It would end the process; a stage with nothing to reload lives on.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    stopping = asyncio.create_task(stop.wait())
+    # A Schema Registry may be asked first, and take its time.
+    making = asyncio.ensure_future(make())
+    await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        os._exit(0)
+    parts = making.result()
+    if parts.reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, parts.reload)
+    collect_seldom(settings.pending * _COLLECT_AT)
+    stage = parts.stage
+    needed = {stage.topic.name, *(topic.name for topic in stage.outputs.values()), stage.dead_letters}
+    waiting = asyncio.create_task(asyncio.to_thread(wait_for_topics, settings, needed))
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        # Nothing was taken yet; the thread that waits for topics needs no goodbye.
+        os._exit(0)
+    waiting.result()
+    app = StageApp(settings, group=f"{settings.group_prefix}.{stage.name}", topic=stage.topic.name)
+    app.window = window = _window(settings, stage, app)
+    app.crash_on = leave
+    health = await serve_health(settings, app)
+    # Watched from the first moment: a member may be dead before it was ever alive.
+    chores = [
+        asyncio.create_task(_watch(app, stage.name, settings)),
+        asyncio.create_task(_live(app, stage)),
+        asyncio.create_task(_commit(app, settings.commit_interval_s)),
+    ]
+    if parts.beside is not None:
+        chores.append(asyncio.create_task(parts.beside(app.leads)))
+    await asyncio.wait({stopping, *chores}, return_when=asyncio.FIRST_COMPLETED)
+    if not stop.is_set():
+        for chore in chores:
+            if chore.done() and (error := chore.exception()) is not None:
+                leave(error)
+        log.error("Faust stopped by itself", stage=stage.name, cause=type(app.crash_reason).__name__)
+        os._exit(CRASHED)
+    log.info("draining", stage=stage.name, unfinished=window.pending)
+    for chore in chores:
+        chore.cancel()
+    await _leave_in_order(app, stage.name, settings.drain_s + _GOODBYE_S)
+    await parts.aclose()
+    await health()
+    log.info("stopped", stage=stage.name)
+
+
+def _stop_on_signal(stop: asyncio.Event) -> None:
+    def on_signal() -> None:
+        if stop.is_set():
+            log.warning("second signal: leaving at once; unfinished events will be delivered again")
+            os._exit(130)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+
+
+async def _leave_in_order(app: StageApp, name: str, limit_s: float) -> None:
+    """Drain, commit and leave the group; before the first assignment there is nothing to leave."""
+    if not app.was_assigned:
+        return
+    try:
+        await asyncio.wait_for(app.stop(), limit_s)
+    except TimeoutError:
+        log.warning("left without a goodbye; unfinished events will be delivered again", stage=name)
+        os._exit(CRASHED)
+
+
+def _window(settings: Settings, stage: Stage, app: StageApp) -> Window[Record]:
+    async def is_natural_gap(partition: Partition, expected: int, offset: int) -> bool:
+        found = await asyncio.to_thread(first_readable, settings, partition.topic, partition.number, expected)
+        log.warning("offsets skipped", partition=str(partition), expected=expected, handed=offset, readable=found)
+        return found == offset
+
+    window: Window[Record] = Window(
+        stage.process,
+        ack=app.done,
+        first_offset=app.first_offset,
+        is_natural_gap=is_natural_gap,
+        crash=lambda error: _halt(app, error) if isinstance(error, HaltError) else leave(error),
+        in_flight=settings.in_flight,
+        pending=settings.pending,
+        span=settings.span,
+    )
+    metrics.PENDING.labels(stage.name).set_function(lambda: window.pending)
+    metrics.WORKING.labels(stage.name).set_function(lambda: window.working)
+    metrics.OLDEST.labels(stage.name).set_function(lambda: _oldest_s(window))
+    return window
+
+
+def _oldest_s(window: Window[Record]) -> float:
+    """Tell for how many seconds the oldest unfinished event has been in Kafka; 0 with none."""
+    came = [delivery.record.timestamp for delivery in window.oldest()]
+    return max(0.0, time.time() - min(came)) if came else 0.0
+
+
+async def _live(app: StageApp, stage: Stage) -> None:
+    await app.start()
+    log.info("started", stage=stage.name, topic=stage.topic.name)
+    await app.wait_until_stopped()
+
+
+async def _commit(app: StageApp, interval_s: float) -> None:
+    while True:
+        await asyncio.sleep(interval_s)
+        await app.commit_done()
+
+
+async def _watch(app: StageApp, name: str, settings: Settings) -> None:
+    for turn in count(1):
+        await asyncio.sleep(2)
+        reason = app.zombie(settings.zombie_after_s) or _stuck(app, settings.handler_timeout_s + _GOODBYE_S)
+        if reason is not None:
+            log.error("zombie: leaving, to be started again", stage=name, reason=reason)
+            os._exit(ZOMBIE)
+        # Asking for the ends of logs waits its turn in Faust's consumer thread, so it is asked less often.
+        try:
+            made_again = await app.recreated() if app.settled.is_set() and turn % 5 == 0 else None
+        except KafkaError as error:
+            # A broker that does not answer is an outage: nothing to conclude from it.
+            log.warning("no answer from Kafka", stage=name, error=type(error).__name__)
+            continue
+        if made_again is not None:
+            log.error("topic was made again: leaving, to start at its beginning", stage=name, partition=made_again)
+            os._exit(GAP)
+
+
+def _stuck(app: StageApp, patience_s: float) -> str | None:
+    """Say when something is being worked on and nothing ever returns; a retry is a return."""
+    window = app.window
+    if window is None or not window.working or time.monotonic() - window.moved_at < patience_s:
+        return None
+    return f"nothing came back for {patience_s:.0f} s"
+
+
+def _halt(app: StageApp, error: HaltError) -> None:
+    async def halt() -> None:
+        assert app.window is not None  # noqa: S101 - it is the window that crashed
+        await app.window.drain(0)
+        # What was finished, its letters included, is not done again after the fix.
+        await app.commit_done()
+        leave(error)
+
+    _last_words.add(asyncio.get_running_loop().create_task(halt()))
+
+
+#: Keeps the last task of a halting process from being collected.
+_last_words: set["asyncio.Task[None]"] = set()
+
+
+def leave(error: BaseException) -> NoReturn:
+    """Leave at once without committing anything more: what is unfinished will be delivered again."""
+    known = {HaltError: HALTED, GapError: GAP, UnusableError: UNUSABLE}
+    code = next((code for kind, code in known.items() if isinstance(error, kind)), CRASHED)
+    if code == CRASHED:
+        # Class and place only: the message of an unknown exception may quote an event.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        log.error("crashed: leaving, to be started again", error=type(error).__name__, at=place)
+    else:
+        log.error("leaving", error=type(error).__name__, message=str(error))
+    os._exit(code)

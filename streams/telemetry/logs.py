@@ -1,0 +1,91 @@
+"""Logs of every process: one line per event that matters, for people or as JSON. Never text, e-mail or image bytes."""
+
+import logging
+import sys
+import time
+from contextvars import ContextVar
+
+import structlog
+
+from schemas.spans import trace_id
+from streams.config.settings import Settings
+from streams.telemetry.spans import SPAN
+
+#: The upload this task works on: stands in every line it logs. Set for each event, which structlog's own way of binding
+#: made a twentieth of a stage's work.
+UPLOAD_ID: ContextVar[str | None] = ContextVar("upload_id", default=None)
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Send our lines and the libraries' to stderr in the chosen form."""
+    shared: list[structlog.typing.Processor] = [
+        _add_ids,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        shared.append(structlog.processors.format_exc_info)
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The default prints local variables, and those hold what shoppers photographed.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    )
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.addFilter(OncePer(10))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # Libraries speak of every connection and request; their warnings are enough.
+    for noisy in ("faust", "mode", "aiokafka", "httpx", "httpcore", "asyncio", "rebalance", "alembic", "uvicorn"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+def _add_ids(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    upload_id = UPLOAD_ID.get()
+    if upload_id is not None:
+        event.setdefault("upload_id", upload_id)
+    trace = trace_id(SPAN.get().carried)
+    if trace is not None:
+        event.setdefault("trace_id", trace)
+    return event
+
+
+class OncePer(logging.Filter):
+    """
+    Lets a library say the same thing only so often.
+
+    During an outage aiokafka repeats itself ten times a second, which buries what matters.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Pass our own lines, and a library's when its last of the kind is long enough ago."""
+        # structlog's events are dicts by now; libraries log templates.
+        if not isinstance(record.msg, str):
+            return True
+        kind, now = (record.name, record.msg), time.monotonic()
+        if now - self._said.get(kind, -self._seconds) < self._seconds:
+            return False
+        self._said[kind] = now
+        return True

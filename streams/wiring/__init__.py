@@ -1,0 +1,1 @@
+"""The composition root: builds each process's parts from settings, one file per part."""

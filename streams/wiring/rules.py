@@ -1,0 +1,36 @@
+"""Reads the lexicon and builds the tagger, once or following its files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.config.settings import Settings, UnusableError
+from streams.telemetry import metrics
+
+if TYPE_CHECKING:
+    from rules.tagger import Tagger
+    from streams.wiring.live_tagger import LiveTagger
+
+
+def make_tagger(settings: Settings) -> Tagger:
+    """
+    Read the lexicon.
+
+    Raises:
+        UnusableError: it has mistakes.
+
+    """
+    return make_live_tagger(settings).current
+
+
+def make_live_tagger(settings: Settings) -> LiveTagger:
+    """Read the lexicon, to be read again when it changes. Raises as `make_tagger`."""
+    from rules.lexicon.problems import LexiconError
+    from streams.wiring.live_tagger import LiveTagger
+
+    try:
+        live = LiveTagger(settings.lexicon)
+    except LexiconError as error:
+        raise UnusableError(f"HANGTAG_LEXICON: {error.brief()}") from None
+    metrics.LEXICON.watch(lambda: {(live.current.lexicon.version,): 1})
+    return live
