@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.protocol import AnyEngine, Lines
-from ocr_worker.images.decode import Photo, open_photo
+from ocr_worker.images.decode import DecodedPhoto, open_photo
 from ocr_worker.images.quality import judge, sharpness
 from ocr_worker.result import ReadImage, Reading, Refused
 from schemas.outcomes import Later, Misconfigured
@@ -61,7 +61,7 @@ class Reader:
         """Free the threads."""
         await asyncio.to_thread(self._threads.shutdown)
 
-    def _reading(self, photo: Photo, found: Lines, sharp: float, timings: dict[str, float]) -> Reading:
+    def _reading(self, photo: DecodedPhoto, found: Lines, sharp: float, timings: dict[str, float]) -> Reading:
         return Reading(
             texts=found.lines,
             image=ReadImage(width=photo.width, height=photo.height, sha256=photo.sha256),

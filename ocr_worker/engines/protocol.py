@@ -9,7 +9,7 @@ Knows no particular engine.
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from ocr_worker.images.decode import Photo
+from ocr_worker.images.decode import DecodedPhoto
 from ocr_worker.result import Refused
 from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
@@ -32,7 +32,7 @@ class Lines:
     cut_off: bool = False
 
 
-class Engine(Protocol[Prepared, Raw]):
+class OcrEngine(Protocol[Prepared, Raw]):
     """
     Something that reads text. Safe to call from many tasks at once.
 
@@ -44,13 +44,13 @@ class Engine(Protocol[Prepared, Raw]):
     def info(self) -> EngineInfo:
         """What goes into every result."""
 
-    def prepare(self, photo: Photo) -> Prepared:
+    def prepare(self, photo: DecodedPhoto) -> Prepared:
         """CPU work before the engine: scaling, contrast, encoding."""
 
     async def recognize(self, prepared: Prepared) -> Raw | Refused | Later | Misconfigured:
         """Do the engine's own work. Called for at most as many photos at once as there are slots."""
 
-    def finish(self, raw: Raw, photo: Photo) -> Lines:
+    def finish(self, raw: Raw, photo: DecodedPhoto) -> Lines:
         """CPU work after the engine: parsing, mapping boxes to the original."""
 
     async def aclose(self) -> None:
@@ -58,4 +58,4 @@ class Engine(Protocol[Prepared, Raw]):
 
 
 #: For those who only pass things from one call to the next.
-AnyEngine: TypeAlias = Engine[Any, Any]
+AnyEngine: TypeAlias = OcrEngine[Any, Any]

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ocr_worker.engines.protocol import Lines
-from ocr_worker.images.decode import Photo
+from ocr_worker.images.decode import DecodedPhoto
 from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
 from schemas.outcomes import Later, Misconfigured
@@ -40,7 +40,7 @@ class ScriptedEngine:
     gate: asyncio.Event | None = None
     info: EngineInfo = field(default=EngineInfo(name="scripted", model="none", revision="1"))
 
-    def prepare(self, photo: Photo) -> str:
+    def prepare(self, photo: DecodedPhoto) -> str:
         """Take the digest; nothing else of the photo matters here."""
         return photo.sha256
 
@@ -54,7 +54,7 @@ class ScriptedEngine:
         chosen = bytes.fromhex(prepared)[:_LINES]
         return [f"photo {prepared[:16]}", *(_PHRASES[byte % len(_PHRASES)] for byte in chosen)]
 
-    def finish(self, raw: list[str], photo: Photo) -> Lines:
+    def finish(self, raw: list[str], photo: DecodedPhoto) -> Lines:
         """Stack the lines from the top, one below the other."""
         step = max(1, photo.height // len(raw))
         return Lines(

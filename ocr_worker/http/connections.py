@@ -19,7 +19,7 @@ KEEP_ALIVE_S: Final = 30.0
 
 
 @dataclass(slots=True)
-class _Place:
+class _Origin:
     """One scheme, host and port: the connections nobody uses and since when, oldest first, and the number of others."""
 
     used_at: float
@@ -45,35 +45,35 @@ class Connections(httpx.AsyncBaseTransport):
         self._clock = clock
         self._keep_alive_s = keep_alive_s
         self._limits = httpx.Limits(max_connections=1, keepalive_expiry=keep_alive_s)
-        self._places: dict[tuple[str, str, int | None], _Place] = {}
+        self._origins: dict[tuple[str, str, int | None], _Origin] = {}
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Raises what httpx raises."""
         now = self._clock()
-        place = self._places.setdefault((request.url.scheme, request.url.host, request.url.port), _Place(now))
-        place.used_at, place.in_use = now, place.in_use + 1
+        origin = self._origins.setdefault((request.url.scheme, request.url.host, request.url.port), _Origin(now))
+        origin.used_at, origin.in_use = now, origin.in_use + 1
         try:
             await self._close_unused(now)
             # The one used last: the others grow old when there is less to do.
-            one = place.free.pop()[0] if place.free else self._open()
+            one = origin.free.pop()[0] if origin.free else self._open()
         except BaseException:
-            place.in_use -= 1
+            origin.in_use -= 1
             raise
         try:
             answer = await one.handle_async_request(request)
         except BaseException:
-            await self._put_back(place, one)
+            await self._put_back(origin, one)
             raise
         assert isinstance(answer.stream, httpx.AsyncByteStream)  # noqa: S101 - an asynchronous transport's is
-        answer.stream = _Body(answer.stream, lambda: self._put_back(place, one))
+        answer.stream = _Body(answer.stream, lambda: self._put_back(origin, one))
         return answer
 
     async def aclose(self) -> None:
         """Close every connection."""
         self._closed = True
-        places, self._places = self._places, {}
-        await _close(one for place in places.values() for one, _ in place.free)
+        origins, self._origins = self._origins, {}
+        await _close(one for origin in origins.values() for one, _ in origin.free)
 
     def _open(self) -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(verify=self._tls, limits=self._limits, trust_env=False)
@@ -81,20 +81,20 @@ class Connections(httpx.AsyncBaseTransport):
     async def _close_unused(self, now: float) -> None:
         """Close what nobody used for long, which httpcore would only see at the next use; forget workers left alone."""
         old: list[httpx.AsyncHTTPTransport] = []
-        for key, place in list(self._places.items()):
-            while place.free and now - place.free[0][1] > self._keep_alive_s:
-                old.append(place.free.pop(0)[0])
-            if not place.free and not place.in_use and now - place.used_at > self._keep_alive_s:
-                del self._places[key]
+        for key, origin in list(self._origins.items()):
+            while origin.free and now - origin.free[0][1] > self._keep_alive_s:
+                old.append(origin.free.pop(0)[0])
+            if not origin.free and not origin.in_use and now - origin.used_at > self._keep_alive_s:
+                del self._origins[key]
         if old:
             await _close(old)
 
-    async def _put_back(self, place: _Place, one: httpx.AsyncHTTPTransport) -> None:
-        place.in_use -= 1
+    async def _put_back(self, origin: _Origin, one: httpx.AsyncHTTPTransport) -> None:
+        origin.in_use -= 1
         if self._closed:
             await one.aclose()
         else:
-            place.free.append((one, self._clock()))
+            origin.free.append((one, self._clock()))
 
 
 class _Body(httpx.AsyncByteStream):

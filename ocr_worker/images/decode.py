@@ -71,7 +71,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Photo:
+class DecodedPhoto:
     """A photo that has been decoded once, whole. Keeps the bytes and the small picture, not the large one."""
 
     data: bytes = field(repr=False)
@@ -90,7 +90,7 @@ class Photo:
         return _decode(self.data, self.format, self.long_side)
 
 
-def open_photo(data: bytes, limits: Limits) -> Photo | Refused:
+def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:
     """Check, decode and scale down a photo of any allowed format. Guaranteed not to raise on any bytes."""
     if not data:
         return Refused("unreadable", "the photo has no bytes")
@@ -107,7 +107,7 @@ def open_photo(data: bytes, limits: Limits) -> Photo | Refused:
         return Refused("unreadable", f"a damaged or truncated {kind} image ({type(error).__name__})")
 
 
-def _open(data: bytes, kind: Format, limits: Limits) -> Photo | Refused:
+def _open(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | Refused:
     if (refused := examine(data, kind, limits.max_pixels)) is not None:
         return refused
     with Image.open(BytesIO(data), formats=[kind]) as image:
@@ -119,7 +119,7 @@ def _open(data: bytes, kind: Format, limits: Limits) -> Photo | Refused:
         if _orientation(image, kind) in _SIDEWAYS:
             width, height = height, width
     small = _decode(data, kind, min(SMALL_SIDE, limits.long_side))
-    return Photo(data, kind, width, height, hashlib.sha256(data).hexdigest(), small, limits.long_side)
+    return DecodedPhoto(data, kind, width, height, hashlib.sha256(data).hexdigest(), small, limits.long_side)
 
 
 def scale_down(pixels: Pixels, long_side: int) -> Pixels:

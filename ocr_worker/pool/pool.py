@@ -25,7 +25,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from ocr_worker.http.connections import Connections
 from ocr_worker.pool.answers import TRIES, Outcome, outcome_of
-from ocr_worker.pool.roster import Roster, State, Worker, at_address
+from ocr_worker.pool.roster import Roster, Worker, WorkerState, at_address
 from ocr_worker.result import FIELD
 from schemas.outcomes import Later
 
@@ -63,14 +63,14 @@ class WorkerStatus:
     """One worker as the pool sees it."""
 
     worker: str
-    state: State
+    state: WorkerState
     in_flight: int
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PoolDependencies:
     """
-    What a pool lives in: network, clock, chance, and who is told of each photo sent.
+    What a pool needs from outside: network, clock, chance, and a callback for each photo sent.
 
     `tls` for workers whose certificate no public authority signed.
     """
@@ -81,7 +81,7 @@ class Surroundings:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
-    told: Callable[[Sent], None] | None = None
+    on_sent: Callable[[Sent], None] | None = None
 
 
 class OcrPool:
@@ -98,11 +98,11 @@ class OcrPool:
         token: SecretStr | None,
         timeout_s: float,
         max_connections: int,
-        surroundings: Surroundings | None = None,
+        dependencies: PoolDependencies | None = None,
     ) -> None:
         if not urls:
             raise ValueError("a pool needs the URL of at least one OCR worker")
-        self._around = surroundings or Surroundings()
+        self._deps = dependencies or PoolDependencies()
         trimmed = dict.fromkeys(url.rstrip("/") for url in urls)
         self._names = tuple(url.removeprefix(BY_NAME) for url in trimmed if url.startswith(BY_NAME))
         self._roster = Roster(Worker(url) for url in trimmed if not url.startswith(BY_NAME))
@@ -114,7 +114,7 @@ class OcrPool:
             headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
             # The whole photo is bounded in `read`; httpx would bound each packet.
             timeout=httpx.Timeout(None, connect=min(_CONNECT_S, timeout_s)),
-            transport=self._around.transport or Connections(self._around.tls),
+            transport=self._deps.transport or Connections(self._deps.tls),
             trust_env=False,
         )
 
@@ -123,12 +123,12 @@ class OcrPool:
     ) -> Outcome:
         """Have a worker read the photo. `trace` headers (W3C trace context) go along."""
         async with self._places:
-            deadline = self._around.clock() + self._timeout_s
+            deadline = self._deps.clock() + self._timeout_s
             sending = AsyncRetrying(
                 retry=retry_if_result(_nobody_looked),
                 wait=self._wait_s,
                 stop=lambda state: self._must_stop(state, deadline),
-                sleep=self._around.sleep,
+                sleep=self._deps.sleep,
                 retry_error_callback=_last_outcome,
             )
             outcome: Outcome = await sending(self._send, photo, content_type, trace, deadline)
@@ -136,7 +136,7 @@ class OcrPool:
 
     def status(self) -> tuple[WorkerStatus, ...]:
         """Tell how each worker is doing, for metrics."""
-        now = self._around.clock()
+        now = self._deps.clock()
         return tuple(WorkerStatus(one.url, one.state(now), one.in_flight) for one in self._roster.workers)
 
     async def aclose(self) -> None:
@@ -151,7 +151,7 @@ class OcrPool:
 
     async def _send(self, photo: bytes, content_type: str | None, trace: Mapping[str, str], deadline: float) -> Outcome:
         await self._look_up()
-        started = self._around.clock()
+        started = self._deps.clock()
         worker = self._roster.pick(started)
         if worker is None:
             wait = self._roster.wait_s(started)
@@ -161,11 +161,11 @@ class OcrPool:
             outcome = await self._ask(worker, photo, content_type, trace, deadline)
         finally:
             worker.in_flight -= 1
-        now = self._around.clock()
+        now = self._deps.clock()
         _record(worker, outcome, now)
-        if self._around.told is not None:
+        if self._deps.on_sent is not None:
             said = outcome.reason if isinstance(outcome, Later) else type(outcome).__name__.lower()
-            self._around.told(Sent(worker.url, {"reading": "read"}.get(said, said), now - started))
+            self._deps.on_sent(Sent(worker.url, {"reading": "read"}.get(said, said), now - started))
         return outcome
 
     async def _ask(
@@ -174,7 +174,7 @@ class OcrPool:
         headers = dict(trace) | ({"Host": worker.host} if worker.host else {})
         name = urlsplit(f"//{worker.host}").hostname if worker.host else None
         try:
-            async with asyncio.timeout(deadline - self._around.clock()):
+            async with asyncio.timeout(deadline - self._deps.clock()):
                 answer = await self._client.post(
                     _endpoint(worker.url),
                     files={FIELD: ("photo", photo, content_type or "application/octet-stream")},
@@ -194,30 +194,30 @@ class OcrPool:
 
     def _wait_s(self, state: RetryCallState) -> float:
         most = min(_MOST_WAIT_S, _BASE_S * 2.0 ** (state.attempt_number - 1))
-        return max(self._around.jitter() * most, self._roster.wait_s(self._around.clock()))
+        return max(self._deps.jitter() * most, self._roster.wait_s(self._deps.clock()))
 
     def _must_stop(self, state: RetryCallState, deadline: float) -> bool:
         wait = state.upcoming_sleep
-        late = self._around.clock() + wait >= deadline
+        late = self._deps.clock() + wait >= deadline
         return state.attempt_number >= _SENDS or wait > _MOST_WAIT_S or late
 
     async def _look_up(self) -> None:
-        if not self._names or self._around.clock() < self._look_up_at:
+        if not self._names or self._deps.clock() < self._look_up_at:
             return
         async with self._looking_up:
-            if self._around.clock() < self._look_up_at:
+            if self._deps.clock() < self._look_up_at:
                 return
             wait = _LOOK_UP_S
             for url in self._names:
                 parts = urlsplit(url)
                 try:
-                    found = await (self._around.resolve or _addresses)(parts.hostname or "")
+                    found = await (self._deps.resolve or _addresses)(parts.hostname or "")
                 except OSError:
                     # What was known a moment ago is the best guess.
                     wait = _LOOK_UP_AGAIN_S
                     continue
                 self._roster.replace(parts.netloc, [at_address(url, address) for address in found])
-            self._look_up_at = self._around.clock() + wait
+            self._look_up_at = self._deps.clock() + wait
 
 
 @functools.lru_cache(maxsize=256)

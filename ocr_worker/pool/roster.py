@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-State = Literal["ready", "returning", "out"]
+WorkerState = Literal["ready", "returning", "out"]
 
 #: Failures in a row before a worker that still answers is left out.
 _PATIENCE = 3
@@ -37,7 +37,7 @@ class Worker:
     #: Most photos at once while it returns.
     room: int | None = None
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> WorkerState:
         """Tell how it is doing."""
         if now < self.ready_at:
             return "out"

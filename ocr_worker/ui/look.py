@@ -16,7 +16,7 @@ from ocr_worker.config import OcrConfig
 from ocr_worker.engines.protocol import AnyEngine, Lines
 from ocr_worker.engines.rapid.second_pass import Box
 from ocr_worker.images.contrast import lift_contrast
-from ocr_worker.images.decode import Photo, Pixels
+from ocr_worker.images.decode import DecodedPhoto, Pixels
 from ocr_worker.reader import Reader
 from ocr_worker.result import Reading, Refused
 from schemas.events import Engine as EngineInfo
@@ -109,7 +109,7 @@ class _Watched:
     """An engine for one photo, with what passes through its hands kept."""
 
     def __init__(self, engine: AnyEngine) -> None:
-        self.photo: Photo | None = None
+        self.photo: DecodedPhoto | None = None
         self.prepared: Any = None
         self.raw: Any = None
         self._engine = engine
@@ -118,7 +118,7 @@ class _Watched:
     def info(self) -> EngineInfo:
         return self._engine.info
 
-    def prepare(self, photo: Photo) -> Any:
+    def prepare(self, photo: DecodedPhoto) -> Any:
         self.photo, self.prepared = photo, self._engine.prepare(photo)
         return self.prepared
 
@@ -126,7 +126,7 @@ class _Watched:
         self.raw = await self._engine.recognize(prepared)
         return self.raw
 
-    def finish(self, raw: Any, photo: Photo) -> Lines:
+    def finish(self, raw: Any, photo: DecodedPhoto) -> Lines:
         return self._engine.finish(raw, photo)
 
     async def aclose(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def make_pool(settings: Settings) -> OcrPool:
     """Reach the OCR workers."""
-    from ocr_worker.pool.pool import OcrPool, Surroundings
+    from ocr_worker.pool.pool import OcrPool, PoolDependencies
     from streams.wiring import ocr_metrics
 
     pool = OcrPool(
@@ -25,7 +25,7 @@ def make_pool(settings: Settings) -> OcrPool:
         token=settings.ocr_token,
         timeout_s=settings.ocr_timeout_s,
         max_connections=settings.in_flight,
-        surroundings=Surroundings(tls=make_ocr_tls(settings), told=ocr_metrics.told),
+        dependencies=PoolDependencies(tls=make_ocr_tls(settings), on_sent=ocr_metrics.count_sent),
     )
     ocr_metrics.watch(pool.status)
     return pool

@@ -6,7 +6,7 @@ from ocr_worker.pool.pool import Sent, WorkerStatus
 from streams.telemetry import metrics
 
 
-def told(sent: Sent) -> None:
+def count_sent(sent: Sent) -> None:
     """Count one photo sent to one worker."""
     metrics.OCR_SENT.labels(sent.worker, sent.outcome).inc()
     metrics.OCR_SECONDS.labels(sent.worker).observe(sent.seconds)

@@ -20,7 +20,7 @@ from klaviyo_sink.sandbox.server import listen, make_server, url_of
 from klaviyo_sink.sink import open_sink
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.scripted import ScriptedEngine
-from ocr_worker.pool.pool import OcrPool, Surroundings
+from ocr_worker.pool.pool import OcrPool, PoolDependencies
 from ocr_worker.server.app import create_app as create_ocr
 from schemas.codec import Headers
 from schemas.emitter import Delivered
@@ -155,7 +155,7 @@ async def chain(tmp_path, make_spans) -> AsyncIterator[Chain]:
         url_of(listening), SecretStr(KEY), state_url=f"sqlite:///{tmp_path}/state.db", spans=spans("sync")
     )
     sink = await open_sink(config)
-    around = Surroundings(transport=httpx.ASGITransport(ocr))
+    around = PoolDependencies(transport=httpx.ASGITransport(ocr))
     async with ocr.router.lifespan_context(ocr), OcrPool(["http://ocr"], None, 30, 4, around) as pool:
         handlers: dict[str, Handler] = {
             "recognize": partial(recognize, store=store, pool=pool, now=now),

@@ -18,12 +18,13 @@ import numpy as np
 from pydantic import SecretStr, ValidationError
 
 from ocr_worker.engines.hunyuan.chat import ChatAnswer, Choice, Release, Sampling, chat_request
-from ocr_worker.engines.hunyuan.parse import Answer, Token, judge_answer, to_pixels
+from ocr_worker.engines.hunyuan.parse import ParsedAnswer, Token, judge_answer, to_pixels
 from ocr_worker.engines.hunyuan.serve import MAX_PIXELS, MODEL, REVISION, check_vllm
 from ocr_worker.engines.protocol import Lines
 from ocr_worker.http.connections import Connections
 from ocr_worker.images.contrast import lift_contrast
-from ocr_worker.images.decode import Photo, Pixels
+from ocr_worker.images.decode import DecodedPhoto, Pixels
+from ocr_worker.images.strips import pad_strip
 from ocr_worker.result import Refused
 from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
@@ -32,6 +33,7 @@ from schemas.outcomes import Later, Misconfigured
 #: The preprocessor refuses pictures over 200 times as long as wide; far less is legible in 2 MP.
 _MOST_ASPECT = 20
 _JPEG_QUALITY = 95
+_WHITE = (255, 255, 255)
 #: A server that answers, but not with an answer, is asked this often per photo.
 _TRIES = 3
 #: vLLM is asked for its version again after this many seconds, in case it was replaced meanwhile.
@@ -84,7 +86,7 @@ class Prepared:
 class Raw:
     """The best answer, and the scale of its boxes."""
 
-    answer: Answer
+    answer: ParsedAnswer
     scale: tuple[float, float]
 
 
@@ -116,13 +118,13 @@ class HunyuanEngine:
         release = self._version or "unknown"
         return EngineInfo(name="hunyuan", model=self._config.model, revision=f"{self._config.revision} vllm-{release}")
 
-    def prepare(self, photo: Photo) -> Prepared:
+    def prepare(self, photo: DecodedPhoto) -> Prepared:
         """Scale to the pixels the model is given, widen strips, and save as JPEG without any metadata."""
         pixels = _fitted(photo.pixels(), self._config.max_pixels)
         height, width = pixels.shape[:2]
         if self._config.lift_contrast:
             pixels = lift_contrast(pixels)[0]
-        padded = _padded(pixels)
+        padded = pad_strip(pixels, _MOST_ASPECT, _WHITE)
         _, jpeg = cv2.imencode(
             ".jpg", cv2.cvtColor(padded, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
         )
@@ -134,10 +136,10 @@ class HunyuanEngine:
         unfit = await self._check_version()
         if unfit is not None:
             return unfit
-        best: Answer | None = None
+        best: ParsedAnswer | None = None
         for seed, temperature in enumerate((0.0, *self._config.temperatures)):
             answer = await self._ask(prepared.jpeg, temperature, seed)
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, ParsedAnswer):
                 # A server that fails now may well have given something before.
                 return answer if best is None else Raw(best, prepared.scale)
             if best is None or not answer.astray or len(answer.lines) > len(best.lines):
@@ -147,7 +149,7 @@ class HunyuanEngine:
         assert best is not None  # noqa: S101 - there is always a first temperature
         return Raw(best, prepared.scale)
 
-    def finish(self, raw: Raw, photo: Photo) -> Lines:
+    def finish(self, raw: Raw, photo: DecodedPhoto) -> Lines:
         """Map the boxes to the upright original."""
         size = (photo.width, photo.height)
         return Lines(
@@ -182,7 +184,7 @@ class HunyuanEngine:
             self._version, self._asked_at = version, asked_at
         return unfit
 
-    async def _ask(self, jpeg: bytes, temperature: float, seed: int) -> Answer | Refused | Later | Misconfigured:
+    async def _ask(self, jpeg: bytes, temperature: float, seed: int) -> ParsedAnswer | Refused | Later | Misconfigured:
         config = self._config
         body = chat_request(jpeg, config.model, config.sampling, temperature=temperature, seed=seed)
         answer = await self._send("POST", "/v1/chat/completions", body)
@@ -215,7 +217,7 @@ class HunyuanEngine:
         return _OUTCOMES.get(answer.status_code, failed)
 
 
-def _judged(choice: Choice) -> Answer:
+def _judged(choice: Choice) -> ParsedAnswer:
     tokens = [Token(token.token, token.logprob) for token in choice.logprobs.content]
     return judge_answer(choice.message.content or "", tokens, choice.finish_reason)
 
@@ -227,14 +229,3 @@ def _fitted(pixels: Pixels, max_pixels: int) -> Pixels:
         return pixels
     size = (max(1, int(width * ratio)), max(1, int(height * ratio)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _padded(pixels: Pixels) -> Pixels:
-    """Widen strips with white, right or below, so that boxes stay where they are."""
-    height, width = pixels.shape[:2]
-    least = -(-max(height, width) // _MOST_ASPECT)
-    below, right = max(0, least - height), max(0, least - width)
-    if not below and not right:
-        return pixels
-    white = (255, 255, 255)
-    return np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=white), dtype=np.uint8)

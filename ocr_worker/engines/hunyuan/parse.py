@@ -46,7 +46,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ParsedAnswer:
     """
     What could be made of one answer.
 
@@ -59,13 +59,13 @@ class Answer:
     astray: bool
 
 
-def judge_answer(content: str, tokens: Sequence[Token], finish_reason: str | None) -> Answer:
+def judge_answer(content: str, tokens: Sequence[Token], finish_reason: str | None) -> ParsedAnswer:
     """Read and judge one answer. Never raises."""
     tokens = [Token(without_controls(token.text), token.logprob) for token in tokens]
     content = without_controls(content)
     read = spots(content)
     if finish_reason not in _CUT and _says_nothing(content, read.found):
-        return Answer((), cut_off=False, astray=False)
+        return ParsedAnswer((), cut_off=False, astray=False)
     scores = _scores(content, tokens, read.found)
     kept: dict[tuple[str, Corners], Found] = {}
     again, looped = 0, finish_reason == "repetition"
@@ -78,7 +78,7 @@ def judge_answer(content: str, tokens: Sequence[Token], finish_reason: str | Non
         again += (text, box) in kept
         kept.setdefault((text, box), Found(text, box, score))
     astray = looped or again >= _SAME_LINE - 1 or not kept
-    return Answer(tuple(kept.values()), cut_off=astray or read.torn or finish_reason in _CUT, astray=astray)
+    return ParsedAnswer(tuple(kept.values()), cut_off=astray or read.torn or finish_reason in _CUT, astray=astray)
 
 
 def to_pixels(box: Corners, scale: tuple[float, float], size: tuple[int, int]) -> BBox:

@@ -22,7 +22,8 @@ from ocr_worker.engines.protocol import Lines
 from ocr_worker.engines.rapid.quads import Quad, merge, reading_order, upright_box
 from ocr_worker.engines.rapid.second_pass import Box, busy_blobs, quarters, roomy, unsure_regions
 from ocr_worker.images.contrast import lift_contrast
-from ocr_worker.images.decode import Photo, Pixels
+from ocr_worker.images.decode import DecodedPhoto, Pixels
+from ocr_worker.images.strips import pad_strip
 from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
 
@@ -51,7 +52,7 @@ _QUARTERS_DETAIL = 1.5
 class Prepared:
     """A photo and its small picture with contrast lifted where that was low."""
 
-    photo: Photo
+    photo: DecodedPhoto
     lifted: Pixels = field(repr=False)
 
 
@@ -76,7 +77,7 @@ class RapidEngine:
         release = version("rapidocr")
         self.info = EngineInfo(name="rapid", model="PP-OCRv6-small", revision=f"rapidocr-{release}")
 
-    def prepare(self, photo: Photo) -> Prepared:
+    def prepare(self, photo: DecodedPhoto) -> Prepared:
         """Lift the contrast of the small picture."""
         return Prepared(photo, self._lifted(photo.small))
 
@@ -84,7 +85,7 @@ class RapidEngine:
         """Read the small picture, then look closer where that pays."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, prepared)
 
-    def finish(self, raw: Read, photo: Photo) -> Lines:
+    def finish(self, raw: Read, photo: DecodedPhoto) -> Lines:
         """Order the lines and map their boxes to the upright original."""
         height, width = photo.small.shape[:2]
         ratio = (photo.width / width, photo.height / height)
@@ -134,7 +135,9 @@ class RapidEngine:
         return lift_contrast(pixels)[0] if self._lift else pixels
 
     def _look(self, pixels: Pixels) -> list[Quad]:
-        result = self._ocr(_padded(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)))
+        bgr = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), dtype=np.uint8)
+        # Strips get their own mean colour, which has no edges.
+        result = self._ocr(pad_strip(bgr, _MOST_ASPECT, cv2.mean(bgr)[:3]))
         if result.boxes is None or result.txts is None:
             return []
         return [
@@ -143,12 +146,12 @@ class RapidEngine:
         ]
 
 
-def _detail(photo: Photo) -> float:
+def _detail(photo: DecodedPhoto) -> float:
     """How many px of the photo at its long side lie in one of its small picture."""
     return float(min(photo.long_side, max(photo.width, photo.height)) / max(photo.small.shape[:2]))
 
 
-def _where_text_may_hide(photo: Photo) -> list[Box]:
+def _where_text_may_hide(photo: DecodedPhoto) -> list[Box]:
     """Give the boxes to look at in a photo in which nothing was found at first."""
     blobs = busy_blobs(photo.small)
     if worth := _worth_a_look(photo, blobs):
@@ -161,7 +164,7 @@ def _where_text_may_hide(photo: Photo) -> list[Box]:
     return _worth_a_look(photo, quarters((width, height)))
 
 
-def _worth_a_look(photo: Photo, boxes: list[Box]) -> list[Box]:
+def _worth_a_look(photo: DecodedPhoto, boxes: list[Box]) -> list[Box]:
     """Give the boxes that a look shows in enough more detail, each as roomy as a look is anyway."""
     height, width = photo.small.shape[:2]
     detail = _detail(photo)
@@ -174,14 +177,3 @@ def _worth_a_look(photo: Photo, boxes: list[Box]) -> list[Box]:
         if gain >= _LEAST_GAIN and not seen:
             looks.append(wide)
     return looks
-
-
-def _padded(bgr: Pixels) -> Pixels:
-    """Make strips wider with their own mean colour, right or below, so that boxes stay where they are."""
-    height, width = bgr.shape[:2]
-    least = -(-max(height, width) // _MOST_ASPECT)
-    below, right = max(0, least - height), max(0, least - width)
-    if not below and not right:
-        return bgr
-    colour = cv2.mean(bgr)[:3]
-    return np.asarray(cv2.copyMakeBorder(bgr, 0, below, 0, right, cv2.BORDER_CONSTANT, value=colour), dtype=np.uint8)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from ocr_worker.pool.pool import OcrPool, Surroundings
+from ocr_worker.pool.pool import OcrPool, PoolDependencies
 
 
 class Clock:
@@ -26,7 +26,7 @@ class Clock:
 
 
 def pool(*urls: str, token: str | None = None, timeout_s: float = 20, most: int = 16, **around: Any) -> OcrPool:
-    return OcrPool(urls, SecretStr(token) if token else None, timeout_s, most, Surroundings(**around))
+    return OcrPool(urls, SecretStr(token) if token else None, timeout_s, most, PoolDependencies(**around))
 
 
 def answering(status: int, **answer: object) -> OcrPool:

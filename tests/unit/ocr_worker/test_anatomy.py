@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ocr_worker.images.anatomy import MOST_PIECES, examine
-from ocr_worker.images.decode import Limits, Photo, open_photo
+from ocr_worker.images.decode import DecodedPhoto, Limits, open_photo
 from ocr_worker.images.formats import sniff
 from ocr_worker.result import Refused
 
@@ -132,7 +132,7 @@ def test_run_lengths_that_are_unpacked_in_python_are_refused():
     outcome = open_photo(bmp(1, b"\x40\x07" * 64 + b"\0\1"), Limits())
     assert isinstance(outcome, Refused)
     assert outcome.code == "unsupported"
-    assert isinstance(open_photo(bmp(0, bytes(64 * 64)), Limits()), Photo)
+    assert isinstance(open_photo(bmp(0, bytes(64 * 64)), Limits()), DecodedPhoto)
 
 
 def test_the_same_in_reasonable_numbers_is_read():
@@ -143,7 +143,7 @@ def test_the_same_in_reasonable_numbers_is_read():
         tiled(64, ">"),
         strips(100),
     ):
-        assert isinstance(open_photo(photo, Limits()), Photo)
+        assert isinstance(open_photo(photo, Limits()), DecodedPhoto)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "HEIF", "AVIF"])
@@ -153,4 +153,4 @@ def test_ordinary_photos_are_found_sound_and_cut_ones_never_take_long(kind):
     assert examine(photo, named, Limits().max_pixels) is None
     for end in range(0, len(photo), 7):
         # Read or refused: what a cut file makes `examine` raise is what `open_photo` expects of decoders.
-        assert isinstance(open_photo(photo[:end], Limits()), Photo | Refused)
+        assert isinstance(open_photo(photo[:end], Limits()), DecodedPhoto | Refused)

@@ -72,7 +72,7 @@ async def test_requests_that_fail_or_are_given_up_leave_nothing_in_use():
                 await asyncio.sleep(0)
                 given_up.cancel()
                 await asyncio.gather(given_up, return_exceptions=True)
-            assert [(place.in_use, len(place.free)) for place in connections._places.values()] == [(0, 1), (0, 1)]
+            assert [(place.in_use, len(place.free)) for place in connections._origins.values()] == [(0, 1), (0, 1)]
 
 
 @pytest.mark.parametrize("keep_alive_s", [KEEP_ALIVE_S, 4.0])
@@ -85,7 +85,7 @@ async def test_connections_that_a_burst_left_behind_are_closed_while_a_trickle_g
         for _ in range(3):
             now[0] += keep_alive_s * 0.6
             await client.get(url)
-        [place] = connections._places.values()
+        [place] = connections._origins.values()
         assert (place.in_use, len(place.free)) == (0, 1)
 
 
@@ -94,9 +94,9 @@ async def test_a_request_under_way_at_the_end_closes_its_connection_itself(serve
     connections = Connections()
     async with client_of(connections) as client, client_of(Connections()) as other:
         first = asyncio.create_task(client.get(url))
-        while not connections._places:
+        while not connections._origins:
             await asyncio.sleep(0.01)
-        [place] = connections._places.values()
+        [place] = connections._origins.values()
         await connections.aclose()
         await other.get(url)
         assert (await first).json() == "here"
@@ -111,4 +111,4 @@ async def test_workers_that_nobody_asks_any_more_are_let_go(serve):
         await client.get(old)
         now[0] += KEEP_ALIVE_S + 1
         await client.get(new)
-        assert [port for _, _, port in connections._places] == [httpx.URL(new).port]
+        assert [port for _, _, port in connections._origins] == [httpx.URL(new).port]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ocr_worker.images import decode
-from ocr_worker.images.decode import Limits, Photo, open_photo
+from ocr_worker.images.decode import DecodedPhoto, Limits, open_photo
 from ocr_worker.result import Refused
 
 SIZE = (50, 40)
@@ -53,9 +53,9 @@ def test_a_picture_is_the_same_in_bands(monkeypatch, name, band):
     out = BytesIO()
     draw().save(out, kind)
 
-    def opened() -> Photo:
+    def opened() -> DecodedPhoto:
         photo = open_photo(out.getvalue(), Limits())
-        assert isinstance(photo, Photo)
+        assert isinstance(photo, DecodedPhoto)
         return photo
 
     whole = opened()
@@ -74,7 +74,7 @@ def test_a_picture_too_large_to_be_decoded_beside_another_waits_for_it(monkeypat
             waiting = other.submit(open_photo, photo, Limits())
             with pytest.raises(TimeoutError):
                 waiting.result(0.2)
-        assert isinstance(waiting.result(10), Photo)
+        assert isinstance(waiting.result(10), DecodedPhoto)
     # One that fails leaves the way free.
     assert isinstance(open_photo(photo[: len(photo) // 2], Limits()), Refused)
-    assert isinstance(open_photo(photo, Limits()), Photo)
+    assert isinstance(open_photo(photo, Limits()), DecodedPhoto)

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from ocr_worker.images.contrast import lift_contrast
-from ocr_worker.images.decode import Limits, Photo, open_photo
+from ocr_worker.images.decode import DecodedPhoto, Limits, open_photo
 from ocr_worker.images.quality import sharpness
 from ocr_worker.result import Refused
 
@@ -107,8 +107,8 @@ def test_a_mutated_photo_is_read_or_refused_in_bounded_time_and_memory(name: str
 
         outcome = open_photo(data, LIMITS)
 
-        assert isinstance(outcome, Photo | Refused), seed
-        if isinstance(outcome, Photo):
+        assert isinstance(outcome, DecodedPhoto | Refused), seed
+        if isinstance(outcome, DecodedPhoto):
             assert outcome.width * outcome.height <= LIMITS.max_pixels
             assert outcome.small.shape == lift_contrast(outcome.small)[0].shape
             assert sharpness(outcome.small) >= 0

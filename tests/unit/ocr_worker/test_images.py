@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ocr_worker.images.decode import SMALL_SIDE, Limits, Photo, open_photo
+from ocr_worker.images.decode import SMALL_SIDE, DecodedPhoto, Limits, open_photo
 from ocr_worker.images.formats import sniff
 from ocr_worker.result import Refused
 
@@ -57,9 +57,9 @@ def code(data: bytes, limits: Limits = LIMITS) -> str:
     return outcome.code
 
 
-def photo(data: bytes, limits: Limits = LIMITS) -> Photo:
+def photo(data: bytes, limits: Limits = LIMITS) -> DecodedPhoto:
     outcome = open_photo(data, limits)
-    assert isinstance(outcome, Photo), outcome
+    assert isinstance(outcome, DecodedPhoto), outcome
     return outcome
 
 
@@ -277,7 +277,7 @@ def test_a_damaged_photo_is_read_or_refused_but_never_raises(kind: str, faults: 
     for at, value in faults:
         data[at % len(data)] = value
 
-    assert isinstance(open_photo(bytes(data), Limits(max_pixels=1_000_000)), Photo | Refused)
+    assert isinstance(open_photo(bytes(data), Limits(max_pixels=1_000_000)), DecodedPhoto | Refused)
 
 
 @given(st.binary(max_size=64))

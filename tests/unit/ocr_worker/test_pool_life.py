@@ -79,14 +79,14 @@ async def test_a_real_name_is_looked_up(serve, draw):
     assert all(isinstance(outcome, Reading) for outcome in outcomes)
 
 
-async def test_every_send_is_told_of_by_worker():
-    told: list[Sent] = []
+async def test_the_pool_reports_every_send_with_its_worker():
+    sends: list[Sent] = []
     answers = {"a": 502, "b": 200}
-    async with scripted(Clock(), answers, [], told=told.append) as workers:
+    async with scripted(Clock(), answers, [], on_sent=sends.append) as workers:
         await workers.read(b"photo")
         assert workers.status() == (WorkerStatus("http://a", "ready", 0), WorkerStatus("http://b", "ready", 0))
 
-    assert [(sent.worker, sent.outcome) for sent in told] == [("http://a", "ocr-unavailable"), ("http://b", "read")]
+    assert [(sent.worker, sent.outcome) for sent in sends] == [("http://a", "ocr-unavailable"), ("http://b", "read")]
 
 
 async def test_a_caller_that_gives_up_leaves_no_trace():

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.engines.rapid.engine import RapidEngine, _padded
-from ocr_worker.images.decode import Limits, Photo, open_photo
+from ocr_worker.engines.rapid.engine import _MOST_ASPECT, RapidEngine
+from ocr_worker.images.decode import DecodedPhoto, Limits, open_photo
+from ocr_worker.images.strips import pad_strip
 from ocr_worker.pool.pool import OcrPool
 from ocr_worker.reader import Reader
 from ocr_worker.result import Reading
@@ -75,7 +76,7 @@ async def test_without_the_closer_look_the_same_print_stays_unread(draw):
         result = await reading(reader, photo)
         assert "100% ORGANIC COTTON" not in [line.text for line in result.texts]
         decoded = open_photo(photo, Limits())
-        assert isinstance(decoded, Photo)
+        assert isinstance(decoded, DecodedPhoto)
         assert engine.prepare(decoded).lifted is decoded.small
     finally:
         await reader.aclose()
@@ -84,7 +85,7 @@ async def test_without_the_closer_look_the_same_print_stays_unread(draw):
 
 def test_strips_are_padded_so_that_the_detector_does_not_blow_them_up():
     for shape in ((13, 1000), (1000, 13), (500, 500)):
-        padded = _padded(np.zeros((*shape, 3), dtype=np.uint8))
+        padded = pad_strip(np.zeros((*shape, 3), dtype=np.uint8), _MOST_ASPECT, (0, 0, 0))
 
         assert max(padded.shape[:2]) == max(shape)
         assert max(padded.shape[:2]) <= 3 * min(padded.shape[:2])

@@ -3,7 +3,7 @@
 import httpx
 from prometheus_client import generate_latest
 
-from ocr_worker.pool.pool import OcrPool, Surroundings
+from ocr_worker.pool.pool import OcrPool, PoolDependencies
 from streams.wiring import ocr_metrics
 
 
@@ -11,7 +11,7 @@ async def test_a_worker_that_is_down_shows_and_one_that_left_does_not():
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
-    around = Surroundings(transport=httpx.MockTransport(refuse), told=ocr_metrics.told, jitter=lambda: 0)
+    around = PoolDependencies(transport=httpx.MockTransport(refuse), on_sent=ocr_metrics.count_sent, jitter=lambda: 0)
     async with OcrPool(["http://down.test"], None, 1, 1, around) as pool:
         ocr_metrics.watch(pool.status)
         await pool.read(b"photo")
