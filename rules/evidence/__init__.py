@@ -1,1 +1,1 @@
-"""What a text proves: words in their surroundings, negations, compositions and sizes. Pure."""
+"""What a text proves: words with their cues, negations, compositions and sizes. Pure."""

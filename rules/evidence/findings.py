@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from rules.evidence.composition import main_composition
+from rules.evidence.cues import Cues, cues_on
 from rules.evidence.sizes import Size, chart_lines, sizes_on
-from rules.evidence.surroundings import Surroundings, surroundings
 from rules.evidence.vocabulary import MATERIAL, Vocabulary
 from rules.lexicon.entries import Entry
 from rules.text.match import GIVING, Match
@@ -58,7 +58,7 @@ class Finding(NamedTuple):
 def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
     """Judge what the vocabulary finds on a page, in reading order."""
     matches = find_on(page, vocabulary.matcher)
-    judge = _Judge(page, vocabulary, surroundings(page, vocabulary, matches), matches)
+    judge = _Judge(page, vocabulary, cues_on(page, vocabulary, matches), matches)
     found = [finding for match in matches if (finding := judge.finding(match)) is not None]
     return found + list(judge.pure(found)) + [judge.size(size) for size in sizes_on(page)]
 
@@ -66,13 +66,13 @@ def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
 class _Judge:
     """What every match on a page is judged by."""
 
-    def __init__(self, page: Page, vocabulary: Vocabulary, around: Surroundings, matches: list[Match]) -> None:
+    def __init__(self, page: Page, vocabulary: Vocabulary, cues: Cues, matches: list[Match]) -> None:
         self._page = page
         self._vocabulary = vocabulary
-        self._around = around
+        self._cues = cues
         self._begins = {match.start for match in matches}
         self._ends = {match.stop for match in matches}
-        shares = around.shares.values()
+        shares = cues.shares.values()
         self._zero = {share.fibre.code for share in shares if not share.percent.value}
         self._main = main_composition(shares, self._is_main)
 
@@ -89,7 +89,7 @@ class _Judge:
         line = page.line_at(start)
         if kind in _NO_TAG:
             return Finding(tag, f"{tag}#{kind}", page.text[start:stop], line, 0.0, None, _NO_TAG[kind])
-        share = self._around.shares.get(start)
+        share = self._cues.shares.get(start)
         how = "composition" if share is not None and kind != "misread" else kind
         score = QUALITY[how] * line.score
         percent = None
@@ -137,8 +137,8 @@ class _Judge:
 
     def _denied(self, match: Match) -> str | None:
         """Say whether the text takes the word back."""
-        if match.start in self._around.negated:
-            return f"negated: {self._around.negated[match.start]}"
+        if match.start in self._cues.negated:
+            return f"negated: {self._cues.negated[match.start]}"
         if self._zero and not self._zero.isdisjoint(self._vocabulary.brought[match.term.owner]):
             return "the label says 0 %"
         return None
@@ -146,17 +146,17 @@ class _Judge:
     def _unproven(self, match: Match, entry: Entry) -> str | None:
         """Say whether the word is too little to go by where it stands."""
         start, stop, term = match
-        if start in self._around.shares or start in self._around.announced:
+        if start in self._cues.shares or start in self._cues.announced:
             return None
         if term.kind == "beside_percent" or (term.kind == "misread" and entry.category == MATERIAL):
             return "no percentage beside it"
         if stop - start == 1 and not self._stands_alone(start, stop):
             return "a letter within another word"
-        return "a single word in other talk" if start in self._around.lone else None
+        return "a single word in other talk" if start in self._cues.lone else None
 
     def _elsewhere(self, start: int, entry: Entry) -> str | None:
         """Say whether the word is about something else than this garment as a whole."""
-        part = self._around.parts.get(start)
+        part = self._cues.parts.get(start)
         if part is not None and not self._is_main(part) and not self._counts(start, entry, part):
             return f"only the {part}"
         if entry.pure and self._main and self._percent_of(self._vocabulary.fibres[entry.id]) < _PURE:
@@ -171,7 +171,7 @@ class _Judge:
     def _counts(self, start: int, entry: Entry, name: str) -> bool:
         """Tell whether a material counts although it is that of a lesser part."""
         part = self._vocabulary.parts[name]
-        return (entry.filling and part.filling) or (part.shows and start not in self._around.shares)
+        return (entry.filling and part.filling) or (part.shows and start not in self._cues.shares)
 
     def _percent_of(self, fibre: str) -> float:
         """Add up the percentages of a fibre and of its kinds (organic cotton is cotton)."""

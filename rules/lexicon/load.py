@@ -14,7 +14,7 @@ from types import MappingProxyType
 from rules.lexicon.context import Context
 from rules.lexicon.entries import Entry
 from rules.lexicon.interests import Interest
-from rules.lexicon.parse import Draft
+from rules.lexicon.parse import Parser
 from rules.lexicon.problems import LexiconError, Problem
 
 #: The vocabulary that ships with Hangtag.
@@ -55,11 +55,11 @@ def load_lexicon(own: Path | None = None) -> Lexicon:
 
 def read_lexicon(paths: Iterable[Path]) -> Lexicon:
     """Read lexicon files, each merged over those before it. Raises as `load_lexicon`."""
-    draft = Draft()
+    parser = Parser()
     for path in paths:
-        draft.read(path)
-    entries = draft.entries()
-    context, interests = draft.context(), draft.interests()
-    draft.raise_problems()
-    content = json.dumps([GRAMMAR, draft.content()], sort_keys=True, ensure_ascii=True)
+        parser.read(path)
+    entries = parser.entries()
+    context, interests = parser.context(), parser.interests()
+    parser.raise_problems()
+    content = json.dumps([GRAMMAR, parser.content()], sort_keys=True, ensure_ascii=True)
     return Lexicon(MappingProxyType(entries), context, interests, sha256(content.encode()).hexdigest()[:12])

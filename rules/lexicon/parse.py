@@ -29,7 +29,7 @@ Table = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
 
 
-class Draft:
+class Parser:
     """Tables by `category/name` (`context/name` and `interests/name` too), each with the place it was last given."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from rules.quality.evaluate import lines_of
 from rules.tagger import Tagger
 
 
-class Change(NamedTuple):
+class Difference(NamedTuple):
     """A text whose tags differ, with what is new and what is gone."""
 
     text: str
@@ -16,16 +16,16 @@ class Change(NamedTuple):
 
     def __repr__(self) -> str:
         # Without the text: what shoppers photograph must not reach a log.
-        return f"Change(added={self.added}, removed={self.removed})"
+        return f"Difference(added={self.added}, removed={self.removed})"
 
 
-def changes(old: Tagger, new: Tagger, texts: Iterable[str]) -> Iterator[Change]:
+def differences(old: Tagger, new: Tagger, texts: Iterable[str]) -> Iterator[Difference]:
     """Tag texts with both and give those whose tags differ, in their order."""
     for text in texts:
         lines = lines_of(text)
         before, after = ({tag.id for tag in tagger.tag(lines).tags} for tagger in (old, new))
         if before != after:
-            yield Change(text, tuple(sorted(after - before)), tuple(sorted(before - after)))
+            yield Difference(text, tuple(sorted(after - before)), tuple(sorted(before - after)))
 
 
 def examples(*taggers: Tagger) -> list[str]:

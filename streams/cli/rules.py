@@ -116,11 +116,11 @@ def diff(
     as_json: bool = typer.Option(False, "--json", help="One JSON object per text."),
 ) -> None:
     """Show which tags change on a corpus from one lexicon to another. Exit 1 when any do."""
-    from rules.quality.compare import changes, examples
+    from rules.quality.compare import differences, examples
 
     before, after = (_tagger(None if folder == "-" else Path(folder), default=False) for folder in (old, new))
     texts = examples(before, after) if corpus is None else _texts(corpus)
-    found = list(changes(before, after, texts))
+    found = list(differences(before, after, texts))
     if as_json:
         for one in found:
             typer.echo(json.dumps(one._asdict(), ensure_ascii=False))

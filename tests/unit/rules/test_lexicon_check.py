@@ -6,7 +6,7 @@ import pytest
 
 from rules.lexicon.load import SHIPPED, load_lexicon, read_lexicon
 from rules.quality.check import check
-from rules.quality.compare import changes, examples
+from rules.quality.compare import differences, examples
 from rules.tagger import Tagger
 
 #: Two sound entries for the others to clash with.
@@ -77,7 +77,7 @@ def test_changes_between_two_lexicons_are_listed(tmp_path: Path):
     (tmp_path / "material.toml").write_text('[cotton]\nwords = ["田园棉"]\nwithout = ["棉质"]\n', encoding="utf-8")
     old, new = Tagger(load_lexicon()), Tagger(load_lexicon(tmp_path))
 
-    found = list(changes(old, new, ["田园棉衬衫", "棉质衬衫", "羊毛衫"]))
+    found = list(differences(old, new, ["田园棉衬衫", "棉质衬衫", "羊毛衫"]))
 
     assert [(one.text, one.added, one.removed) for one in found] == [
         ("田园棉衬衫", ("material/cotton",), ()),

@@ -16,7 +16,7 @@ from rules.text.page import Page
 
 
 @dataclass(slots=True)
-class Surroundings:
+class Cues:
     """Facts by the start of the match that they are about."""
 
     #: Names of the negations that take words away.
@@ -31,29 +31,29 @@ class Surroundings:
     announced: set[int] = field(default_factory=set)
 
 
-def surroundings(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Surroundings:
+def cues_on(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Cues:
     """Look around the matches of a page, given in their order, block by block."""
     lines = page.by_line(matches)
-    around = Surroundings(lone=set(lone_words(page, lines)))
+    cues = Cues(lone=set(lone_words(page, lines)))
     percents = page.by_line(_of_compositions(page.text, matches))
     for first, after in pairwise(page.blocks):
         numbers = [number for number in range(first, after) if number in lines or number in percents]
         block = [match for number in numbers for match in lines.get(number, ())]
         kinds = {match.term.kind for match in block}
         if "negation" in kinds:
-            around.negated |= vocabulary.negations.negated(page.text, block)
+            cues.negated |= vocabulary.negations.negated(page.text, block)
         if not kinds.isdisjoint(("part", "field")):
-            around.announced |= _announced(page.text, vocabulary, block)
+            cues.announced |= _announced(page.text, vocabulary, block)
         if "part" in kinds or any(number in percents for number in numbers):
             items = {
                 number: sorted([*found, *percents.get(number, ())])
                 for number in numbers
-                if (found := _items(lines.get(number, ()), vocabulary, around.negated)) or number in percents
+                if (found := _items(lines.get(number, ()), vocabulary, cues.negated)) or number in percents
             }
             shares, parts = shares_in(items, lambda one, other: vocabulary.fits(page.text, one, other))
-            around.shares |= {share.fibre.start: share for share in shares}
-            around.parts |= parts | _before_part(page.text, vocabulary, block, around.shares)
-    return around
+            cues.shares |= {share.fibre.start: share for share in shares}
+            cues.parts |= parts | _before_part(page.text, vocabulary, block, cues.shares)
+    return cues
 
 
 def _items(line: Sequence[Match], vocabulary: Vocabulary, negated: dict[int, str]) -> list[Item]:
