@@ -11,7 +11,7 @@ from schemas.spans import Cause
 from streams.agents import tags, texts, uploads
 from streams.config.settings import Settings
 from streams.runtime.process import Parts, run
-from streams.runtime.stage import Answer, Handler
+from streams.runtime.stage import Handler, HandlerResult
 from streams.telemetry.logs import set_up_logs
 from streams.wiring.clock import now
 from streams.wiring.kafka import make_emitter
@@ -38,7 +38,7 @@ class InstantSink:
         return Written(outcome="written", lane="single", profile_version=1)
 
 
-async def read(event: Event) -> Answer:
+async def read(event: Event) -> HandlerResult:
     """Answer at once."""
     assert isinstance(event, PhotoUploaded)  # noqa: S101 - the lane holds nothing else
     return (recognized(event),)

@@ -15,7 +15,7 @@ from schemas.outcomes import Later, Misconfigured, Never
 from streams.photos.bucket_events import Happening, Ids, KeyTemplate, Notification
 from streams.photos.retention import is_gone_for_good
 from streams.photos.store import PhotoStore
-from streams.runtime.stage import Answer
+from streams.runtime.stage import HandlerResult
 
 #: Names of object metadata that say how Klaviyo knows the shopper.
 _IDENTITY = ("klaviyo_id", "email", "external_id")
@@ -28,7 +28,7 @@ async def announce(
     store: PhotoStore,
     now: Callable[[], datetime],
     kept_for: timedelta = timedelta(days=7),
-) -> Answer:
+) -> HandlerResult:
     """
     Publish an upload for each object that was created. The same object told twice is the same upload.
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from klaviyo_sink.sink import Sink, Written
 from schemas.events import OutfitTagged, ProfileSynced
 from schemas.spans import trace_id
-from streams.runtime.stage import Answer
+from streams.runtime.stage import HandlerResult
 from streams.telemetry import metrics
 from streams.telemetry.spans import SPAN
 
 
-async def sync(event: OutfitTagged, *, sink: Sink, now: Callable[[], datetime]) -> Answer:
+async def sync(event: OutfitTagged, *, sink: Sink, now: Callable[[], datetime]) -> HandlerResult:
     """Write the style profile to Klaviyo, then tell the world; a forgotten shopper's event ends here."""
     span = SPAN.get()
     written = await sink.sync(event, cause=span.carried)

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from rules.tagger import Tagger
 from schemas.events import OutfitTagged, TextRecognized
-from streams.runtime.stage import Answer
+from streams.runtime.stage import HandlerResult
 
 
-async def tag(event: TextRecognized, *, tagger: Tagger, now: Callable[[], datetime]) -> Answer:
+async def tag(event: TextRecognized, *, tagger: Tagger, now: Callable[[], datetime]) -> HandlerResult:
     """Tag the lines. No tag, no event."""
     tags = tagger.tag(event.texts).tags
     if not tags:

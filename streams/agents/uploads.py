@@ -27,7 +27,7 @@ from schemas.outcomes import Later, Misconfigured, Never
 from schemas.spans import trace_headers
 from streams.photos.retention import is_gone_for_good
 from streams.photos.store import PhotoStore, TooLarge
-from streams.runtime.stage import Answer
+from streams.runtime.stage import HandlerResult
 from streams.telemetry.spans import SPAN
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ async def recognize(
     pool: OcrPool,
     now: Callable[[], datetime],
     kept_for: timedelta = timedelta(days=7),
-) -> Answer:
+) -> HandlerResult:
     """
     Read the photo: its text, or feedback on why there is none, or both.
 

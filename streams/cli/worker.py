@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from schemas.emitter import Emitter
     from schemas.events import Noun, TextRecognized
     from schemas.spans import Spans
-    from streams.runtime.process import Beside
-    from streams.runtime.stage import Answer, Delivered
+    from streams.runtime.process import Background
+    from streams.runtime.stage import HandlerResult, OnDelivered
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -50,8 +50,8 @@ def recognize() -> None:
         "recognize",
         parts,
         settings,
-        beside=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=now),
-        delivered=partial(delete_read, store=store) if settings.photo_delete_after_read else None,
+        background=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=now),
+        on_delivered=partial(delete_read, store=store) if settings.photo_delete_after_read else None,
     )
 
 
@@ -73,7 +73,7 @@ def tag() -> None:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
 
-    async def with_current(event: TextRecognized) -> Answer:
+    async def with_current(event: TextRecognized) -> HandlerResult:
         return await handle(event, tagger=live.current, now=now)
 
     async def parts(_settings: Settings, _spans: Spans) -> tuple[Any, Any]:
@@ -82,7 +82,7 @@ def tag() -> None:
     async def follow(_leads: Callable[[], bool]) -> None:
         await live.follow(settings.lexicon_poll_s)
 
-    _run("tag", parts, settings, reload=live.reload, beside=follow)
+    _run("tag", parts, settings, reload=live.reload, background=follow)
 
 
 @app.command()
@@ -202,8 +202,8 @@ def _run(
     emitter: Callable[[], Emitter] | None = None,
     reads: type[Noun] | None = None,
     reload: Callable[[], object] | None = None,
-    beside: Beside | None = None,
-    delivered: Delivered | None = None,
+    background: Background | None = None,
+    on_delivered: OnDelivered | None = None,
 ) -> None:
     from streams.erasure.guard import Forgotten, but_not_of_the_forgotten
     from streams.runtime.process import Parts, leave, run
@@ -237,7 +237,7 @@ def _run(
             await asyncio.to_thread(forgotten.close)
             await asyncio.to_thread(spans.close)
 
-        stage = make_stage(settings, name, handle, speaking, spans=spans, reads=reads, delivered=delivered)
-        return Parts(stage, aclose, reload=reload, beside=beside)
+        stage = make_stage(settings, name, handle, speaking, spans=spans, reads=reads, on_delivered=on_delivered)
+        return Parts(stage, aclose, reload=reload, background=background)
 
     run(settings, make)

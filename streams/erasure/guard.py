@@ -18,7 +18,7 @@ from klaviyo_sink.state.database import LOOK_S, is_missing, open_for_reading
 from klaviyo_sink.state.ledgers import digest, forgotten_since
 from schemas.events import Event
 from schemas.outcomes import Never
-from streams.runtime.stage import Answer, Handler
+from streams.runtime.stage import Handler, HandlerResult
 
 log = structlog.get_logger()
 
@@ -99,7 +99,7 @@ class Forgotten:
 def but_not_of_the_forgotten(handle: Handler, is_forgotten: Callable[[str], Awaitable[bool]]) -> Handler:
     """Guard a handler: what a forgotten shopper's event sets out to be, or turned into, is nothing."""
 
-    async def guarded(event: Any) -> Answer:
+    async def guarded(event: Any) -> HandlerResult:
         known = isinstance(event, Event)
         if known and await is_forgotten(event.shopper_id):
             return ()

@@ -16,7 +16,7 @@ from schemas.emitter import Emitter
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from streams.config.settings import Settings
-from streams.runtime.stage import Answer
+from streams.runtime.stage import HandlerResult
 
 log = structlog.get_logger()
 
@@ -43,7 +43,7 @@ def apart(settings: Settings, run: str) -> Settings:
     return settings.model_copy(update={"klaviyo_dry_run": True, "group_prefix": group_prefix})
 
 
-async def sync(event: OutfitTagged, *, sink: Sink) -> Answer:
+async def sync(event: OutfitTagged, *, sink: Sink) -> HandlerResult:
     """Do all but send; tell the log what would have come of it, without text or addresses."""
     written = await sink.sync(event)
     if isinstance(written, Later):

@@ -106,8 +106,8 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         """Tell where a partition must start, as found out when it was assigned."""
         return self._starts.get(partition)
 
-    def leads(self) -> bool:
-        """Tell whether this member holds the topic's first partition: one of the group does, for what one must do."""
+    def is_leader(self) -> bool:
+        """Return whether this member owns partition 0. Exactly one member does, so use it to elect a leader."""
         return self.settled.is_set() and any(tp.partition == 0 for tp in self.consumer.assignment())
 
     def zombie(self, patience_s: float) -> str | None:

@@ -38,8 +38,8 @@ _GOODBYE_S = 15
 _COLLECT_AT = 40
 
 
-#: Runs beside a stage. Handed a question to ask: does this process lead, for what one of the stage must do?
-Beside = Callable[[Callable[[], bool]], Coroutine[None, None, None]]
+#: Background task next to a stage. Gets `is_leader()`: true in one process of the group, for work only one may do.
+Background = Callable[[Callable[[], bool]], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Parts:
     #: Loads again, on SIGHUP, what the stage works by; None when there is nothing to load.
     reload: Callable[[], object] | None = None
     #: When it ends, so does the process.
-    beside: Beside | None = None
+    background: Background | None = None
 
 
 def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
@@ -109,8 +109,8 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
         asyncio.create_task(_live(app, stage)),
         asyncio.create_task(_commit(app, settings.commit_interval_s)),
     ]
-    if parts.beside is not None:
-        chores.append(asyncio.create_task(parts.beside(app.leads)))
+    if parts.background is not None:
+        chores.append(asyncio.create_task(parts.background(app.is_leader)))
     await asyncio.wait({stopping, *chores}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         for chore in chores:

@@ -30,24 +30,20 @@ class Partition(NamedTuple):
     number: int
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Delivery(Generic[R]):
-    """One record handed over, with what the window must know of it. `record` is opaque."""
+    """One record from a topic, with what the window needs to schedule it. The window never looks into `record`."""
 
     partition: Partition
     key: bytes | None
     offset: int
     record: R
-    #: How often it was worked on, counting the current time.
+    #: How often the window passed it to `process`, the current time included.
     attempts: int = 0
-    #: How often it failed while others succeeded.
-    lonely_failures: int = 0
-    #: How often it failed, by reason.
-    failures: dict[str, int] = field(default_factory=dict)
     done: bool = False
 
 
-#: Works on one delivery. Answers None when it is done for good, else seconds to wait before the next try.
+#: Works on one delivery. Returns None when it is done for good, else the seconds until the next try.
 Process = Callable[[Delivery[R]], Awaitable[float | None]]
 
 

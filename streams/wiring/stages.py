@@ -9,7 +9,8 @@ from schemas.spans import UNWATCHED, Spans
 from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.runtime.dead_letters import HaltLimit
-from streams.runtime.stage import Delivered, Handler, Stage
+from streams.runtime.retry import RetryPolicy
+from streams.runtime.stage import Handler, OnDelivered, Route, Stage
 
 if TYPE_CHECKING:
     from schemas.events import Noun
@@ -23,21 +24,17 @@ def make_stage(
     *,
     spans: Spans = UNWATCHED,
     reads: type[Noun] | None = None,
-    delivered: Delivered | None = None,
+    on_delivered: OnDelivered | None = None,
 ) -> Stage:
-    """Bind a handler to its topics; `reads` is what it takes where the topic carries no events."""
+    """Connect a handler with its topics; `reads` is the model of messages that are not our events."""
     consumed, produced = flow_of(settings)[name]
     return Stage(
         name,
-        consumed,
+        Route(consumed, {topic.event: topic for topic in produced if topic.event is not None}, reads),
         handle,
-        outputs={topic.event: topic for topic in produced if topic.event is not None},
         emitter=emitter,
         halt=HaltLimit(in_a_row=settings.halt_in_a_row, share=settings.halt_share),
-        retry_base_s=settings.retry_base_s,
-        retry_cap_s=settings.retry_cap_s,
-        handler_timeout_s=settings.handler_timeout_s,
-        reads=reads,
+        retry=RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.handler_timeout_s),
         spans=spans,
-        delivered=delivered,
+        on_delivered=on_delivered,
     )

@@ -10,7 +10,8 @@ from schemas.codec import Headers
 from schemas.events import Event
 from schemas.topics import topics
 from streams.runtime.dead_letters import HaltLimit, original_headers, read_letter
-from streams.runtime.stage import Record, Stage
+from streams.runtime.retry import RetryPolicy
+from streams.runtime.stage import Record, Route, Stage
 from streams.runtime.window import Delivery, Partition
 
 STORED = json.loads((Path(__file__).parents[2] / "schemas/examples/hangtag.outfit-tagged.v1.json").read_text())
@@ -25,7 +26,7 @@ class World:
         self.sent: list[tuple[str, bytes | None, bytes | None, Headers]] = []
         limit = HaltLimit(in_a_row=100, share=1)
         self._stage = Stage(
-            "sync", topics().tags, self.handle, outputs={}, emitter=self, halt=limit, retry_base_s=1, retry_cap_s=1
+            "sync", Route(topics().tags, {}), self.handle, emitter=self, halt=limit, retry=RetryPolicy(1, 1)
         )
 
     async def handle(self, event: Event) -> tuple[()]:

@@ -18,7 +18,8 @@ from schemas.spans import UNWATCHED
 from schemas.topics import topics
 from streams.cli.main import app as hangtag
 from streams.runtime.dead_letters import HaltLimit
-from streams.runtime.stage import Record, Stage
+from streams.runtime.retry import RetryPolicy
+from streams.runtime.stage import Record, Route, Stage
 from streams.runtime.window import Delivery, Partition
 from streams.telemetry.otel import OtelSpans, otlp_exporter
 
@@ -109,13 +110,11 @@ def make_stage(handle, spans, kafka) -> Stage:
     halt = HaltLimit(in_a_row=1000, share=1.0)
     return Stage(
         "recognize",
-        names.uploads,
+        Route(names.uploads, {}),
         handle,
-        outputs={},
         emitter=kafka,
         halt=halt,
-        retry_base_s=1,
-        retry_cap_s=1,
+        retry=RetryPolicy(1, 1),
         spans=spans,
     )
 

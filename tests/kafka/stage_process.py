@@ -16,7 +16,7 @@ from schemas.events import Engine, PhotoRead, PhotoUploaded, Quality, TextLine, 
 from schemas.outcomes import Later
 from streams.config.settings import Settings
 from streams.runtime.process import Parts, run
-from streams.runtime.stage import Answer
+from streams.runtime.stage import HandlerResult
 from streams.telemetry.logs import set_up_logs
 from streams.wiring.clock import now
 from streams.wiring.kafka import make_emitter
@@ -45,7 +45,7 @@ async def main() -> Parts:
     fixed, outage = folder / "fixed", folder / "outage"
     rng = random.Random(0)
 
-    async def read(event: PhotoUploaded) -> Answer:
+    async def read(event: PhotoUploaded) -> HandlerResult:
         asked = event.locale or ""
         if asked == "bug" and not fixed.exists():
             raise RuntimeError(f"planted secret: {4000 + 711}")

@@ -109,7 +109,7 @@ async def test_a_photo_is_deleted_only_once_its_text_is_delivered(store, folder)
     async def handle(_event: object):
         return (read_from(uri),)
 
-    stage = make_stage(Settings(), "recognize", handle, emitter, delivered=partial(delete_read, store=store))
+    stage = make_stage(Settings(), "recognize", handle, emitter, on_delivered=partial(delete_read, store=store))
     value, headers = encode(uploaded(uri), source="test")
     one = Delivery(Partition("outfit.uploads", 0), b"s1", 0, Record(b"s1", value, headers, 0.0), attempts=1)
     assert await stage.process(one) is not None

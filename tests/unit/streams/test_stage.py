@@ -12,7 +12,8 @@ from schemas.events import Event, Identity, Messages, Photo, PhotoUploaded, Uplo
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.topics import Topic, topics
 from streams.runtime.dead_letters import HaltLimit, read_letter
-from streams.runtime.stage import Answer, HaltError, Record, Stage
+from streams.runtime.retry import RetryPolicy
+from streams.runtime.stage import HaltError, HandlerResult, Record, Route, Stage
 from streams.runtime.window import Delivery, Partition
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -44,25 +45,21 @@ class ListBroker:
 
 
 def stage(
-    handle: Callable[[Event], Awaitable[Answer]],
+    handle: Callable[[Event], Awaitable[HandlerResult]],
     broker: ListBroker,
     *,
     halt: HaltLimit | None = None,
-    patience: int = 3,
+    try_timeout_s: float = 300,
     **changed: Any,
 ) -> Stage:
     outputs: dict[type[Event], Topic] = {UploadFeedback: TOPICS.feedback}
     return Stage(
         "recognize",
-        TOPICS.uploads,
+        Route(TOPICS.uploads, outputs),
         handle,
-        outputs=outputs,
         emitter=broker,
         halt=halt or HaltLimit(in_a_row=100, share=1.0),
-        retry_base_s=1,
-        retry_cap_s=8,
-        patience=patience,
-        jitter=lambda: 1.0,
+        retry=RetryPolicy(1, 8, try_timeout_s=try_timeout_s, patience=3, jitter=lambda: 1.0),
         **changed,
     )
 
@@ -73,8 +70,8 @@ def delivery(value: bytes | None = None, headers: Headers | None = None, *, atte
     return Delivery(Partition("outfit.uploads", 7), b"s1", 42, record, attempts=attempts)
 
 
-def answering(answer: Answer) -> Callable[[Event], Awaitable[Answer]]:
-    async def handle(_event: Event) -> Answer:
+def answering(answer: HandlerResult) -> Callable[[Event], Awaitable[HandlerResult]]:
+    async def handle(_event: Event) -> HandlerResult:
         return answer
 
     return handle
@@ -100,7 +97,7 @@ async def test_what_hears_of_the_delivery_cannot_hold_the_event_up(capsys, hangs
         raise RuntimeError("quotes the event")
 
     broker = ListBroker()
-    one = stage(answering((FEEDBACK,)), broker, handler_timeout_s=0.05, delivered=hears)
+    one = stage(answering((FEEDBACK,)), broker, try_timeout_s=0.05, on_delivered=hears)
     async with asyncio.timeout(30):
         assert await one.process(delivery()) is None
     assert [topic for topic, *_ in broker.sent] == ["outfit.feedback"]
@@ -175,13 +172,13 @@ async def test_tries_that_failed_for_another_reason_do_not_count():
 async def test_one_event_that_fails_while_others_succeed_is_given_up_and_an_outage_never_is():
     broker = ListBroker()
     poisoned = delivery()
-    one = stage(answering(()), broker, patience=3)
+    one = stage(answering(()), broker)
 
-    async def fails_alone(_event: Event) -> Answer:
+    async def fails_alone(_event: Event) -> HandlerResult:
         one._successes += 1  # another shopper's event went through meanwhile
         return Later("klaviyo-5xx", "no")
 
-    async def fails_with_all(_event: Event) -> Answer:
+    async def fails_with_all(_event: Event) -> HandlerResult:
         return Later("klaviyo-5xx", "no")
 
     one._handle = fails_with_all
@@ -198,11 +195,11 @@ async def test_one_event_that_fails_while_others_succeed_is_given_up_and_an_outa
 @pytest.mark.parametrize(
     "answer", [Misconfigured("key-refused", "the key was refused"), Later("busy", "come back later", retry_after=1)]
 )
-async def test_what_says_nothing_about_the_event_is_never_held_against_it(answer: Answer):
+async def test_what_says_nothing_about_the_event_is_never_held_against_it(answer: HandlerResult):
     broker, one = ListBroker(), delivery()
-    refusing = stage(answering(()), broker, patience=3)
+    refusing = stage(answering(()), broker)
 
-    async def refuse(_event: Event) -> Answer:
+    async def refuse(_event: Event) -> HandlerResult:
         refusing._successes += 1  # others go through meanwhile
         return answer
 
@@ -213,12 +210,11 @@ async def test_what_says_nothing_about_the_event_is_never_held_against_it(answer
 
 
 async def test_a_handler_that_never_ends_is_ended_and_tried_again():
-    async def hang(_event: Event) -> Answer:
+    async def hang(_event: Event) -> HandlerResult:
         await asyncio.Event().wait()
         return ()
 
-    one = stage(hang, ListBroker())
-    one._handler_timeout_s = 0.01
+    one = stage(hang, ListBroker(), try_timeout_s=0.01)
     assert await one.process(delivery()) is not None
 
 
@@ -232,7 +228,7 @@ async def test_a_letter_refused_for_good_halts_the_stage():
 async def test_a_fault_in_a_handler_becomes_a_letter_without_the_faults_words():
     broker = ListBroker()
 
-    async def handle(_event: Event) -> Answer:
+    async def handle(_event: Event) -> HandlerResult:
         raise RuntimeError("shopper wrote 4711")
 
     assert await stage(handle, broker).process(delivery()) is None

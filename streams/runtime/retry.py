@@ -1,0 +1,54 @@
+"""Decides whether a stage tries an event again, and how long it waits first. Pure: knows no Kafka and no clock."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from schemas.outcomes import Later, Never
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How often the stage failed to work on one event."""
+
+    by_reason: Mapping[str, int] = field(default_factory=dict)
+    #: How often it failed while other events succeeded.
+    alone: int = 0
+
+    def after(self, failure: Later, *, others_succeeded: bool) -> Self:
+        """Count one more failure."""
+        by_reason = {**self.by_reason, failure.reason: self.by_reason.get(failure.reason, 0) + 1}
+        # With `retry_after` the other side only asked us to slow down; that says nothing about this event.
+        return replace(self, by_reason=by_reason, alone=self.alone + (others_succeeded and failure.retry_after is None))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential backoff with full jitter, and the limits at which a stage gives an event up."""
+
+    #: The longest first wait, seconds. It doubles with each try.
+    base_s: float
+    #: The longest wait, seconds, unless the other side asked for more.
+    cap_s: float
+    #: The longest time one try may take, seconds.
+    try_timeout_s: float = 300
+    #: After how many failures the stage gives up one event while others succeed. An outage has no limit.
+    patience: int = 20
+    #: Returns a random number in [0, 1).
+    jitter: Callable[[], float] = random.random
+
+    def wait_s(self, attempts: int, retry_after: float | None = None) -> float:
+        """Compute the wait before the next try; `retry_after` is what the other side asked for, in seconds."""
+        # Full jitter keeps many events from coming back at the same moment.
+        backoff = self.jitter() * min(self.cap_s, self.base_s * 2.0 ** min(attempts - 1, 30))
+        return backoff + (retry_after or 0)
+
+    def give_up(self, failure: Later, failures: Failures, attempts: int) -> Never | None:
+        """Turn the last failure into a final one when the event itself is to blame, rather than an outage."""
+        count = failures.by_reason.get(failure.reason, 0)
+        if failure.tries is not None and count >= failure.tries:
+            return Never(failure.reason, f"{failure.message} (tried {count} times)")
+        if failures.alone > self.patience:
+            return Never(failure.reason, f"{failure.message} (failed {attempts} times while others succeeded)")
+        return None
