@@ -1,13 +1,15 @@
 """
 Asks Klaviyo to erase a shopper, or to remove from the profile what we wrote there.
 
-For use after `Sink.forget`. Erasing takes a key of its own with data-privacy:write, by exactly one of Klaviyo's id and
-the e-mail address, and profiles:read where the shop's own id is all there is. It is asynchronous and irreversible at
-Klaviyo, without a status to ask for. Removing takes profiles:read and profiles:write, as the sync stage has.
+For use after `state.forgetting.forget`. A profile is looked up first and then named by its id, so that whoever asks
+knows which other identifiers go with it. Erasing takes a key of its own with data-privacy:write and profiles:read; it
+is asynchronous and irreversible at Klaviyo, without a status to ask for. Removing properties takes profiles:read and
+profiles:write, which the key of the sync stage has.
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from klaviyo_sink.api.client import Accepted, KlaviyoClient
 from klaviyo_sink.api.errors import Failure
@@ -23,8 +25,14 @@ from klaviyo_sink.bodies import (
     Meta,
     PatchProperties,
 )
-from klaviyo_sink.profile.style import identifiers
-from schemas.events import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProfile:
+    """A profile as Klaviyo has it: its id, and every identifier it answers to (its id among them)."""
+
+    id: str
+    names: frozenset[tuple[str, str]] = field(repr=False)
 
 
 def erasure_body(name: str, value: str) -> bytes:
@@ -40,35 +48,30 @@ def clearing_body(profile_id: str, properties: Sequence[str]) -> bytes:
     return ClearingBody(data=ClearedProfile(id=profile_id, meta=meta)).wire()
 
 
-async def erase(client: KlaviyoClient, identity: Identity) -> bool | Failure:
-    """Ask for the erasure; False when Klaviyo knows no such shopper."""
-    name, value = identifiers(identity)[0]
-    if name == "external_id":
-        found = await _profile_id(client, name, value)
-        if not isinstance(found, str):
-            return found
-        name, value = "id", found
-    answer = await client.call(
-        "POST", "/api/data-privacy-deletion-jobs", body=erasure_body(name, value), by_profile_id=name == "id"
-    )
-    return True if isinstance(answer, Accepted) else answer
-
-
-async def clear(client: KlaviyoClient, identity: Identity, properties: Sequence[str]) -> bool | Failure:
-    """Remove properties from the shopper's profile, and leave the rest of it; False when there is none."""
-    # Looked up first, for an import under a name that is not there would make a profile.
-    found = await _profile_id(client, *identifiers(identity)[0])
-    if not isinstance(found, str):
-        return found
-    answer = await client.import_profile(clearing_body(found, properties), by_profile_id=True)
-    return True if isinstance(answer, Accepted) else answer
-
-
-async def _profile_id(client: KlaviyoClient, name: str, value: str) -> str | Failure | bool:
-    """Look up Klaviyo's id of the profile that an identifier names; False when there is none."""
+async def look_up(client: KlaviyoClient, name: str, value: str) -> KnownProfile | Failure | None:
+    """Find the profile that an identifier (`id`, `email` or `external_id`) names; None when there is none."""
     query = {"filter": f"equals({name},{json.dumps(value, ensure_ascii=False)})"}
     found = await client.call("GET", "/api/profiles", query=query)
     if not isinstance(found, Accepted):
         return found
     rows = found.content.get("data") or ()
-    return str(rows[0]["id"]) if rows else False
+    if not rows:
+        return None
+    attributes = rows[0].get("attributes") or {}
+    names = {("id", str(rows[0]["id"]))}
+    names |= {(kind, str(attributes[kind])) for kind in ("email", "external_id") if attributes.get(kind)}
+    return KnownProfile(str(rows[0]["id"]), frozenset(names))
+
+
+async def erase_profile(client: KlaviyoClient, profile_id: str) -> Failure | None:
+    """Ask Klaviyo to erase a profile; None once Klaviyo has taken the request."""
+    answer = await client.call(
+        "POST", "/api/data-privacy-deletion-jobs", body=erasure_body("id", profile_id), by_profile_id=True
+    )
+    return None if isinstance(answer, Accepted) else answer
+
+
+async def clear_profile(client: KlaviyoClient, profile_id: str, properties: Sequence[str]) -> Failure | None:
+    """Remove properties from a profile and leave the rest of it; None once that is done."""
+    answer = await client.import_profile(clearing_body(profile_id, properties), by_profile_id=True)
+    return None if isinstance(answer, Accepted) else answer

@@ -1,27 +1,30 @@
 """`hangtag forget`: remove a shopper here, and ask Klaviyo to do the same."""
 
 import asyncio
-import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from schemas.events import Identity
+from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
     from klaviyo_sink.config import SinkConfig
     from streams.erasure.forget import Step
+    from streams.erasure.profiles import NameUse
 
 _WORDS = {
     "style_profiles": "style profiles in the database",
     "written_events": "entries of the ledger of events written",
     "photos": "photos in the store",
-    "klaviyo_profiles": "profiles at Klaviyo",
+    "klaviyo_profiles": "profiles at Klaviyo, erased or without our properties",
 }
 
 
@@ -30,12 +33,16 @@ def forget(
     email: str = typer.Option(None, help="An e-mail address by which Klaviyo knows the shopper."),
     klaviyo_id: str = typer.Option(None, help="Klaviyo's own id of the shopper's profile."),
     *,
-    soft: bool = typer.Option(False, help="Keep the profile at Klaviyo; remove only the properties we wrote there."),
-    dry_run: bool = typer.Option(False, help="Count what would be removed; remove nothing and ask Klaviyo nothing."),
+    soft: bool = typer.Option(False, help="Keep the profiles at Klaviyo; remove only the properties we wrote there."),
+    include_shared: bool = typer.Option(False, help="Erase a profile at Klaviyo although other shoppers use it too."),
+    dry_run: bool = typer.Option(False, help="List and count what would be removed; remove and erase nothing."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """
-    Forget a shopper for good: style profile, ledger, photos, and the profile at Klaviyo.
+    Forget a shopper for good: style profile, ledger, photos, and the profiles at Klaviyo.
+
+    Lists every name by which Klaviyo may know the shopper, with the other shoppers who use the same name: their
+    profile stays, without our properties, unless --include-shared. Look at --dry-run first.
 
     From then on every event of theirs is dropped, also of a replay. Cannot be undone. Safe to interrupt and to repeat;
     exits with 1 when something is left to do, and says what. What lies in the topics expires there (docs/privacy.md).
@@ -49,7 +56,8 @@ def forget(
     try:
         identity = Identity(external_id=shopper, email=email, klaviyo_id=klaviyo_id)
         config = make_sink_config(settings)
-        steps = asyncio.run(_forget(settings, config, shopper, identity, soft=soft, dry_run=dry_run))
+        work = _forget(settings, config, shopper, identity, soft=soft, include_shared=include_shared, dry_run=dry_run)
+        steps = asyncio.run(work)
     except (UnusableError, ValueError) as error:
         # A validation error's own text quotes the value.
         told = str(error) if isinstance(error, UnusableError) else "the shopper, e-mail or a setting cannot be used"
@@ -66,31 +74,39 @@ def forget(
 
 
 async def _forget(
-    settings: Settings, config: "SinkConfig", shopper: str, identity: Identity, *, soft: bool, dry_run: bool
+    settings: Settings,
+    config: "SinkConfig",
+    shopper: str,
+    identity: Identity,
+    *,
+    soft: bool,
+    include_shared: bool,
+    dry_run: bool,
 ) -> "list[Step]":
     from klaviyo_sink.access import open_client
     from klaviyo_sink.state.database import open_database
     from streams.erasure.forget import Forgetting
+    from streams.erasure.profiles import KlaviyoAccess
     from streams.wiring.clock import now
     from streams.wiring.photos import make_store
 
     store = make_store(settings)
     engine = open_database(config.state_url)
-    # Erasing is the right of another key; removing properties is what the sync stage may do anyway.
-    key = config if soft else replace(config, key=settings.klaviyo_erasure_key, tokens=None)
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     steps = []
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("", total=None)
-            async with open_client(key) as klaviyo:
+            # Erasing is the right of another key; removing properties is what the sync stage may do anyway.
+            erasing = replace(config, key=settings.klaviyo_erasure_key, tokens=None)
+            async with open_client(config) as writer, open_client(erasing) as eraser:
+                access = KlaviyoAccess(writer, None if soft else eraser, config.names.every, include_shared)
                 forgetting = Forgetting(
                     settings,
                     engine,
                     store,
-                    klaviyo,
+                    access,
                     now,
-                    properties=config.names.every if soft else (),
                     dry_run=dry_run,
                     tell=lambda doing: progress.update(task, description=doing),
                 )
@@ -104,18 +120,22 @@ async def _forget(
 
 
 def _tell(steps: "list[Step]", *, soft: bool, dry_run: bool, as_json: bool) -> None:
+    names = [name for step in steps for name in step.names]
     if as_json:
         told: dict[str, object] = {step.what: step.removed for step in steps}
+        told["names"] = [
+            {"name": one.kind, "value": one.value, "used_by": one.used_by, "action": one.action} for one in names
+        ]
         told["left_to_do"] = {step.what: step.trouble for step in steps if step.trouble}
-        typer.echo(json.dumps(told | {"soft": soft, "dry_run": dry_run}))
+        typer.echo(json_line(told | {"soft": soft, "dry_run": dry_run}))
         return
+    _tell_names(names)
     done = "would be removed" if dry_run else "removed"
     table = Table("what", done, "left to do")
     for step in steps:
-        what = _WORDS[step.what]
-        if step.what == "klaviyo_profiles":
-            what += " (our properties)" if soft else " (erasure asked for)"
-        table.add_row(what, str(step.removed), step.trouble or "", style="yellow" if step.trouble else None)
+        counted = "" if dry_run and step.what == "klaviyo_profiles" else str(step.removed)
+        left = escape(plain(step.trouble or ""))
+        table.add_row(_WORDS[step.what], counted, left, style="yellow" if step.trouble else None)
     Console().print(table)
     if not dry_run:
         typer.echo("from now on every event of this shopper is dropped")
@@ -123,3 +143,11 @@ def _tell(steps: "list[Step]", *, soft: bool, dry_run: bool, as_json: bool) -> N
             typer.echo("mend what is left to do, then run the same command again", err=True)
         elif not soft:
             typer.echo("Klaviyo works for a while on what it took before: run this once more a day later")
+
+
+def _tell_names(names: "Sequence[NameUse]") -> None:
+    table = Table("name at Klaviyo", "value", "other shoppers who use it", "at Klaviyo")
+    for one in names:
+        cells = (one.kind, one.value, ", ".join(one.used_by), one.action)
+        table.add_row(*(escape(plain(cell)) for cell in cells), style="yellow" if one.used_by else None)
+    Console().print(table)

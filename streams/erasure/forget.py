@@ -6,31 +6,27 @@ later step. Every step may be done again: a run that was cut off is finished by 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from functools import partial
+from typing import Literal
 
 from sqlalchemy import Engine
 
-from klaviyo_sink.account.erasure import clear, erase
-from klaviyo_sink.api.client import KlaviyoClient
-from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.profile.style import identifiers
-from klaviyo_sink.state.forgetting import Dropped, known_of
+from klaviyo_sink.state.database import reading
 from klaviyo_sink.state.forgetting import forget as forget_in_database
-from schemas.codec import UndecodableError, decode
-from schemas.events import Identity, OutfitTagged, PhotoUploaded
-from schemas.outcomes import Later, Misconfigured
-from schemas.topics import topics
+from klaviyo_sink.state.forgetting import known_of
+from klaviyo_sink.state.ledgers import forgotten
+from schemas.events import Identity
 from streams.config.settings import Settings
+from streams.erasure.claims import Claims, add_others, add_own
 from streams.erasure.guard import REFRESH_S
-from streams.kafka.reader import UnreadableTopicError, follow
-from streams.photos.store import READ, PhotoStore, Stored, StoreError, folder_of
-
-#: Tries of a request that Klaviyo asks to send later, and seconds between two unless it says how many.
-_TRIES: Final = 5
-_PAUSE_S: Final = 2.0
+from streams.erasure.photos import remove_photos
+from streams.erasure.profiles import Action, Found, KlaviyoAccess, NameUse, users_of
+from streams.kafka.reader import UnreadableTopicError
+from streams.photos.store import PhotoStore
 
 What = Literal["style_profiles", "written_events", "photos", "klaviyo_profiles"]
 
@@ -42,34 +38,22 @@ class Step:
     what: What
     removed: int
     trouble: str | None = None
-
-
-@dataclass(slots=True)
-class Kept:
-    """What the topics still tell of a shopper: by what names Klaviyo may know them, and where their photos lie."""
-
-    names: set[tuple[str, str]] = field(default_factory=set, repr=False)
-    uris: set[str] = field(default_factory=set, repr=False)
-
-    def add(self, identity: Identity) -> None:
-        """Note each name by itself: they need not be of one profile."""
-        self.names.update(identifiers(identity))
+    #: Of Klaviyo: every name of the shopper, who else uses it, and what is done about it.
+    names: tuple[NameUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """One shopper's, with all it takes. `properties` are removed from the profile; without, Klaviyo is to erase it."""
+    """Forgets one shopper, with all that takes."""
 
     settings: Settings
     engine: Engine
     store: PhotoStore
-    klaviyo: KlaviyoClient
+    klaviyo: KlaviyoAccess
     now: Callable[[], datetime]
-    properties: tuple[str, ...] = ()
     dry_run: bool = False
-    #: Told what is being done.
+    #: Called with what is being done.
     tell: Callable[[str], None] = lambda _doing: None
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def run(self, shopper_id: str, identity: Identity) -> AsyncIterator[Step]:
         """
@@ -80,109 +64,76 @@ class Forgetting:
 
         """
         self.tell("the state database")
-        work = known_of if self.dry_run else self._forget_in_database
+        at = self.now()
+        work = known_of if self.dry_run else partial(forget_in_database, at=at)
         dropped = await asyncio.to_thread(work, self.engine, shopper_id)
         yield Step("style_profiles", dropped.style_profiles)
         yield Step("written_events", dropped.written_events)
-        self.tell("reading topics")
-        kept = Kept()
-        kept.add(identity)
-        kept.add(Identity(external_id=shopper_id))
-        unread = await asyncio.to_thread(self._read, shopper_id, kept)
         if dropped.forgotten_at is not None and not self.dry_run:
-            await self._settle(dropped.forgotten_at)
+            await self._settle(at - dropped.forgotten_at)
+        self.tell("reading topics")
+        claims = Claims()
+        claims.add_names(shopper_id, [*identifiers(identity), *identifiers(Identity(external_id=shopper_id))])
+        unread = await self._read(add_own, claims, shopper_id)
+        self.tell("looking up profiles")
+        found = await self.klaviyo.find(claims.names)
+        for profile in found.profiles:
+            claims.add_names(shopper_id, profile.names)
+        self.tell("reading topics again, for who else uses these names")
+        unread = unread or await self._read(add_others, claims, shopper_id)
+        claims = await asyncio.to_thread(self._without_forgotten, claims)
         self.tell("photos")
-        yield await self._photos(shopper_id, kept.uris, unread)
+        photos = await remove_photos(self.store, shopper_id, claims.photos, dry_run=self.dry_run)
+        yield Step("photos", photos.removed, "; ".join([*photos.troubles, *([unread] if unread else [])]) or None)
         self.tell("Klaviyo")
-        yield await self._klaviyo(kept.names, unread)
+        yield await self._klaviyo(found, claims, unread)
 
-    def _forget_in_database(self, engine: Engine, shopper_id: str) -> Dropped:
-        return forget_in_database(engine, shopper_id, at=self.now())
-
-    def _read(self, shopper_id: str, kept: Kept) -> str | None:
-        """Read what the topics tell; says why they could not be read, if so."""
-        names, key = topics(self.settings.topic_prefix), shopper_id.encode()
-        kinds: dict[str, type[PhotoUploaded | OutfitTagged]] = {
-            names.uploads.name: PhotoUploaded,
-            names.tags.name: OutfitTagged,
-        }
+    async def _read(self, read: Callable[[Claims, Settings, str], None], claims: Claims, shopper_id: str) -> str | None:
+        """Read the topics into the claims; answers why they could not be read, if so."""
         try:
-            for seen in follow(self.settings, list(kinds)):
-                if seen.key != key:
-                    continue
-                try:
-                    event = decode(kinds[seen.topic], seen.value)
-                except UndecodableError:
-                    continue
-                kept.add(event.identity)
-                if isinstance(event, PhotoUploaded):
-                    kept.uris.add(event.photo.uri)
+            await asyncio.to_thread(read, claims, self.settings, shopper_id)
         except UnreadableTopicError as error:
             return str(error)
         return None
 
-    async def _settle(self, forgotten_at: datetime) -> None:
+    def _without_forgotten(self, claims: Claims) -> Claims:
+        """Leave out shoppers who were forgotten too, so that the last of those who share a profile erases it."""
+        with reading(self.engine) as connection:
+            return claims.without(forgotten(connection, claims.others()))
+
+    async def _settle(self, forgotten_for: timedelta) -> None:
         """Wait for what was under way when the ledger was entered: a stage's event, a request to Klaviyo."""
-        settled = forgotten_at + timedelta(seconds=max(self.settings.klaviyo_timeout_s, 2 * REFRESH_S))
-        left_s = (settled - self.now()).total_seconds()
+        takes_s = max(self.settings.klaviyo_timeout_s, 2 * REFRESH_S)
+        # A clock that was set back since makes an earlier entry look like one of the future.
+        left_s = takes_s - max(forgotten_for.total_seconds(), 0)
         if left_s > 0:
             self.tell(f"waiting {left_s:.0f} s for what is under way")
-            await self.sleep(left_s)
+            await self.klaviyo.sleep(left_s)
 
-    async def _photos(self, shopper_id: str, uris: set[str], unread: str | None) -> Step:
-        found: dict[str, Stored] = {}
-        folder = folder_of(shopper_id)
-        elsewhere = 0
-        try:
-            for one in (folder, f"{READ}/{folder}"):
-                async for some in self.store.find(one):
-                    found |= {stored.key: stored for stored in some}
-            for uri in sorted(uris):
-                there = await self.store.stored(uri)
-                if there is None:
-                    elsewhere += 1
-                else:
-                    found |= {stored.key: stored for stored in there}
-            if not self.dry_run:
-                await self.store.remove_all(list(found.values()))
-        except StoreError as error:
-            return Step("photos", 0, error.failure.message)
-        photos = sum(not key.startswith(f"{READ}/") for key in found)
-        if elsewhere:
-            return Step("photos", photos, f"{elsewhere} uploads point outside the store (HANGTAG_STORE_URL)")
-        return Step("photos", photos, unread)
-
-    async def _klaviyo(self, names: set[tuple[str, str]], unread: str | None) -> Step:
-        done, troubles = 0, set[str]()
-        if self.dry_run:
-            return Step("klaviyo_profiles", done, "not asked in a dry run")
-        for name, value in sorted(names):
-            answer = await self._ask(Identity(**{_FIELDS.get(name, name): value}))
-            if isinstance(answer, bool):
-                done += answer
-            elif isinstance(answer, Later | Misconfigured):
-                setting = "HANGTAG_KLAVIYO_KEY" if self.properties else "HANGTAG_KLAVIYO_ERASURE_KEY"
-                advice = f" ({setting})" if answer.reason == "no-key" else ""
-                return Step("klaviyo_profiles", done, "; ".join([*sorted(troubles), answer.message + advice]))
-            else:
-                # Another name may do where Klaviyo refuses this one.
-                troubles.add(answer.message)
+    async def _klaviyo(self, found: Found, claims: Claims, unread: str | None) -> Step:
+        done, names = 0, list[NameUse]()
+        troubles = set(found.troubles)
+        for profile in found.profiles:
+            used_by = users_of(profile, claims.names)
+            action = self.klaviyo.action_for(used_by)
+            if unread and action == "erase" and not self.klaviyo.include_shared:
+                action = "unknown"
+            names += [NameUse(*name, used_by, action) for name in sorted({*profile.claimed, *profile.names})]
+            if self.dry_run or action == "unknown":
+                continue
+            trouble = await self.klaviyo.carry_out(profile, action)
+            done += trouble is None
+            troubles |= {trouble} if trouble else set()
+        listed = {(one.kind, one.value) for one in names}
+        for name, others in sorted(claims.names.items()):
+            if name not in listed:
+                missing: Action = "no profile" if name in found.unknown else "unknown"
+                names.append(NameUse(*name, tuple(sorted(others)), missing))
+        if found.stopped is not None:
+            troubles.add(found.stopped)
         if unread is not None:
-            unread = f"{unread}. Name the shopper's e-mail address or Klaviyo id if Klaviyo knows them by it"
-            troubles.add(unread)
-        return Step("klaviyo_profiles", done, "; ".join(sorted(troubles)) or None)
-
-    async def _ask(self, identity: Identity) -> bool | Failure:
-        for tried in range(_TRIES):
-            if self.properties:
-                answer = await clear(self.klaviyo, identity, self.properties)
-            else:
-                answer = await erase(self.klaviyo, identity)
-            if not isinstance(answer, Later) or tried == _TRIES - 1:
-                break
-            await self.sleep(answer.retry_after or _PAUSE_S)
-        return answer
-
-
-#: Our fields of the identifiers whose names differ at Klaviyo.
-_FIELDS: Final = {"id": "klaviyo_id"}
+            troubles.add(
+                f"{unread}. Without the topics nobody can tell who else uses a profile, so none is erased unless "
+                "--include-shared. Give the shopper's e-mail address or Klaviyo id if Klaviyo knows them by it"
+            )
+        return Step("klaviyo_profiles", done, "; ".join(sorted(troubles)) or None, tuple(names))

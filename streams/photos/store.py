@@ -41,6 +41,7 @@ _REFUSED_STATUS: Final = {"401", "403"}
 #: Folders of the store: photos, and the marks of those that were deleted once they were read.
 UPLOADS: Final = "uploads"
 READ: Final = "read"
+_OWN_KEY = re.compile(rf"(?:{READ}/)?{UPLOADS}/([^/]+)/[^/]+")
 #: Objects listed, and removed, in one go: what S3 takes (DeleteObjects, AWS API reference).
 _AT_ONCE: Final = 1000
 
@@ -288,6 +289,12 @@ def _why(error: Exception) -> Later | Misconfigured:
 def folder_of(shopper_id: str) -> str:
     """Name the folder of a shopper's photos."""
     return f"{UPLOADS}/{segment(shopper_id)}"
+
+
+def owner_of(key: str) -> str | None:
+    """Give the shopper in whose folder a photo or a mark lies; None where the key is not of the store's own form."""
+    found = _OWN_KEY.fullmatch(key)
+    return id_in(found[1]) if found is not None else None
 
 
 def segment(part: str) -> str:

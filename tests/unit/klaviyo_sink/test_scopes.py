@@ -13,13 +13,12 @@ from pydantic import SecretStr
 from klaviyo_sink.access import open_client
 from klaviyo_sink.account.campaigns import read_campaigns
 from klaviyo_sink.account.canary import Canary
-from klaviyo_sink.account.erasure import erase
+from klaviyo_sink.account.erasure import erase_profile, look_up
 from klaviyo_sink.account.setup import Setup, SetupError
 from klaviyo_sink.profile.naming import DEFAULT_NAMES
 from klaviyo_sink.sandbox.app import create_app
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
 from klaviyo_sink.sink import SinkConfig, Written, open_sink
-from schemas.events import Identity
 
 PAGE = (Path(__file__).parents[3] / "docs" / "klaviyo.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^ +\| (\S+) \| ([a-z:, -]+:[a-z:, -]+) \| .* \|$", PAGE, re.MULTILINE)
@@ -65,9 +64,7 @@ async def canary(config, _outfit):
 
 async def forget(config, _outfit):
     async with open_client(config) as client:
-        # By the shop's own id: Klaviyo's is looked up first.
-        found = await erase(client, Identity(external_id="s1"))
-        return found is False and await erase(client, Identity(email="a@shop.cn")) is True
+        return await look_up(client, "external_id", "s1") is None and await erase_profile(client, "01A") is None
 
 
 USES = {"sync": sync, "set-up": set_up, "canary": canary, "erasure": forget}

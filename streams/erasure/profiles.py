@@ -1,0 +1,127 @@
+"""
+A shopper's profiles at Klaviyo: which ones to erase, and which to leave because somebody else uses them too.
+
+Erasing cannot be undone, so a profile is erased only where all of its names are this shopper's alone. From a profile
+that others share, only the properties that we wrote are removed. Knows neither Kafka nor the database.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Literal, TypeVar
+
+from klaviyo_sink.account.erasure import KnownProfile, clear_profile, erase_profile, look_up
+from klaviyo_sink.api.client import KlaviyoClient
+from klaviyo_sink.api.errors import Failure
+from schemas.outcomes import Later, Misconfigured
+from streams.erasure.claims import Name
+
+#: Tries of a request that Klaviyo asks to send later, and seconds between two unless it says how many.
+_TRIES: Final = 5
+_PAUSE_S: Final = 2.0
+
+T = TypeVar("T")
+Action = Literal["erase", "remove our properties", "no profile", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class NameUse:
+    """One name of the shopper: the other shopper ids that use it or its profile, and what is done at Klaviyo."""
+
+    kind: str
+    value: str = field(repr=False)
+    used_by: tuple[str, ...]
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile at Klaviyo, the shopper's names that led to it, and every name it answers to."""
+
+    id: str
+    claimed: tuple[Name, ...] = field(repr=False)
+    names: frozenset[Name] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Klaviyo knows by the shopper's names. `troubles` are refusals; `stopped` ended the search early."""
+
+    profiles: tuple[Profile, ...] = ()
+    unknown: tuple[Name, ...] = field(default=(), repr=False)
+    troubles: frozenset[str] = frozenset()
+    stopped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KlaviyoAccess:
+    """The two ways into the account, and what to do there. Without an `eraser` no profile is erased (`--soft`)."""
+
+    writer: KlaviyoClient
+    eraser: KlaviyoClient | None
+    #: The properties that we wrote.
+    properties: tuple[str, ...]
+    #: Erase a profile although other shoppers use it.
+    include_shared: bool = False
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def find(self, names: Iterable[Name]) -> Found:
+        """Look the profiles up. A name that Klaviyo refuses does not keep the next from being tried; no key does."""
+        by_id: dict[str, tuple[list[Name], KnownProfile]] = {}
+        unknown: list[Name] = []
+        troubles: set[str] = set()
+        for name in sorted(names):
+            answer = await self._patiently(partial(look_up, self.eraser or self.writer, *name))
+            if isinstance(answer, KnownProfile):
+                by_id.setdefault(answer.id, ([], answer))[0].append(name)
+            elif answer is None:
+                unknown.append(name)
+            elif isinstance(answer, Later | Misconfigured):
+                return _found(by_id, unknown, troubles, stopped=self._advice(answer, erasing=self.eraser is not None))
+            else:
+                troubles.add(answer.message)
+        return _found(by_id, unknown, troubles)
+
+    def action_for(self, used_by: tuple[str, ...]) -> Action:
+        """Decide about a profile that these other shoppers use."""
+        if self.eraser is None or (used_by and not self.include_shared):
+            return "remove our properties"
+        return "erase"
+
+    async def carry_out(self, profile: Profile, action: Action) -> str | None:
+        """Do it at Klaviyo; answers why not, if so."""
+        eraser = self.eraser if action == "erase" else None
+        if eraser is not None:
+            refused = await self._patiently(partial(erase_profile, eraser, profile.id))
+        else:
+            refused = await self._patiently(partial(clear_profile, self.writer, profile.id, self.properties))
+        return None if refused is None else self._advice(refused, erasing=eraser is not None)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        for _ in range(_TRIES - 1):
+            answer = await ask()
+            if not isinstance(answer, Later):
+                return answer
+            await self.sleep(answer.retry_after or _PAUSE_S)
+        return await ask()
+
+    def _advice(self, refused: Failure, *, erasing: bool) -> str:
+        setting = "HANGTAG_KLAVIYO_ERASURE_KEY" if erasing else "HANGTAG_KLAVIYO_KEY"
+        return f"{refused.message} ({setting})" if refused.reason == "no-key" else refused.message
+
+
+def users_of(profile: Profile, others: Mapping[Name, set[str]]) -> tuple[str, ...]:
+    """Name the other shoppers who use a profile, by any of its names."""
+    users: set[str] = set().union(*(others.get(name, set()) for name in (*profile.claimed, *profile.names)))
+    return tuple(sorted(users))
+
+
+def _found(
+    by_id: Mapping[str, tuple[list[Name], KnownProfile]],
+    unknown: list[Name],
+    troubles: set[str],
+    stopped: str | None = None,
+) -> Found:
+    profiles = tuple(Profile(known.id, tuple(claimed), known.names) for claimed, known in by_id.values())
+    return Found(profiles, tuple(unknown), frozenset(troubles), stopped)
