@@ -10,7 +10,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from schemas.events import EVENTS, Event
-from schemas.topics import Topic, topics
+from schemas.topics import TIMESTAMPS, Topic, topics
 
 Part = dict[str, Any]
 
@@ -113,6 +113,7 @@ def _channel(name: str, topic: Topic) -> Part:
                     "cleanup.policy": ["delete"],
                     "retention.ms": int(topic.retention.total_seconds() * 1000),
                     "max.message.bytes": topic.max_message_bytes,
+                    "message.timestamp.type": TIMESTAMPS,
                 },
                 "bindingVersion": _BINDINGS,
             }

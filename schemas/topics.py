@@ -11,6 +11,9 @@ from schemas.events import Event, OutfitTagged, PhotoUploaded, ProfileSynced, Te
 
 #: Topics that carry what shoppers photographed keep it no longer than the photos themselves.
 WEEK = timedelta(days=7)
+#: The broker stamps each record as it arrives (Kafka's topic config `message.timestamp.type`). By default the
+#: producer's clock stamps it, and retention goes by that: a wrong clock deletes an upload unread, or keeps it too long.
+TIMESTAMPS = "LogAppendTime"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from pydantic import BaseModel, ConfigDict
 
-from schemas.topics import Topic, notifications, topics
+from schemas.topics import TIMESTAMPS, Topic, notifications, topics
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError
 
@@ -128,6 +128,7 @@ def wanted(topic: Topic) -> dict[str, str | int]:
         "segment.ms": int(SEGMENT.total_seconds() * 1000),
         "cleanup.policy": "delete",
         "max.message.bytes": topic.max_message_bytes,
+        "message.timestamp.type": TIMESTAMPS,
     }
 
 

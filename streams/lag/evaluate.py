@@ -61,17 +61,20 @@ class Reading:
     owner_known: bool = False
 
     @property
-    def start(self) -> int | None:
-        """Where the group goes on. Behind the end, its topic was made again, and the stage starts at the beginning."""
-        if self.committed is None:
-            return None
-        return self.low if self.committed > self.high else max(self.committed, self.low)
+    def start(self) -> int:
+        """
+        The offset at which the group goes on reading.
+
+        Without a commit a stage starts at the first record that still exists. The same holds for a commit behind the
+        end of the log, because the topic was deleted and made again.
+        """
+        if self.committed is None or self.committed > self.high:
+            return self.low
+        return max(self.committed, self.low)
 
     @property
-    def lag(self) -> int | None:
-        """How many offsets lie ahead that can still be read; None before the first commit."""
-        if self.start is None:
-            return None
+    def lag(self) -> int:
+        """How many offsets lie ahead that can still be read. Before the first commit that is the whole log."""
         return 0 if self.nothing_ahead else self.high - self.start
 
     @property
@@ -91,8 +94,8 @@ class Verdict:
     committed: int | None
     low: int
     high: int
-    #: Offsets ahead; None before the first commit, when nobody knows where the group will start.
-    lag: int | None
+    #: Offsets ahead that can still be read; before the first commit all that the log holds.
+    lag: int
     #: Age in seconds of the oldest record not committed; 0 with none ahead, None when it cannot be known.
     seconds: float | None
     #: `seconds` is worked out from records around it, for the record itself is gone or could not be read.
@@ -116,7 +119,7 @@ def judge(place: Place, window: Sequence[Reading], stalled_after_s: float) -> Ve
     """
     Judge a partition by its readings, oldest first, at least one.
 
-        no-commit    records lie in the log, and the group has committed nothing here yet
+        no-commit    records wait in the log, and the group has committed nothing here yet
         stalled      for `stalled_after_s` records lay ahead at every look, and the commit did not move
         unassigned   no member of the group reads the partition
         idle         nothing lies ahead, and nothing came
@@ -158,7 +161,7 @@ class LagMemory:
 
 def _state(window: Sequence[Reading], stalled_after_s: float) -> State:
     now = window[-1]
-    if now.lag is None and now.high > now.low:
+    if now.committed is None and now.lag:
         return "no-commit"
     waiting = [*_still(window)]
     while waiting and not all(one.lag for one in waiting):
@@ -180,8 +183,6 @@ def _still(window: Sequence[Reading]) -> tuple[Reading, ...]:
 
 def _seconds(window: Sequence[Reading]) -> tuple[float | None, bool]:
     now = window[-1]
-    if now.lag is None or now.start is None:
-        return None, False
     if now.lag == 0:
         return 0.0, False
     if now.oldest is not None and not now.expired:

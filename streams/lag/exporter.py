@@ -22,8 +22,8 @@ _UNKNOWN = math.nan
 
 #: Each metric's labels and meaning.
 METRICS = {
-    "kafka_consumergroup_lag": (_PARTITION, "Offsets ahead of the group's commit; NaN before the first commit."),
-    "kafka_consumergroup_lag_sum": (_PARTITION[:2], "The same, summed over the partitions with a commit."),
+    "kafka_consumergroup_lag": (_PARTITION, "Offsets ahead of the group's commit; before the first, all in the log."),
+    "kafka_consumergroup_lag_sum": (_PARTITION[:2], "The same, summed over the topic's partitions."),
     "kafka_consumergroup_current_offset": (_PARTITION, "The group's commit; NaN before the first."),
     "kafka_consumergroup_members": (_PARTITION[:1], "Members of the group; NaN where the broker does not say."),
     "kafka_topic_partition_current_offset": (("topic", "partition"), "Where the partition's log ends."),
@@ -69,25 +69,25 @@ class LagCollector(Collector):
         for group, members in look.members.items():
             yield "kafka_consumergroup_members", (group,), _number(members)
             theirs = [verdict for verdict in verdicts if verdict.place.group == group]
-            lags = [verdict.lag for verdict in theirs if verdict.lag is not None]
             ages = [verdict.seconds for verdict in theirs if verdict.seconds is not None]
-            yield "kafka_consumergroup_group_max_lag", (self.cluster_name, group), _number(max(lags, default=None))
+            longest = max((verdict.lag for verdict in theirs), default=None)
+            yield "kafka_consumergroup_group_max_lag", (self.cluster_name, group), _number(longest)
             seconds = _number(max(ages, default=None))
             yield "kafka_consumergroup_group_max_lag_seconds", (self.cluster_name, group), seconds
             for topic in {verdict.place.topic for verdict in theirs}:
-                yield "kafka_consumergroup_lag_sum", (group, topic), _number(sum(lags) if lags else None)
+                ahead = sum(verdict.lag for verdict in theirs if verdict.place.topic == topic)
+                yield "kafka_consumergroup_lag_sum", (group, topic), ahead
 
 
 def _of_partition(verdict: Verdict, cluster_name: str) -> Iterable[Sample]:
     place = (verdict.place.group, verdict.place.topic, str(verdict.place.partition))
     owner = verdict.owner
     who = ("", "", "") if owner is None else (owner.host, owner.member, owner.client)
-    lag = _number(verdict.lag)
-    yield "kafka_consumergroup_lag", place, lag
+    yield "kafka_consumergroup_lag", place, verdict.lag
     yield "kafka_consumergroup_current_offset", place, _number(verdict.committed)
     yield "kafka_topic_partition_current_offset", place[1:], verdict.high
     yield "kafka_topic_partition_oldest_offset", place[1:], verdict.low
-    yield "kafka_consumergroup_group_lag", (cluster_name, *place, *who), lag
+    yield "kafka_consumergroup_group_lag", (cluster_name, *place, *who), verdict.lag
     yield "kafka_consumergroup_group_lag_seconds", (cluster_name, *place, *who), _number(verdict.seconds)
     yield "hangtag_consumer_partition_expired", place, verdict.expired
     for state in STATES:

@@ -195,7 +195,7 @@ class LagReader:
             {
                 place: one.start
                 for place, one in known.items()
-                if one.lag and one.start is not None and one.oldest is None
+                if one.lag and one.oldest is None
             }
         )
         # The last record helps to work out a time only where the first is gone.

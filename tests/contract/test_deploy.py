@@ -151,6 +151,16 @@ def test_the_alert_on_misconfiguration_knows_every_such_reason_in_the_code():
     assert all(f"`{reason}`" in OPERATIONS for reason in reasons)
 
 
+def test_the_panel_of_partitions_that_do_not_move_counts_what_the_alerts_count():
+    (panel,) = (expr for place, expr in EXPRESSIONS.items() if place.startswith("panel Partitions that do not move"))
+    states = {
+        state
+        for name in ("PartitionStalled", "PartitionUnassigned")
+        for state in re.search(r'state=~?"([^"]+)"', ALERTS[name]["expr"])[1].split("|")
+    }
+    assert set(re.search(r'state=~"([^"]+)"', panel)[1].split("|")) == states
+
+
 def test_every_metric_that_the_page_names_is_exported():
     named = set(re.findall(r"`(hangtag_[a-z_]+)", OPERATIONS))
     assert {"hangtag_gateway_answers_total", "hangtag_lag_up"} <= named

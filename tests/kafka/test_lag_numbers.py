@@ -87,9 +87,22 @@ def test_offsets_equal_the_tools_and_seconds_the_times_of_publishing(settings, u
     assert earliest <= told[0].at <= time.time()
     assert written(told[0]) == pytest.approx(published[4], abs=1)
     assert not told[0].estimated
-    assert {at: one.lag for at, one in told.items()} == the_tool(settings) | {2: None} == {0: 6, 1: 0, 2: None}
-    assert (told[1].seconds, told[2].seconds) == (0, None)
+    assert {at: one.lag for at, one in told.items()} == the_tool(settings) | {2: 0} == {0: 6, 1: 0, 2: 0}
+    assert (told[1].seconds, told[2].seconds) == (0, 0)
     assert {at: one.state for at, one in told.items()} == dict.fromkeys(told, "unassigned")
+
+
+def test_what_was_never_committed_counts_as_waiting_everywhere(settings, uploads_log):
+    for partition, count in enumerate((20, 80, 90)):
+        write(settings, uploads_log, count, partition=partition)
+    commit(settings, uploads_log, {0: 0})
+    told = look(settings)
+    assert {at: (one.lag, one.state) for at, one in told.items()} == {
+        0: (20, "unassigned"),
+        1: (80, "no-commit"),
+        2: (90, "no-commit"),
+    }
+    assert all(0 <= one.seconds < 30 for one in told.values())
 
 
 async def test_a_stage_is_followed_under_load_and_seen_to_stall_when_killed(settings, tmp_path, kafka_libraries):
@@ -102,7 +115,7 @@ async def test_a_stage_is_followed_under_load_and_seen_to_stall_when_killed(sett
         return {one.place.partition: one for one in told if one.place.group == group}
 
     def lag(told: dict[int, Verdict]) -> int:
-        return sum(2000 if one.lag is None else one.lag for one in told.values())
+        return sum(one.lag for one in told.values())
 
     with LagReader(settings) as reader, stage(settings, tmp_path, mean_ms=250, in_flight=32) as running:
         while any(one.owner is None or one.state != "ok" for one in states(reader).values()):

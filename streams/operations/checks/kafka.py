@@ -134,8 +134,8 @@ def _waiting(verdicts: Sequence[Verdict]) -> str:
 
 
 def _parts(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    lags = sum(verdict.lag or 0 for verdict in verdicts)
+    lags = sum(verdict.lag for verdict in verdicts)
     oldest = max((verdict.seconds for verdict in verdicts if verdict.seconds is not None), default=0)
     yield f"{lags} ahead, the oldest for {oldest:.0f} s" if lags else "nothing ahead"
-    if fresh := sum(verdict.high - verdict.low for verdict in verdicts if verdict.state == "no-commit"):
-        yield f"{fresh} where nothing was committed yet"
+    if fresh := sum(verdict.lag for verdict in verdicts if verdict.state == "no-commit"):
+        yield f"{fresh} of them where nothing was committed yet"

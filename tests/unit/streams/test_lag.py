@@ -28,13 +28,15 @@ def test_lag_counts_what_is_ahead_and_seconds_the_age_of_the_first_of_it():
     assert (told.lag, told.seconds, told.estimated, told.state) == (3, 59.5, False, "ok")
 
 
-def test_a_group_without_a_commit_has_no_lag_rather_than_none_to_catch_up_with():
-    told = verdict(reading(1000, None, 10))
-    assert (told.lag, told.seconds, told.state) == (None, None, "no-commit")
+def test_before_the_first_commit_all_that_the_log_holds_lies_ahead():
+    told = verdict(reading(1000, None, 30, low=20, oldest=940))
+    assert (told.lag, told.seconds, told.expired, told.state) == (10, 60, 0, "no-commit")
 
 
-def test_a_log_that_never_held_anything_needs_no_commit():
-    assert verdict(reading(1000, None, 0)).state == "idle"
+@pytest.mark.parametrize("high", [0, 30])
+def test_a_log_that_holds_nothing_needs_no_commit(high):
+    told = verdict(reading(1000, None, high, low=high))
+    assert (told.lag, told.seconds, told.state) == (0, 0, "idle")
 
 
 def test_who_caught_up_is_idle_once_nothing_comes():
@@ -138,7 +140,6 @@ def test_a_verdict_holds_together_whatever_was_seen(looks):
     for look in looks:
         window = remember(window, look, STALLED_S)
         told = judge(PLACE, window, STALLED_S)
-        assert told.lag is not None
         assert 0 <= told.lag <= look.high - look.low
         assert told.seconds is None or told.seconds >= 0
         assert (told.lag == 0) <= (told.seconds == 0)

@@ -1,0 +1,42 @@
+"""What the lag exporter serves: figures that add up, and agree with the verdicts that `hangtag lag` prints."""
+
+import pytest
+
+from streams.lag.evaluate import LagMemory, Place, Reading
+from streams.lag.exporter import LagCollector
+from streams.lag.reader import Look
+
+GROUP, TOPIC = "hangtag.recognize", "outfit.uploads"
+
+
+def served(readings: dict[Place, Reading], members: int | None = 1) -> dict[tuple[str, ...], float]:
+    """Judge readings and collect; give each sample by its metric's name and its labels' values."""
+    collector = LagCollector("hangtag")
+    look = Look(readings, {GROUP: members}, ())
+    collector.seen = look, LagMemory(20).judge(readings)
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in collector.collect()
+        for sample in family.samples
+    }
+
+
+def partition(number: int, committed: int | None, low: int, high: int) -> dict[Place, Reading]:
+    return {Place(GROUP, TOPIC, number): Reading(1000, committed, low, high)}
+
+
+def test_the_sum_counts_partitions_that_were_never_committed_and_no_expired_record():
+    found = served(partition(0, 80, 0, 100) | partition(1, None, 0, 170) | partition(2, 5, 30, 40))
+    assert found["kafka_consumergroup_lag_sum", GROUP, TOPIC] == 20 + 170 + 10
+    assert found["kafka_consumergroup_group_max_lag", "hangtag", GROUP] == 170
+    assert found["kafka_consumergroup_lag", GROUP, TOPIC, "1"] == 170
+    assert found["hangtag_consumer_partition_expired", GROUP, TOPIC, "2"] == 25
+
+
+@pytest.mark.parametrize("state", ["no-commit", "idle"])
+def test_every_partition_is_in_one_state(state):
+    readings = partition(0, None, 0, 170 if state == "no-commit" else 0)
+    states = {
+        labels[-1]: value for (name, *labels), value in served(readings).items() if name.endswith("partition_state")
+    }
+    assert [one for one, value in states.items() if value] == [state]
