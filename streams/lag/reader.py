@@ -191,13 +191,7 @@ class LagReader:
     def _stamped(self, readings: Mapping[Place, Reading]) -> dict[Place, Reading]:
         """Find out the timestamps that ages are told by."""
         known = {place: self._known(place, reading) for place, reading in readings.items()}
-        oldest = self._records(
-            {
-                place: one.start
-                for place, one in known.items()
-                if one.lag and one.oldest is None
-            }
-        )
+        oldest = self._records({place: one.start for place, one in known.items() if one.lag and one.oldest is None})
         # The last record helps to work out a time only where the first is gone.
         newest = self._records({place: one.high - 1 for place, one in known.items() if one.lag and one.expired})
         stamped = {}

@@ -3,12 +3,17 @@
 import json
 import subprocess
 import sys
+import time
 import uuid
 
+import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import topics
-from streams.config.settings import child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka.reader import follow
+from streams.kafka.topics import create_missing
 
 
 def hangtag(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
@@ -37,11 +42,29 @@ def test_topics_are_created_once_and_drift_is_told(kafka):
         assert found[topics(prefix).uploads.name]["drift"] == []
         assert any("2 partitions, 12 designed" in drift for drift in found[tags]["drift"])
         assert any("retention.ms is 1000, 604800000 designed" in drift for drift in found[tags]["drift"])
+        assert "message.timestamp.type is CreateTime, LogAppendTime designed" in found[tags]["drift"]
         assert found[tags]["partitions"] == 2
         again = hangtag("topics", "apply", **settings)
         assert "every topic is there already" in again.stdout
     finally:
         admin.delete_topics([topic.name for topic in topics(prefix).all()])
+
+
+@pytest.mark.parametrize("days", [-8, 8], ids=["late", "ahead"])
+def test_a_producer_whose_clock_is_wrong_does_not_decide_how_long_a_record_is_kept(kafka, days):
+    prefix = f"clock-{uuid.uuid4().hex[:8]}"
+    settings = Settings(bootstrap_servers=kafka, topic_prefix=prefix)
+    create_missing(settings)
+    uploads = topics(prefix).uploads.name
+    try:
+        before = time.time()
+        producer = Producer({"bootstrap.servers": kafka})
+        producer.produce(uploads, b"x", key=b"s-1", timestamp=int((before + days * 86_400) * 1000))
+        assert producer.flush(30) == 0
+        (seen,) = follow(settings, [uploads])
+        assert before - 1 <= seen.timestamp <= time.time() + 1
+    finally:
+        AdminClient({"bootstrap.servers": kafka}).delete_topics([topic.name for topic in topics(prefix).all()])
 
 
 def test_without_a_broker_it_says_what_to_do():
