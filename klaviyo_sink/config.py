@@ -10,7 +10,7 @@ from klaviyo_sink.api.oauth import TokenFile
 from klaviyo_sink.profile.naming import DEFAULT_NAMES, PropertyNames
 from klaviyo_sink.profile.recency import DEFAULT_RECENCY, Recency
 from klaviyo_sink.profile.wording import InterestsOf, Wording, no_interests
-from schemas.spans import UNWATCHED, Spans
+from schemas.spans import NO_SPANS, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SinkConfig:
     #: OAuth tokens, used instead of the key.
     tokens: TokenFile | None = None
     #: Watches over each request on behalf of the uploads it carries.
-    spans: Spans = UNWATCHED
+    spans: Spans = NO_SPANS
 
     def __post_init__(self) -> None:
         if self.key is not None and not re.fullmatch(r"[!-~]+", self.key.get_secret_value()):

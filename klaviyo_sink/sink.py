@@ -31,7 +31,7 @@ from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND, Spent, Standing
 from klaviyo_sink.state.store import OvertakenError, State, open_state
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
-from schemas.spans import Cause
+from schemas.spans import TraceHeaders
 
 __all__ = ["Sink", "SinkConfig", "Written", "open_sink"]
 
@@ -53,7 +53,7 @@ NO_KEY: Final = SecretStr("dry-run")
 #: The answer to whoever asks a sink that closes.
 CLOSED: Final = Later("closing", "the sink was closed")
 
-Waiting = tuple[OutfitTagged, Cause, "asyncio.Future[Written | Failure]"]
+Waiting = tuple[OutfitTagged, TraceHeaders, "asyncio.Future[Written | Failure]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class Sink:
         self._dispatching: asyncio.Task[None] | None = None
         self._closing = False
 
-    async def sync(self, event: OutfitTagged, *, cause: Cause = ()) -> Written | Failure:
+    async def sync(self, event: OutfitTagged, *, trace: TraceHeaders = ()) -> Written | Failure:
         """
         Bring the shopper's profile up to date. One write per shopper at a time; shoppers do not wait for another.
 
-        `cause` are headers of what led here: their trace context goes along to Klaviyo.
+        `trace` are headers of what led here: their trace context goes along to Klaviyo.
         """
         refused = refusal(event, self._now())
         if refused is not None:
@@ -102,7 +102,7 @@ class Sink:
         if self._dispatching is None:
             self._dispatching = asyncio.create_task(self._dispatch())
         answer: asyncio.Future[Written | Failure] = asyncio.get_running_loop().create_future()
-        self._gatherer.add(event.shopper_id, (event, cause, answer))
+        self._gatherer.add(event.shopper_id, (event, trace, answer))
         return await answer
 
     def status(self) -> SinkStatus:
@@ -121,7 +121,7 @@ class Sink:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        for _event, _cause, answer in self._gatherer.clear():
+        for _event, _trace, answer in self._gatherer.clear():
             _give(answer, CLOSED)
         await self._client.aclose()
         await self._in_database(self._state.close)
@@ -161,8 +161,8 @@ class Sink:
         if lane == "bulk":
             slot.callback(self._jobs.release)
         try:
-            causes = {event.upload_id: cause for event, cause, _ in waiting}
-            outcomes = await self._batches.write([event for event, _, _ in waiting], lane, causes, slot.close)
+            traces = {event.upload_id: trace for event, trace, _ in waiting}
+            outcomes = await self._batches.write([event for event, _, _ in waiting], lane, traces, slot.close)
             for (_, _, answer), outcome in zip(waiting, outcomes, strict=True):
                 _give(answer, outcome)
         except (SQLAlchemyError, OvertakenError) as error:

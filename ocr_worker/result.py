@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.events import Engine, Noun, Quality, Sha256, TextLine
+from schemas.events import Engine, FrozenModel, Quality, Sha256, TextLine
 
 RefusalCode = Literal["unreadable", "too_large", "unsupported"]
 
@@ -28,7 +28,7 @@ class Refused:
     message: str
 
 
-class ReadImage(Noun):
+class ReadImage(FrozenModel):
     """Upright size in pixels, before any scaling of ours, and the digest of the bytes received."""
 
     width: Annotated[int, Field(ge=1)]
@@ -43,7 +43,7 @@ class ReadQuality(Quality):
     hint: str | None = None
 
 
-class Reading(Noun):
+class Reading(FrozenModel):
     """Everything read from one photo. Boxes are pixels of the upright original."""
 
     texts: tuple[TextLine, ...]

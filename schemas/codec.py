@@ -11,13 +11,13 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from schemas.events import SCHEMA_VERSION, Event, Noun
+from schemas.events import SCHEMA_VERSION, Event, FrozenModel
 from schemas.framing import unframed
 
-N = TypeVar("N", bound=Noun)
+N = TypeVar("N", bound=FrozenModel)
 Headers = list[tuple[str, bytes | None]]
 
-#: Headers of the W3C trace context, carried from each message to what it causes.
+#: Headers of the W3C trace context, copied from each message to the messages it causes.
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
@@ -29,12 +29,12 @@ class UndecodableError(ValueError):
         self.reason = reason
 
 
-def encode(event: Event, *, source: str, cause: Iterable[tuple[str, bytes | None]] = ()) -> tuple[bytes, Headers]:
+def encode(event: Event, *, source: str, trace: Iterable[tuple[str, bytes | None]] = ()) -> tuple[bytes, Headers]:
     """
     Write an event as a Kafka value and its headers.
 
     `source` names the producing stage; with the upload's id it identifies the event, so the same
-    event written twice has the same identity. `cause` are the headers of the message it answers.
+    event written twice has the same identity. `trace` holds the headers of the message that caused the event.
     """
     value = event.model_dump_json(exclude_none=True).encode()
     headers: Headers = [
@@ -45,7 +45,7 @@ def encode(event: Event, *, source: str, cause: Iterable[tuple[str, bytes | None
         ("ce_time", getattr(event, event.time_field).isoformat().encode()),
         ("content-type", b"application/json"),
     ]
-    return value, headers + [(name, value) for name, value in cause if name in TRACE_HEADERS]
+    return value, headers + [(name, value) for name, value in trace if name in TRACE_HEADERS]
 
 
 def decode(kind: type[N], value: bytes | None) -> N:
@@ -66,7 +66,7 @@ def decode(kind: type[N], value: bytes | None) -> N:
         raise _undecodable(kind, text, error) from None
 
 
-def _undecodable(kind: type[Noun], value: bytes, error: ValidationError) -> UndecodableError:
+def _undecodable(kind: type[FrozenModel], value: bytes, error: ValidationError) -> UndecodableError:
     """Say why not, which takes another look at the bytes: nearly always there is nothing to say."""
     try:
         data = from_json(value)

@@ -26,13 +26,13 @@ BBox = Annotated[
 ]
 
 
-class Noun(BaseModel):
+class FrozenModel(BaseModel):
     """Frozen; unknown fields are ignored so that old readers survive new writers; errors never quote the input."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
-class Identity(Noun):
+class Identity(FrozenModel):
     """How Klaviyo knows the shopper. Exactly one identifier is sent, the first present in this order."""
 
     klaviyo_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
@@ -50,7 +50,7 @@ class Identity(Noun):
         return self
 
 
-class Event(Noun):
+class Event(FrozenModel):
     """What every event carries."""
 
     #: CloudEvents type of the event.
@@ -74,7 +74,7 @@ class Event(Noun):
         return {name: getattr(self, name) for name in ("upload_id", "shopper_id", "uploaded_at", "backfill")}
 
 
-class Photo(Noun):
+class Photo(FrozenModel):
     """Where the photo lies, as its producer says."""
 
     uri: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
@@ -112,7 +112,7 @@ class PhotoUploaded(Event):
         return data
 
 
-class PhotoRead(Noun):
+class PhotoRead(FrozenModel):
     """The photo as it was read: its upright size in pixels and the digest of its stored bytes."""
 
     uri: str
@@ -125,7 +125,7 @@ class PhotoRead(Noun):
     """Pixels from top to bottom, upright."""
 
 
-class TextLine(Noun):
+class TextLine(FrozenModel):
     """One recognized line."""
 
     text: str = Field(repr=False)
@@ -136,7 +136,7 @@ class TextLine(Noun):
     """How sure the engine is, 0 to 1."""
 
 
-class Quality(Noun):
+class Quality(FrozenModel):
     """How readable the photo was."""
 
     verdict: Literal["ok", "blurry", "no_text", "cut_off"]
@@ -145,7 +145,7 @@ class Quality(Noun):
     """Variance of the Laplacian of the photo at 1,024 px or less; higher is sharper."""
 
 
-class Engine(Noun):
+class Engine(FrozenModel):
     """What read the photo."""
 
     name: str
@@ -176,7 +176,7 @@ class TextRecognized(Event):
     """When it was read."""
 
 
-class Labels(Noun):
+class Labels(FrozenModel):
     """A tag's name for people."""
 
     en: str
@@ -185,7 +185,7 @@ class Labels(Noun):
     """In Chinese."""
 
 
-class Evidence(Noun):
+class Evidence(FrozenModel):
     """Why a tag was given: the line and the rule that matched in it."""
 
     text: str = Field(repr=False)
@@ -198,7 +198,7 @@ class Evidence(Noun):
     """Which of the upload's recognized `texts` it is, counted from 0. Events from before it was noted lack it."""
 
 
-class Tag(Noun):
+class Tag(FrozenModel):
     """A fashion tag."""
 
     id: TagId
@@ -260,7 +260,7 @@ class ProfileSynced(Event):
 FeedbackCode = Literal["blurry", "no_text", "unreadable", "too_large", "unsupported"]
 
 
-class Messages(Noun):
+class Messages(FrozenModel):
     """A sentence for the shopper in each language."""
 
     zh: str
@@ -283,7 +283,7 @@ class UploadFeedback(Event):
     """When it was found unusable."""
 
 
-class DeadLetter(Noun):
+class DeadLetter(FrozenModel):
     """Why a message stopped. The message itself stays untouched beside these facts, which travel as headers."""
 
     topic: str

@@ -24,7 +24,7 @@ from schemas.codec import encode
 from schemas.emitter import Delivered, Emitter
 from schemas.events import Identity, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
-from schemas.spans import UNWATCHED, Cause, Span, Spans
+from schemas.spans import NO_SPANS, Span, Spans, TraceHeaders
 
 #: Longest wait for publishes that have begun, when closing, in seconds.
 _GOODBYE_S = 10.0
@@ -62,7 +62,7 @@ class Upload:
     upload_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     uploaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     #: Headers of what led to it: with a W3C trace context among them, the upload goes on in that trace.
-    cause: Cause = field(default=(), repr=False)
+    trace: TraceHeaders = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class UploadProducer:
     """Publishes uploads from asyncio code, many at the same time if wanted. An async context manager."""
 
     def __init__(
-        self, emitter: Emitter, photos: Photos, *, topic: str = "outfit.uploads", spans: Spans = UNWATCHED
+        self, emitter: Emitter, photos: Photos, *, topic: str = "outfit.uploads", spans: Spans = NO_SPANS
     ) -> None:
         """Take the Kafka client (closed by `aclose`), the photo store, and the topic of uploads."""
         self._emitter, self._photos, self._topic, self._spans = emitter, photos, topic, spans
@@ -130,7 +130,7 @@ class UploadProducer:
             return _CLOSED
 
     async def _watched(self, upload: Upload) -> Published | Later | Never | Misconfigured:
-        with self._spans.begin("publish", "producer", upload.cause) as span:
+        with self._spans.begin("publish", "producer", upload.trace) as span:
             answer = await self._publish(upload, span)
             if not isinstance(answer, Published):
                 span.fail(answer.reason)
@@ -154,7 +154,7 @@ class UploadProducer:
         event = _event(upload, {"uri": uri, "sha256": hashlib.sha256(photo).hexdigest()})
         if isinstance(event, Never):
             return event
-        value, headers = encode(event, source="hangtag/upload", cause=span.carried)
+        value, headers = encode(event, source="hangtag/upload", trace=span.carried)
         answer = await self._emitter.deliver(self._topic, key=event.shopper_id.encode(), value=value, headers=headers)
         if not isinstance(answer, Delivered):
             return answer

@@ -1,8 +1,8 @@
 """
-What watches over a step: the seam for a tracing backend, and the watcher that does nothing.
+The seam for a tracing backend, and a no-op implementation of it.
 
-A step is told what led to it, by headers with a W3C trace context (https://www.w3.org/TR/trace-context/), and hands on
-what whatever it causes is to carry. Knows no backend.
+A span starts from the W3C trace headers of its cause (https://www.w3.org/TR/trace-context/) and exposes the headers to
+propagate. Knows no backend.
 """
 
 import re
@@ -12,10 +12,10 @@ from typing import Final, Literal, Self
 
 from schemas.codec import TRACE_HEADERS
 
-#: Headers of what led to a step; a W3C trace context may be among them.
-Cause = Iterable[tuple[str, bytes | None]]
+#: Headers of a message or request; a W3C trace context may be among them.
+TraceHeaders = Iterable[tuple[str, bytes | None]]
 Kind = Literal["producer", "consumer", "server", "client"]
-#: What may be said of a step: ids, codes, counts and times. Never text, addresses or secrets.
+#: Value of a span attribute: ids, codes, counts and times. Never text, addresses or secrets.
 Fact = str | int | float | bool
 
 #: Versions to come may append fields, and say so by another version (section 3.2.4).
@@ -26,23 +26,23 @@ _TRACESTATE: Final = re.compile(rb"[ -~]{1,512}")
 
 
 class Span:
-    """One step while it lasts, to be used as a context manager. This one is watched by nobody."""
+    """One operation while it runs, as a context manager. This class records nothing."""
 
-    __slots__ = ("_cause",)
+    __slots__ = ("_trace",)
 
-    def __init__(self, cause: Cause = ()) -> None:
-        self._cause = cause
+    def __init__(self, trace: TraceHeaders = ()) -> None:
+        self._trace = trace
 
     @property
-    def carried(self) -> Cause:
-        """Headers that whatever this step causes is to carry; others may be among them."""
-        return self._cause
+    def carried(self) -> TraceHeaders:
+        """Headers that messages and requests of this operation must carry; other headers may be among them."""
+        return self._trace
 
     def note(self, **facts: Fact) -> None:
-        """Say something of the step."""
+        """Add attributes to the span."""
 
     def fail(self, code: str) -> None:
-        """Say that the step went wrong, by a short code."""
+        """Mark the span as failed, with a short code."""
 
     def __enter__(self) -> Self:
         return self
@@ -50,32 +50,36 @@ class Span:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
+        """End the span."""
 
 
 class Spans:
-    """Makes spans. This one watches over nothing."""
+    """Starts spans. This class starts no-op spans."""
 
-    def begin(self, name: str, kind: Kind, *causes: Cause) -> Span:
+    def begin(self, name: str, kind: Kind, *traces: TraceHeaders) -> Span:
         """
-        Begin a step, once for each cause: a request may carry the work of many. No cause, nobody watches.
+        Start one span per trace (a bulk request has many). Without a trace, return a no-op span.
 
-        `name` is one of a few words or an operation; `()` is a cause that is not known.
+        Args:
+            name: One of a few words, or the name of an operation.
+            kind: Role of this process in the operation.
+            traces: Trace headers of each message or request that caused it; `()` where they are not known.
+
         """
         del name, kind
-        return Span(causes[0]) if len(causes) == 1 else NO_SPAN
+        return Span(traces[0]) if len(traces) == 1 else NO_SPAN
 
     def close(self) -> None:
-        """Send what is left, within seconds. Blocks."""
+        """Export the remaining spans; blocks for some seconds at most."""
 
 
 NO_SPAN: Final = Span()
-UNWATCHED: Final = Spans()
+NO_SPANS: Final = Spans()
 
 
-def trace_headers(cause: Cause) -> dict[str, str]:
-    """Give the W3C trace context of a cause as HTTP headers: none where it is missing or no valid one."""
-    found = {name: value for name, value in cause if name in TRACE_HEADERS and value is not None}
+def trace_headers(trace: TraceHeaders) -> dict[str, str]:
+    """Return the W3C trace context among the headers as HTTP headers; empty if missing or invalid."""
+    found = {name: value for name, value in trace if name in TRACE_HEADERS and value is not None}
     parent, state = found.get("traceparent", b""), found.get("tracestate", b"")
     if not _TRACEPARENT.fullmatch(parent):
         return {}
@@ -83,7 +87,7 @@ def trace_headers(cause: Cause) -> dict[str, str]:
     return headers | {"tracestate": state.decode("ascii")} if _TRACESTATE.fullmatch(state) else headers
 
 
-def trace_id(cause: Cause) -> str | None:
-    """Give the id of the trace that a cause belongs to: 32 hexadecimal digits."""
-    parent = trace_headers(cause).get("traceparent")
+def trace_id(trace: TraceHeaders) -> str | None:
+    """Return the trace id, 32 hexadecimal digits; None without a valid trace context."""
+    parent = trace_headers(trace).get("traceparent")
     return parent.split("-")[1] if parent else None

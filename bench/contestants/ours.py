@@ -1,24 +1,16 @@
 """Our stages, as `hangtag worker` runs them; the parts outside the stream core answer at once."""
 
 import sys
-from functools import partial
 
 from job import recognized
 
 from klaviyo_sink.sink import Written
 from schemas.events import Event, OutfitTagged, PhotoUploaded
-from schemas.spans import Cause
-from streams.agents import tags, texts, uploads
+from schemas.spans import TraceHeaders
 from streams.config.settings import Settings
-from streams.runtime.process import Parts, run
-from streams.runtime.stage import Handler, HandlerResult
-from streams.telemetry.logs import set_up_logs
-from streams.wiring.clock import now
-from streams.wiring.kafka import make_emitter
-from streams.wiring.ocr import make_pool
-from streams.wiring.photos import make_store
-from streams.wiring.rules import make_tagger
-from streams.wiring.stages import make_stage
+from streams.runtime.stage import HandlerResult
+from streams.wiring import stages
+from streams.wiring.stages import StagePlan
 
 stage = sys.argv[5] if len(sys.argv) > 5 else "pass-through"
 settings = Settings(
@@ -32,9 +24,9 @@ settings = Settings(
 class InstantSink:
     """Klaviyo, if it took no time."""
 
-    async def sync(self, _event: OutfitTagged, *, cause: Cause) -> Written:
+    async def sync(self, _event: OutfitTagged, *, trace: TraceHeaders) -> Written:
         """Say that it was written."""
-        del cause
+        del trace
         return Written(outcome="written", lane="single", profile_version=1)
 
 
@@ -44,22 +36,15 @@ async def read(event: Event) -> HandlerResult:
     return (recognized(event),)
 
 
-async def make() -> Parts:
-    """Wire the real stage."""
-    emitter = make_emitter(settings)
-    handlers: dict[str, tuple[str, Handler]] = {"pass-through": ("recognize", read)}
+def plan() -> StagePlan:
+    """Plan the stage under test as its command does; only what lies outside the stream core is replaced."""
     if stage == "recognize":
-        handlers[stage] = (
-            stage,
-            partial(uploads.recognize, store=make_store(settings), pool=make_pool(settings), now=now),
-        )
-    elif stage == "tag":
-        handlers[stage] = (stage, partial(texts.tag, tagger=make_tagger(settings), now=now))
-    elif stage == "sync":
-        handlers[stage] = (stage, partial(tags.sync, sink=InstantSink(), now=now))
-    name, handle = handlers[stage]
-    return Parts(make_stage(settings, name, handle, emitter), emitter.aclose)
+        return stages.recognize(settings)
+    if stage == "tag":
+        return stages.tag(settings)
+    if stage == "sync":
+        return stages.sync(settings, sink=InstantSink())  # type: ignore[arg-type] # a fake
+    return stages.with_handler("recognize", settings, read)
 
 
-set_up_logs(settings)
-run(settings, make)
+stages.run_stage(plan())

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from klaviyo_sink.api.errors import Failure, api_errors, failure_of, failure_without_answer
 from klaviyo_sink.api.row_errors import Fault, refused_rows
 from schemas.outcomes import Later, Misconfigured
-from schemas.spans import UNWATCHED, Cause, Spans, trace_headers
+from schemas.spans import NO_SPANS, Spans, TraceHeaders, trace_headers
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
 #: Requests on the way at the same time. Klaviyo allows 350 events in one second (openapi 2026-07-15).
@@ -80,7 +80,7 @@ class KlaviyoClient:
         timeout_s: float,
         listener: Listener | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        spans: Spans = UNWATCHED,
+        spans: Spans = NO_SPANS,
     ) -> None:
         self._signed = auth is not None
         self._spans = spans
@@ -101,25 +101,25 @@ class KlaviyoClient:
             transport=transport,
         )
 
-    async def create_event(self, body: bytes, *, by_profile_id: bool, cause: Cause = ()) -> Accepted | Failure:
-        """Post one event (`bodies.EventBody`), because of `cause`."""
-        return await self.call("POST", "/api/events", body=body, by_profile_id=by_profile_id, causes=(cause,))
+    async def create_event(self, body: bytes, *, by_profile_id: bool, trace: TraceHeaders = ()) -> Accepted | Failure:
+        """Post one event (`bodies.EventBody`)."""
+        return await self.call("POST", "/api/events", body=body, by_profile_id=by_profile_id, traces=(trace,))
 
-    async def import_profile(self, body: bytes, *, by_profile_id: bool, cause: Cause = ()) -> Accepted | Failure:
-        """Set a profile's state (`bodies.ProfileImportBody`), because of `cause`."""
-        return await self.call("POST", "/api/profile-import", body=body, by_profile_id=by_profile_id, causes=(cause,))
+    async def import_profile(self, body: bytes, *, by_profile_id: bool, trace: TraceHeaders = ()) -> Accepted | Failure:
+        """Set a profile's state (`bodies.ProfileImportBody`)."""
+        return await self.call("POST", "/api/profile-import", body=body, by_profile_id=by_profile_id, traces=(trace,))
 
     async def create_events(
-        self, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause] = ()
+        self, body: bytes, *, by_profile_id: bool, traces: Sequence[TraceHeaders] = ()
     ) -> Accepted | RowsRefused | Failure:
         """Post up to 1,000 events (`bodies.bulk_events_body`)."""
-        return await self._bulk("/api/event-bulk-create-jobs", body, by_profile_id=by_profile_id, causes=causes)
+        return await self._bulk("/api/event-bulk-create-jobs", body, by_profile_id=by_profile_id, traces=traces)
 
     async def import_profiles(
-        self, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause] = ()
+        self, body: bytes, *, by_profile_id: bool, traces: Sequence[TraceHeaders] = ()
     ) -> Accepted | RowsRefused | Failure:
         """Begin a job that sets the state of up to 10,000 profiles (`bodies.bulk_import_body`)."""
-        return await self._bulk("/api/profile-bulk-import-jobs", body, by_profile_id=by_profile_id, causes=causes)
+        return await self._bulk("/api/profile-bulk-import-jobs", body, by_profile_id=by_profile_id, traces=traces)
 
     async def call(
         self,
@@ -130,11 +130,11 @@ class KlaviyoClient:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         by_profile_id: bool = False,
-        causes: Sequence[Cause] = (),
+        traces: Sequence[TraceHeaders] = (),
     ) -> Accepted | Failure:
         """Make any call: `operation_path` as the official schema writes it, with `names` for its braces."""
         answer = await self._exchange(
-            method, operation_path, names=names or {}, query=query or {}, body=body, causes=causes
+            method, operation_path, names=names or {}, query=query or {}, body=body, traces=traces
         )
         if isinstance(answer, httpx.Response):
             if answer.is_success:
@@ -155,9 +155,9 @@ class KlaviyoClient:
         await self.aclose()
 
     async def _bulk(
-        self, path: str, body: bytes, *, by_profile_id: bool, causes: Sequence[Cause]
+        self, path: str, body: bytes, *, by_profile_id: bool, traces: Sequence[TraceHeaders]
     ) -> Accepted | RowsRefused | Failure:
-        answer = await self._exchange("POST", path, names={}, query={}, body=body, causes=causes)
+        answer = await self._exchange("POST", path, names={}, query={}, body=body, traces=traces)
         if not isinstance(answer, httpx.Response):
             return answer
         if answer.is_success:
@@ -176,14 +176,14 @@ class KlaviyoClient:
         names: Mapping[str, str],
         query: Mapping[str, str],
         body: bytes | None,
-        causes: Sequence[Cause],
+        traces: Sequence[TraceHeaders],
     ) -> httpx.Response | Failure:
         if not self._signed:
             return Misconfigured("no-key", "no Klaviyo key is set")
         operation = f"{method} {path}"
         try:
             async with self._connections, asyncio.timeout(self._timeout_s):
-                with self._spans.begin(operation, "client", *causes) as span:
+                with self._spans.begin(operation, "client", *traces) as span:
                     answer = await self._http.request(
                         method, path.format(**names), params=query, content=body, headers=trace_headers(span.carried)
                     )

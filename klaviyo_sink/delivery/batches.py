@@ -20,7 +20,7 @@ from klaviyo_sink.state.folding import Folded
 from klaviyo_sink.state.store import State, Write
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later, Never
-from schemas.spans import Cause
+from schemas.spans import TraceHeaders
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class _Shopper:
     """A shopper of the batch."""
 
     event: OutfitTagged
-    cause: Cause
+    trace: TraceHeaders
     said: Properties
     version: int
     #: What became of the newest state on its way; None while it has not been sent.
@@ -74,21 +74,21 @@ class Batches:
         self,
         events: Sequence[OutfitTagged],
         lane: LaneName,
-        causes: Mapping[str, Cause],
+        traces: Mapping[str, TraceHeaders],
         make_room: Callable[[], None] = lambda: None,
     ) -> list[Written | Failure]:
         """
-        Bring Klaviyo up to date with the events, for `causes` by upload; what became of each, in their order.
+        Bring Klaviyo up to date with the events, for `traces` by upload; what became of each, in their order.
 
         Calls `make_room` when all that is left may take as long as Klaviyo likes: an import job is followed to its end.
         """
         folded = await self.in_database(self.state.fold, events)
-        shoppers = self._shoppers(events, folded, causes)
+        shoppers = self._shoppers(events, folded, traces)
         rows: dict[str, Row] = {}
         for event, one in zip(events, folded, strict=True):
             if isinstance(one, Folded) and not one.known:
-                cause = causes.get(event.upload_id, ())
-                rows.setdefault(one.unique_id, self._row(event, cause, one.unique_id, shoppers[event.shopper_id]))
+                trace = traces.get(event.upload_id, ())
+                rows.setdefault(one.unique_id, self._row(event, trace, one.unique_id, shoppers[event.shopper_id]))
         answers: dict[str, Answer] = {}
         if rows:
             answers = dict(zip(rows, await self.lanes.send_events(list(rows.values()), lane), strict=True))
@@ -108,18 +108,21 @@ class Batches:
         ]
 
     def _shoppers(
-        self, events: Sequence[OutfitTagged], folded: Sequence[Folded | Never | None], causes: Mapping[str, Cause]
+        self,
+        events: Sequence[OutfitTagged],
+        folded: Sequence[Folded | Never | None],
+        traces: Mapping[str, TraceHeaders],
     ) -> dict[str, _Shopper]:
         shoppers: dict[str, _Shopper] = {}
         for event, one in zip(events, folded, strict=True):
             if isinstance(one, Folded) and event.shopper_id not in shoppers:
-                cause = causes.get(event.upload_id, ())
-                shoppers[event.shopper_id] = _Shopper(event, cause, one.said, one.version)
+                trace = traces.get(event.upload_id, ())
+                shoppers[event.shopper_id] = _Shopper(event, trace, one.said, one.version)
         return shoppers
 
-    def _row(self, event: OutfitTagged, cause: Cause, name: str, shopper: _Shopper) -> Row:
+    def _row(self, event: OutfitTagged, trace: TraceHeaders, name: str, shopper: _Shopper) -> Row:
         backfill = event.backfill or self.now() - event.uploaded_at > self.stale_after
-        return Row(event, name, shopper.said, self.metric, backfill, cause=cause)
+        return Row(event, name, shopper.said, self.metric, backfill, trace=trace)
 
     async def _send_states(self, shoppers: Iterable[_Shopper], make_room: Callable[[], None]) -> None:
         """Send states alone, each shopper's once."""
@@ -127,7 +130,7 @@ class Batches:
         if alone:
             make_room()
             rows = [
-                replace(self._row(shopper.event, shopper.cause, "", shopper), with_event=False) for shopper in alone
+                replace(self._row(shopper.event, shopper.trace, "", shopper), with_event=False) for shopper in alone
             ]
             for shopper, answer in zip(alone, await self.lanes.send_states(rows), strict=True):
                 shopper.state = answer

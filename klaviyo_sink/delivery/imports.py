@@ -17,7 +17,7 @@ from klaviyo_sink.api.row_errors import refused_rows
 from klaviyo_sink.bodies import bulk_import_body
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.delivery.answers import Answer, Taken
-from klaviyo_sink.delivery.jobs import Forgotten, Piece, causes_of, without_forgotten
+from klaviyo_sink.delivery.jobs import Forgotten, Piece, traces_of, without_forgotten
 from schemas.outcomes import Later, Never
 
 POST: Final = "POST /api/profile-bulk-import-jobs"
@@ -49,7 +49,7 @@ class Imports:
             return refused
         by_id = any(piece.row.name[0] == "id" for piece in job)
         body = bulk_import_body([piece.wire for piece in job])
-        return await self.client.import_profiles(body, by_profile_id=by_id, causes=causes_of(job))
+        return await self.client.import_profiles(body, by_profile_id=by_id, traces=traces_of(job))
 
     async def finish(self, job: Sequence[Piece], begun: Accepted) -> dict[int, Answer]:
         """Follow a job to its end."""

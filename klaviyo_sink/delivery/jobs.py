@@ -17,7 +17,7 @@ from klaviyo_sink.api.row_errors import Fault
 from klaviyo_sink.delivery.answers import Answer, Taken, unbuildable
 from klaviyo_sink.delivery.rows import Row
 from schemas.outcomes import Later, Never
-from schemas.spans import Cause
+from schemas.spans import TraceHeaders
 
 #: Bytes of a job's body; Klaviyo takes 5 MB (openapi 2026-07-15).
 MOST_BYTES: Final = 4_500_000
@@ -38,9 +38,9 @@ class Piece:
     wire: bytes
 
 
-def causes_of(job: Sequence[Piece]) -> list[Cause]:
+def traces_of(job: Sequence[Piece]) -> list[TraceHeaders]:
     """Give what led to each row."""
-    return [piece.row.cause for piece in job]
+    return [piece.row.trace for piece in job]
 
 
 async def without_forgotten(job: Sequence[Piece], forgotten: Forgotten) -> RowsRefused | None:

@@ -20,7 +20,7 @@ from klaviyo_sink.budget import Budget
 from klaviyo_sink.delivery.answers import Answer, LaneName, Taken, unbuildable
 from klaviyo_sink.delivery.imports import MOST as IMPORT_MOST
 from klaviyo_sink.delivery.imports import Imports
-from klaviyo_sink.delivery.jobs import FORGOTTEN, Forgotten, Jobs, Piece, causes_of, without_forgotten
+from klaviyo_sink.delivery.jobs import FORGOTTEN, Forgotten, Jobs, Piece, traces_of, without_forgotten
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND
 from schemas.outcomes import Never
@@ -114,7 +114,7 @@ class Lanes:
         except ValidationError as error:
             return unbuildable(error)
         send = self._client.create_event if row.with_event else self._client.import_profile
-        answer = await send(body, by_profile_id=row.name[0] == "id", cause=row.cause)
+        answer = await send(body, by_profile_id=row.name[0] == "id", trace=row.trace)
         if isinstance(answer, Accepted):
             return Taken("single")
         other = self._next_name(row) if isinstance(answer, Never) and answer.reason == "profile-not-found" else None
@@ -132,7 +132,7 @@ class Lanes:
             await self._budget.wait(JOBS)
             if (refused := await without_forgotten(job, self._forgotten)) is not None:
                 return refused
-            return await self._client.create_events(body, by_profile_id=by_id, causes=causes_of(job))
+            return await self._client.create_events(body, by_profile_id=by_id, traces=traces_of(job))
 
     def _by_known_names(self, rows: Sequence[Row]) -> Sequence[Row]:
         if not self._gone:

@@ -6,7 +6,7 @@ from typing import Any
 from klaviyo_sink.bodies import BulkEntry, EventBody, Profile, ProfileImportBody, Properties
 from klaviyo_sink.profile.style import event_properties, identifiers, instant
 from schemas.events import OutfitTagged
-from schemas.spans import Cause
+from schemas.spans import TraceHeaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Row:
     with_event: bool = True
     #: How many of the shopper's identifiers turned out to be unknown to Klaviyo.
     skip: int = 0
-    #: What led here: with it goes the trace context.
-    cause: Cause = ()
+    #: Trace headers of the event; the request carries them on.
+    trace: TraceHeaders = ()
 
     @property
     def name(self) -> tuple[str, str]:

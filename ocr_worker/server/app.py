@@ -29,7 +29,7 @@ from ocr_worker.server.request import Fetch, PhotoAt, check_head, receive
 from ocr_worker.server.warm_up import warm_up
 from schemas.codec import TRACE_HEADERS
 from schemas.outcomes import Later, Misconfigured, Never
-from schemas.spans import UNWATCHED, Cause, Span, Spans
+from schemas.spans import NO_SPANS, Span, Spans, TraceHeaders
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ def create_app(
     on_ready: Callable[[], None] | None = None,
     fetch: Fetch | None = None,
     *,
-    spans: Spans = UNWATCHED,
+    spans: Spans = NO_SPANS,
 ) -> FastAPI:
     """
     Build the app. The engine is the caller's to close.
@@ -115,7 +115,7 @@ class _Worker:
 
     async def ocr(self, request: Request) -> Response:
         """Read the text in one photo."""
-        with self._spans.begin("ocr", "server", _cause(request)) as span:
+        with self._spans.begin("ocr", "server", _trace(request)) as span:
             try:
                 return await self._answer(request, span)
             except BadRequestError as error:
@@ -202,7 +202,7 @@ class _Worker:
         return problem(500, "bug", f"an error nobody foresaw: {type(error).__name__}")
 
 
-def _cause(request: Request) -> Cause:
+def _trace(request: Request) -> TraceHeaders:
     return [(name, value.encode("latin-1")) for name in TRACE_HEADERS for value in request.headers.getlist(name)]
 
 

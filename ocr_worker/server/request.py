@@ -16,7 +16,7 @@ from ocr_worker.config import OcrConfig
 from ocr_worker.http.forms import bounded, caller_gone, check_size, kind_of, only_photo, receive_form, too_slow
 from ocr_worker.http.problems import BadRequestError
 from ocr_worker.result import FIELD, Refused
-from schemas.events import Noun
+from schemas.events import FrozenModel
 from schemas.outcomes import Later, Misconfigured, Never
 
 #: Gives the photo at a URI of a place that is allowed; `Never` for any other.
@@ -26,7 +26,7 @@ Fetch = Callable[[str], Awaitable[bytes | Refused | Later | Never | Misconfigure
 _NAME_BYTES = 32 * 1024
 
 
-class PhotoAt(Noun):
+class PhotoAt(FrozenModel):
     """The JSON body of POST /ocr: where the photo lies."""
 
     image_uri: Annotated[str, Field(min_length=1, max_length=2048)]

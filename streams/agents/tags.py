@@ -14,7 +14,7 @@ from streams.telemetry.spans import SPAN
 async def sync(event: OutfitTagged, *, sink: Sink, now: Callable[[], datetime]) -> HandlerResult:
     """Write the style profile to Klaviyo, then tell the world; a forgotten shopper's event ends here."""
     span = SPAN.get()
-    written = await sink.sync(event, cause=span.carried)
+    written = await sink.sync(event, trace=span.carried)
     if not isinstance(written, Written):
         return written
     span.note(written=written.outcome, lane=written.lane)

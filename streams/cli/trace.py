@@ -53,7 +53,7 @@ def trace(
 def _requests(settings: Settings, upload_id: str) -> list[dict[str, Any]]:
     """Give what Klaviyo would be sent; where that cannot be told, say why and give nothing."""
     from klaviyo_sink.sink import Written
-    from streams.operations.dry_run import without_emails
+    from streams.agents.dry_run import without_emails
     from streams.operations.preview import newest_tagged, rehearse
 
     tagged = newest_tagged(settings, upload_id)

@@ -17,8 +17,8 @@ from schemas.events import (
     DeadLetter,
     Event,
     FeedbackCode,
+    FrozenModel,
     Messages,
-    Noun,
     OutfitTagged,
     PhotoUploaded,
     ProfileSynced,
@@ -41,21 +41,21 @@ _STEP_OF: dict[type[Event], Step] = {
 _STEP_BY: dict[str, Step] = {"recognize": "recognized", "tag": "tagged", "sync": "synced"}
 
 
-class Feedback(Noun):
+class Feedback(FrozenModel):
     """Why the photo is unusable, and what to tell the shopper."""
 
     code: FeedbackCode
     messages: Messages
 
 
-class Failure(Noun):
+class Failure(FrozenModel):
     """Where the upload stopped, and why: a dead letter, which someone may replay."""
 
     stage: str
     reason: str
 
 
-class Status(Noun):
+class Status(FrozenModel):
     """What became of an upload so far."""
 
     upload_id: UploadId

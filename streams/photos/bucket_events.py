@@ -14,27 +14,27 @@ from urllib.parse import quote, unquote_plus
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from schemas.events import Noun
+from schemas.events import FrozenModel
 from streams.photos.store import id_in
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 _CREATED = ("ObjectCreated:", "s3:ObjectCreated:")
 
 
-class StoredObject(Noun):
+class StoredObject(FrozenModel):
     """One object of a bucket. `key` is as it travels: URL-encoded, with `+` for a space."""
 
     key: Annotated[str, StringConstraints(min_length=1)] = Field(repr=False)
     e_tag: str = Field("", alias="eTag")
 
 
-class Bucket(Noun):
+class Bucket(FrozenModel):
     """Where it lies."""
 
     name: Annotated[str, StringConstraints(min_length=1)]
 
 
-class Place(Noun):
+class Place(FrozenModel):
     """Bucket and object."""
 
     bucket: Bucket
@@ -51,7 +51,7 @@ class Place(Noun):
         return f"s3://{self.bucket.name}/{quote(self.key)}"
 
 
-class Happening(Noun):
+class Happening(FrozenModel):
     """One thing that happened to one object."""
 
     name: str = Field(alias="eventName")
@@ -59,7 +59,7 @@ class Happening(Noun):
     place: Place = Field(alias="s3")
 
 
-class Notification(Noun):
+class Notification(FrozenModel):
     """One message of a bucket: of any number of happenings, or of none when it is the test that AWS begins with."""
 
     records: tuple[Happening, ...] | None = Field(None, alias="Records")

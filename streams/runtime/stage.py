@@ -16,9 +16,9 @@ import structlog
 
 from schemas.codec import Headers, UndecodableError, decode, encode
 from schemas.emitter import Emitter
-from schemas.events import DeadLetter, Event, Noun
+from schemas.events import DeadLetter, Event, FrozenModel
 from schemas.outcomes import Later, Misconfigured, Never
-from schemas.spans import UNWATCHED, Span, Spans
+from schemas.spans import NO_SPANS, Span, Spans
 from schemas.topics import Topic, dlq_name
 from streams.runtime.dead_letters import HaltLimit, earlier_attempts, letter_headers
 from streams.runtime.retry import Failures, RetryPolicy
@@ -55,7 +55,7 @@ class Route:
     #: The topic of each kind of event that the handler may return.
     outputs: Mapping[type[Event], Topic]
     #: The model of the messages, where the topic does not carry our events.
-    reads: type[Noun] | None = None
+    reads: type[FrozenModel] | None = None
 
 
 class HaltError(Exception):
@@ -74,7 +74,7 @@ class Stage:
         emitter: Emitter,
         halt: HaltLimit,
         retry: RetryPolicy,
-        spans: Spans = UNWATCHED,
+        spans: Spans = NO_SPANS,
         on_delivered: OnDelivered | None = None,
     ) -> None:
         """
@@ -113,7 +113,7 @@ class Stage:
 
         """
         UPLOAD_ID.set(None)
-        if self._spans is UNWATCHED:
+        if self._spans is NO_SPANS:
             # A no-op span would still cost 5 % of what the stage does for an event.
             SPAN.set(Span(delivery.record.headers))
             return await self._process(delivery)
@@ -189,9 +189,9 @@ class Stage:
             return Never("bug", message), f"{type(error).__module__}.{kind_of_error}"
 
     async def _emit(self, events: tuple[Event, ...]) -> Later | Never | None:
-        cause = SPAN.get().carried
+        trace = SPAN.get().carried
         try:
-            messages = [encode(event, source=f"hangtag/{self.name}", cause=cause) for event in events]
+            messages = [encode(event, source=f"hangtag/{self.name}", trace=trace) for event in events]
         except ValueError as error:
             # A lone surrogate, for one, is text to Python and none to JSON. The exception's message may quote it.
             return Never("unencodable", f"the answer of {self.name} cannot be written ({type(error).__name__})")

@@ -21,7 +21,7 @@ from opentelemetry.trace import Span as OtelSpan
 from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from schemas.spans import NO_SPAN, Cause, Fact, Kind, Span, Spans, trace_headers
+from schemas.spans import NO_SPAN, Fact, Kind, Span, Spans, TraceHeaders, trace_headers
 
 #: Ours go out by the standard logger: the command line, too, sends traces, and its stdout is for its answers.
 log = logging.getLogger(__name__)
@@ -57,9 +57,9 @@ class OtelSpans(Spans):
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("hangtag")
 
-    def begin(self, name: str, kind: Kind, *causes: Cause) -> Span:
-        """Begin a span below each cause."""
-        watched = [_Watched(self._tracer.start_span(name, _context(cause), _KINDS[kind]), cause) for cause in causes]
+    def begin(self, name: str, kind: Kind, *traces: TraceHeaders) -> Span:
+        """Start a span below each trace."""
+        watched = [_Watched(self._tracer.start_span(name, _context(trace), _KINDS[kind]), trace) for trace in traces]
         if len(watched) == 1:
             return watched[0]
         return _Together(watched) if watched else NO_SPAN
@@ -77,17 +77,17 @@ class _Watched(Span):
 
     __slots__ = ("_facts", "_span")
 
-    def __init__(self, span: OtelSpan, cause: Cause) -> None:
-        super().__init__(cause)
+    def __init__(self, span: OtelSpan, trace: TraceHeaders) -> None:
+        super().__init__(trace)
         self._span = span
         self._facts: dict[str, Fact] = {}
 
     @property
-    def carried(self) -> Cause:
+    def carried(self) -> TraceHeaders:
         headers: dict[str, str] = {}
         _W3C.inject(headers, set_span_in_context(self._span))
         # Where OpenTelemetry is switched off (OTEL_SDK_DISABLED), what came is handed on.
-        return [(name, value.encode("ascii")) for name, value in headers.items()] or self._cause
+        return [(name, value.encode("ascii")) for name, value in headers.items()] or self._trace
 
     def note(self, **facts: Fact) -> None:
         # Set in one go at the end: one by one they cost as much as the span itself.
@@ -108,7 +108,7 @@ class _Watched(Span):
 
 
 class _Together(Span):
-    """Spans that begin and end together; what they cause carries no single trace."""
+    """Spans that begin and end together; their messages carry no single trace."""
 
     __slots__ = ("_spans",)
 
@@ -170,6 +170,6 @@ def otlp_exporter(endpoint: str) -> SpanExporter:
     return SaysOnce(OTLPSpanExporter(endpoint=url), parts.netloc.rpartition("@")[2])
 
 
-def _context(cause: Cause) -> Context:
-    # Below the cause or at the root, whatever else this task is in.
-    return _W3C.extract(trace_headers(cause), Context())
+def _context(trace: TraceHeaders) -> Context:
+    # Below the given trace or at the root, whatever else this task is in.
+    return _W3C.extract(trace_headers(trace), Context())

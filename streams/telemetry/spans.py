@@ -6,7 +6,7 @@ Nobody, unless a setting names where spans go: only then is OpenTelemetry (`otel
 
 from contextvars import ContextVar
 
-from schemas.spans import NO_SPAN, UNWATCHED, Span, Spans
+from schemas.spans import NO_SPAN, NO_SPANS, Span, Spans
 from streams.config.settings import Settings, UnusableError
 
 #: Set for each event by its stage, beside `logs.UPLOAD_ID`.
@@ -22,7 +22,7 @@ def make_spans(settings: Settings, process: str) -> Spans:
 
     """
     if settings.traces_endpoint is None:
-        return UNWATCHED
+        return NO_SPANS
     try:
         from streams.telemetry.otel import OtelSpans, otlp_exporter
     except ModuleNotFoundError as error:

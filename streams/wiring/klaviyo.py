@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from schemas.spans import UNWATCHED, Spans
+from schemas.spans import NO_SPANS, Spans
 from streams.config.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from klaviyo_sink.sink import Sink
 
 
-async def make_sink(settings: Settings, *, dry_run: DryRun | None = None, spans: Spans = UNWATCHED) -> Sink:
+async def make_sink(settings: Settings, *, dry_run: DryRun | None = None, spans: Spans = NO_SPANS) -> Sink:
     """
     Open the style profiles and the way to Klaviyo.
 

@@ -1,40 +1,268 @@
-"""Binds handlers to their topics."""
+"""
+Builds each whole stage as its process runs it: handler, erasure guard, emitter and what runs in the background.
+
+Commands, tests and benches take stages from here, so that none of them runs without the guard.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
-from schemas.emitter import Emitter
-from schemas.spans import UNWATCHED, Spans
-from streams.config.settings import Settings
+from schemas.spans import NO_SPANS, Spans
+from streams.config.settings import Settings, UnusableError
 from streams.flow import flow_of
 from streams.runtime.dead_letters import HaltLimit
 from streams.runtime.retry import RetryPolicy
-from streams.runtime.stage import Handler, OnDelivered, Route, Stage
+from streams.runtime.stage import Handler, HandlerResult, OnDelivered, Route, Stage
+from streams.wiring.clock import now
 
 if TYPE_CHECKING:
-    from schemas.events import Noun
+    from klaviyo_sink.sink import Sink
+    from ocr_worker.pool.pool import OcrPool
+    from schemas.emitter import Emitter
+    from schemas.events import FrozenModel, TextRecognized
+    from streams.erasure.guard import Forgotten
+    from streams.runtime.process import Background, Parts
+
+Close = Callable[[], Awaitable[None]]
 
 
-def make_stage(
-    settings: Settings,
-    name: str,
-    handle: Handler,
-    emitter: Emitter,
-    *,
-    spans: Spans = UNWATCHED,
-    reads: type[Noun] | None = None,
-    on_delivered: OnDelivered | None = None,
-) -> Stage:
-    """Connect a handler with its topics; `reads` is the model of messages that are not our events."""
-    consumed, produced = flow_of(settings)[name]
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """What one stage adds to the parts that every stage has. `assemble` builds the stage from it."""
+
+    #: Name in `streams.flow`: recognize, tag, sync or notifications.
+    name: str
+    settings: Settings
+    #: Opens the handler's own parts (pool, sink) on the event loop; returns the handler and what closes them.
+    open_handler: Callable[[Spans], Awaitable[tuple[Handler, Close | None]]]
+    #: What the consumed messages are, where they are not the topic's events.
+    reads: type[FrozenModel] | None = None
+    #: Runs on SIGHUP.
+    reload: Callable[[], object] | None = None
+    #: Background task; the process ends when it does.
+    background: Background | None = None
+    #: Runs after a handler's events are delivered and before their input is committed.
+    on_delivered: OnDelivered | None = None
+    #: Makes the producer of messages; None for the real one.
+    make_emitter: Callable[[], Emitter] | None = None
+
+
+def with_handler(name: str, settings: Settings, handle: Handler) -> StagePlan:
+    """Plan a stage around a handler that needs no opening: a stand-in of a test or bench."""
+
+    async def opened(_spans: Spans) -> tuple[Handler, None]:
+        return handle, None
+
+    return StagePlan(name, settings, opened)
+
+
+def recognize(settings: Settings, *, pool: OcrPool | None = None) -> StagePlan:
+    """
+    Plan the stage from photos to texts. `pool` replaces the pool of OCR workers.
+
+    Raises:
+        UnusableError: the photo store cannot be opened, or HANGTAG_NOTIFICATIONS_KEY is no template.
+
+    """
+    from streams.agents import uploads
+    from streams.photos.retention import keep_sweeping, swept_folders
+    from streams.wiring.ocr import make_pool
+    from streams.wiring.photos import make_store
+
+    store, folders = make_store(settings), swept_folders(settings)
+    kept_for = timedelta(days=settings.photo_retention_days)
+
+    async def opened(_spans: Spans) -> tuple[Handler, Close | None]:
+        readers = pool or make_pool(settings)
+        handle = partial(uploads.recognize, store=store, pool=readers, now=now, kept_for=kept_for)
+        return handle, None if pool else readers.aclose
+
+    return StagePlan(
+        "recognize",
+        settings,
+        opened,
+        background=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=now),
+        on_delivered=partial(uploads.delete_read, store=store) if settings.photo_delete_after_read else None,
+    )
+
+
+def tag(settings: Settings) -> StagePlan:
+    """
+    Plan the stage from texts to tags. It reloads the lexicon when its files change, and on SIGHUP.
+
+    Raises:
+        UnusableError: the lexicon has mistakes.
+
+    """
+    from streams.agents import texts
+    from streams.wiring.rules import make_live_tagger
+
+    live = make_live_tagger(settings)
+
+    async def handle(event: TextRecognized) -> HandlerResult:
+        return await texts.tag(event, tagger=live.current, now=now)
+
+    async def opened(_spans: Spans) -> tuple[Handler, None]:
+        return handle, None
+
+    async def follow(_leads: Callable[[], bool]) -> None:
+        await live.follow(settings.lexicon_poll_s)
+
+    return StagePlan("tag", settings, opened, reload=live.reload, background=follow)
+
+
+def sync(settings: Settings, *, sink: Sink | None = None) -> StagePlan:
+    """
+    Plan the stage from tags to Klaviyo profiles. `sink` replaces the one that writes to Klaviyo.
+
+    Raises:
+        ValueError: a Klaviyo setting or the lexicon cannot be used.
+
+    """
+    from streams.agents import tags
+    from streams.wiring.klaviyo import make_interests, make_sink, make_sink_config
+
+    # Settings that cannot be used end the process before it waits for Kafka.
+    make_sink_config(settings)
+    make_interests(settings)
+
+    async def opened(spans: Spans) -> tuple[Handler, Close | None]:
+        writer = sink or await make_sink(settings, spans=spans)
+        return partial(tags.sync, sink=writer, now=now), None if sink else writer.aclose
+
+    return StagePlan("sync", settings, opened)
+
+
+def dry_sync(settings: Settings, run: str) -> StagePlan:
+    """
+    Plan a sync stage that prints its requests and sends none. `run` names its consumer group.
+
+    Raises:
+        ValueError: as `sync`.
+
+    """
+    from klaviyo_sink.dry_run import DryRun
+    from streams.agents import dry_run
+    from streams.wiring.klaviyo import make_interests, make_sink, make_sink_config
+
+    settings = dry_run.settings_of_dry_run(settings, run)
+    make_sink_config(settings)
+    make_interests(settings)
+
+    async def opened(_spans: Spans) -> tuple[Handler, Close | None]:
+        sink = await make_sink(settings, dry_run=DryRun(dry_run.print_request))
+        return partial(dry_run.sync, sink=sink), sink.aclose
+
+    return StagePlan("sync", settings, opened, make_emitter=dry_run.SilentEmitter)
+
+
+def notifications(settings: Settings) -> StagePlan:
+    """
+    Plan the stage from a bucket's notifications to uploads.
+
+    Raises:
+        UnusableError: HANGTAG_NOTIFICATIONS_TOPIC is not set, or HANGTAG_NOTIFICATIONS_KEY is no template.
+
+    """
+    from streams.agents.notifications import announce
+    from streams.photos.bucket_events import KeyTemplate, Notification
+    from streams.wiring.photos import make_store
+
+    try:
+        template = KeyTemplate(settings.notifications_key)
+    except ValueError as error:
+        raise UnusableError(f"HANGTAG_NOTIFICATIONS_KEY: {error}") from None
+    if settings.notifications_topic is None:
+        raise UnusableError("This stage reads a bucket's notifications: set HANGTAG_NOTIFICATIONS_TOPIC to their topic")
+    kept_for = timedelta(days=settings.photo_retention_days)
+
+    async def opened(_spans: Spans) -> tuple[Handler, None]:
+        store = make_store(settings)
+        return partial(announce, template=template, store=store, now=now, kept_for=kept_for), None
+
+    return StagePlan("notifications", settings, opened, reads=Notification)
+
+
+async def assemble(
+    plan: StagePlan, *, spans: Spans = NO_SPANS, emitter: Emitter | None = None, forgotten: Forgotten | None = None
+) -> Parts:
+    """
+    Build the stage of a plan: its handler under the erasure guard, bound to its topics.
+
+    Args:
+        plan: What the stage is.
+        spans: Records a span for each try.
+        emitter: Delivers messages; None for the plan's own.
+        forgotten: The forgotten shoppers; None to read them from the state database.
+
+    Raises:
+        UnusableError: the Schema Registry does not answer, or the state database cannot be opened.
+
+    """
+    from streams.erasure.guard import Forgotten, but_not_of_the_forgotten
+    from streams.runtime.process import Parts
+
+    known = forgotten or Forgotten(plan.settings.state_url.get_secret_value())
+    handle, close = await plan.open_handler(spans)
+    # The sync stage is guarded too, although its sink reads the ledger: work on an event may outlast the erasure, and
+    # a dead letter would keep the shopper.
+    guarded = but_not_of_the_forgotten(handle, known.includes)
+    if emitter is None:
+        # In a thread, because a Schema Registry may have to answer first.
+        emitter = await asyncio.to_thread(plan.make_emitter or partial(_real_emitter, plan.settings))
+    producer = emitter
+
+    async def aclose() -> None:
+        await producer.aclose()
+        if close is not None:
+            await close()
+        await asyncio.to_thread(known.close)
+        await asyncio.to_thread(spans.close)
+
+    return Parts(bind(plan, guarded, producer, spans=spans), aclose, reload=plan.reload, background=plan.background)
+
+
+def run_stage(plan: StagePlan) -> NoReturn:
+    """
+    Run a planned stage as this process until a signal.
+
+    Raises:
+        UnusableError: traces are wanted, and OpenTelemetry is not installed.
+
+    """
+    from streams.runtime.process import run
+    from streams.telemetry.logs import set_up_logs
+    from streams.telemetry.spans import make_spans
+
+    set_up_logs(plan.settings)
+    spans = make_spans(plan.settings, plan.name)
+    run(plan.settings, partial(assemble, plan, spans=spans))
+
+
+def bind(plan: StagePlan, handle: Handler, emitter: Emitter, *, spans: Spans = NO_SPANS) -> Stage:
+    """Bind a handler to the plan's topics, as the settings want retries and halts."""
+    settings = plan.settings
+    consumed, produced = flow_of(settings)[plan.name]
     return Stage(
-        name,
-        Route(consumed, {topic.event: topic for topic in produced if topic.event is not None}, reads),
+        plan.name,
+        Route(consumed, {topic.event: topic for topic in produced if topic.event is not None}, plan.reads),
         handle,
         emitter=emitter,
         halt=HaltLimit(in_a_row=settings.halt_in_a_row, share=settings.halt_share),
         retry=RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.handler_timeout_s),
         spans=spans,
-        on_delivered=on_delivered,
+        on_delivered=plan.on_delivered,
     )
+
+
+def _real_emitter(settings: Settings) -> Emitter:
+    from streams.runtime.process import leave
+    from streams.wiring.kafka import make_emitter
+
+    return make_emitter(settings, crash=leave)

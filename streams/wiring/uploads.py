@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.spans import UNWATCHED, Spans
+from schemas.spans import NO_SPANS, Spans
 from streams.config.settings import Settings
 from streams.wiring.kafka import make_emitter, make_topics
 from streams.wiring.photos import make_store
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from schemas.producer import UploadProducer
 
 
-def make_uploads(settings: Settings, *, spans: Spans = UNWATCHED, emitter: Emitter | None = None) -> UploadProducer:
+def make_uploads(settings: Settings, *, spans: Spans = NO_SPANS, emitter: Emitter | None = None) -> UploadProducer:
     """Make what stores photos and publishes their uploads."""
     from schemas.producer import UploadProducer
 

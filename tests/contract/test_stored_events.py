@@ -45,8 +45,8 @@ def test_a_stored_event_is_understood_in_full(path):
     assert TOPICS[stored["topic"]] is type(event)
     assert stored["key"] == event.shopper_id
     assert stored["headers"]["ce_id"] == event.upload_id
-    cause = [(name, text.encode()) for name, text in stored["headers"].items()]
-    value, headers = encode(event, source=stored["headers"]["ce_source"], cause=cause)
+    trace = [(name, text.encode()) for name, text in stored["headers"].items()]
+    value, headers = encode(event, source=stored["headers"]["ce_source"], trace=trace)
     assert decode(type(event), value) == event
     _holds(json.loads(value), stored["value"])
     assert {name for name, _ in headers} == stored["headers"].keys()

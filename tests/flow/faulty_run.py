@@ -114,8 +114,8 @@ async def publish(settings: Settings) -> None:
             photo=Photo(uri=uri, sha256=sha256),
             identity=Identity(email=EMAIL),
         )
-        cause = [("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode())]
-        await send(topics.uploads.name, *encode(event, source="test", cause=cause))
+        trace = [("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode())]
+        await send(topics.uploads.name, *encode(event, source="test", trace=trace))
 
     for shade in SHOPS:
         await upload(f"good-{shade}", photo(shade))

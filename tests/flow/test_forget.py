@@ -22,25 +22,21 @@ from klaviyo_sink.state.forgetting import forget as forget_in_database
 from ocr_worker.result import ReadImage, Reading, ReadQuality
 from schemas.events import Identity
 from schemas.producer import Published, Upload
-from streams.agents.tags import sync
-from streams.agents.texts import tag
-from streams.agents.uploads import recognize
 from streams.cli.main import app as hangtag
 from streams.config.settings import Settings
 from streams.erasure.forget import Forgetting, Step
-from streams.erasure.guard import Forgotten, but_not_of_the_forgotten
+from streams.erasure.guard import Forgotten
 from streams.erasure.profiles import KlaviyoAccess
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.reader import Seen, follow
 from streams.operations.retag import read_kept
 from streams.runtime.stage import Record
 from streams.runtime.window import Delivery, Partition
+from streams.wiring import stages
 from streams.wiring.clock import now
 from streams.wiring.kafka import make_emitter, make_topics
 from streams.wiring.klaviyo import make_sink, make_sink_config
 from streams.wiring.photos import make_store
-from streams.wiring.rules import make_tagger
-from streams.wiring.stages import make_stage
 from streams.wiring.uploads import make_uploads
 
 KEY = "pk_everything"
@@ -113,18 +109,19 @@ class World:
             assert await emitter.send(topic.name, key=b"k", value=b"{}", headers=[]) is None
             await emitter.aclose()
 
-    async def replay(self, *stages: str) -> None:
+    async def replay(self, *names: str) -> None:
         """Have each stage work through its whole topic, one after the other."""
         emitter, sink = make_emitter(self.settings), await make_sink(self.settings)
         forgotten = Forgotten(self.settings.state_url.get_secret_value())
-        handlers = {
-            "recognize": partial(recognize, store=make_store(self.settings), pool=Reads(), now=now),
-            "tag": partial(tag, tagger=make_tagger(self.settings), now=now),
-            "sync": partial(sync, sink=sink, now=now),
-        }
-        for name in stages or handlers:
-            guarded = but_not_of_the_forgotten(handlers[name], forgotten.includes)
-            stage = make_stage(self.settings, name, guarded, emitter)
+        plans = (
+            stages.recognize(self.settings, pool=Reads()),
+            stages.tag(self.settings),
+            stages.sync(self.settings, sink=sink),
+        )
+        for plan in plans:
+            if names and plan.name not in names:
+                continue
+            stage = (await stages.assemble(plan, emitter=emitter, forgotten=forgotten)).stage
             for seen in await asyncio.to_thread(lambda: list(follow(self.settings, [stage.topic.name]))):  # noqa: B023 - called at once
                 record = Record(seen.key, seen.value, seen.headers, seen.timestamp)
                 place = Partition(seen.topic, seen.partition)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
 from schemas.outcomes import Never
-from schemas.spans import UNWATCHED
+from schemas.spans import NO_SPANS
 from schemas.topics import topics
 from streams.cli.main import app as hangtag
 from streams.runtime.dead_letters import HaltLimit
@@ -94,7 +94,7 @@ async def test_spans_hold_no_text_and_nobody_to_be_reached(tmp_path, collector):
 
 
 async def test_a_trace_that_a_producer_began_goes_on_to_klaviyo_without_opentelemetry(tmp_path):
-    async with chain(tmp_path, lambda _name: UNWATCHED) as running:
+    async with chain(tmp_path, lambda _name: NO_SPANS) as running:
         theirs = f"00-{'ab' * 16}-{'cd' * 8}-01".encode()
         assert "traceparent" not in dict((await running.publish(photo())).headers)
         uploaded = await running.publish(photo(), [("traceparent", theirs), ("cookie", b"shop")])
@@ -146,11 +146,11 @@ async def test_a_job_is_a_span_below_each_upload_that_it_carries(collector):
 
     spans = to(collector, "sync")
     auth, transport = PrivateKey(SecretStr(KEY)), httpx.MockTransport(answer)
-    causes = [[("traceparent", f"00-{digit * 32}-{'cd' * 8}-01".encode())] for digit in "ab"]
+    traces = [[("traceparent", f"00-{digit * 32}-{'cd' * 8}-01".encode())] for digit in "ab"]
     async with KlaviyoClient(
         "http://klaviyo", auth, revision="2026-07-15", timeout_s=9, transport=transport, spans=spans
     ) as client:
-        await client.create_events(b"{}", by_profile_id=False, causes=causes)
+        await client.create_events(b"{}", by_profile_id=False, traces=traces)
         await client.call("GET", "/api/accounts")
     await asyncio.to_thread(spans.close)
     assert ["traceparent" in request.headers for request in asked] == [False, False]

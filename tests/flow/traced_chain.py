@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -25,19 +24,15 @@ from ocr_worker.server.app import create_app as create_ocr
 from schemas.codec import Headers
 from schemas.emitter import Delivered
 from schemas.producer import Published, Upload, UploadProducer
-from schemas.spans import Cause
+from schemas.spans import TraceHeaders
 from schemas.topics import topics
-from streams.agents.tags import sync
-from streams.agents.texts import tag
-from streams.agents.uploads import recognize
 from streams.config.settings import Settings
 from streams.photos.store import PhotoStore
-from streams.runtime.stage import Handler, Record, Stage
+from streams.runtime.stage import Record, Stage
 from streams.runtime.window import Delivery, Partition
 from streams.telemetry.otel import OtelSpans, otlp_exporter
-from streams.wiring.clock import now
-from streams.wiring.rules import make_tagger
-from streams.wiring.stages import make_stage
+from streams.wiring import stages
+from streams.wiring.photos import make_store
 
 KEY = "pk_traced"
 EMAIL = "wang.fang@shop-of-hers.cn"
@@ -113,10 +108,10 @@ class Chain:
         #: Trace contexts of the requests that reached Klaviyo.
         self.at_klaviyo: list[str | None] = []
 
-    async def publish(self, photo: bytes, cause: Cause = ()) -> Record:
+    async def publish(self, photo: bytes, trace: TraceHeaders = ()) -> Record:
         names = topics()
         producer = UploadProducer(self.kafka, self.store, topic=names.uploads.name, spans=self.spans("upload"))
-        upload = Upload(photo=photo, name="p.png", shopper_id="shopper-77", identity={"email": EMAIL}, cause=cause)
+        upload = Upload(photo=photo, name="p.png", shopper_id="shopper-77", identity={"email": EMAIL}, trace=trace)
         assert isinstance(await producer.publish(upload), Published)
         return self.kafka.messages[names.uploads.name][-1]
 
@@ -133,7 +128,8 @@ class Chain:
 
 @asynccontextmanager
 async def chain(tmp_path, make_spans) -> AsyncIterator[Chain]:
-    settings, kafka, store = Settings(), Topics(), PhotoStore(f"file:{tmp_path}/photos", max_bytes=1_000_000)
+    settings = Settings(store_url=f"file:{tmp_path}/photos", state_url=f"sqlite:///{tmp_path}/state.db")
+    kafka, store = Topics(), make_store(settings)
     made: dict[str, object] = {}
 
     def spans(name: str):
@@ -157,13 +153,9 @@ async def chain(tmp_path, make_spans) -> AsyncIterator[Chain]:
     sink = await open_sink(config)
     around = PoolDependencies(transport=httpx.ASGITransport(ocr))
     async with ocr.router.lifespan_context(ocr), OcrPool(["http://ocr"], None, 30, 4, around) as pool:
-        handlers: dict[str, Handler] = {
-            "recognize": partial(recognize, store=store, pool=pool, now=now),
-            "tag": partial(tag, tagger=make_tagger(settings), now=now),
-            "sync": partial(sync, sink=sink, now=now),
-        }
-        for name, handle in handlers.items():
-            running.stages[name] = make_stage(settings, name, handle, kafka, spans=spans(name))
+        for plan in (stages.recognize(settings, pool=pool), stages.tag(settings), stages.sync(settings, sink=sink)):
+            parts = await stages.assemble(plan, spans=spans(plan.name), emitter=kafka)
+            running.stages[plan.name] = parts.stage
         yield running
     await sink.aclose()
     server.should_exit = True

@@ -15,12 +15,9 @@ from pathlib import Path
 from schemas.events import Engine, PhotoRead, PhotoUploaded, Quality, TextLine, TextRecognized
 from schemas.outcomes import Later
 from streams.config.settings import Settings
-from streams.runtime.process import Parts, run
-from streams.runtime.stage import HandlerResult
-from streams.telemetry.logs import set_up_logs
+from streams.runtime.stage import Handler, HandlerResult
 from streams.wiring.clock import now
-from streams.wiring.kafka import make_emitter
-from streams.wiring.stages import make_stage
+from streams.wiring.stages import run_stage, with_handler
 
 ENGINE = Engine(name="stand-in", model="none", revision="0")
 #: One photo in a hundred takes so much longer than the mean.
@@ -40,7 +37,7 @@ def recognized(event: PhotoUploaded) -> TextRecognized:
     )
 
 
-async def main() -> Parts:
+def read_as_told() -> Handler:
     folder, mean_s = Path(sys.argv[1]), float(sys.argv[2]) / 1000
     fixed, outage = folder / "fixed", folder / "outage"
     rng = random.Random(0)
@@ -57,11 +54,8 @@ async def main() -> Parts:
             await asyncio.sleep(mean_s * TAIL if rng.random() < 0.01 else rng.expovariate(1 / mean_s))
         return (recognized(event),)
 
-    emitter = make_emitter(settings)
-    return Parts(make_stage(settings, "recognize", read, emitter), emitter.aclose)
+    return read
 
 
 if __name__ == "__main__":
-    settings = Settings()
-    set_up_logs(settings)
-    run(settings, main)
+    run_stage(with_handler("recognize", Settings(), read_as_told()))

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from schemas.events import Noun
+from schemas.events import FrozenModel
 
 #: Spotting, Hunyuan format (`inference/utils/tasks.py`, key spotting_hunyuan). Free wordings degrade silently.
 PROMPT = "检测并识别图片中的文字，将文本坐标格式化输出。"
@@ -61,22 +61,22 @@ def chat_request(
     }
 
 
-class ChatToken(Noun):
+class ChatToken(FrozenModel):
     """One generated token; markers and the end of the answer are among them."""
 
     token: str = Field(repr=False)
     logprob: float
 
 
-class _Logprobs(Noun):
+class _Logprobs(FrozenModel):
     content: tuple[ChatToken, ...]
 
 
-class _Message(Noun):
+class _Message(FrozenModel):
     content: str | None = Field(default=None, repr=False)
 
 
-class Choice(Noun):
+class Choice(FrozenModel):
     """One answer: its text, its tokens, and why it ended (stop, length, repetition, abort, error)."""
 
     message: _Message
@@ -84,13 +84,13 @@ class Choice(Noun):
     finish_reason: str | None = None
 
 
-class ChatAnswer(Noun):
+class ChatAnswer(FrozenModel):
     """What vLLM answers with status 200."""
 
     choices: Annotated[tuple[Choice, ...], Field(min_length=1, max_length=1)]
 
 
-class Release(Noun):
+class Release(FrozenModel):
     """What vLLM answers to GET /version."""
 
     version: Annotated[str, Field(min_length=1, max_length=64)]

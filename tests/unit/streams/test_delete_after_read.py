@@ -1,5 +1,6 @@
 """Photos that are deleted once they were read, and what becomes of uploads whose photo is gone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from streams.photos.retention import sweep, swept_folders
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import Record
 from streams.runtime.window import Delivery, Partition
-from streams.wiring.stages import make_stage
+from streams.wiring.stages import bind, with_handler
 
 NOW = datetime.now(UTC)
 
@@ -109,7 +110,8 @@ async def test_a_photo_is_deleted_only_once_its_text_is_delivered(store, folder)
     async def handle(_event: object):
         return (read_from(uri),)
 
-    stage = make_stage(Settings(), "recognize", handle, emitter, on_delivered=partial(delete_read, store=store))
+    plan = replace(with_handler("recognize", Settings(), handle), on_delivered=partial(delete_read, store=store))
+    stage = bind(plan, handle, emitter)
     value, headers = encode(uploaded(uri), source="test")
     one = Delivery(Partition("outfit.uploads", 0), b"s1", 0, Record(b"s1", value, headers, 0.0), attempts=1)
     assert await stage.process(one) is not None

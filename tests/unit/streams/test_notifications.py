@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -22,7 +23,7 @@ from streams.photos.store import PhotoStore
 from streams.runtime.dead_letters import read_letter
 from streams.runtime.stage import Record
 from streams.runtime.window import Delivery, Partition
-from streams.wiring.stages import make_stage
+from streams.wiring.stages import bind, with_handler
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html, "Example messages",
 #: with a key of ours.
@@ -230,7 +231,8 @@ async def test_a_stage_keys_uploads_by_shopper_and_keeps_the_bytes_of_what_is_no
     bucket[PATH] = {}
     settings = Settings(notifications_topic="shop.bucket-events")
     handle = partial(announce, template=PLAIN, store=PhotoStore("s3://mybucket", max_bytes=1000))
-    stage = make_stage(settings, "notifications", handle, Kafka(), reads=Notification)  # type: ignore[arg-type] # a fake
+    plan = replace(with_handler("notifications", settings, handle), reads=Notification)
+    stage = bind(plan, handle, Kafka())  # type: ignore[arg-type] # a fake
     at = Partition("shop.bucket-events", 3)
     strange = MINIO.replace("uploads", "thumbnails").encode()
     for offset, value in enumerate([MINIO.encode(), AWS_TEST.encode(), strange, b"no json"]):

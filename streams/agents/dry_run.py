@@ -1,8 +1,8 @@
 """
-A sync stage that sends nothing: prints the requests it would make, publishes nothing, and commits for itself alone.
+`sync --dry-run`: an outfit was tagged, so print the requests that the sync stage would send. Sends nothing.
 
-Each run is a consumer group of its own, so that the real one still finds every event, and so that a second run, which
-remembers nothing of the first, begins where the topic does and shows the same.
+Each run is a consumer group of its own: the real group still gets every event, and a second run starts at the
+beginning of the topic again.
 """
 
 import json
@@ -20,12 +20,12 @@ from streams.runtime.stage import HandlerResult
 
 log = structlog.get_logger()
 
-#: Stands where an e-mail address would: what a container prints ends in its logs.
+#: Replaces e-mail addresses, because a container's output ends in its logs.
 HIDDEN = "(hidden)"
 
 
-class Mute(Emitter):
-    """Takes every message, the dead letters too, and sends none."""
+class SilentEmitter(Emitter):
+    """Drops every message, dead letters too."""
 
     def __init__(self) -> None:
         """Connect to nothing."""
@@ -37,14 +37,14 @@ class Mute(Emitter):
         """Close nothing."""
 
 
-def apart(settings: Settings, run: str) -> Settings:
-    """Give the settings of a dry run: the group of this `run` alone, which starts where the topic does."""
+def settings_of_dry_run(settings: Settings, run: str) -> Settings:
+    """Return the settings of a dry run: a consumer group of its own, named after `run`."""
     group_prefix = f"{settings.group_prefix}-dry-run-{run}"
     return settings.model_copy(update={"klaviyo_dry_run": True, "group_prefix": group_prefix})
 
 
 async def sync(event: OutfitTagged, *, sink: Sink) -> HandlerResult:
-    """Do all but send; tell the log what would have come of it, without text or addresses."""
+    """Do everything but send, and log the outcome without text or addresses."""
     written = await sink.sync(event)
     if isinstance(written, Later):
         return written
@@ -55,13 +55,13 @@ async def sync(event: OutfitTagged, *, sink: Sink) -> HandlerResult:
     return ()
 
 
-def show(request: str, body: bytes) -> None:
+def print_request(request: str, body: bytes) -> None:
     """Print a request on one line of stdout, as JSON, without e-mail addresses."""
     print(json.dumps({"request": request, "body": without_emails(json.loads(body))}, ensure_ascii=False), flush=True)  # noqa: T201 - what a dry run is for
 
 
 def without_emails(value: Any) -> Any:
-    """Give JSON with `HIDDEN` in the place of each e-mail address."""
+    """Return the JSON value with `HIDDEN` in place of each e-mail address."""
     if isinstance(value, list):
         return [without_emails(one) for one in value]
     if not isinstance(value, dict):
