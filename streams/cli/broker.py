@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from streams.cli.support.boundary import CommandError
 from streams.kafka.embedded import EmbeddedBroker, EmbeddedBrokerError
 
 HOST = "127.0.0.1"
@@ -101,8 +102,7 @@ def broker(
         with EmbeddedBroker(names, brokers=brokers) as embedded:
             asyncio.run(_serve(embedded, port, faults=faults))
     except EmbeddedBrokerError as error:
-        typer.echo(f"The embedded broker did not start: {error}", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(f"The embedded broker did not start: {error}") from None
 
 
 async def _serve(embedded: EmbeddedBroker, port: int, *, faults: bool) -> None:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from streams.cli.support.boundary import CommandError
 from streams.cli.support.terminal import json_line, plain
 
 
@@ -62,8 +63,7 @@ async def _run(photos: list[Path], *, as_json: bool) -> int:
         typer.echo("stopped", err=True)
         return 130
     except chain.DemoError as error:
-        typer.echo(f"the demo failed: {error}", err=True)
-        return 1
+        raise CommandError(f"the demo failed: {error}") from None
 
 
 async def _demo(chain: Any, photos: list[Path], *, as_json: bool) -> int:

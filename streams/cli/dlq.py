@@ -122,13 +122,10 @@ def replay(
 
 
 def _letters(topic: str | None, reason: str | None, since: str | None) -> Any:
-    from streams.kafka.reader import UnreadableTopicError, parse_since
+    from streams.kafka.reader import parse_since
     from streams.operations.dead_letters import letters
 
-    try:
-        return letters(Settings(), topic=topic, reason=reason, since=parse_since(since, now=time.time()))
-    except (ValueError, UnreadableTopicError) as error:
-        raise typer.BadParameter(str(error)) from None
+    return letters(Settings(), topic=topic, reason=reason, since=parse_since(since, now=time.time()))
 
 
 def _facts(letter: Any) -> dict[str, Any]:

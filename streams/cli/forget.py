@@ -12,6 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from schemas.events import Identity
+from streams.cli.support.boundary import UNUSABLE, CommandError
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings, UnusableError
 
@@ -58,17 +59,15 @@ def forget(
         config = make_sink_config(settings)
         work = _forget(settings, config, shopper, identity, soft=soft, include_shared=include_shared, dry_run=dry_run)
         steps = asyncio.run(work)
-    except (UnusableError, ValueError) as error:
+    except UnusableError:
+        raise
+    except ValueError:
         # A validation error's own text quotes the value.
-        told = str(error) if isinstance(error, UnusableError) else "the shopper, e-mail or a setting cannot be used"
-        typer.echo(told, err=True)
-        raise typer.Exit(2) from None
+        raise CommandError("the shopper, e-mail or a setting cannot be used", UNUSABLE) from None
     except StateUnavailableError as error:
-        typer.echo(f"nothing was removed: {error}", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(f"nothing was removed: {error}") from None
     except SQLAlchemyError as error:
-        typer.echo(f"the state database failed ({type(error).__name__}): run the same command again", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(f"the state database failed ({type(error).__name__}): run the same command again") from None
     _tell(steps, soft=soft, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if not dry_run and any(step.trouble for step in steps) else 0)
 

@@ -11,7 +11,7 @@ import typer
 
 from streams.cli.support.listen import listen
 from streams.cli.support.serve_http import check_tls, serve_http
-from streams.config.settings import Settings, UnusableError
+from streams.config.settings import Settings
 
 log = structlog.get_logger()
 
@@ -58,13 +58,9 @@ def gateway(
         log.error("leaving, to be started again", error=type(error).__name__, at=place)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    try:
-        spans = make_spans(settings, "gateway")
-        emitter = make_emitter(settings, crash=crash, patience_s=settings.gateway_publish_s)
-        producer = make_uploads(settings, spans=spans, emitter=emitter)
-    except UnusableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    spans = make_spans(settings, "gateway")
+    emitter = make_emitter(settings, crash=crash, patience_s=settings.gateway_publish_s)
+    producer = make_uploads(settings, spans=spans, emitter=emitter)
     memory = Memory(keep_s=settings.gateway_remember_s, most=settings.gateway_remember)
     follower = Follower(settings, memory, crash=crash)
     listener, url = listen(address, settings.gateway_port if port is None else port, "https" if cert else "http")

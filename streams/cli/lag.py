@@ -48,7 +48,6 @@ def lag(
     if context.invoked_subcommand is not None:
         return
     from streams.config.settings import Settings
-    from streams.kafka.clients import NoKafkaError
 
     settings = Settings()
     try:
@@ -62,9 +61,6 @@ def lag(
             if time.monotonic() >= until:
                 _print(look, verdicts, as_json=as_json)
                 return
-    except NoKafkaError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 

@@ -4,8 +4,6 @@ import sys
 
 import structlog
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from streams.cli import (
     broker,
@@ -28,9 +26,10 @@ from streams.cli import (
 from streams.cli.klaviyo import group as klaviyo
 from streams.cli.ocr import group as ocr
 from streams.cli.ocr import ui as ocr_ui
-from streams.config.settings import Settings
+from streams.cli.support.boundary import Boundary
 
 app = typer.Typer(
+    cls=Boundary,
     no_args_is_help=True,
     add_completion=False,
     # Its tracebacks show local variables, and those hold what shoppers photographed.
@@ -59,20 +58,6 @@ app.command()(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line. Settings that make no sense are told by their variables' names, one a line; exit code 2."""
-    # Stdout is for answers; a process that lives on sets its logs up further.
+    """Run the command line. Logs go to stderr, because stdout is for a command's answer."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    try:
-        app()
-    except ValidationError as error:
-        if error.title != Settings.__name__:
-            raise
-        for problem in error.errors(include_url=False, include_input=False):
-            name = "".join(f"HANGTAG_{part.upper()}: " for part in map(str, problem["loc"][:1]))
-            typer.echo(name + problem["msg"].removeprefix("Value error, "), err=True)
-        sys.exit(2)
-    except SettingsError as error:
-        # It tells the field in its text only, and its cause may quote the value.
-        field, why = str(error).split('"')[1], type(error.__cause__).__name__
-        typer.echo(f"HANGTAG_{field.upper()}: cannot be read ({why}); lists and tables are written as JSON", err=True)
-        sys.exit(2)
+    app()

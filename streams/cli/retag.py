@@ -57,32 +57,25 @@ def retag(
 
     Texts are kept for 7 days.
     """
-    from streams.config.settings import UnusableError
     from streams.erasure.guard import Forgotten
-    from streams.kafka.reader import UnreadableTopicError, parse_since
+    from streams.kafka.reader import parse_since
     from streams.operations.retag import read_kept
     from streams.wiring.rules import make_tagger
 
     settings = Settings()
     forgotten = Forgotten(settings.state_url.get_secret_value())
     forgotten.read()
-    try:
-        start = parse_since(since, now=time.time())
-        tagger = make_tagger(settings)
-        with _progress() as progress:
-            reading = progress.add_task("reading", total=None)
-            kept = read_kept(
-                settings,
-                since=start,
-                shopper=shopper,
-                is_forgotten=forgotten.knows,
-                tell=lambda: progress.advance(reading),
-            )
-    except UnusableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    except (ValueError, UnreadableTopicError) as error:
-        raise typer.BadParameter(str(error)) from None
+    start = parse_since(since, now=time.time())
+    tagger = make_tagger(settings)
+    with _progress() as progress:
+        reading = progress.add_task("reading", total=None)
+        kept = read_kept(
+            settings,
+            since=start,
+            shopper=shopper,
+            is_forgotten=forgotten.knows,
+            tell=lambda: progress.advance(reading),
+        )
     tally = Tally()
     trouble = _run(settings, kept, tagger, tally, since=start, dry_run=dry_run, as_json=as_json)
     summary = _summary(kept, tagger, tally, dry_run=dry_run)

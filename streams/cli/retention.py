@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from streams.config.settings import Settings, UnusableError
+from streams.config.settings import Settings
 
 if TYPE_CHECKING:
     from streams.photos.retention import Folder, Swept
@@ -40,11 +40,7 @@ def sweep_now(
     from streams.wiring.photos import make_store
 
     settings = Settings()
-    try:
-        store, folders = make_store(settings), swept_folders(settings)
-    except UnusableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    store, folders = make_store(settings), swept_folders(settings)
     before = now() - timedelta(days=settings.photo_retention_days)
     swept, trouble = asyncio.run(_sweep(store, folders, before, dry_run=dry_run))
     _tell(swept, before, trouble, dry_run=dry_run, as_json=as_json)

@@ -91,14 +91,10 @@ def evaluate(
     as_json: bool = _JSON,
 ) -> None:
     """Measure a lexicon on labelled lines: precision, recall and F1 per category."""
-    from rules.quality.evaluate import LabelsError, read_labelled
     from rules.quality.evaluate import evaluate as measure
+    from rules.quality.evaluate import read_labelled
 
-    try:
-        labelled = read_labelled(file)
-    except LabelsError as error:
-        _print_problems(error.problems)
-        raise typer.Exit(2) from None
+    labelled = read_labelled(file)
     report = measure(_tagger(lexicon), labelled)
     if as_json:
         typer.echo(json.dumps(_report_as_json(report), ensure_ascii=False))
@@ -134,24 +130,15 @@ def diff(
 
 def _tagger(own: Path | None, *, default: bool = True) -> "Tagger":
     from rules.lexicon.load import load_lexicon
-    from rules.lexicon.problems import LexiconError
     from rules.tagger import Tagger
 
-    try:
-        return Tagger(load_lexicon(own or (Settings().lexicon if default else None)))
-    except LexiconError as error:
-        _print_problems(error.problems)
-        raise typer.Exit(2) from None
+    return Tagger(load_lexicon(own or (Settings().lexicon if default else None)))
 
 
 def _texts(corpus: Path) -> "Sequence[str]":
-    from rules.quality.evaluate import LabelsError, read_corpus
+    from rules.quality.evaluate import read_corpus
 
-    try:
-        return read_corpus(corpus)
-    except LabelsError as error:
-        _print_problems(error.problems)
-        raise typer.Exit(2) from None
+    return read_corpus(corpus)
 
 
 def _print_problems(problems: "Sequence[Problem]") -> None:

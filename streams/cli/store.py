@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from streams.config.settings import S3Access, Settings, UnusableError
+from streams.cli.support.boundary import CommandError
+from streams.config.settings import S3Access, Settings
 
 if TYPE_CHECKING:
     from schemas.outcomes import Later, Misconfigured
@@ -39,11 +40,7 @@ def setup(
     if bucket is None:
         typer.echo("photos lie in a folder on disk: the recognize stage sweeps it, and there is no rule to set")
         return
-    try:
-        folders = swept_folders(settings)
-    except UnusableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    folders = swept_folders(settings)
     days = rule_days(settings.photo_retention_days)
     prefixes = tuple(f"{bucket.prefix}{folder.start}" for folder in folders if folder.start)
     left_out = len(prefixes) < len(folders)
@@ -61,8 +58,7 @@ def setup(
         raise typer.Exit(0 if show else 1)
     refused = asyncio.run(_apply(access, bucket, prefixes, days))
     if refused is not None:
-        typer.echo(f"not set: {refused.message}", err=True)
-        raise typer.Exit(1)
+        raise CommandError(f"not set: {refused.message}")
     typer.echo(f"{bucket.name}: photos are deleted {days} days after they were stored, counted from the next midnight")
     if left_out:
         raise typer.Exit(1)

@@ -33,8 +33,6 @@ def tail(
         for seen in messages:
             shown = _shown(seen, values=values)
             typer.echo(json_line(shown) if as_json else plain(_line(shown)))
-    except (ValueError, topics.UnreadableTopicError) as error:
-        raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 

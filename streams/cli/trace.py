@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams.cli.support.boundary import CommandError
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
 
@@ -29,22 +30,18 @@ def trace(
     ),
 ) -> None:
     """
-    Follow one upload through every topic, to Klaviyo; exit 1 when it is nowhere.
+    Follow one upload through every topic, to Klaviyo. Exits 1 if the upload is not found.
 
     Klaviyo's body is the one that would be sent now, with all that the state database holds of the shopper and
     without e-mail addresses. Nothing is sent or stored.
     """
-    from streams.kafka.reader import UnreadableTopicError, parse_since
+    from streams.kafka.reader import parse_since
     from streams.operations.trace import trace_upload
 
     settings = Settings()
-    try:
-        found = trace_upload(settings, upload_id, since=parse_since(since, now=time.time()))
-    except (ValueError, UnreadableTopicError) as error:
-        raise typer.BadParameter(str(error)) from None
+    found = trace_upload(settings, upload_id, since=parse_since(since, now=time.time()))
     if not found.steps:
-        typer.echo(f"no message of upload {upload_id} in any topic (they are kept for 7 days)", err=True)
-        raise typer.Exit(1)
+        raise CommandError(f"no message of upload {upload_id} in any topic (they are kept for 7 days)")
     tagged = body and any(step.what == "OutfitTagged" for step in found.steps)
     requests = _requests(settings, upload_id) if tagged else []
     (_print_json if as_json else _print_table)(found, requests)

@@ -11,8 +11,9 @@ from rich.progress import Progress
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import Published, Upload, UploadProducer
 from schemas.spans import Spans
+from streams.cli.support.boundary import CommandError
 from streams.cli.support.terminal import json_line, plain
-from streams.config.settings import Settings, UnusableError
+from streams.config.settings import Settings
 
 #: Longest wait for Kafka and its topic before anything is uploaded, seconds.
 _PATIENCE_S = 15
@@ -37,15 +38,10 @@ def upload(
     from streams.wiring.uploads import make_uploads
 
     settings = Settings()
-    try:
-        spans = make_spans(settings, "upload")
-        producer = make_uploads(settings, spans=spans)
-    except UnusableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    spans = make_spans(settings, "upload")
+    producer = make_uploads(settings, spans=spans)
     if trouble := wait_for_topics(settings, {make_topics(settings).uploads.name}, limit_s=_PATIENCE_S):
-        typer.echo(f"nothing was uploaded: {trouble}", err=True)
-        raise typer.Exit(1)
+        raise CommandError(f"nothing was uploaded: {trouble}")
     identity = {"email": email} if email else None
     uploads = [Upload(photo=photo, shopper_id=shopper, identity=identity, backfill=backfill) for photo in photos]
     done = asyncio.run(_publish(producer, dict(zip(photos, uploads, strict=True)), spans, as_json=as_json))

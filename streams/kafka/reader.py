@@ -34,6 +34,10 @@ class Seen:
         return next((value.decode(errors="replace") for name, value in self.headers if name == "ce_id" and value), "")
 
 
+class BadTimeError(ValueError):
+    """A point in time cannot be read."""
+
+
 class UnreadableTopicError(Exception):
     """A topic is missing or Kafka does not answer. Check `hangtag topics list`."""
 
@@ -125,7 +129,7 @@ def parse_since(text: str | None, *, now: float) -> float | None:
         return now - int(text[:-1]) * units[text[-1]]
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone: write 2026-01-31T08:00:00Z, or an age such as 15m, 2h, 7d")
+        raise BadTimeError(f"{text} has no time zone: write 2026-01-31T08:00:00Z, or an age such as 15m, 2h, 7d")
     return moment.timestamp()
 
 

@@ -21,6 +21,10 @@ from streams.runtime.dead_letters import REPLAYED, original_headers, read_letter
 _ATTEMPTS = "hangtag.attempts"
 
 
+class NoLettersError(ValueError):
+    """A topic has no dead letters, by design."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A dead letter where it lies; `facts` is None when its headers do not say why it died."""
@@ -45,7 +49,7 @@ def dlq_topics(settings: Settings, short: str | None = None) -> list[str]:
     topic = short.removesuffix(dlq_name(""))
     wanted = [name for name in (dlq_name(topic), dlq_name(f"{settings.topic_prefix}.{topic}")) if name in names]
     if not wanted:
-        raise ValueError(f"no dead letters are kept for {short}: choose uploads, texts or tags")
+        raise NoLettersError(f"no dead letters are kept for {short}: choose uploads, texts or tags")
     return wanted[:1]
 
 

@@ -65,26 +65,35 @@ def make_klaviyo(settings: Settings) -> KlaviyoClient:
 
 
 def make_sink_config(settings: Settings) -> SinkConfig:
-    """Tell the sink what it must know."""
+    """
+    Build the sink's configuration.
+
+    Raises:
+        UnusableError: a Klaviyo setting cannot be used.
+
+    """
     from klaviyo_sink.config import SinkConfig
     from klaviyo_sink.profile.naming import PropertyNames
     from klaviyo_sink.profile.recency import Recency
 
-    return SinkConfig(
-        url=settings.klaviyo_url,
-        key=settings.klaviyo_key,
-        revision=settings.klaviyo_revision,
-        metric=settings.klaviyo_metric,
-        timeout_s=settings.klaviyo_timeout_s,
-        state_url=settings.state_url.get_secret_value(),
-        names=PropertyNames(
-            prefix=settings.klaviyo_property_prefix,
-            aliases=settings.klaviyo_aliases,
-            labels=settings.klaviyo_labels,
-        ),
-        recency=Recency(timedelta(days=settings.profile_half_life_days)),
-        tokens=make_token_file(settings),
-    )
+    try:
+        return SinkConfig(
+            url=settings.klaviyo_url,
+            key=settings.klaviyo_key,
+            revision=settings.klaviyo_revision,
+            metric=settings.klaviyo_metric,
+            timeout_s=settings.klaviyo_timeout_s,
+            state_url=settings.state_url.get_secret_value(),
+            names=PropertyNames(
+                prefix=settings.klaviyo_property_prefix,
+                aliases=settings.klaviyo_aliases,
+                labels=settings.klaviyo_labels,
+            ),
+            recency=Recency(timedelta(days=settings.profile_half_life_days)),
+            tokens=make_token_file(settings),
+        )
+    except ValueError as error:
+        raise UnusableError(str(error)) from None
 
 
 def make_token_file(settings: Settings) -> TokenFile | None:
@@ -100,7 +109,7 @@ def make_token_file(settings: Settings) -> TokenFile | None:
     if settings.klaviyo_tokens_file is None:
         return None
     if settings.klaviyo_client_id is None or settings.klaviyo_client_secret is None:
-        raise ValueError(
+        raise UnusableError(
             "OAuth tokens need their app: set HANGTAG_KLAVIYO_CLIENT_ID and HANGTAG_KLAVIYO_CLIENT_SECRET too"
         )
     return TokenFile(

@@ -10,6 +10,7 @@ import typer
 from streams.cli.klaviyo.canary import canary
 from streams.cli.klaviyo.login import login
 from streams.cli.klaviyo.preview import preview
+from streams.cli.support.boundary import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +49,7 @@ def sandbox(
     try:
         listening = listen(host, port)
     except OSError as error:
-        typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     server = make_server(create_app(key, speed=speed))
     # What it is sent stays: some four full jobs in a row.
     collect_seldom(200_000)
@@ -88,13 +88,9 @@ def setup(
     from streams.wiring.klaviyo import make_klaviyo, make_sink_config
 
     settings = Settings()
-    try:
-        wanted = read_campaigns(campaigns)
-        config = make_sink_config(settings)
-        names = _names(settings)
-    except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    wanted = read_campaigns(campaigns)
+    config = make_sink_config(settings)
+    names = _names(settings)
     for campaign in wanted:
         for tag in set(campaign.tags) - names.keys():
             typer.echo(f"{campaign.name}: the lexicon gives no {tag}, so nothing will start this flow", err=True)
@@ -107,8 +103,7 @@ def setup(
     try:
         steps = asyncio.run(run())
     except SetupError as error:
-        typer.echo(f"not set up: {error}", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(f"not set up: {error}") from None
     if as_json:
         print(json.dumps([asdict(step) for step in steps], ensure_ascii=False))
         return

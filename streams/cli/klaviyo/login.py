@@ -2,6 +2,8 @@
 
 import typer
 
+from streams.cli.support.boundary import UNUSABLE, CommandError
+
 
 def login(
     redirect: str = typer.Option(
@@ -26,14 +28,9 @@ def login(
     from streams.config.settings import Settings
     from streams.wiring.klaviyo import make_token_file
 
-    try:
-        file = make_token_file(Settings())
-    except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    file = make_token_file(Settings())
     if file is None:
-        typer.echo("set HANGTAG_KLAVIYO_TOKENS_FILE to where the tokens shall lie", err=True)
-        raise typer.Exit(2)
+        raise CommandError("set HANGTAG_KLAVIYO_TOKENS_FILE to the file that will hold the tokens", UNUSABLE)
     attempt = Login(file.client_id, scopes, redirect)
     print(f"Open this page where you are signed in to Klaviyo:\n{attempt.url}", flush=True)
     try:
@@ -53,5 +50,4 @@ def login(
     else:
         print(f"Tokens are in {file.path}; only you can read it.")
         return
-    typer.echo(f"not logged in: {why}", err=True)
-    raise typer.Exit(1)
+    raise CommandError(f"not logged in: {why}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from streams.cli.support.boundary import CommandError
 from streams.cli.support.terminal import json_line
 
 if TYPE_CHECKING:
@@ -43,17 +44,12 @@ def preview(
         else:
             print(f"{request}\n{json_line(content, indent=2)}")
 
-    try:
-        outcome = asyncio.run(rehearse(settings, tagged, show, ledger=True))
-        if isinstance(outcome, Written) and outcome.outcome == "unchanged":
-            typer.echo("Klaviyo has this upload; it is not sent again. Sent anew it would be:", err=True)
-            outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False))
-    except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    outcome = asyncio.run(rehearse(settings, tagged, show, ledger=True))
+    if isinstance(outcome, Written) and outcome.outcome == "unchanged":
+        typer.echo("Klaviyo has this upload; it is not sent again. Sent anew it would be:", err=True)
+        outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False))
     if not isinstance(outcome, Written):
-        typer.echo(f"nothing would be sent: {outcome.message}", err=True)
-        raise typer.Exit(1)
+        raise CommandError(f"nothing would be sent: {outcome.message}")
     if outcome.outcome == "forgotten":
         typer.echo("nothing would be sent: the shopper was forgotten", err=True)
 
@@ -64,17 +60,14 @@ def _tagged(settings: Settings, upload: str) -> OutfitTagged:
 
     from schemas.codec import UndecodableError, decode
     from schemas.events import OutfitTagged
-    from streams.kafka.reader import UnreadableTopicError
     from streams.operations.preview import newest_tagged
 
     try:
         if upload == "-" or Path(upload).is_file():
             return decode(OutfitTagged, sys.stdin.buffer.read() if upload == "-" else Path(upload).read_bytes())
-        found = newest_tagged(settings, upload)
-    except (UndecodableError, UnreadableTopicError, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    except (UndecodableError, OSError) as error:
+        raise CommandError(str(error)) from None
+    found = newest_tagged(settings, upload)
     if found is None:
-        typer.echo(f"no tags of upload {upload}: not tagged, unknown, or older than the topic keeps (7 days)", err=True)
-        raise typer.Exit(1)
+        raise CommandError(f"no tags of upload {upload}: not tagged, unknown, or older than the topic keeps (7 days)")
     return found

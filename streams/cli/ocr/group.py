@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from streams.cli.support.boundary import UNUSABLE, CommandError
 from streams.cli.support.listen import listen
 from streams.cli.support.serve_http import check_tls, serve_http
 from streams.cli.support.terminal import json_line
@@ -134,8 +135,7 @@ def vllm(
     try:
         command = vllm_serve(wanted, executable)
     except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        raise CommandError(str(error), UNUSABLE) from None
     typer.echo(LICENCE, err=True)
     if execute:
         _become_vllm(command)
@@ -151,12 +151,12 @@ def _become_vllm(command: list[str]) -> NoReturn:
     try:
         told = subprocess.run((command[0], "--version"), capture_output=True, text=True, check=False)  # noqa: S603 - the operator names the program
     except OSError as error:
-        typer.echo(f"Cannot run {command[0]}: {error.strerror}. vLLM needs an environment of its own.", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(
+            f"Cannot run {command[0]}: {error.strerror}. vLLM needs an environment of its own."
+        ) from None
     unfit = check_vllm(told.stdout.strip().rpartition("\n")[2])
     if unfit is not None:
-        typer.echo(unfit.message, err=True)
-        raise typer.Exit(1)
+        raise CommandError(unfit.message)
     os.execvp(command[0], command)  # noqa: S606 - becoming the server is what --exec is for
 
 
@@ -174,20 +174,14 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
     try:
         from ocr_worker.engines.rapid.engine import RapidEngine
     except ModuleNotFoundError as error:
-        typer.echo(f"The rapid engine needs {error.name}: install hangtag[cpu]", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(f"The rapid engine needs {error.name}: install hangtag[cpu]") from None
     return RapidEngine(settings.ocr_slots, lift=settings.ocr_lift_contrast, look_closer=settings.ocr_look_closer)
 
 
 def _spans(settings: "Settings") -> "Spans":
-    from streams.config.settings import UnusableError
     from streams.telemetry.spans import make_spans
 
-    try:
-        return make_spans(settings, "ocr")
-    except UnusableError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    return make_spans(settings, "ocr")
 
 
 def _fetch(settings: "Settings", *, by_uri: bool) -> "Fetch | None":
@@ -196,8 +190,7 @@ def _fetch(settings: "Settings", *, by_uri: bool) -> "Fetch | None":
     try:
         return make_fetch(settings, by_uri=by_uri)
     except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        raise CommandError(str(error), UNUSABLE) from None
 
 
 def _config(settings: "Settings") -> "OcrConfig":

@@ -2,7 +2,7 @@
 
 import socket
 
-import typer
+from streams.cli.support.boundary import CommandError
 
 #: Connections that may wait: as many as callers of a busy worker may open at once while it starts.
 _BACKLOG = 2048
@@ -22,7 +22,6 @@ def listen(host: str, port: int, scheme: str = "http") -> tuple[socket.socket, s
     try:
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        typer.echo(f"Cannot listen on {host}:{port}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror}") from None
     shown = f"[{host}]" if ":" in host else host
     return listener, f"{scheme}://{shown}:{listener.getsockname()[1]}"

@@ -8,6 +8,8 @@ import typer
 from prometheus_client import REGISTRY, start_http_server
 from prometheus_client.registry import Collector
 
+from streams.cli.support.boundary import CommandError
+
 
 @contextmanager
 def serving_metrics(what: str, host: str, port: int, registry: Collector = REGISTRY) -> Iterator[None]:
@@ -15,8 +17,7 @@ def serving_metrics(what: str, host: str, port: int, registry: Collector = REGIS
     try:
         server, _thread = start_http_server(port, host, registry)
     except OSError as error:
-        typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
+        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"{what} ready on http://{host}:{server.server_port}/metrics", flush=True)
     try:

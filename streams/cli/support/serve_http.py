@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 
+from streams.cli.support.boundary import UNUSABLE, CommandError
+
 #: An idle connection is kept longer than callers of ours keep it, so that only they ever close one.
 _KEEP_ALIVE_S = 75
 
@@ -31,8 +33,7 @@ def check_tls(cert: Path | None, key: Path | None, setting: str) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
     except OSError as error:
-        typer.echo(f"Cannot use the TLS certificate {cert}: {error.strerror or error}", err=True)
-        raise typer.Exit(2) from None
+        raise CommandError(f"Cannot use the TLS certificate {cert}: {error.strerror or error}", UNUSABLE) from None
 
 
 def serve_http(

@@ -14,7 +14,7 @@ from klaviyo_sink.account.campaigns import EXAMPLE
 from klaviyo_sink.sandbox.server import listen
 from streams.config.settings import child_environment
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from streams.cli.klaviyo.group import app; app()"]
+COMMAND = [sys.executable, "-W", "error", "-m", "streams", "klaviyo"]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

@@ -174,7 +174,7 @@ async def test_the_canary_returns(client):
 
 
 def test_the_preview_prints_the_body_and_sends_nothing(outfit, tmp_path):
-    command = [sys.executable, "-c", "from streams.cli.klaviyo.group import app; app()", "preview", "-"]
+    command = [sys.executable, "-m", "streams", "klaviyo", "preview", "-"]
     upload = outfit().model_dump_json()
     done = subprocess.run(command, input=upload, cwd=tmp_path, capture_output=True, text=True, check=True)
     body = json.loads(done.stdout.removeprefix("POST /api/events\n"))

@@ -19,7 +19,7 @@ from schemas.outcomes import Misconfigured
 from streams.config.settings import Settings
 from streams.wiring.klaviyo import make_klaviyo, make_sink_config
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from streams.cli.klaviyo.group import app; app()", "login"]
+COMMAND = [sys.executable, "-W", "error", "-m", "streams", "klaviyo", "login"]
 SECRETS = ("s3cret", "code-1", "access-1", "refresh-1")
 
 

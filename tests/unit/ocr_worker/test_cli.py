@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 from ocr_worker.engines.hunyuan.stand_in import StandIn, stand_in_app
 from ocr_worker.result import Reading
 from schemas.outcomes import Later
-from streams.cli.ocr.group import app
+from streams.cli.main import app
 from streams.config.settings import Settings, child_environment
 from streams.wiring.ocr import make_pool
 
 runner = CliRunner()
-COMMAND = (sys.executable, "-c", "from streams.cli.ocr.group import app; app()")
+COMMAND = (sys.executable, "-m", "streams", "ocr")
 
 
 def test_read_prints_one_json_line_per_photo_and_ends_1_when_one_is_refused(tmp_path, draw):
@@ -31,7 +31,7 @@ def test_read_prints_one_json_line_per_photo_and_ends_1_when_one_is_refused(tmp_
     good.write_bytes(draw())
     bad.write_bytes(b"text")
 
-    result = runner.invoke(app, ["read", "--engine", "scripted", "--json", str(good), str(bad)])
+    result = runner.invoke(app, ["ocr", "read", "--engine", "scripted", "--json", str(good), str(bad)])
 
     first, second = (json.loads(line) for line in result.stdout.splitlines())
     assert first["photo"] == "白 裙子.jpg"
@@ -47,7 +47,7 @@ def test_read_prints_a_table_and_the_verdict(tmp_path, draw):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(draw())
 
-    result = runner.invoke(app, ["read", "--engine", "scripted", str(photo)])
+    result = runner.invoke(app, ["ocr", "read", "--engine", "scripted", str(photo)])
 
     assert result.exit_code == 0
     assert "0.99" in result.stdout
@@ -103,7 +103,7 @@ async def test_on_sigterm_a_worker_finishes_the_photo_it_has_takes_no_more_and_e
 
 
 def test_vllm_prints_the_pinned_command_and_the_licence_s_limits():
-    result = runner.invoke(app, ["vllm", "--port", "8101"])
+    result = runner.invoke(app, ["ocr", "vllm", "--port", "8101"])
 
     assert result.exit_code == 0
     assert result.stdout.startswith("vllm serve tencent/HunyuanOCR --revision 9e01f897bf8956f77a80c350dc0491d6bbbd43e6")
@@ -111,7 +111,7 @@ def test_vllm_prints_the_pinned_command_and_the_licence_s_limits():
 
 
 def test_vllm_refuses_weights_that_can_move():
-    assert runner.invoke(app, ["vllm", "--revision", "main"]).exit_code == 2
+    assert runner.invoke(app, ["ocr", "vllm", "--revision", "main"]).exit_code == 2
 
 
 def fake_vllm(folder, version: str) -> str:
@@ -135,14 +135,14 @@ def test_vllm_exec_becomes_the_server(tmp_path):
 
 @pytest.mark.parametrize("version", ["0.12.0", "0.29.0", "0.20.1", "0.32.0"])
 def test_vllm_exec_refuses_releases_that_mix_or_break(tmp_path, version):
-    result = runner.invoke(app, ["vllm", "--exec", "--vllm", fake_vllm(tmp_path, version)])
+    result = runner.invoke(app, ["ocr", "vllm", "--exec", "--vllm", fake_vllm(tmp_path, version)])
 
     assert result.exit_code == 1
     assert "use 0.28.0" in result.stderr
 
 
 def test_vllm_exec_without_vllm_says_so(tmp_path):
-    result = runner.invoke(app, ["vllm", "--exec", "--vllm", str(tmp_path / "nothing")])
+    result = runner.invoke(app, ["ocr", "vllm", "--exec", "--vllm", str(tmp_path / "nothing")])
 
     assert result.exit_code == 1
     assert "Cannot run" in result.stderr
@@ -176,7 +176,7 @@ async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serv
     ],
 )
 def test_a_worker_that_would_be_less_safe_than_told_does_not_start(environment, options, says):
-    result = runner.invoke(app, ["serve", "--port", "0", "--engine", "scripted", *options], env=environment)
+    result = runner.invoke(app, ["ocr", "serve", "--port", "0", "--engine", "scripted", *options], env=environment)
 
     assert result.exit_code == 2
     assert says in result.stderr

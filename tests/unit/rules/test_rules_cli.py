@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from streams.cli.rules import app
+from streams.cli.main import app
 
 LABELLED = Path(__file__).parents[2] / "data" / "rules" / "labelled.jsonl"
 
@@ -19,7 +19,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def run(*arguments: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(app, list(arguments), input=text, env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["rules", *arguments], input=text, env={"COLUMNS": "200"})
 
 
 @pytest.fixture

@@ -11,12 +11,11 @@ from streams.config.settings import child_environment
 BUILD = """
 import asyncio, json, sys
 import streams.runtime.process
-from streams.agents.dry_run import SilentEmitter
 from streams.config.settings import Settings
 from streams.wiring import stages
 
 plan = getattr(stages, sys.argv[1])(Settings())
-asyncio.run(stages.assemble(plan, emitter=SilentEmitter()))
+asyncio.run(stages.assemble(plan, emitter=object()))
 print(json.dumps(sorted(sys.modules)))
 """
 AGENT = {"recognize": "uploads", "tag": "texts", "sync": "tags", "notifications": "notifications"}

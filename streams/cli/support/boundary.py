@@ -1,0 +1,100 @@
+"""
+The one place where an expected error of a command becomes lines on stderr and an exit code.
+
+Commands raise; they do not print errors. An exception that is not listed here is a bug and ends in a traceback.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from typer.core import TyperGroup
+
+from streams.config.settings import Settings, UnusableError
+
+#: Exit codes: a setting, option or file cannot be used; something outside does not answer or refuses.
+UNUSABLE, UNAVAILABLE = 2, 1
+
+
+class CommandError(Exception):
+    """A command cannot go on. The message says what happened and what to do; `code` is the exit code."""
+
+    def __init__(self, message: str, code: int = UNAVAILABLE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Boundary(TyperGroup):
+    """The root command. Commands are run inside it, so it sees every exception of every command."""
+
+    def invoke(self, ctx: Any) -> object:
+        """
+        Run the chosen command.
+
+        Raises:
+            typer.Exit: the command raised an expected error, which is on stderr now.
+
+        """
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            explained = explain(error)
+            if explained is None:
+                raise
+            lines, code = explained
+            for line in lines:
+                typer.echo(line, err=True)
+            raise typer.Exit(code) from None
+
+
+def explain(error: Exception) -> tuple[list[str], int] | None:
+    """Return the lines and the exit code for an expected error; None for any other."""
+    if isinstance(error, ValidationError):
+        return (_settings(error), UNUSABLE) if error.title == Settings.__name__ else None
+    if isinstance(error, SettingsError):
+        # Only its text names the field, and its cause may quote the value.
+        field, why = str(error).split('"')[1], type(error.__cause__).__name__
+        return [f"HANGTAG_{field.upper()}: cannot be read ({why}); lists and tables are written as JSON"], UNUSABLE
+    if isinstance(error, CommandError):
+        return [str(error)], error.code
+    code = next((code for kind, code in _codes().items() if isinstance(error, kind)), None)
+    if code is None:
+        return None
+    # Lexicons and labelled files have one line for each problem.
+    problems = getattr(error, "problems", None)
+    return ([str(one) for one in problems] if problems else [str(error)]), code
+
+
+def _settings(error: ValidationError) -> list[str]:
+    return [
+        "".join(f"HANGTAG_{part.upper()}: " for part in map(str, problem["loc"][:1]))
+        + problem["msg"].removeprefix("Value error, ")
+        for problem in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _codes() -> Mapping[type[Exception], int]:
+    """Map expected errors to exit codes. Imports here, because only a failed command needs them."""
+    from klaviyo_sink.account.campaigns import CampaignsError
+    from klaviyo_sink.account.setup import SetupError
+    from rules.lexicon.problems import LexiconError
+    from rules.quality.evaluate import LabelsError
+    from streams.kafka.clients import NoKafkaError
+    from streams.kafka.reader import BadTimeError, UnreadableTopicError
+    from streams.kafka.topics import EmbeddedBrokerError as NoTopicsThereError
+    from streams.operations.dead_letters import NoLettersError
+
+    return {
+        UnusableError: UNUSABLE,
+        CampaignsError: UNUSABLE,
+        LexiconError: UNUSABLE,
+        LabelsError: UNUSABLE,
+        BadTimeError: UNUSABLE,
+        NoLettersError: UNUSABLE,
+        UnreadableTopicError: UNUSABLE,
+        NoKafkaError: UNAVAILABLE,
+        NoTopicsThereError: UNAVAILABLE,
+        SetupError: UNAVAILABLE,
+    }
