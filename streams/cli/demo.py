@@ -130,7 +130,7 @@ def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> Non
     table = Table("photo", "lines", "tags (share, evidence)", "ended", "ms", title="Photos")
     for photo, journey in rows:
         tags = "\n".join(_tag(tag) for tag in journey.tags) or "-"
-        ended = {"feedback": f"feedback: {journey.feedback}", "dead_letter": f"dead letter: {journey.dead_letter}"}.get(
+        ended = {"feedback": f"feedback: {journey.feedback}", "dead_letter": f"dead letter: {journey.letter}"}.get(
             journey.outcome, journey.outcome or "LOST"
         )
         table.add_row(escape(plain(photo.name)), str(len(journey.texts)), escape(tags), escape(ended), str(journey.ms))

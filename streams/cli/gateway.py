@@ -37,7 +37,7 @@ def gateway(
 
     from streams.gateway.app import GatewayConfig, create_app
     from streams.gateway.follower import Follower
-    from streams.gateway.status import Memory
+    from streams.gateway.memory import Memory
     from streams.telemetry.logs import set_up_logs
     from streams.telemetry.spans import make_spans
     from streams.wiring.kafka import make_emitter

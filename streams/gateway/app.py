@@ -25,10 +25,11 @@ from ocr_worker.http.service import new_service
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Never
 from schemas.producer import Published, UploadProducer
+from streams.gateway.memory import Memory
 from streams.gateway.middleware import IN_FLIGHT, REMEMBERED, STREAMS, EveryAnswer
 from streams.gateway.openapi import complete, needs, post_answers, post_operation, problems, stream_answers
 from streams.gateway.request import Posted, check_head, receive
-from streams.gateway.status import Memory, Status
+from streams.gateway.status import Status
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ import structlog
 from schemas.codec import UndecodableError, decode
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
-from streams.gateway.status import Memory
+from streams.gateway.memory import Memory
 from streams.kafka.reader import Seen, UnreadableTopicError, follow
 from streams.runtime.dead_letters import read_letter
 

@@ -1,14 +1,10 @@
 """
-What became of uploads lately, as the gateway tells it: put together from the topics, bounded in time and number.
+Where an upload is, folded from its events and dead letters. One fold for the gateway, `hangtag trace` and the demo.
 
-Knows no HTTP and no Kafka. Holds no text, no identity and no shopper's id. Used from one event loop only.
+Pure: knows no HTTP, no Kafka and no clock. A status holds no text, no identity and no shopper's id.
 """
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -29,20 +25,22 @@ from schemas.events import (
     UploadId,
 )
 
-Step = Literal["uploaded", "recognized", "tagged", "synced"]
-_ORDER: tuple[Step, ...] = ("uploaded", "recognized", "tagged", "synced")
-_STEP_OF: dict[type[Event], Step] = {
+StepName = Literal["uploaded", "recognized", "tagged", "synced"]
+#: How an upload can end.
+Ending = Literal["synced", "feedback", "no_tags", "dead_letter"]
+_ORDER: tuple[StepName, ...] = ("uploaded", "recognized", "tagged", "synced")
+_STEP_OF: dict[type[Event], StepName] = {
     PhotoUploaded: "uploaded",
     TextRecognized: "recognized",
     OutfitTagged: "tagged",
     ProfileSynced: "synced",
 }
-#: The step that each stage takes.
-_STEP_BY: dict[str, Step] = {"recognize": "recognized", "tag": "tagged", "sync": "synced"}
+#: The step that each stage completes.
+_STEP_BY: dict[str, StepName] = {"recognize": "recognized", "tag": "tagged", "sync": "synced"}
 
 
 class Feedback(FrozenModel):
-    """Why the photo is unusable, and what to tell the shopper."""
+    """Why the photo is unusable, and the message for the shopper."""
 
     code: FeedbackCode
     messages: Messages
@@ -56,10 +54,10 @@ class Failure(FrozenModel):
 
 
 class Status(FrozenModel):
-    """What became of an upload so far."""
+    """Where an upload is."""
 
     upload_id: UploadId
-    step: Step = "uploaded"
+    step: StepName = "uploaded"
     """The last step it took. A photo whose text gives no tag stays `recognized`."""
     final: bool = False
     """Nothing more will happen, unless someone replays what failed."""
@@ -75,116 +73,63 @@ class Status(FrozenModel):
 
 
 def after(status: Status, event: Event, at: datetime) -> Status:
-    """Give the status once this event was seen too. Topics are read side by side, so that events come in any order."""
-    told = _told(status, at)
-    told["step"] = max(status.step, _STEP_OF.get(type(event), status.step), key=_ORDER.index)
+    """
+    Return the status once this event is known too.
+
+    Events may come in any order, because topics are read side by side.
+    """
+    facts = _facts(status, at)
+    facts["step"] = max(status.step, _STEP_OF.get(type(event), status.step), key=_ORDER.index)
     if isinstance(event, PhotoUploaded):
-        told["sha256"] = event.photo.sha256
+        facts["sha256"] = event.photo.sha256
     elif isinstance(event, OutfitTagged):
-        told["tags"] = tuple(tag.id for tag in event.tags)
+        facts["tags"] = tuple(tag.id for tag in event.tags)
     elif isinstance(event, UploadFeedback):
-        told["feedback"] = Feedback(code=event.code, messages=event.messages)
-    return _judged(told)
+        facts["feedback"] = Feedback(code=event.code, messages=event.messages)
+    return _settled(facts)
 
 
 def stopped(status: Status, letter: DeadLetter, at: datetime) -> Status:
-    """Give the status once this dead letter was seen too: that of the later stage counts."""
+    """Return the status once this dead letter is known too. Of two letters, that of the later stage counts."""
     failure = Failure(stage=letter.stage, reason=letter.reason)
     if status.failure is not None and _missed(status.failure) > _missed(failure):
         failure = status.failure
-    return _judged(_told(status, at) | {"failure": failure})
+    return _settled(_facts(status, at) | {"failure": failure})
 
 
-def _told(status: Status, at: datetime) -> dict[str, Any]:
+def ending(status: Status, *, tag_stage_past: bool = False) -> Ending | None:
+    """
+    Return how the upload ended; None while it is on its way.
+
+    `tag_stage_past` says that the tag stage has committed the upload's text. The topics do not show that, so without it
+    a text that gives no tag counts as on its way.
+    """
+    if status.step == "synced":
+        return "synced"
+    if status.failure is not None:
+        return "dead_letter"
+    if status.step == "tagged":
+        return None
+    # A blurry photo may still have a line that gives tags.
+    if status.feedback is not None and (status.feedback.code != "blurry" or tag_stage_past):
+        return "feedback"
+    return "no_tags" if tag_stage_past else None
+
+
+def _facts(status: Status, at: datetime) -> dict[str, Any]:
     return dict(status) | {"changed_at": max(status.changed_at, at)}
 
 
 def _missed(failure: Failure) -> int:
-    """Tell which step a failure kept the upload from, by number."""
+    """Return the number of the step that a failure kept the upload from."""
     return _ORDER.index(_STEP_BY.get(failure.stage, "synced"))
 
 
-def _judged(told: dict[str, Any]) -> Status:
-    status = Status.model_validate(told)
+def _settled(facts: dict[str, Any]) -> Status:
+    status = Status.model_validate(facts)
     failure = status.failure
     if failure is not None and _missed(failure) <= _ORDER.index(status.step):
-        # The step was taken all the same: its letter was replayed.
+        # The upload took the step after all: someone replayed the letter.
         failure = None
-    # A blurry photo may still have had a line that gives tags.
-    unusable = status.feedback is not None and status.feedback.code != "blurry"
-    final = status.step == "synced" or failure is not None or unusable
-    return status.model_copy(update={"failure": failure, "final": final})
-
-
-class Memory:
-    """The uploads that changed last: for `keep_s` seconds, and at most `most` of them."""
-
-    def __init__(self, *, keep_s: float, most: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Start with none."""
-        self._keep_s, self._most, self._clock = keep_s, most, clock
-        self._known: OrderedDict[str, Status] = OrderedDict()
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
-        self._closed = False
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def get(self, upload_id: str) -> Status | None:
-        """Tell what became of an upload; None when nothing of it is known (any more)."""
-        return self._known.get(upload_id)
-
-    def note(self, event: Event, at: datetime) -> Status:
-        """Take in an event."""
-        status = self._known.get(event.upload_id) or Status(upload_id=event.upload_id, changed_at=at)
-        return self._put(after(status, event, at))
-
-    def note_letter(self, upload_id: str, letter: DeadLetter, at: datetime) -> None:
-        """Take in a dead letter; one that names no upload that could be, is left."""
-        with suppress(ValueError):
-            self._put(stopped(self._known.get(upload_id) or Status(upload_id=upload_id, changed_at=at), letter, at))
-
-    async def other_than(self, seen: Status, *, limit_s: float) -> Status | None:
-        """Wait until the upload's status is not `seen` any more; None once it is forgotten, or all waiting is over."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                while not self._closed and self._known.get(seen.upload_id) == seen:
-                    await self._change(seen.upload_id)
-        return None if self._closed else self._known.get(seen.upload_id)
-
-    def close(self) -> None:
-        """End all waiting, for good."""
-        self._closed = True
-        for upload_id in tuple(self._waiting):
-            self._wake(upload_id)
-
-    async def _change(self, upload_id: str) -> None:
-        bell: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        bells = self._waiting.setdefault(upload_id, set())
-        bells.add(bell)
-        try:
-            await bell
-        finally:
-            bells.discard(bell)
-            if not bells and self._waiting.get(upload_id) is bells:
-                del self._waiting[upload_id]
-
-    def _put(self, status: Status) -> Status:
-        self._known[status.upload_id] = status
-        self._known.move_to_end(status.upload_id)
-        now = self._clock()
-        while self._known:
-            oldest = next(iter(self._known.values()))
-            if len(self._known) <= self._most and (now - oldest.changed_at).total_seconds() <= self._keep_s:
-                break
-            self._forget(oldest.upload_id)
-        self._wake(status.upload_id)
-        return status
-
-    def _forget(self, upload_id: str) -> None:
-        del self._known[upload_id]
-        self._wake(upload_id)
-
-    def _wake(self, upload_id: str) -> None:
-        for bell in self._waiting.get(upload_id, ()):
-            if not bell.done():
-                bell.set_result(None)
+    status = status.model_copy(update={"failure": failure})
+    return status.model_copy(update={"final": ending(status) is not None})

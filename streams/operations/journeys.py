@@ -1,4 +1,8 @@
-"""Where each upload ended, judged from the topics and the tag group's commits alone."""
+"""
+Follows chosen uploads through the topics, with their texts and tags, to where each ended.
+
+The status of an upload is the gateway's own fold; this adds the tag group's commits, which no topic shows.
+"""
 
 import threading
 from collections.abc import Callable
@@ -8,41 +12,46 @@ from datetime import UTC, datetime
 from confluent_kafka import KafkaException, TopicPartition
 
 from schemas.codec import UndecodableError, decode
-from schemas.events import OutfitTagged, PhotoUploaded, ProfileSynced, Tag, TextRecognized, UploadFeedback
+from schemas.events import DeadLetter, OutfitTagged, PhotoUploaded, Tag, TextRecognized
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
+from streams.gateway.status import Ending, Status, after, ending, stopped
 from streams.kafka.clients import reader
 from streams.kafka.reader import Seen, follow
 from streams.runtime.dead_letters import read_letter
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 @dataclass(slots=True)
 class Journey:
-    """One upload's way so far."""
+    """One upload's messages so far."""
 
+    status: Status
     uploaded_at: datetime | None = None
     texts: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()
-    feedback: str | None = None
-    dead_letter: str | None = None
-    synced: bool = False
-    #: Where its text lies, to see whether the tag stage is past it.
+    #: Reason and message of its last dead letter.
+    letter: str | None = None
+    #: Partition and offset of its text, to see whether the tag stage has committed it.
     text_at: tuple[int, int] | None = None
     tag_stage_past: bool = False
     last_seen: float = 0.0
 
     @property
-    def outcome(self) -> str | None:
-        """Say where it ended: synced, feedback, dead_letter, no_tags; None while it is on its way."""
-        if self.synced:
-            return "synced"
-        if self.dead_letter is not None:
-            return "dead_letter"
-        if self.tags:
-            return None
-        if self.feedback is not None and (self.text_at is None or self.tag_stage_past):
-            return "feedback"
-        return "no_tags" if self.tag_stage_past else None
+    def outcome(self) -> Ending | None:
+        """Return how it ended; None while it is on its way."""
+        return ending(self.status, tag_stage_past=self.tag_stage_past)
+
+    def stop(self, letter: DeadLetter, seen: Seen) -> None:
+        """Take in a dead letter."""
+        self.letter, self.last_seen = f"{letter.reason}: {letter.message}", seen.timestamp
+        self.status = stopped(self.status, letter, _moment(seen))
+
+    @property
+    def feedback(self) -> str | None:
+        """Return the code of the feedback to the shopper."""
+        return self.status.feedback.code if self.status.feedback else None
 
     @property
     def ms(self) -> int:
@@ -62,7 +71,7 @@ class Journeys:
 
     def __post_init__(self) -> None:
         """Know every upload from the start, so that a lost one shows."""
-        self.by_upload = {upload_id: Journey() for upload_id in self.wanted}
+        self.by_upload = {one: Journey(Status(upload_id=one, changed_at=_EPOCH)) for one in self.wanted}
 
     def follow(self, going: Callable[[], bool]) -> None:
         """Read all topics from their beginning until `going` says no."""
@@ -89,7 +98,7 @@ class Journeys:
             letter = read_letter(seen.headers)
             journey = self.by_upload.get(seen.upload_id)
             if journey is not None and letter is not None:
-                journey.dead_letter, journey.last_seen = f"{letter.reason}: {letter.message}", seen.timestamp
+                journey.stop(letter, seen)
             return
         try:
             event = decode(topic.event, seen.value)
@@ -99,6 +108,7 @@ class Journeys:
         if journey is None:
             return
         journey.last_seen = max(journey.last_seen, seen.timestamp)
+        journey.status = after(journey.status, event, _moment(seen))
         if isinstance(event, PhotoUploaded):
             journey.uploaded_at = event.uploaded_at
         elif isinstance(event, TextRecognized):
@@ -106,10 +116,6 @@ class Journeys:
             journey.text_at = (seen.partition, seen.offset)
         elif isinstance(event, OutfitTagged):
             journey.tags = event.tags
-        elif isinstance(event, UploadFeedback):
-            journey.feedback = event.code
-        elif isinstance(event, ProfileSynced):
-            journey.synced = True
 
     def _tag_stage_positions(self) -> dict[int, int]:
         """Ask how far the tag stage has committed, by partition of texts."""
@@ -124,6 +130,10 @@ class Journeys:
         finally:
             consumer.close()
         return {place.partition: place.offset for place in places if place.offset >= 0}
+
+
+def _moment(seen: Seen) -> datetime:
+    return datetime.fromtimestamp(seen.timestamp, UTC)
 
 
 def _now() -> float:

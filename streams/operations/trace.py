@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from schemas.codec import UndecodableError, decode
-from schemas.events import Event, OutfitTagged, PhotoUploaded, ProfileSynced, TextRecognized, UploadFeedback
+from schemas.events import DeadLetter, Event, OutfitTagged, PhotoUploaded, ProfileSynced, TextRecognized, UploadFeedback
 from schemas.framing import unframed
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
@@ -88,9 +88,23 @@ def trace_upload(settings: Settings, upload_id: str, *, since: float | None = No
             if topic.event is not None:
                 journeys.note(topic, seen)
             elif not again:
-                journey.dead_letter = step.outcome
+                # A replayed letter's upload is on its way again.
+                journey.stop(read_letter(seen.headers) or _unexplained(seen), seen)
     journeys.ended()
     return Trace(tuple(steps), journey.outcome, _standing(steps, journey.outcome))
+
+
+def _unexplained(seen: Seen) -> DeadLetter:
+    """Stand in for the facts of a letter whose headers hold none."""
+    at = {"topic": seen.topic, "partition": seen.partition, "offset": seen.offset}
+    return DeadLetter(
+        **at,
+        stage="unknown",
+        exception_class="unknown",
+        message="its headers say nothing",
+        reason="unknown",
+        attempts=1,
+    )
 
 
 def _step(topic: Topic, seen: Seen, upload_id: str, *, replayed: bool) -> Step | None:

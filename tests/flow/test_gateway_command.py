@@ -20,7 +20,7 @@ from streams.cli.main import app
 from streams.config.settings import Settings, child_environment
 from streams.gateway.app import GatewayConfig, create_app
 from streams.gateway.follower import Follower
-from streams.gateway.status import Memory
+from streams.gateway.memory import Memory
 from streams.kafka.reader import follow
 from streams.runtime.dead_letters import letter_headers
 from streams.wiring.kafka import make_emitter, make_topics

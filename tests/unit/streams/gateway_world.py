@@ -13,8 +13,8 @@ from schemas.events import PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import UploadProducer
 from streams.gateway.app import GatewayConfig, create_app
+from streams.gateway.memory import Memory
 from streams.gateway.middleware import EveryAnswer
-from streams.gateway.status import Memory
 
 JPEG = b"\xff\xd8\xff\xe0 as far as anyone looks here"
 TOKEN = {"Authorization": "Bearer planted"}

@@ -5,7 +5,7 @@ import asyncio
 from streams.config.settings import Settings
 from streams.gateway import follower as module
 from streams.gateway.follower import Follower
-from streams.gateway.status import Memory
+from streams.gateway.memory import Memory
 
 
 async def test_what_nobody_foresaw_ends_the_gateway(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.codec import encode
 from schemas.events import (
     DeadLetter,
     Engine,
@@ -24,7 +25,13 @@ from schemas.events import (
     TextRecognized,
     UploadFeedback,
 )
-from streams.gateway.status import Failure, Memory, Status, after, stopped
+from schemas.topics import Topic, topics
+from streams.config.settings import Settings
+from streams.gateway.memory import Memory
+from streams.gateway.status import Failure, Status, after, ending, stopped
+from streams.kafka.reader import Seen
+from streams.operations.journeys import Journeys
+from streams.runtime.dead_letters import letter_headers
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ENGINE = Engine(name="e", model="m", revision="r")
@@ -150,3 +157,32 @@ def test_a_letter_that_names_no_upload_is_left():
     memory = Memory(keep_s=60, most=9)
     memory.note_letter("", letter("tag"), NOON)
     assert len(memory) == 0
+
+
+def seen(fact: Event | DeadLetter, topics_of: dict[type | None, Topic]) -> tuple[Topic, Seen]:
+    if isinstance(fact, DeadLetter):
+        headers = letter_headers([("ce_id", b"u1")], fact)
+        topic, value = topics_of[None], None
+    else:
+        value, headers = encode(fact, source="test")
+        topic = topics_of[type(fact)]
+    return topic, Seen(topic.name, 0, 0, NOON.timestamp(), b"anna", value, headers)
+
+
+@given(st.lists(st.sampled_from(FACTS), unique_by=id))
+def test_trace_and_gateway_judge_the_same_messages_alike(facts):
+    """Before, a letter that was replayed and tagged was `dead_letter` for one and `tagged` for the other."""
+    topics_of = {topic.event: topic for topic in topics().all()}
+    journeys = Journeys(Settings(), {"u1"})
+    for fact in facts:
+        journeys.note(*seen(fact, topics_of))
+    journey, status = journeys.by_upload["u1"], folded(tuple(facts))
+    assert journey.status.model_copy(update={"changed_at": NOON}) == status
+    assert (journey.outcome is not None) == status.final
+
+
+@given(st.lists(st.sampled_from(FACTS), unique_by=id), st.booleans())
+def test_an_upload_that_ended_ends_alike_once_the_tag_stage_is_past_it(facts, past: bool):
+    status = folded(tuple(facts))
+    assert ending(status) in {None, ending(status, tag_stage_past=past)}
+    assert (ending(status) == "dead_letter") == (status.failure is not None and status.step != "synced")
