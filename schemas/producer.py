@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,13 +33,25 @@ _CLOSED: Final = Later("closed", "the producer was closed before this upload was
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
+@dataclass(frozen=True, slots=True)
+class AlreadyStored:
+    """The same bytes lay in the store before: the upload was begun earlier, or somewhere else just now."""
+
+    uri: str
+
+
 class Photos(Protocol):
     """Where photos are stored: `streams.photos.store.PhotoStore`, or a store of the producer's own."""
 
     async def put(
         self, *, shopper_id: str, upload_id: str, suffix: str, photo: bytes
-    ) -> str | Later | Never | Misconfigured:
-        """Store a photo for good and answer its URI, or why not. The same upload stored twice is stored once."""
+    ) -> str | AlreadyStored | Later | Never | Misconfigured:
+        """
+        Store a photo for good and answer its URI, or why not. Never overwrites a photo.
+
+        `AlreadyStored` says that this upload's photo lies there with the same bytes. With other bytes the answer is
+        `Never` with reason `other-photo`.
+        """
         ...
 
 
@@ -76,6 +88,19 @@ class Published:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class AlreadyPublished:
+    """Somebody else published this upload while it was being stored, so it was not published a second time."""
+
+    upload_id: str
+
+
+#: How publishing an upload ends.
+Outcome = Published | AlreadyPublished | Later | Never | Misconfigured
+#: Says whether an upload was published meanwhile; may wait until that is known.
+IsPublished = Callable[[str], Awaitable[bool]]
+
+
 class UploadProducer:
     """Publishes uploads from asyncio code, many at the same time if wanted. An async context manager."""
 
@@ -84,7 +109,7 @@ class UploadProducer:
     ) -> None:
         """Take the Kafka client (closed by `aclose`), the photo store, and the topic of uploads."""
         self._emitter, self._photos, self._topic, self._spans = emitter, photos, topic, spans
-        self._publishing: set[asyncio.Task[Published | Later | Never | Misconfigured]] = set()
+        self._publishing: set[asyncio.Task[Outcome]] = set()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -110,15 +135,25 @@ class UploadProducer:
         """
         Store the photo, publish its event and wait for the broker's word.
 
-        Failures are values. `Never` (`unreadable-photo`, `invalid-upload`, `refused-by-kafka`): this upload cannot be
-        published as it is. `Later` (`undelivered`, `topic-missing`, `store-unreachable`, `closed`): try the same
-        upload again. `Misconfigured` (`store-refused`): someone must mend the credentials first. A photo stored for an
-        event that then was not delivered does no harm; it is stored over when tried again, and deleted with all others.
+        Failures are values. `Never` (`unreadable-photo`, `invalid-upload`, `other-photo`, `refused-by-kafka`): this
+        upload cannot be published as it is. `Later` (`undelivered`, `topic-missing`, `store-unreachable`, `closed`):
+        try the same upload again. `Misconfigured` (`store-refused`): someone must mend the credentials first. A photo
+        whose event was then not delivered does no harm: the next try finds it, and it is deleted with all others.
+        """
+        answer = await self.publish_once(upload, _never_published)
+        assert not isinstance(answer, AlreadyPublished)  # noqa: S101 - nobody said so
+        return answer
+
+    async def publish_once(self, upload: Upload, is_published: IsPublished) -> Outcome:
+        """
+        Do as `publish`, for callers that may race: of several that publish one upload at once, one publishes it.
+
+        Whoever finds the photo in the store already asks `is_published`, and publishes only where that says no.
         """
         if self._closed:
             return _CLOSED
         # A task of its own: closing may end it without ending whoever waits for it.
-        publishing = asyncio.ensure_future(self._watched(upload))
+        publishing = asyncio.ensure_future(self._watched(upload, is_published))
         self._publishing.add(publishing)
         publishing.add_done_callback(self._publishing.discard)
         try:
@@ -129,14 +164,14 @@ class UploadProducer:
                 raise
             return _CLOSED
 
-    async def _watched(self, upload: Upload) -> Published | Later | Never | Misconfigured:
+    async def _watched(self, upload: Upload, is_published: IsPublished) -> Outcome:
         with self._spans.begin("publish", "producer", upload.trace) as span:
-            answer = await self._publish(upload, span)
-            if not isinstance(answer, Published):
+            answer = await self._publish(upload, is_published, span)
+            if not isinstance(answer, Published | AlreadyPublished):
                 span.fail(answer.reason)
             return answer
 
-    async def _publish(self, upload: Upload, span: Span) -> Published | Later | Never | Misconfigured:
+    async def _publish(self, upload: Upload, is_published: IsPublished, span: Span) -> Outcome:
         span.note(topic=self._topic)
         # What cannot become an event is told before anything is stored.
         draft = _event(upload, {"uri": "pending"})
@@ -146,19 +181,23 @@ class UploadProducer:
         photo = await asyncio.to_thread(_read, upload.photo)
         if isinstance(photo, Never):
             return photo
-        uri = await self._photos.put(
+        stored = await self._photos.put(
             shopper_id=draft.shopper_id, upload_id=draft.upload_id, suffix=_suffix(upload), photo=photo
         )
+        if isinstance(stored, AlreadyStored) and await is_published(draft.upload_id):
+            return AlreadyPublished(draft.upload_id)
+        uri = stored.uri if isinstance(stored, AlreadyStored) else stored
         if not isinstance(uri, str):
             return uri
         event = _event(upload, {"uri": uri, "sha256": hashlib.sha256(photo).hexdigest()})
-        if isinstance(event, Never):
-            return event
+        return event if isinstance(event, Never) else await self._deliver(event, span)
+
+    async def _deliver(self, event: PhotoUploaded, span: Span) -> Outcome:
         value, headers = encode(event, source="hangtag/upload", trace=span.carried)
         answer = await self._emitter.deliver(self._topic, key=event.shopper_id.encode(), value=value, headers=headers)
         if not isinstance(answer, Delivered):
             return answer
-        return Published(event.upload_id, uri, answer.topic, answer.partition, answer.offset)
+        return Published(event.upload_id, event.photo.uri, answer.topic, answer.partition, answer.offset)
 
 
 class BlockingUploadProducer:
@@ -211,6 +250,10 @@ class BlockingUploadProducer:
         self._thread.join()
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
+
+
+async def _never_published(_upload_id: str) -> bool:
+    return False
 
 
 def _event(upload: Upload, photo: Mapping[str, str]) -> PhotoUploaded | Never:

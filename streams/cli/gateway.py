@@ -24,19 +24,25 @@ def gateway(
         Path | None, typer.Option(help="PEM chain, for HTTPS. Default: HANGTAG_GATEWAY_TLS_CERT.")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key. Default: HANGTAG_GATEWAY_TLS_KEY.")] = None,
+    allow_email: Annotated[
+        bool, typer.Option("--allow-email", help="Take the field email. Default: HANGTAG_GATEWAY_ALLOW_EMAIL.")
+    ] = False,
 ) -> None:
     """
     Take uploads over HTTP: POST /uploads, GET /uploads/ID, GET /uploads/ID/events, /healthz, /readyz, /metrics.
 
-    Stop it with Ctrl-C or SIGTERM; it finishes first. It needs HANGTAG_GATEWAY_TOKEN on any but a loopback address.
+    Ctrl-C or SIGTERM finishes uploads in flight, then stops. On any but a loopback address it needs
+    HANGTAG_GATEWAY_TOKEN. It reads HANGTAG_STATE_URL, so that it takes and tells nothing of a forgotten shopper.
     """
     import asyncio
     import os
     import signal
     import traceback
 
+    from streams.erasure.guard import Forgotten
     from streams.gateway.app import GatewayConfig, create_app
     from streams.gateway.follower import Follower
+    from streams.gateway.forgotten import ForgottenUploads
     from streams.gateway.memory import Memory
     from streams.telemetry.logs import set_up_logs
     from streams.telemetry.spans import make_spans
@@ -62,15 +68,20 @@ def gateway(
     emitter = make_emitter(settings, crash=crash, patience_s=settings.gateway_publish_s)
     producer = make_uploads(settings, spans=spans, emitter=emitter)
     memory = Memory(keep_s=settings.gateway_remember_s, most=settings.gateway_remember)
-    follower = Follower(settings, memory, crash=crash)
+    ledger = Forgotten(settings.state_url.get_secret_value())
+    forgotten = ForgottenUploads(memory, ledger)
+    follower = Follower(settings, memory, crash=crash, ledger=ledger, owners=forgotten)
     listener, url = listen(address, settings.gateway_port if port is None else port, "https" if cert else "http")
 
     @asynccontextmanager
     async def following() -> AsyncIterator[None]:
         follower.start()
         print(f"Gateway listening on {url}", flush=True)
+        dropping = asyncio.create_task(forgotten.keep_dropping())
         yield
+        dropping.cancel()
         await follower.aclose()
+        await asyncio.to_thread(ledger.close)
         await asyncio.to_thread(spans.close)
 
     config = GatewayConfig(
@@ -79,8 +90,10 @@ def gateway(
         in_flight=settings.gateway_in_flight,
         streams=settings.gateway_streams,
         remember_s=settings.gateway_remember_s,
+        allow_email=allow_email or settings.gateway_allow_email,
+        publish_s=settings.gateway_publish_s,
     )
-    app = create_app(config, producer, memory, ready=lambda: follower.caught_up, beside=following)
+    app = create_app(config, producer, memory, ready=lambda: follower.caught_up, beside=following, forgotten=forgotten)
     serve_http(app, listener, cert=cert, key=key, drain_s=settings.drain_s, on_stop=memory.close)
 
 

@@ -50,8 +50,8 @@ def sweep_now(
 async def _sweep(
     store: "PhotoStore", folders: "tuple[Folder, ...]", before: datetime, *, dry_run: bool
 ) -> "tuple[Swept, str | None]":
+    from streams.photos.answers import StoreError
     from streams.photos.retention import Swept, sweep
-    from streams.photos.store import StoreError
 
     swept = Swept()
     columns = (SpinnerColumn(), TextColumn("{task.description}"))

@@ -107,6 +107,9 @@ class Settings(BaseSettings):
     gateway_token: SecretStr | None = Field(
         None, description="Bearer token its callers bring; needed on any but a loopback address."
     )
+    gateway_allow_email: bool = Field(
+        False, description="It takes the field email: whoever may post then writes the profile of any address."
+    )
     gateway_tls_cert: Path | None = Field(None, description="Certificate chain (PEM): the gateway speaks HTTPS.")
     gateway_tls_key: Path | None = Field(None, description="Its private key (PEM), unless in the same file.")
     gateway_in_flight: int = Field(16, ge=1, description="Photos the gateway takes at the same time; more get a 503.")

@@ -46,6 +46,11 @@ class Forgotten:
 
         A database that does not answer holds events up for two seconds, and no longer until that look has ended.
         """
+        await self.refresh()
+        return self.knows(shopper_id)
+
+    async def refresh(self) -> None:
+        """Read the ledger again where it was read too long ago, with the patience of `includes`."""
         if self._is_stale():
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(asyncio.to_thread(self.read))
@@ -53,11 +58,14 @@ class Forgotten:
             patience = self._patience_ends - time.monotonic()
             if patience > 0:
                 await asyncio.wait({self._reading}, timeout=patience)
-        return self.knows(shopper_id)
 
     def knows(self, shopper_id: str) -> bool:
         """Tell whether a shopper was forgotten when the ledger was last read."""
         return bool(self._digests) and digest(shopper_id) in self._digests
+
+    def knows_digest(self, shopper_digest: str) -> bool:
+        """Tell the same of a shopper of whom only `ledgers.digest` is kept."""
+        return shopper_digest in self._digests
 
     def knows_key(self, key: bytes | None) -> bool:
         """Tell whether a message's key is that of a shopper who was forgotten."""

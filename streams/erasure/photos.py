@@ -8,7 +8,10 @@ is left alone.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streams.photos.store import READ, PhotoStore, Stored, StoreError, folder_of, owner_of
+from streams.photos.answers import StoreError
+from streams.photos.keys import READ, folder_of, owner_of
+from streams.photos.local_folder import Stored
+from streams.photos.store import PhotoStore
 
 
 @dataclass(frozen=True, slots=True)

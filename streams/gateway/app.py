@@ -24,7 +24,8 @@ from ocr_worker.http.problems import BadRequestError, problem
 from ocr_worker.http.service import new_service
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Never
-from schemas.producer import Published, UploadProducer
+from schemas.producer import AlreadyPublished, Published, UploadProducer
+from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.gateway.middleware import IN_FLIGHT, REMEMBERED, STREAMS, EveryAnswer
 from streams.gateway.openapi import complete, needs, post_answers, post_operation, problems, stream_answers
@@ -39,6 +40,10 @@ _HEARTBEAT_S = 15.0
 _HEARTBEATS = 40
 #: Seconds to come back after: when every place is taken, and when something of ours is away.
 _SOON, _LATER = 1, 5
+#: Seconds in which a published event reaches every gateway.
+_TOPIC_S = 2
+#: Most uploads that are noted as stored and not published.
+_UNPUBLISHED = 10_000
 #: Id of the event that is the last of its stream.
 _LAST = "final"
 
@@ -52,6 +57,10 @@ class GatewayConfig:
     in_flight: int
     streams: int
     remember_s: float
+    #: Take the field `email`: whoever may send one writes that person's profile at Klaviyo.
+    allow_email: bool = False
+    #: Longest another gateway may take to publish an upload.
+    publish_s: float = 10
 
 
 def create_app(
@@ -61,13 +70,15 @@ def create_app(
     *,
     ready: Callable[[], bool],
     beside: Callable[[], AbstractAsyncContextManager[object]],
+    forgotten: ForgottenUploads | None = None,
 ) -> EveryAnswer:
     """
     Build the app.
 
     `producer` is closed with it. `ready` tells whether `memory` knows all it should; `beside` runs as long as the app.
+    `forgotten` knows the shoppers of whom nothing is told or taken; None where nobody can be forgotten.
     """
-    gateway = _Gateway(config, producer, memory, ready)
+    gateway = _Gateway(config, producer, memory, ready, forgotten or ForgottenUploads(memory, None))
     token = config.token is not None
 
     @asynccontextmanager
@@ -114,9 +125,17 @@ class _Gateway:
     """What the routes share."""
 
     def __init__(
-        self, config: GatewayConfig, producer: UploadProducer, memory: Memory, ready: Callable[[], bool]
+        self,
+        config: GatewayConfig,
+        producer: UploadProducer,
+        memory: Memory,
+        ready: Callable[[], bool],
+        forgotten: ForgottenUploads,
     ) -> None:
         self._config, self._producer, self._memory, self._ready = config, producer, memory, ready
+        self._forgotten = forgotten
+        #: Uploads whose photo this gateway stored and whose event nobody took: the next try need not wait for another.
+        self._unpublished: set[str] = set()
         self._in_flight = self._streams = 0
         self._under_way: set[str] = set()
         IN_FLIGHT.set_function(lambda: self._in_flight)
@@ -134,7 +153,9 @@ class _Gateway:
             raise _away("busy", "every place of this gateway is taken", _SOON)
         self._in_flight += 1
         try:
-            posted = await receive(request, self._config.photo_max_bytes)
+            posted = await receive(request, self._config.photo_max_bytes, allow_email=self._config.allow_email)
+            if await self._forgotten.includes(posted.upload.shopper_id):
+                raise BadRequestError(403, "forgotten", "this shopper was forgotten; the photo was not kept")
             status = await self._publish_once(posted)
         finally:
             self._in_flight -= 1
@@ -145,7 +166,7 @@ class _Gateway:
         known = self._memory.get(upload_id)
         if known is not None:
             if known.sha256 not in {None, posted.sha256}:
-                raise BadRequestError(422, "key-reused", "this idempotency key was used for another photo")
+                raise _key_reused(upload_id)
             return known
         if upload_id in self._under_way:
             raise BadRequestError(409, "under-way", "this upload is being published", {"Retry-After": str(_SOON)})
@@ -157,12 +178,21 @@ class _Gateway:
 
     async def _publish(self, posted: Posted) -> Status:
         upload = posted.upload
-        answer = await self._producer.publish(upload)
+        answer = await self._producer.publish_once(upload, self._is_published)
         if isinstance(answer, Never):
+            if answer.reason == "other-photo":
+                raise _key_reused(upload.upload_id)
             raise BadRequestError(422, answer.reason, answer.message)
+        if isinstance(answer, AlreadyPublished):
+            return self._known(answer.upload_id)
         if not isinstance(answer, Published):
+            if len(self._unpublished) >= _UNPUBLISHED:
+                self._unpublished.clear()
+            self._unpublished.add(upload.upload_id)
             log.warning("not published", reason=answer.reason, message=answer.message)
             raise _away(answer.reason, answer.message, _LATER)
+        self._unpublished.discard(upload.upload_id)
+        self._forgotten.note_owner(upload.upload_id, upload.shopper_id)
         # The topic tells the same in a moment; who asks at once is answered too.
         event = PhotoUploaded(
             upload_id=upload.upload_id,
@@ -173,14 +203,22 @@ class _Gateway:
         )
         return self._memory.note(event, datetime.now(UTC))
 
+    async def _is_published(self, upload_id: str) -> bool:
+        """Wait for the event of an upload whose photo is in the store: another gateway may be publishing it."""
+        if upload_id in self._unpublished:
+            return False
+        return await self._memory.known(upload_id, limit_s=self._config.publish_s + _TOPIC_S)
+
     async def get(self, request: Request, upload_id: str) -> Response:
         """Tell what became of an upload."""
         authorize(request, self._config.token)
+        await self._forgotten.hides(upload_id)
         return _json(self._known(upload_id), 200)
 
     async def events(self, request: Request, upload_id: str) -> Response:
         """Tell what becomes of an upload, as it happens: Server-Sent Events."""
         authorize(request, self._config.token)
+        await self._forgotten.hides(upload_id)
         status = self._known(upload_id)
         if status.final and request.headers.get("last-event-id") == _LAST:
             # Browsers connect again by themselves when a stream ends, unless told so (HTML, "Server-sent events").
@@ -245,6 +283,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _bug(_: Request, error: Exception) -> Response:
     return problem(500, "bug", f"an error nobody foresaw: {type(error).__name__}")
+
+
+def _key_reused(upload_id: str) -> BadRequestError:
+    detail = f"this idempotency key was used for another photo, upload {upload_id}"
+    return BadRequestError(422, "key-reused", detail, {"Location": f"/uploads/{upload_id}"})
 
 
 def _away(code: str, detail: str, seconds: int) -> BadRequestError:

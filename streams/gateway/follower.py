@@ -11,6 +11,8 @@ import structlog
 from schemas.codec import UndecodableError, decode
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
+from streams.erasure.guard import Forgotten
+from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.kafka.reader import Seen, UnreadableTopicError, follow
 from streams.runtime.dead_letters import read_letter
@@ -24,9 +26,23 @@ _PAUSE_S = 1.0
 class Follower:
     """Every gateway reads every topic itself: none needs another, and each knows all."""
 
-    def __init__(self, settings: Settings, memory: Memory, *, crash: Callable[[Exception], object]) -> None:
-        """Take the memory to tell; nothing connects before `start`. `crash` is told of what nobody foresaw."""
+    def __init__(
+        self,
+        settings: Settings,
+        memory: Memory,
+        *,
+        crash: Callable[[Exception], object],
+        ledger: Forgotten | None = None,
+        owners: ForgottenUploads | None = None,
+    ) -> None:
+        """
+        Take the memory to tell; nothing connects before `start`.
+
+        `crash` is called with an exception nobody foresaw. Messages of shoppers in the `ledger` of the forgotten are
+        passed over; `owners` learns whose the others are.
+        """
         self._settings, self._memory, self._crash = settings, memory, crash
+        self._ledger, self._owners = ledger, owners
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-follower", daemon=True)
         #: All was read that lay in the topics when it began.
@@ -53,6 +69,9 @@ class Follower:
             self._tell(self._lost)
 
     def _follow(self) -> None:
+        if self._ledger is not None:
+            # Before the first message: what lies in the topics may be of somebody who was forgotten.
+            self._ledger.read()
         by_name = {topic.name: topic for topic in topics(self._settings.topic_prefix).all()}
         try:
             for seen in follow(
@@ -75,14 +94,22 @@ class Follower:
         if topic.event is None:
             letter = read_letter(seen.headers)
             if letter is not None:
-                self._tell(self._memory.note_letter, seen.upload_id, letter, at)
+                shopper_id = (seen.key or b"").decode(errors="replace")
+                self._remember(seen.upload_id, shopper_id, self._memory.note_letter, seen.upload_id, letter, at)
             return
         try:
             event = decode(topic.event, seen.value)
         except UndecodableError:
             # Its stage says so, with a dead letter.
             return
-        self._tell(self._memory.note, event, at)
+        self._remember(event.upload_id, event.shopper_id, self._memory.note, event, at)
+
+    def _remember(self, upload_id: str, shopper_id: str, note: Callable[..., object], *facts: object) -> None:
+        if self._ledger is not None and self._ledger.knows(shopper_id):
+            return
+        if self._owners is not None:
+            self._tell(self._owners.note_owner, upload_id, shopper_id)
+        self._tell(note, *facts)
 
     def _caught_up(self) -> None:
         self.caught_up = True

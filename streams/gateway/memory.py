@@ -49,6 +49,19 @@ class Memory:
                     await self._change(seen.upload_id)
         return None if self._closed else self._known.get(seen.upload_id)
 
+    async def known(self, upload_id: str, *, limit_s: float) -> bool:
+        """Wait until something is known of an upload; False when nothing is after the limit."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not self._closed and upload_id not in self._known:
+                    await self._change(upload_id)
+        return upload_id in self._known
+
+    def drop(self, upload_id: str) -> None:
+        """Forget an upload at once, and end the waiting for its changes."""
+        if upload_id in self._known:
+            self._forget(upload_id)
+
     def close(self) -> None:
         """End all waiting, for good."""
         self._closed = True

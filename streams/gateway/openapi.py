@@ -8,6 +8,7 @@ from streams.gateway.request import FIELDS, KEY_HEADER, KEY_MOST, PHOTO
 _MEANINGS = {
     400: "The idempotency key cannot be, or the caller hung up.",
     401: "The bearer token is missing or wrong.",
+    403: "The shopper was forgotten; nothing was kept.",
     404: "No such upload is known, or not any more.",
     408: "The photo took too long to arrive.",
     409: "A request with this idempotency key is under way.",
@@ -27,7 +28,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def post_answers() -> dict[int | str, dict[str, Any]]:
     """Describe every answer of POST /uploads."""
     accepted = {"description": "Photo and event are safe.", "headers": _LOCATION}
-    return {202: accepted, **problems(400, 401, 408, 409, 413, 415, 422, 503)}
+    return {202: accepted, **problems(400, 401, 403, 408, 409, 413, 415, 422, 503)}
 
 
 def stream_answers() -> dict[int | str, dict[str, Any]]:

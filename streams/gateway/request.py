@@ -20,12 +20,14 @@ PHOTO = "photo"
 #: Fields besides the photo, each with what it is; the first is needed.
 FIELDS = {
     "shopper_id": "The shop's own id of the shopper.",
-    "email": "Identify the shopper to Klaviyo by e-mail instead of by `shopper_id`.",
+    "email": "Identify the shopper to Klaviyo by e-mail instead of by `shopper_id`, where the gateway allows it.",
     "locale": "The shopper's language as a BCP 47 tag.",
 }
 KEY_HEADER = "Idempotency-Key"
 #: Longest key that is taken, as many servers have it.
 KEY_MOST = 255
+#: One ending whatever the photo is, so that one upload has one place in the store. What a photo is, its bytes say.
+_NAME = "photo.img"
 #: Seconds a caller may take to send one photo.
 _UPLOAD_S = 30.0
 
@@ -54,9 +56,9 @@ def check_head(request: Request, max_bytes: int) -> None:
     check_size(request, max_bytes)
 
 
-async def receive(request: Request, max_bytes: int) -> Posted:
+async def receive(request: Request, max_bytes: int, *, allow_email: bool) -> Posted:
     """
-    Receive the upload.
+    Receive the upload. Without `allow_email` an upload with an e-mail address is refused.
 
     Raises:
         BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when the photo is too large, 415
@@ -69,12 +71,17 @@ async def receive(request: Request, max_bytes: int) -> Posted:
     shopper_id, email = fields["shopper_id"], fields["email"]
     if not shopper_id:
         _unfit("send the field shopper_id")
+    if email and not allow_email:
+        # Whoever may send an address writes that person's profile at Klaviyo.
+        raise BadRequestError(
+            422, "email-not-allowed", "this gateway takes shopper_id alone (hangtag gateway --allow-email)"
+        )
     kind = sniff(photo)
     if kind is None:
         raise BadRequestError(415, "unsupported", "this is no photo that can be read; send JPEG, PNG or HEIC")
     upload = Upload(
         photo=photo,
-        name=f"photo.{kind}",
+        name=_NAME,
         shopper_id=shopper_id,
         identity={"email": email} if email else None,
         content_type=f"image/{kind.lower()}",

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote_plus
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from schemas.events import FrozenModel
-from streams.photos.store import id_in
+from streams.photos.keys import id_in
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 _CREATED = ("ObjectCreated:", "s3:ObjectCreated:")

@@ -14,9 +14,11 @@ from typing import Final
 import structlog
 
 from streams.config.settings import Settings, UnusableError
+from streams.photos.answers import StoreError
 from streams.photos.bucket_events import KeyTemplate
 from streams.photos.bucket_rules import Bucket, rule_days
-from streams.photos.store import READ, UPLOADS, PhotoStore, StoreError
+from streams.photos.keys import READ, UPLOADS
+from streams.photos.store import PhotoStore
 from streams.telemetry import metrics
 
 log = structlog.get_logger()

@@ -4,63 +4,37 @@ Where photos lie: one folder, in a bucket or on disk. Reads and writes inside it
 Knows no event and no Kafka; obstore speaks to S3, Google, Azure and the local disk alike.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from schemas.outcomes import Later, Misconfigured, Never
+from schemas.producer import AlreadyStored
+from streams.photos.answers import TROUBLE, StoreError, is_gone, why
+from streams.photos.keys import READ, folder_of, segment
+from streams.photos.local_folder import LocalFolder, Stored
 from streams.photos.store_exit import wait_at_exit
 
-_TROUBLE = (BaseError, OSError, ValueError)
 #: Empty parts, dots, control characters: obstore takes none of them, and a backslash is a slash to some.
 _UNSAFE_PATH = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
 #: Bytes of a whole key (docs.aws.amazon.com, "Naming Amazon S3 objects"), and of one name on disk: what Linux takes
 #: (NAME_MAX, 255), less the `#1` that obstore adds while it writes.
 _LONGEST_KEY: Final = 1024
 _LONGEST_NAME: Final = 250
-_ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
 _NOT_OURS = Never("photo-not-ours", "photo.uri lies outside the store (HANGTAG_STORE_URL); nothing was read")
+_OTHER_PHOTO = Never("other-photo", "another photo lies in the store under this shopper_id and upload_id; it stays")
 #: Producers store first and publish then, but not every bucket shows a new object at once.
 _MISSING = Later("photo-missing", "there is no photo at photo.uri", tries=4)
-#: How a store of objects answers when it does not do as it was asked: the status, and a code in its XML (S3, Google and
-#: Azure alike). It comes last in obstore's message, after the key, so that no key can pass for it.
-_ANSWER = re.compile(r"(\d{3}) [^:<]*:(?:\s|\ufeff|<\?xml[^>]*>)*(?:<Error>\s*<Code>(\w{1,60})</Code>)?")
-#: The same, of one of many that were to be deleted.
-_ANSWER_TO_DELETE = re.compile(r"\(code: (\w{1,60})\)$")
-#: Codes that stay until a person mends something, beside all with the statuses 401 and 403.
-_REFUSALS: Final = {"AccessDenied", "ExpiredToken", "InvalidToken", "NoSuchBucket", "ContainerNotFound"}
-_REFUSED_STATUS: Final = {"401", "403"}
-#: Folders of the store: photos, and the marks of those that were deleted once they were read.
-UPLOADS: Final = "uploads"
-READ: Final = "read"
-_OWN_KEY = re.compile(rf"(?:{READ}/)?{UPLOADS}/([^/]+)/[^/]+")
 #: Objects listed, and removed, in one go: what S3 takes (DeleteObjects, AWS API reference).
 _AT_ONCE: Final = 1000
-
-
-class StoreError(Exception):
-    """The store did not do as it was asked; `failure` says why."""
-
-    def __init__(self, failure: Later | Misconfigured) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An object of the store: its path there, and when the store took it."""
-
-    key: str
-    size: int
-    stored_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +51,11 @@ class PhotoStore:
         """Open `file:PATH` (made if missing), `s3://`, `gs://` or `az://`; photos over `max_bytes` stay unread."""
         wait_at_exit()
         self._folder: Path | None = None
+        self._local: LocalFolder | None = None
         if url.startswith("file:"):
             self._folder = folder = Path(unquote(url.removeprefix("file:").removeprefix("//"))).resolve()
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._local = LocalFolder(folder)
             url = folder.as_uri()
         self._url = url.rstrip("/")
         # A folder on disk is gone with its last photo, as in a bucket.
@@ -90,16 +66,26 @@ class PhotoStore:
 
     async def put(
         self, *, shopper_id: str, upload_id: str, suffix: str, photo: bytes
-    ) -> str | Later | Never | Misconfigured:
-        """Store a photo and answer its URI, or why not. The same upload stored twice is stored once."""
+    ) -> str | AlreadyStored | Later | Never | Misconfigured:
+        """Store a photo and answer its URI, or why not. Never overwrites: see `schemas.producer.Photos`."""
         key = f"{folder_of(shopper_id)}/{segment(upload_id)}{suffix.lower()}"
         if self._is_too_long(key):
             return Never("invalid-upload", "shopper_id and upload_id make too long a name for the photo store")
+        uri = f"{self._url}/{quote(key)}"
         try:
-            await self._store.put_async(key, photo)
-        except _TROUBLE as error:
-            return _why(error)
-        return f"{self._url}/{quote(key)}"
+            await self._store.put_async(key, photo, mode="create")
+        except AlreadyExistsError:
+            return await self._compared(uri, photo)
+        except TROUBLE as error:
+            return why(error)
+        return uri
+
+    async def _compared(self, uri: str, photo: bytes) -> AlreadyStored | Later | Never | Misconfigured:
+        there = await self.get(uri)
+        if isinstance(there, Later | Misconfigured):
+            # One that was deleted in between is missing, and the next try stores it.
+            return there
+        return AlreadyStored(uri) if there == photo else _OTHER_PHOTO
 
     async def get(self, uri: str) -> bytes | TooLarge | Later | Never | Misconfigured:
         """Read the photo at a URI that `put` could have answered."""
@@ -110,8 +96,8 @@ class PhotoStore:
             found = await self._store.get_async(key)
             size = found.meta["size"]
             return TooLarge(size) if size > self._max_bytes else bytes(await found.bytes_async())
-        except _TROUBLE as error:
-            return _MISSING if _is_gone(error) else _why(error)
+        except TROUBLE as error:
+            return _MISSING if is_gone(error) else why(error)
 
     async def labels(self, uri: str) -> dict[str, str] | Later | Never | Misconfigured:
         """Read what was noted beside a photo (metadata, content type): names in lower case, with `_` for `-`."""
@@ -120,9 +106,9 @@ class PhotoStore:
             return _NOT_OURS
         try:
             found = await self._store.get_async(key, options={"head": True})
-        except _TROUBLE as error:
-            if not _is_gone(error):
-                return _why(error)
+        except TROUBLE as error:
+            if not is_gone(error):
+                return why(error)
             # An answer to HEAD has no body, which alone tells a missing bucket from a missing photo.
             said = await self.get(uri)
             return _MISSING if isinstance(said, bytes | TooLarge) else said
@@ -135,8 +121,8 @@ class PhotoStore:
             return Never("photo-not-ours", "the address lies outside the store (HANGTAG_STORE_URL)")
         try:
             await self._store.delete_async(key)
-        except _TROUBLE as error:
-            return None if _is_gone(error) else _why(error)
+        except TROUBLE as error:
+            return None if is_gone(error) else why(error)
         return None
 
     async def remove_read(self, uri: str, *, upload_id: str) -> Later | Never | Misconfigured | None:
@@ -147,8 +133,8 @@ class PhotoStore:
         try:
             # The mark first: an upload delivered again between the two is read again, which does no harm.
             await self._store.put_async(f"{READ}/{key}", upload_id.encode())
-        except _TROUBLE as error:
-            return _why(error)
+        except TROUBLE as error:
+            return why(error)
         return await self.remove(uri)
 
     async def was_read(self, uri: str, *, upload_id: str) -> bool:
@@ -159,7 +145,7 @@ class PhotoStore:
         try:
             mark = await self._store.get_async(f"{READ}/{key}")
             return bytes(await mark.bytes_async()) == upload_id.encode()
-        except _TROUBLE:
+        except TROUBLE:
             return False
 
     def is_mark(self, uri: str) -> bool:
@@ -175,14 +161,14 @@ class PhotoStore:
 
         """
         try:
+            if self._local is not None:
+                async for listed in self._local.find(folder, at_once=_AT_ONCE):
+                    yield listed
+                return
             async for some in self._store.list(f"{folder}/", chunk_size=_AT_ONCE):
-                yield [
-                    Stored(one["path"], one["size"], one["last_modified"])
-                    for one in some
-                    if not self._leads_out(one["path"])
-                ]
-        except _TROUBLE as error:
-            raise StoreError(_why(error)) from None
+                yield [Stored(one["path"], one["size"], one["last_modified"]) for one in some]
+        except TROUBLE as error:
+            raise StoreError(why(error)) from None
 
     async def stored(self, uri: str) -> list[Stored] | None:
         """
@@ -200,9 +186,9 @@ class PhotoStore:
             try:
                 there = await self._store.head_async(one)
                 found.append(Stored(one, there["size"], there["last_modified"]))
-            except _TROUBLE as error:
-                if not _is_gone(error):
-                    raise StoreError(_why(error)) from None
+            except TROUBLE as error:
+                if not is_gone(error):
+                    raise StoreError(why(error)) from None
         if not found:
             # As with labels: whether the bucket is there says only an answer with a body.
             said = await self.get(uri)
@@ -221,14 +207,17 @@ class PhotoStore:
         try:
             for at in range(0, len(found), _AT_ONCE):
                 await self._remove([one.key for one in found[at : at + _AT_ONCE]])
-        except _TROUBLE as error:
-            raise StoreError(_why(error)) from None
+        except TROUBLE as error:
+            raise StoreError(why(error)) from None
 
     async def _remove(self, keys: list[str]) -> None:
+        if self._local is not None:
+            await asyncio.to_thread(self._local.remove, keys)
+            return
         try:
             await self._store.delete_async(keys)
         except (NotFoundError, FileNotFoundError) as error:
-            if not _is_gone(error):
+            if not is_gone(error):
                 raise
             # Another sweep got there first, with one of them at least.
             for key in keys:
@@ -253,55 +242,3 @@ class PhotoStore:
     def _leads_out(self, key: str) -> bool:
         """Tell whether a link in a local folder points elsewhere; buckets have none."""
         return self._folder is not None and not (self._folder / key).resolve().is_relative_to(self._folder)
-
-
-def _answer_in(error: Exception) -> tuple[str, str]:
-    """Take the store's answer out of obstore's message: status and code, each empty where it has none."""
-    message = str(error).partition("\n\nDebug source:")[0]
-    if found := _ANSWER_TO_DELETE.search(message):
-        return "", found[1]
-    found = _ANSWER.match(message.rpartition("Server returned non-2xx status code: ")[2])
-    return (found[1], found[2] or "") if found else ("", "")
-
-
-def _is_gone(error: Exception) -> bool:
-    """Tell whether it is the object that is missing, and not its bucket."""
-    return isinstance(error, NotFoundError | FileNotFoundError) and _answer_in(error)[1] not in _REFUSALS
-
-
-def _why(error: Exception) -> Later | Misconfigured:
-    status, code = _answer_in(error)
-    what = code or type(error).__name__
-    denied = isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError)
-    if denied or status in _REFUSED_STATUS or code in _REFUSALS:
-        return Misconfigured(
-            "store-refused", f"the photo store refused us ({what}); check HANGTAG_STORE_URL, the credentials and rights"
-        )
-    if isinstance(error, InvalidPathError):
-        # Only lists meet it, and no upload waits for those.
-        return Later(
-            "store-odd-key",
-            "an object of the photo store has empty parts, control characters or no UTF-8 in its key; remove it",
-        )
-    return Later("store-unreachable", f"the photo store did not answer as it should ({what}); check HANGTAG_STORE_URL")
-
-
-def folder_of(shopper_id: str) -> str:
-    """Name the folder of a shopper's photos."""
-    return f"{UPLOADS}/{segment(shopper_id)}"
-
-
-def owner_of(key: str) -> str | None:
-    """Give the shopper in whose folder a photo or a mark lies; None where the key is not of the store's own form."""
-    found = _OWN_KEY.fullmatch(key)
-    return id_in(found[1]) if found is not None else None
-
-
-def segment(part: str) -> str:
-    """Make any id one plain path segment: no slash, no leading dot, nothing a store would rewrite."""
-    return re.sub(r"[^A-Za-z0-9_-]", lambda hit: "".join(f"={byte:02X}" for byte in hit[0].encode()), part)
-
-
-def id_in(written: str) -> str:
-    """Give the id that `segment` wrote so; what it would have written otherwise stays as it is."""
-    return _ESCAPED.sub(lambda hit: bytes.fromhex(hit[0].replace("=", "")).decode(errors="replace"), written)

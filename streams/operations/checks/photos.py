@@ -9,7 +9,8 @@ import httpx
 
 from ocr_worker.result import Reading
 from ocr_worker.server.warm_up import warm_up_photo
-from schemas.outcomes import Later, Misconfigured
+from schemas.outcomes import Later, Misconfigured, Never
+from schemas.producer import AlreadyStored
 from streams.config.settings import Settings, UnusableError
 from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
 from streams.wiring.ocr import make_ocr_tls, make_pool
@@ -29,9 +30,10 @@ async def store(settings: Settings, _machine: Machine) -> list[Checked]:
         return [fail("store", str(error), _STORE)]
     # A name of its own: another doctor may look at the same time.
     name = f"probe-{uuid.uuid4().hex}"
-    uri = await photos.put(shopper_id="hangtag-doctor", upload_id=name, suffix=".txt", photo=_PROBE)
-    if not isinstance(uri, str):
-        return [fail("store", f"cannot be written: {uri.message}", _STORE)]
+    stored = await photos.put(shopper_id="hangtag-doctor", upload_id=name, suffix=".txt", photo=_PROBE)
+    if isinstance(stored, Later | Never | Misconfigured):
+        return [fail("store", f"cannot be written: {stored.message}", _STORE)]
+    uri = stored.uri if isinstance(stored, AlreadyStored) else stored
     found, left = await photos.get(uri), await photos.remove(uri)
     if found != _PROBE:
         told = "gave back something else" if isinstance(found, bytes) else "cannot be read"

@@ -9,8 +9,10 @@ import pytest
 from gateway_world import JPEG, TOKEN, World, app_of, form
 from worker_http import problem
 
-from schemas.events import Messages, UploadFeedback
+from klaviyo_sink.state.ledgers import digest
+from schemas.events import Identity, Messages, UploadFeedback
 from schemas.outcomes import Later, Misconfigured
+from streams.gateway.memory import Memory
 
 
 @pytest.fixture
@@ -25,12 +27,17 @@ async def client(world) -> AsyncIterator[httpx.AsyncClient]:
         yield asking
 
 
+def gateway(world: World, memory: Memory | None = None, **config: object) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app_of(world, memory, **config))
+    return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=TOKEN)
+
+
 async def test_a_photo_is_stored_then_published_and_its_status_can_be_asked_for(client, world):
-    answer = await client.post("/uploads", **form(email="anna@shop.cn", locale="zh-CN"))
+    answer = await client.post("/uploads", **form(locale="zh-CN"))
 
     assert answer.status_code == 202
     (event,) = world.events
-    assert event.identity.email == "anna@shop.cn"
+    assert event.identity == Identity(external_id="anna")
     assert (event.shopper_id, event.locale) == ("anna", "zh-CN")
     assert event.photo.content_type == "image/jpeg", "what it is, is told by its bytes"
     assert answer.headers["location"] == f"/uploads/{event.upload_id}"
@@ -38,6 +45,83 @@ async def test_a_photo_is_stored_then_published_and_its_status_can_be_asked_for(
     status = await client.get(answer.headers["location"])
     assert status.status_code == 200
     assert status.json() == answer.json()
+
+
+async def test_an_address_is_taken_only_where_the_shop_allows_it(client, world):
+    refused = await client.post("/uploads", **form(email="bea@shop.cn"))
+    assert problem(refused, 422) == "email-not-allowed"
+    assert not world.photos
+    assert not world.events
+    async with gateway(world, allow_email=True) as allowing:
+        assert (await allowing.post("/uploads", **form(email="bea@shop.cn"))).status_code == 202
+        invalid = await allowing.post("/uploads", **form(email="call me"))
+    assert world.events[0].identity.email == "bea@shop.cn"
+    assert problem(invalid, 422) == "invalid-upload"
+    assert "call me" not in invalid.text
+
+
+OTHER = JPEG + b"!"
+
+
+@pytest.mark.parametrize("photo", [OTHER, b"\x89PNG\r\n\x1a\n as far as anyone looks here"], ids=["JPEG", "PNG"])
+async def test_a_key_does_not_bring_another_photo_in_once_it_is_no_longer_remembered(world, photo):
+    key = {"Idempotency-Key": "k1"}
+    async with gateway(world) as client:
+        first = await client.post("/uploads", **form(), headers=key)
+    async with gateway(world, Memory(keep_s=60, most=100), publish_s=0) as later:
+        second = await later.post("/uploads", **form(photo), headers=key)
+    assert problem(second, 422) == "key-reused"
+    assert first.json()["upload_id"] in second.json()["detail"]
+    assert second.headers["location"] == first.headers["location"]
+    assert list(world.photos.values()) == [JPEG]
+    assert len(world.events) == 1
+
+
+@pytest.mark.parametrize(("photo", "status"), [(JPEG, 202), (OTHER, 422)], ids=["same photo", "another photo"])
+async def test_two_gateways_with_one_key_publish_one_upload(world, photo, status):
+    key, memory = {"Idempotency-Key": "k1"}, Memory(keep_s=60, most=100)
+    world.gate = asyncio.Event()
+    async with gateway(world) as one, gateway(world, memory) as other:
+        first = asyncio.create_task(one.post("/uploads", **form(), headers=key))
+        while not world.photos:
+            await asyncio.sleep(0)
+        second = asyncio.create_task(other.post("/uploads", **form(photo), headers=key))
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        world.gate.set()
+        accepted = await first
+        # As the topic tells the other gateway.
+        memory.note(world.events[0], datetime.now(UTC))
+        assert (accepted.status_code, (await second).status_code) == (202, status)
+    assert len(world.events) == 1
+    assert list(world.photos.values()) == [JPEG]
+
+
+async def test_an_upload_whose_gateway_ended_before_it_was_published_is_published_by_the_next(world):
+    key = {"Idempotency-Key": "k1"}
+    world.kafka_says = Later("undelivered", "no broker")
+    async with gateway(world) as client:
+        assert (await client.post("/uploads", **form(), headers=key)).status_code == 503
+    world.kafka_says = None
+    async with gateway(world, Memory(keep_s=60, most=100), publish_s=-2) as other:
+        assert (await other.post("/uploads", **form(), headers=key)).status_code == 202
+    assert len(world.events) == 1
+
+
+async def test_nothing_is_told_or_taken_of_a_shopper_who_was_forgotten(client, world):
+    key = {"Idempotency-Key": "k1"}
+    annas = (await client.post("/uploads", **form(), headers=key)).headers["location"]
+    bobs = (await client.post("/uploads", **form(shopper_id="bob"))).headers["location"]
+    stored = dict(world.photos)
+    world.ledger.add(digest("anna"))
+    assert problem(await client.get(annas), 404) == "unknown-upload"
+    assert problem(await client.get(f"{annas}/events"), 404) == "unknown-upload"
+    # With the key of an earlier upload, and without.
+    for headers in (key, {}):
+        assert problem(await client.post("/uploads", **form(), headers=headers), 403) == "forgotten"
+    assert (world.photos, len(world.events)) == (stored, 2)
+    assert len(world.memory) == 1
+    assert (await client.get(bobs)).status_code == 200
 
 
 async def test_the_same_key_is_the_same_upload_and_is_published_once(client, world):
@@ -77,7 +161,7 @@ async def test_a_key_that_is_under_way_is_not_published_twice(client, world):
         ({"data": {"shopper_id": ""}, "files": {"photo": JPEG}}, 422, "bad-field"),
         ({"data": {"shopper_id": ["a", "b"]}, "files": {"photo": JPEG}}, 422, "bad-field"),
         ({"data": {"shopper_id": "a\nb"}, "files": {"photo": JPEG}}, 422, "invalid-upload"),
-        ({"data": {"shopper_id": "anna", "email": "call me"}, "files": {"photo": JPEG}}, 422, "invalid-upload"),
+        ({"data": {"shopper_id": "anna", "email": "call me"}, "files": {"photo": JPEG}}, 422, "email-not-allowed"),
         ({"data": {"shopper_id": "anna"}, "files": {"photo": b"GIF? no"}}, 415, "unsupported"),
         ({"data": {"shopper_id": "anna"}, "files": {"photo": b""}}, 415, "unsupported"),
         ({"data": {"shopper_id": "anna"}, "files": {"photo": JPEG + bytes(1000)}}, 413, "too-large"),

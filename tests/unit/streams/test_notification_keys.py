@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.photos.bucket_events import Bucket, Ids, KeyTemplate, Place, StoredObject
-from streams.photos.store import segment
+from streams.photos.keys import segment
 
 PLAIN = KeyTemplate("uploads/{shopper_id}/{upload_id}.{ext}")
 

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from schemas.outcomes import Later
 from streams.config.settings import Settings, UnusableError
+from streams.photos.answers import StoreError
 from streams.photos.retention import keep_sweeping, may_be_gone_after, sweep, swept_folders
-from streams.photos.store import PhotoStore, StoreError
+from streams.photos.store import PhotoStore
 
 NOW = datetime.now(UTC)
 WEEK = timedelta(days=7)

@@ -1,11 +1,15 @@
 """Photos are read from our own folder, and from nowhere else."""
 
+import asyncio
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from schemas.outcomes import Later, Never
+from schemas.producer import AlreadyStored
 from streams.photos.store import PhotoStore, TooLarge
 
 
@@ -30,7 +34,43 @@ async def test_shoppers_whose_ids_look_alike_do_not_share_a_folder(store):
 
 async def test_the_same_upload_stored_twice_lies_there_once(store):
     first = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
-    assert await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1") == first
+    again = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
+    assert again == AlreadyStored(first)
+
+
+@pytest.mark.parametrize("size", [1, 1000], ids=["small", "too large to be read"])
+async def test_a_photo_is_never_overwritten_by_another(store, size):
+    uri = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
+    answer = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"2" * size)
+    assert (answer.reason, await store.get(uri)) == ("other-photo", b"1")
+
+
+async def test_of_many_writers_at_once_one_photo_is_kept_and_the_others_hear_so(store):
+    photos = [b"%d" % (at % 2) for at in range(20)]
+    answers = await asyncio.gather(
+        *(store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=photo) for photo in photos)
+    )
+    [uri] = [answer for answer in answers if isinstance(answer, str)]
+    kept = await store.get(uri)
+    for photo, answer in zip(photos, answers, strict=True):
+        assert answer in (uri, AlreadyStored(uri)) if photo == kept else answer.reason == "other-photo"
+
+
+ODD = ["a\tb.jpg", "a\nb", "a\\b", "\udcff.jpg", "u.jpg#1"]
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_files_of_any_name_are_listed_and_removed(store, tmp_path, name):
+    uri = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
+    folder = Path(unquote(urlsplit(uri).path)).parent
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / name).write_bytes(b"22")
+    found = [one for some in [some async for some in store.find("uploads/s")] for one in some]
+    assert sorted(one.size for one in found) == [1, 2]
+    await store.remove_all(found)
+    assert not folder.exists()
+    # Once more: what is gone is as good as removed.
+    await store.remove_all(found)
 
 
 async def test_ids_that_make_too_long_a_name_are_told_to_the_producer(store):

@@ -1,0 +1,63 @@
+"""
+Lists and deletes the files of a photo store on disk, whatever their names.
+
+obstore refuses names with control characters and hides what it is still writing; files that neither `forget` nor the
+sweep can see would stay for ever. Reads and writes no photo.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object of the store: its path there, and when the store took it."""
+
+    key: str
+    size: int
+    stored_at: datetime
+
+
+class LocalFolder:
+    """The files below one folder. Keys are paths relative to it."""
+
+    def __init__(self, root: Path) -> None:
+        """Take a folder, resolved."""
+        self._root = root
+
+    async def find(self, folder: str, *, at_once: int) -> AsyncIterator[Sequence[Stored]]:
+        """List the files in a folder and below, some at a time, while others may come and go. Follows no link."""
+        files = self._walk(folder)
+        while some := await asyncio.to_thread(lambda: list(islice(files, at_once))):
+            yield some
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove files, and folders that this leaves empty. What is gone by now is as good as removed. Blocks."""
+        for key in keys:
+            path = self._root / key
+            path.unlink(missing_ok=True)
+            for parent in path.parents:
+                if parent == self._root:
+                    break
+                with suppress(OSError):
+                    # Fails where something else lies in it.
+                    parent.rmdir()
+
+    def _walk(self, folder: str) -> Iterator[Stored]:
+        def fail(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
+                raise error
+
+        for where, _, names in os.walk(self._root / folder, onerror=fail):
+            for name in sorted(names):
+                path = Path(where, name)
+                with suppress(FileNotFoundError):
+                    facts = path.lstat()
+                    stored_at = datetime.fromtimestamp(facts.st_mtime, UTC)
+                    yield Stored(str(path.relative_to(self._root)), facts.st_size, stored_at)
