@@ -212,8 +212,8 @@ def test_nobody_but_its_worker_reaches_vllm_and_either_may_be_started_again():
     assert not [name for name, service in SERVICES.items() if "network_mode" in service]
 
 
-def test_every_stage_can_ask_who_was_forgotten():
-    for name in flow_of(Settings(notifications_topic="bucket-events", _env_file=None)):
+def test_every_stage_and_the_gateway_can_ask_who_was_forgotten():
+    for name in ("gateway", *flow_of(Settings(notifications_topic="bucket-events", _env_file=None))):
         assert "HANGTAG_STATE_URL" in _secrets(name).values()
         assert _networks("postgres") <= _networks(name)
         assert SERVICES[name]["build"]["target"] == "streams", "the image with PostgreSQL's driver"

@@ -6,7 +6,6 @@ import hashlib
 import json
 import subprocess
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -17,10 +16,9 @@ from typer.testing import CliRunner
 
 from streams.cli.main import app as hangtag
 from streams.config.settings import Settings
-from streams.erasure.forget import Forgetting
+from streams.erasure.photos import remove_photos
 from streams.photos.signing import AwsKey, SignedForS3
 from streams.wiring import clock
-from streams.wiring.clock import now
 from streams.wiring.photos import make_store
 
 SECRET = "planted/secret+of/the=store"
@@ -114,10 +112,9 @@ async def test_nothing_is_left_of_a_shopper_who_is_forgotten(s3, bucket):
     told_of = object_path(bucket, "shop/app/王 芳/u 1.jpg")
     s3.send("PUT", told_of, content=b"x")
 
-    forgetting = Forgetting(settings, SimpleNamespace(), store, SimpleNamespace(), now)
-    step = await forgetting._photos("王 芳", {f"s3://{told_of}"}, None)
+    done = await remove_photos(store, "王 芳", {f"s3://{told_of}": set()}, dry_run=False)
 
-    assert (step.removed, step.trouble) == (21 - 3 + 1, None)
+    assert (done.removed, done.troubles) == (21 - 3 + 1, ())
     left = s3.keys(bucket)
     assert len(left) == 21
     assert all(key.startswith("shop/uploads/=E7=8E=8B=20=E8=8A=B32/") for key in left)

@@ -34,7 +34,11 @@ async def store(settings: Settings, _machine: Machine) -> list[Checked]:
     if isinstance(stored, Later | Never | Misconfigured):
         return [fail("store", f"cannot be written: {stored.message}", _STORE)]
     uri = stored.uri if isinstance(stored, AlreadyStored) else stored
+    again = await photos.put(shopper_id="hangtag-doctor", upload_id=name, suffix=".txt", photo=_PROBE[::-1])
     found, left = await photos.get(uri), await photos.remove(uri)
+    if isinstance(again, str):
+        told = "overwrites an object that was to be written only where none lies (If-None-Match)"
+        return [warn("store", told, "use a store that heeds it: an idempotency key could replace a photo")]
     if found != _PROBE:
         told = "gave back something else" if isinstance(found, bytes) else "cannot be read"
         return [fail("store", told, _STORE)]

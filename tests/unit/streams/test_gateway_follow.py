@@ -1,11 +1,21 @@
 """A gateway that learns nothing any more does not live on."""
 
 import asyncio
+import time
+from datetime import UTC, datetime
 
+from klaviyo_sink.state.database import open_database
+from klaviyo_sink.state.forgetting import forget
+from schemas.codec import encode
+from schemas.events import DeadLetter, Photo, PhotoUploaded
 from streams.config.settings import Settings
+from streams.erasure.guard import Forgotten
 from streams.gateway import follower as module
 from streams.gateway.follower import Follower
+from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
+from streams.kafka.reader import Seen
+from streams.runtime.dead_letters import letter_headers
 
 
 async def test_what_nobody_foresaw_ends_the_gateway(monkeypatch):
@@ -19,3 +29,68 @@ async def test_what_nobody_foresaw_ends_the_gateway(monkeypatch):
     assert isinstance(await asyncio.wait_for(crashed, 10), RuntimeError)
     assert not follower.caught_up
     await follower.aclose()
+
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def uploaded(shopper: str) -> Seen:
+    event = PhotoUploaded(upload_id=shopper, shopper_id=shopper, uploaded_at=NOW, photo=Photo(uri="s3://b/u.jpg"))
+    value, headers = encode(event, source="test")
+    return Seen("outfit.uploads", 0, 0, time.time(), shopper.encode(), value, headers)
+
+
+def died(shopper: str) -> Seen:
+    letter = DeadLetter(
+        topic="outfit.uploads",
+        partition=0,
+        offset=0,
+        stage="recognize",
+        exception_class="x",
+        message="m",
+        reason="bug",
+        attempts=1,
+    )
+    headers = letter_headers([("ce_id", f"dead-{shopper}".encode())], letter)
+    return Seen("outfit.uploads.dlq", 0, 0, time.time(), shopper.encode(), b"{", headers)
+
+
+async def test_a_gateway_that_starts_learns_nothing_of_a_forgotten_shopper_and_drops_who_is_forgotten_later(
+    monkeypatch, tmp_path
+):
+    url = f"sqlite:///{tmp_path}/state.db"
+    engine = open_database(url)
+    forget(engine, "gone", at=NOW)
+    seen = [one for shopper in ("gone", "stays", "goes") for one in (uploaded(shopper), died(shopper))]
+    followed = asyncio.Event()
+
+    def follow(*_: object, going, caught_up, **__: object):
+        yield from seen
+        caught_up()
+        while going():
+            time.sleep(0.01)
+
+    monkeypatch.setattr(module, "follow", follow)
+    memory, ledger = Memory(keep_s=60, most=10), Forgotten(url, clock=iter(range(0, 10_000, 100)).__next__)
+    owners = ForgottenUploads(memory, ledger)
+    follower = Follower(Settings(), memory, crash=lambda _: None, ledger=ledger, owners=owners)
+    follower._caught_up = followed.set
+    follower.start()
+    await asyncio.wait_for(followed.wait(), 10)
+    assert {one for one in ("gone", "dead-gone", "stays", "dead-stays", "goes") if memory.get(one)} == {
+        "stays",
+        "dead-stays",
+        "goes",
+    }
+    watched = memory.get("goes")
+    waiting = asyncio.create_task(memory.other_than(watched, limit_s=10))
+    forget(engine, "goes", at=NOW)
+    dropping = asyncio.create_task(owners.keep_dropping())
+    # A stream of it ends.
+    assert await waiting is None
+    assert [memory.get(one) for one in ("goes", "dead-goes")] == [None, None]
+    assert memory.get("stays") is not None
+    dropping.cancel()
+    await follower.aclose()
+    ledger.close()
+    engine.dispose()

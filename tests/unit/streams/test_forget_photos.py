@@ -1,0 +1,57 @@
+"""A forgotten shopper's photos go, whatever stands beside them, and nobody else's."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from schemas.outcomes import Later
+from streams.erasure.photos import remove_photos
+from streams.photos.answers import StoreError
+
+
+async def put(store, shopper: str, upload_id: str) -> str:
+    return await store.put(shopper_id=shopper, upload_id=upload_id, suffix=".jpg", photo=b"1")
+
+
+async def test_files_of_any_name_in_the_shoppers_folder_go(store, folder):
+    await put(store, "anna", "u1")
+    for name in ("with\ttab.jpg", "with\nbreak", "half\udcff", "u2.jpg#1"):
+        (folder / "uploads" / "anna" / name).write_bytes(b"2")
+    bobs = await put(store, "bob", "u1")
+    done = await remove_photos(store, "anna", {}, dry_run=False)
+    assert (done.removed, done.troubles) == (5, ())
+    assert not (folder / "uploads" / "anna").exists()
+    assert await store.get(bobs) == b"1"
+
+
+async def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_goes(store, monkeypatch):
+    uri = await put(store, "anna", "u1")
+
+    async def refused(_folder: str) -> AsyncIterator[list[object]]:
+        raise StoreError(Later("store-odd-key", "remove it"))
+        yield []
+
+    monkeypatch.setattr(store, "find", refused)
+    done = await remove_photos(store, "anna", {uri: set()}, dry_run=False)
+    assert done.removed == 1
+    assert any("uploads/anna/" in trouble for trouble in done.troubles)
+    assert (await store.get(uri)).reason == "photo-missing"
+
+
+@pytest.mark.parametrize(("whose", "named_by"), [("bob", set()), ("anna", {"bob"})])
+async def test_a_photo_that_may_be_somebody_elses_stays_even_if_an_event_names_it(store, whose, named_by):
+    uri = await put(store, whose, "u9")
+    named = {uri: named_by} if whose == "bob" else {}
+    done = await remove_photos(store, "anna", named, dry_run=False)
+    if whose == "bob":
+        assert "other shoppers" in done.troubles[0]
+        assert await store.get(uri) == b"1"
+    else:
+        # In the shopper's own folder it is theirs, whoever names it.
+        assert done.removed == 1
+
+
+async def test_a_dry_run_counts_and_removes_nothing(store):
+    uri = await put(store, "anna", "u1")
+    done = await remove_photos(store, "anna", {}, dry_run=True)
+    assert (done.removed, await store.get(uri)) == (1, b"1")
