@@ -104,19 +104,37 @@ class Forgotten:
         return self._read_at is None or self._clock() - self._read_at >= REFRESH_S
 
 
-def but_not_of_the_forgotten(handle: Handler, is_forgotten: Callable[[str], Awaitable[bool]]) -> Handler:
-    """Guard a handler: what a forgotten shopper's event sets out to be, or turned into, is nothing."""
+def but_not_of_the_forgotten(
+    handle: Handler,
+    is_forgotten: Callable[[str], Awaitable[bool]],
+    on_dropped: Callable[[Event], Awaitable[None]] | None = None,
+) -> Handler:
+    """
+    Wrap a handler so that a forgotten shopper's event produces no output and no dead letter, checked before and after.
+
+    `on_dropped` is called with each event that ends this way, and with each output that is dropped.
+    """
+
+    async def drop(event: Event) -> None:
+        if on_dropped is not None:
+            await on_dropped(event)
 
     async def guarded(event: Any) -> HandlerResult:
         known = isinstance(event, Event)
         if known and await is_forgotten(event.shopper_id):
+            await drop(event)
             return ()
         answer = await handle(event)
         # Working on it may have taken long. A dead letter would keep the shopper as well as an answer.
         if isinstance(answer, Never) and known and await is_forgotten(event.shopper_id):
+            await drop(event)
             return ()
-        if isinstance(answer, tuple):
-            return tuple([one for one in answer if not await is_forgotten(one.shopper_id)])
-        return answer
+        if not isinstance(answer, tuple):
+            return answer
+        kept = tuple([one for one in answer if not await is_forgotten(one.shopper_id)])
+        if len(kept) < len(answer):
+            for dropped in (event,) if known else [one for one in answer if one not in kept]:
+                await drop(dropped)
+        return kept
 
     return guarded

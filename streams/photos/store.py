@@ -19,7 +19,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import AlreadyStored
 from streams.photos.answers import TROUBLE, StoreError, is_gone, why
-from streams.photos.keys import READ, folder_of, segment
+from streams.photos.keys import READ, folder_of, owner_of, segment
 from streams.photos.local_folder import LocalFolder, Stored
 from streams.photos.store_exit import wait_at_exit
 
@@ -147,6 +147,11 @@ class PhotoStore:
             return bytes(await mark.bytes_async()) == upload_id.encode()
         except TROUBLE:
             return False
+
+    def owner(self, uri: str) -> str | None:
+        """Give the shopper in whose folder a photo lies; None where it lies elsewhere."""
+        key = self._key(uri)
+        return owner_of(key) if key is not None else None
 
     def is_mark(self, uri: str) -> bool:
         """Tell whether a URI is that of a mark, and no photo's."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from klaviyo_sink.sink import Sink
     from ocr_worker.pool.pool import OcrPool
     from schemas.emitter import Emitter
-    from schemas.events import FrozenModel, TextRecognized
+    from schemas.events import Event, FrozenModel, TextRecognized
     from streams.erasure.guard import Forgotten
     from streams.runtime.process import Background, Parts
 
@@ -49,6 +49,8 @@ class StagePlan:
     background: Background | None = None
     #: Runs after a handler's events are delivered and before their input is committed.
     on_delivered: OnDelivered | None = None
+    #: Runs for each event of a forgotten shopper that ends without a result.
+    on_forgotten: Callable[[Event], Awaitable[None]] | None = None
     #: Makes the producer of messages; None for the real one.
     make_emitter: Callable[[], Emitter] | None = None
 
@@ -89,6 +91,7 @@ def recognize(settings: Settings, *, pool: OcrPool | None = None) -> StagePlan:
         opened,
         background=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=now),
         on_delivered=partial(uploads.delete_read, store=store) if settings.photo_delete_after_read else None,
+        on_forgotten=partial(uploads.delete_forgotten, store=store),
     )
 
 
@@ -171,6 +174,7 @@ def notifications(settings: Settings) -> StagePlan:
 
     """
     from streams.agents.notifications import announce
+    from streams.agents.uploads import delete_forgotten
     from streams.photos.bucket_events import KeyTemplate, Notification
     from streams.wiring.photos import make_store
 
@@ -181,12 +185,13 @@ def notifications(settings: Settings) -> StagePlan:
     if settings.notifications_topic is None:
         raise UnusableError("This stage reads a bucket's notifications: set HANGTAG_NOTIFICATIONS_TOPIC to their topic")
     kept_for = timedelta(days=settings.photo_retention_days)
+    store = make_store(settings)
 
     async def opened(_spans: Spans) -> tuple[Handler, None]:
-        store = make_store(settings)
         return partial(announce, template=template, store=store, now=now, kept_for=kept_for), None
 
-    return StagePlan("notifications", settings, opened, reads=Notification)
+    delete = partial(delete_forgotten, store=store)
+    return StagePlan("notifications", settings, opened, reads=Notification, on_forgotten=delete)
 
 
 async def assemble(
@@ -212,7 +217,7 @@ async def assemble(
     handle, close = await plan.open_handler(spans)
     # The sync stage is guarded too, although its sink reads the ledger: work on an event may outlast the erasure, and
     # a dead letter would keep the shopper.
-    guarded = but_not_of_the_forgotten(handle, known.includes)
+    guarded = but_not_of_the_forgotten(handle, known.includes, plan.on_forgotten)
     if emitter is None:
         # In a thread, because a Schema Registry may have to answer first.
         emitter = await asyncio.to_thread(plan.make_emitter or partial(_real_emitter, plan.settings))

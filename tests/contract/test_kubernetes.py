@@ -90,9 +90,9 @@ def test_the_gateway_answers_where_it_is_asked(rendered):
     assert _of(rendered, "PodDisruptionBudget")["gateway"]["spec"]["maxUnavailable"] < deployment["replicas"]
 
 
-def test_every_stage_can_ask_who_was_forgotten(rendered):
+def test_every_stage_and_the_gateway_can_ask_who_was_forgotten(rendered):
     reach = _of(rendered, "NetworkPolicy")["to-state"]["spec"]["podSelector"]["matchExpressions"][0]["values"]
-    assert set(reach) == STAGES
+    assert set(reach) == STAGES | {"gateway"}
 
 
 def test_whoever_publishes_reaches_kafka_and_a_schema_registry(rendered):
@@ -162,7 +162,7 @@ def test_the_secrets_that_pods_mount_are_made_as_the_docs_say(rendered, tmp_path
             assert (ROOT / line.split()[-1]).exists()
     mounted = set(re.findall(r'"secretName": "([^"]+)"', json.dumps(rendered)))
     assert mounted == made.keys()
-    assert all("HANGTAG_STATE_URL" in made[f"hangtag-{stage}"] for stage in STAGES)
+    assert all("HANGTAG_STATE_URL" in made[f"hangtag-{one}"] for one in STAGES | {"gateway"})
     for keys in made.values():
         assert {
             key.removeprefix("HANGTAG_").lower() for key in keys if key[:4] != "AWS_"

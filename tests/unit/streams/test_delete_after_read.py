@@ -19,7 +19,8 @@ from streams.photos.retention import sweep, swept_folders
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import Record
 from streams.runtime.window import Delivery, Partition
-from streams.wiring.stages import bind, with_handler
+from streams.wiring.stages import assemble, bind, with_handler
+from streams.wiring.stages import recognize as plan_recognize
 
 NOW = datetime.now(UTC)
 
@@ -38,6 +39,32 @@ def read_from(uri: str):
     )
 
 
+class Forgetful:
+    """Knows of one shopper that they were forgotten."""
+
+    def __init__(self, shopper_id: str) -> None:
+        self._shopper_id = shopper_id
+
+    async def includes(self, shopper_id: str) -> bool:
+        return shopper_id == self._shopper_id
+
+    def close(self) -> None:
+        pass
+
+
+class Records:
+    """Keeps what it is given to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+
+    async def send(self, *message: object, **more: object) -> None:
+        self.sent.append((message, more))
+
+    async def aclose(self) -> None:
+        pass
+
+
 class NoPool:
     async def read(self, *_: object, **__: object):
         raise AssertionError("nothing was there to read")
@@ -48,6 +75,23 @@ def uploaded(uri: str, *, at: datetime = NOW, backfill: bool = False) -> PhotoUp
     return PhotoUploaded(
         upload_id="u1", shopper_id="s1", uploaded_at=at, backfill=backfill, identity=identity, photo=photo
     )
+
+
+@pytest.mark.parametrize("delete_after_read", [False, True])
+async def test_a_forgotten_shoppers_new_photo_goes_at_once(store, folder, delete_after_read):
+    settings = Settings(store_url=f"file:{folder}", photo_delete_after_read=delete_after_read)
+    forgotten, emitter = Forgetful("s1"), Records()
+    parts = await assemble(plan_recognize(settings, pool=NoPool()), emitter=emitter, forgotten=forgotten)
+    uri = await put(store)
+    others = await store.put(shopper_id="s2", upload_id="u1", suffix=".jpg", photo=b"photo")
+    # The second event names somebody else's photo.
+    for named in (uri, others):
+        value, headers = encode(uploaded(named), source="test")
+        record = Record(b"s1", value, headers, 0)
+        assert await parts.stage.process(Delivery(Partition("outfit.uploads", 0), b"s1", 0, record, attempts=1)) is None
+    await parts.aclose()
+    assert (emitter.sent, await store.get(others)) == ([], b"photo")
+    assert (await store.get(uri)).reason == "photo-missing"
 
 
 async def test_an_upload_whose_photo_was_read_and_deleted_is_done_when_it_is_delivered_again(store, folder):
