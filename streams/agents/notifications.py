@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
-from streams.photos.bucket_events import Happening, Ids, KeyTemplate, Notification
+from streams.photos.bucket_events import CreatedObject, Ids, KeyTemplate, Notification
 from streams.photos.retention import is_gone_for_good
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import HandlerResult
@@ -61,7 +61,7 @@ async def announce(
     return tuple(uploads)
 
 
-async def _upload(created: Happening, ids: Ids, store: PhotoStore) -> PhotoUploaded | Later | Never | Misconfigured:
+async def _upload(created: CreatedObject, ids: Ids, store: PhotoStore) -> PhotoUploaded | Later | Never | Misconfigured:
     place = created.place
     labels = await store.labels(place.uri)
     if not isinstance(labels, dict):

@@ -91,12 +91,12 @@ def replay(
 
     Letters of shoppers who were forgotten are passed over.
     """
-    from streams.erasure.guard import Forgotten
+    from streams.erasure.guard import ForgottenShoppers
     from streams.operations.dead_letters import replay as put_back
     from streams.wiring.kafka import make_emitter
 
     found = _letters(topic, reason, since)
-    forgotten = Forgotten(Settings().state_url.get_secret_value())
+    forgotten = ForgottenShoppers(Settings().state_url.get_secret_value())
     forgotten.read()
     dead = [letter for letter in found if not forgotten.knows_key(letter.seen.key)]
     chosen = [letter for letter in dead if not letter.replayed and letter.facts is not None][:limit]

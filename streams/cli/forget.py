@@ -18,7 +18,7 @@ from streams.config.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
     from klaviyo_sink.config import SinkConfig
-    from streams.erasure.forget import Step
+    from streams.erasure.forget import ErasureStep
     from streams.erasure.profiles import NameUse
 
 _WORDS = {
@@ -81,7 +81,7 @@ async def _forget(
     soft: bool,
     include_shared: bool,
     dry_run: bool,
-) -> "list[Step]":
+) -> "list[ErasureStep]":
     from klaviyo_sink.access import open_client
     from klaviyo_sink.state.database import open_database
     from streams.erasure.forget import Forgetting
@@ -118,7 +118,7 @@ async def _forget(
     return steps
 
 
-def _tell(steps: "list[Step]", *, soft: bool, dry_run: bool, as_json: bool) -> None:
+def _tell(steps: "list[ErasureStep]", *, soft: bool, dry_run: bool, as_json: bool) -> None:
     names = [name for step in steps for name in step.names]
     if as_json:
         told: dict[str, object] = {step.what: step.removed for step in steps}

@@ -39,7 +39,7 @@ def gateway(
     import signal
     import traceback
 
-    from streams.erasure.guard import Forgotten
+    from streams.erasure.guard import ForgottenShoppers
     from streams.gateway.app import GatewayConfig, create_app
     from streams.gateway.follower import Follower
     from streams.gateway.forgotten import ForgottenUploads
@@ -68,7 +68,7 @@ def gateway(
     emitter = make_emitter(settings, crash=crash, patience_s=settings.gateway_publish_s)
     producer = make_uploads(settings, spans=spans, emitter=emitter)
     memory = Memory(keep_s=settings.gateway_remember_s, most=settings.gateway_remember)
-    ledger = Forgotten(settings.state_url.get_secret_value())
+    ledger = ForgottenShoppers(settings.state_url.get_secret_value())
     forgotten = ForgottenUploads(memory, ledger)
     follower = Follower(settings, memory, crash=crash, ledger=ledger, owners=forgotten)
     listener, url = listen(address, settings.gateway_port if port is None else port, "https" if cert else "http")

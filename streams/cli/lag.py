@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from streams.config.settings import Settings
-    from streams.lag.evaluate import Verdict
-    from streams.lag.reader import Look
+    from streams.lag.evaluate import PartitionLag
+    from streams.lag.reader import LagSnapshot
 
 app = typer.Typer(help=__doc__)
 
@@ -107,7 +107,7 @@ def exporter(
                 time.sleep(every)
 
 
-def _looks(settings: Settings, every_s: float) -> Iterator[tuple[Look, tuple[Verdict, ...]]]:
+def _looks(settings: Settings, every_s: float) -> Iterator[tuple[LagSnapshot, tuple[PartitionLag, ...]]]:
     """Look at the cluster for ever; raises NoKafkaError."""
     from streams.lag.evaluate import LagMemory
     from streams.lag.reader import LagReader
@@ -132,7 +132,7 @@ def _watch(settings: Settings, every_s: float, *, as_json: bool) -> None:
             live.update(_table(look, verdicts, quiet_too=fits), refresh=True)
 
 
-def _print(look: Look, verdicts: tuple[Verdict, ...], *, as_json: bool) -> None:
+def _print(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, as_json: bool) -> None:
     if not as_json:
         Console().print(_table(look, verdicts))
         return
@@ -143,7 +143,7 @@ def _print(look: Look, verdicts: tuple[Verdict, ...], *, as_json: bool) -> None:
         typer.echo(json.dumps(shown.pop("place") | shown))
 
 
-def _table(look: Look, verdicts: tuple[Verdict, ...], *, quiet_too: bool = True) -> RenderableType:
+def _table(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, quiet_too: bool = True) -> RenderableType:
     shown: list[RenderableType] = [
         _group(group, look.members[group], [one for one in verdicts if one.place.group == group], quiet_too=quiet_too)
         for group in dict.fromkeys(verdict.place.group for verdict in verdicts)
@@ -154,7 +154,7 @@ def _table(look: Look, verdicts: tuple[Verdict, ...], *, quiet_too: bool = True)
     return Group(*shown)
 
 
-def _group(group: str, members: int | None, verdicts: list[Verdict], *, quiet_too: bool) -> Table:
+def _group(group: str, members: int | None, verdicts: list[PartitionLag], *, quiet_too: bool) -> Table:
     told = [one for one in verdicts if quiet_too or one.lag or one.state in {"stalled", "no-commit"}]
     hidden = f", {len(verdicts) - len(told)} partitions with nothing ahead left out" if told != verdicts else ""
     people = "" if members is None else f", {members} member{'' if members == 1 else 's'}"

@@ -57,13 +57,13 @@ def retag(
 
     Texts are kept for 7 days.
     """
-    from streams.erasure.guard import Forgotten
+    from streams.erasure.guard import ForgottenShoppers
     from streams.kafka.reader import parse_since
     from streams.operations.retag import read_kept
     from streams.wiring.rules import make_tagger
 
     settings = Settings()
-    forgotten = Forgotten(settings.state_url.get_secret_value())
+    forgotten = ForgottenShoppers(settings.state_url.get_secret_value())
     forgotten.read()
     start = parse_since(since, now=time.time())
     tagger = make_tagger(settings)

@@ -32,7 +32,7 @@ What = Literal["style_profiles", "written_events", "photos", "klaviyo_profiles"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ErasureStep:
     """What one step removed, or would remove; `trouble` says why that may not be all."""
 
     what: What
@@ -55,7 +55,7 @@ class Forgetting:
     #: Called with what is being done.
     tell: Callable[[str], None] = lambda _doing: None
 
-    async def run(self, shopper_id: str, identity: Identity) -> AsyncIterator[Step]:
+    async def run(self, shopper_id: str, identity: Identity) -> AsyncIterator[ErasureStep]:
         """
         Forget the shopper, whom Klaviyo knows by `identity`, by the shop's own id, or by what the topics say.
 
@@ -67,8 +67,8 @@ class Forgetting:
         at = self.now()
         work = known_of if self.dry_run else partial(forget_in_database, at=at)
         dropped = await asyncio.to_thread(work, self.engine, shopper_id)
-        yield Step("style_profiles", dropped.style_profiles)
-        yield Step("written_events", dropped.written_events)
+        yield ErasureStep("style_profiles", dropped.style_profiles)
+        yield ErasureStep("written_events", dropped.written_events)
         if dropped.forgotten_at is not None and not self.dry_run:
             await self._settle(at - dropped.forgotten_at)
         self.tell("reading topics")
@@ -84,7 +84,9 @@ class Forgetting:
         claims = await asyncio.to_thread(self._without_forgotten, claims)
         self.tell("photos")
         photos = await remove_photos(self.store, shopper_id, claims.photos, dry_run=self.dry_run)
-        yield Step("photos", photos.removed, "; ".join([*photos.troubles, *([unread] if unread else [])]) or None)
+        yield ErasureStep(
+            "photos", photos.removed, "; ".join([*photos.troubles, *([unread] if unread else [])]) or None
+        )
         self.tell("Klaviyo")
         yield await self._klaviyo(found, claims, unread)
 
@@ -110,7 +112,7 @@ class Forgetting:
             self.tell(f"waiting {left_s:.0f} s for what is under way")
             await self.klaviyo.sleep(left_s)
 
-    async def _klaviyo(self, found: Found, claims: Claims, unread: str | None) -> Step:
+    async def _klaviyo(self, found: Found, claims: Claims, unread: str | None) -> ErasureStep:
         done, names = 0, list[NameUse]()
         troubles = set(found.troubles)
         for profile in found.profiles:
@@ -136,4 +138,4 @@ class Forgetting:
                 f"{unread}. Without the topics nobody can tell who else uses a profile, so none is erased unless "
                 "--include-shared. Give the shopper's e-mail address or Klaviyo id if Klaviyo knows them by it"
             )
-        return Step("klaviyo_profiles", done, "; ".join(sorted(troubles)) or None, tuple(names))
+        return ErasureStep("klaviyo_profiles", done, "; ".join(sorted(troubles)) or None, tuple(names))

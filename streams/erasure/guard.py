@@ -26,7 +26,7 @@ log = structlog.get_logger()
 REFRESH_S: Final = 5.0
 
 
-class Forgotten:
+class ForgottenShoppers:
     """The shoppers forgotten, as the ledger had them at most `REFRESH_S` ago."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -104,7 +104,7 @@ class Forgotten:
         return self._read_at is None or self._clock() - self._read_at >= REFRESH_S
 
 
-def but_not_of_the_forgotten(
+def drop_forgotten(
     handle: Handler,
     is_forgotten: Callable[[str], Awaitable[bool]],
     on_dropped: Callable[[Event], Awaitable[None]] | None = None,
@@ -125,7 +125,7 @@ def but_not_of_the_forgotten(
             await drop(event)
             return ()
         answer = await handle(event)
-        # Working on it may have taken long. A dead letter would keep the shopper as well as an answer.
+        # A dead letter would keep the shopper as well as an output would.
         if isinstance(answer, Never) and known and await is_forgotten(event.shopper_id):
             await drop(event)
             return ()

@@ -11,7 +11,7 @@ import structlog
 from schemas.codec import UndecodableError, decode
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
-from streams.erasure.guard import Forgotten
+from streams.erasure.guard import ForgottenShoppers
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.kafka.reader import Seen, UnreadableTopicError, follow
@@ -32,7 +32,7 @@ class Follower:
         memory: Memory,
         *,
         crash: Callable[[Exception], object],
-        ledger: Forgotten | None = None,
+        ledger: ForgottenShoppers | None = None,
         owners: ForgottenUploads | None = None,
     ) -> None:
         """

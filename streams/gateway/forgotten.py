@@ -14,7 +14,7 @@ from streams.gateway.memory import Memory
 
 
 class Ledger(Protocol):
-    """The erasure ledger: `streams.erasure.guard.Forgotten`."""
+    """The erasure ledger: `streams.erasure.guard.ForgottenShoppers`."""
 
     async def refresh(self) -> None:
         """Read it again where it was read too long ago."""

@@ -17,14 +17,14 @@ from streams.kafka.clients import Admin, NoKafkaError
 SEGMENT: Final = timedelta(hours=6)
 
 
-class EmbeddedBrokerError(Exception):
+class FixedTopicsError(Exception):
     """The embedded broker creates topics when it starts, not on request. Use `hangtag broker --partitions N`."""
 
     def __init__(self) -> None:
         super().__init__(type(self).__doc__)
 
 
-class Found(BaseModel):
+class TopicState(BaseModel):
     """One topic as the cluster has it, and where that differs from the design."""
 
     model_config = ConfigDict(frozen=True)
@@ -48,14 +48,14 @@ def create_missing(settings: Settings) -> list[str]:
     Create the topics that are missing and answer their names.
 
     Raises:
-        EmbeddedBrokerError: the broker is the embedded one, which takes no such request.
+        FixedTopicsError: the broker is the embedded one, which takes no such request.
         NoKafkaError: no broker answered.
 
     """
     admin = Admin(settings)
     there = _partitions(admin)
     if _is_embedded(admin):
-        raise EmbeddedBrokerError
+        raise FixedTopicsError
     missing = [topic for topic in designed(settings) if topic.name not in there]
     new = [
         NewTopic(
@@ -81,7 +81,7 @@ def create_missing(settings: Settings) -> list[str]:
     return [topic.name for topic in missing]
 
 
-def compare(settings: Settings) -> list[Found]:
+def compare(settings: Settings) -> list[TopicState]:
     """
     Compare the cluster's topics with the design.
 
@@ -111,7 +111,7 @@ def compare(settings: Settings) -> list[Found]:
         ]
         retention = config.get("retention.ms")
         found.append(
-            Found(
+            TopicState(
                 name=topic.name,
                 partitions=partitions,
                 retention_ms=None if retention is None else int(retention),

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-State = Literal["ok", "idle", "stalled", "unassigned", "no-commit"]
-STATES: Final[tuple[State, ...]] = get_args(State)
+LagState = Literal["ok", "idle", "stalled", "unassigned", "no-commit"]
+STATES: Final[tuple[LagState, ...]] = get_args(LagState)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GroupPartition:
     """One partition, as one consumer group sees it."""
 
     group: str
@@ -33,7 +33,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class RecordTime:
     """A record's offset, and its timestamp in seconds since the epoch."""
 
     offset: int
@@ -41,7 +41,7 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PartitionOffsets:
     """What one look at a partition found. Offsets as Kafka counts them; `at` in seconds since the epoch."""
 
     at: float
@@ -51,8 +51,8 @@ class Reading:
     low: int
     high: int
     #: The first record the group has not committed, and the partition's last; None when not read.
-    oldest: Stamp | None = None
-    newest: Stamp | None = None
+    oldest: RecordTime | None = None
+    newest: RecordTime | None = None
     #: There are offsets ahead, but no records: transactions' markers, or what compaction left.
     nothing_ahead: bool = False
     #: The member that reads the partition; None for no one.
@@ -84,13 +84,13 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a partition stands. Offsets and `expired` as in `Reading`."""
+class PartitionLag:
+    """How a partition stands. Offsets and `expired` as in `PartitionOffsets`."""
 
-    place: Place
+    place: GroupPartition
     #: When it was read, seconds since the epoch.
     at: float
-    state: State
+    state: LagState
     committed: int | None
     low: int
     high: int
@@ -106,7 +106,9 @@ class Verdict:
     owner: Owner | None
 
 
-def remember(window: Sequence[Reading], reading: Reading, keep_s: float) -> tuple[Reading, ...]:
+def remember(
+    window: Sequence[PartitionOffsets], reading: PartitionOffsets, keep_s: float
+) -> tuple[PartitionOffsets, ...]:
     """Add a reading, and forget what is no longer needed to look back `keep_s` seconds."""
     # The log ends earlier than it did: the topic was made again, and what was known is of another log.
     old = () if window and reading.high < window[-1].high else tuple(window)
@@ -115,7 +117,7 @@ def remember(window: Sequence[Reading], reading: Reading, keep_s: float) -> tupl
     return (*old[first:], reading)
 
 
-def judge(place: Place, window: Sequence[Reading], stalled_after_s: float) -> Verdict:
+def judge(place: GroupPartition, window: Sequence[PartitionOffsets], stalled_after_s: float) -> PartitionLag:
     """
     Judge a partition by its readings, oldest first, at least one.
 
@@ -127,7 +129,7 @@ def judge(place: Place, window: Sequence[Reading], stalled_after_s: float) -> Ve
     """
     now = window[-1]
     seconds, estimated = _seconds(window)
-    return Verdict(
+    return PartitionLag(
         place=place,
         at=now.at,
         state=_state(window, stalled_after_s),
@@ -148,9 +150,9 @@ class LagMemory:
 
     def __init__(self, stalled_after_s: float) -> None:
         self._stalled_after_s = stalled_after_s
-        self._windows: dict[Place, tuple[Reading, ...]] = {}
+        self._windows: dict[GroupPartition, tuple[PartitionOffsets, ...]] = {}
 
-    def judge(self, readings: Mapping[Place, Reading]) -> tuple[Verdict, ...]:
+    def judge(self, readings: Mapping[GroupPartition, PartitionOffsets]) -> tuple[PartitionLag, ...]:
         """Take in one look at every partition, and judge them; what is no longer there is forgotten."""
         self._windows = {
             place: remember(self._windows.get(place, ()), reading, self._stalled_after_s)
@@ -159,7 +161,7 @@ class LagMemory:
         return tuple(judge(place, window, self._stalled_after_s) for place, window in self._windows.items())
 
 
-def _state(window: Sequence[Reading], stalled_after_s: float) -> State:
+def _state(window: Sequence[PartitionOffsets], stalled_after_s: float) -> LagState:
     now = window[-1]
     if now.committed is None and now.lag:
         return "no-commit"
@@ -173,7 +175,7 @@ def _state(window: Sequence[Reading], stalled_after_s: float) -> State:
     return "idle" if not now.lag and _still(window) == tuple(window) else "ok"
 
 
-def _still(window: Sequence[Reading]) -> tuple[Reading, ...]:
+def _still(window: Sequence[PartitionOffsets]) -> tuple[PartitionOffsets, ...]:
     """Pick the last readings that all found the same commit."""
     first = len(window) - 1
     while first and window[first - 1].committed == window[-1].committed:
@@ -181,7 +183,7 @@ def _still(window: Sequence[Reading]) -> tuple[Reading, ...]:
     return tuple(window[first:])
 
 
-def _seconds(window: Sequence[Reading]) -> tuple[float | None, bool]:
+def _seconds(window: Sequence[PartitionOffsets]) -> tuple[float | None, bool]:
     now = window[-1]
     if now.lag == 0:
         return 0.0, False
@@ -194,7 +196,7 @@ def _seconds(window: Sequence[Reading]) -> tuple[float | None, bool]:
     return (max(0.0, now.at - min(times)) if times else None), True
 
 
-def _time_of(offset: int, window: Sequence[Reading]) -> float | None:
+def _time_of(offset: int, window: Sequence[PartitionOffsets]) -> float | None:
     """
     Work out when an offset was written: on the straight line between the nearest known points around it.
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from streams.lag.evaluate import STATES, Verdict
-from streams.lag.reader import Look
+from streams.lag.evaluate import STATES, PartitionLag
+from streams.lag.reader import LagSnapshot
 
 _PARTITION = ("consumergroup", "topic", "partition")
 _SEGLO_GROUP = ("cluster_name", "group")
@@ -48,7 +48,7 @@ class LagCollector(Collector):
     cluster_name: str
     #: What was seen last, and the verdicts on it: one value, for it is read by another thread than the one that looks.
     #: None until the first look, and after one that failed.
-    seen: tuple[Look, Sequence[Verdict]] | None = None
+    seen: tuple[LagSnapshot, Sequence[PartitionLag]] | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Give every metric, with the samples there are."""
@@ -62,7 +62,7 @@ class LagCollector(Collector):
                     family.add_metric(values, value)
             yield family
 
-    def _samples(self, look: Look, verdicts: Sequence[Verdict]) -> Iterator[Sample]:
+    def _samples(self, look: LagSnapshot, verdicts: Sequence[PartitionLag]) -> Iterator[Sample]:
         yield "hangtag_lag_troubles", (), len(look.troubles)
         for verdict in verdicts:
             yield from _of_partition(verdict, self.cluster_name)
@@ -79,7 +79,7 @@ class LagCollector(Collector):
                 yield "kafka_consumergroup_lag_sum", (group, topic), ahead
 
 
-def _of_partition(verdict: Verdict, cluster_name: str) -> Iterable[Sample]:
+def _of_partition(verdict: PartitionLag, cluster_name: str) -> Iterable[Sample]:
     place = (verdict.place.group, verdict.place.topic, str(verdict.place.partition))
     owner = verdict.owner
     who = ("", "", "") if owner is None else (owner.host, owner.member, owner.client)

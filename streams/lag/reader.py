@@ -23,7 +23,7 @@ from confluent_kafka.admin import OffsetSpec
 from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.kafka.clients import Admin, client_config
-from streams.lag.evaluate import Owner, Place, Reading, Stamp
+from streams.lag.evaluate import GroupPartition, Owner, PartitionOffsets, RecordTime
 
 #: Groups in these states have just no assignment to tell.
 _MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
@@ -32,10 +32,10 @@ Log = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LagSnapshot:
     """One look at the cluster."""
 
-    readings: Mapping[Place, Reading]
+    readings: Mapping[GroupPartition, PartitionOffsets]
     #: Members of each group; None where the cluster does not say (the embedded broker).
     members: Mapping[str, int | None]
     #: What could not be read, a sentence each.
@@ -68,9 +68,9 @@ class LagReader:
                 "max.partition.fetch.bytes": 131_072,
             }
         )
-        self._last: dict[Place, Reading] = {}
+        self._last: dict[GroupPartition, PartitionOffsets] = {}
 
-    def look(self) -> Look:
+    def look(self) -> LagSnapshot:
         """
         Read every stage's partitions. Blocks, for seconds when the cluster is slow.
 
@@ -97,7 +97,7 @@ class LagReader:
         for group, committed in commits.items():
             for log in logs[group]:
                 if log in ends and log in committed:
-                    readings[Place(group, *log)] = Reading(
+                    readings[GroupPartition(group, *log)] = PartitionOffsets(
                         at=at,
                         committed=committed[log],
                         low=ends[log][0],
@@ -106,7 +106,7 @@ class LagReader:
                         owner_known=owners[group] is not None,
                     )
         self._last = readings = self._stamped(readings)
-        return Look(readings, members, tuple(troubles))
+        return LagSnapshot(readings, members, tuple(troubles))
 
     def close(self) -> None:
         """Close the connections."""
@@ -188,7 +188,7 @@ class LagReader:
             troubles.append(f"{topic}[{', '.join(partitions)}] cannot be read ({_said(code)})")
         return ends
 
-    def _stamped(self, readings: Mapping[Place, Reading]) -> dict[Place, Reading]:
+    def _stamped(self, readings: Mapping[GroupPartition, PartitionOffsets]) -> dict[GroupPartition, PartitionOffsets]:
         """Find out the timestamps that ages are told by."""
         known = {place: self._known(place, reading) for place, reading in readings.items()}
         oldest = self._records({place: one.start for place, one in known.items() if one.lag and one.oldest is None})
@@ -200,25 +200,25 @@ class LagReader:
             last = newest.get(place)
             stamped[place] = replace(
                 reading,
-                oldest=found if isinstance(found, Stamp) else reading.oldest,
-                newest=last if isinstance(last, Stamp) else None,
+                oldest=found if isinstance(found, RecordTime) else reading.oldest,
+                newest=last if isinstance(last, RecordTime) else None,
                 nothing_ahead=reading.nothing_ahead or found == "end",
             )
         return stamped
 
-    def _known(self, place: Place, reading: Reading) -> Reading:
+    def _known(self, place: GroupPartition, reading: PartitionOffsets) -> PartitionOffsets:
         """Take over what the last look found out and cannot have changed."""
         last = self._last.get(place)
         if last is None or last.committed != reading.committed or last.low != reading.low or last.high > reading.high:
             return reading
         return replace(reading, oldest=last.oldest, nothing_ahead=last.nothing_ahead and last.high == reading.high)
 
-    def _records(self, wanted: Mapping[Place, int]) -> dict[Place, "Stamp | str"]:
+    def _records(self, wanted: Mapping[GroupPartition, int]) -> dict[GroupPartition, "RecordTime | str"]:
         """Read the first record at or after each offset; "end" where there is none, nothing where none came in time."""
         if not wanted:
             return {}
         places = {(place.topic, place.partition): place for place in wanted}
-        found: dict[Place, Stamp | str] = {}
+        found: dict[GroupPartition, RecordTime | str] = {}
         starts = [TopicPartition(place.topic, place.partition, at) for place, at in wanted.items()]
         self._consumer.assign(starts)
         # A partition stays paused from the last time.
@@ -232,7 +232,7 @@ class LagReader:
                 error = message.error()
                 if error is None:
                     kind, ms = message.timestamp()
-                    found[place] = Stamp(message.offset(), ms / 1000) if kind else "untimed"
+                    found[place] = RecordTime(message.offset(), ms / 1000) if kind else "untimed"
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
                     found[place] = "end"
                 else:

@@ -45,7 +45,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Sms:
+class SentSms:
     """A text that a flow sends, and the photo that set it off."""
 
     shopper: str
@@ -161,12 +161,12 @@ async def profiles(demo: Running) -> list[dict[str, Any]]:
     return [one for one in (await _state(demo))["profiles"] if one["properties"]]
 
 
-async def texts(demo: Running, uploads: dict[str, Path]) -> list[Sms]:
+async def texts(demo: Running, uploads: dict[str, Path]) -> list[SentSms]:
     """Ask the local Klaviyo which texts its flows would send, and find the photo that set off each."""
     state = await _state(demo)
     caused_by = {event["id"]: event["properties"].get("upload_id") for event in state["events"]}
     return [
-        Sms(
+        SentSms(
             shopper=one["to"],
             photo=uploads[caused_by[one["event_id"]]].name,
             campaign=one["flow"],

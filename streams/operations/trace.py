@@ -28,7 +28,7 @@ _ENDS = {
 _NEXT = {"OutfitTagged": "sync", "TextRecognized": "tag", "PhotoUploaded": "recognize"}
 
 
-class Step(BaseModel):
+class TraceStep(BaseModel):
     """One message of an upload."""
 
     model_config = ConfigDict(frozen=True)
@@ -49,7 +49,7 @@ class Trace:
     """An upload's life."""
 
     #: Oldest first.
-    steps: tuple[Step, ...]
+    steps: tuple[TraceStep, ...]
     #: How it ended: synced, feedback, no_tags, dead_letter; None while it is on its way.
     ended: str | None
     #: How it ended or what it waits for, as a sentence.
@@ -107,7 +107,7 @@ def _unexplained(seen: Seen) -> DeadLetter:
     )
 
 
-def _step(topic: Topic, seen: Seen, upload_id: str, *, replayed: bool) -> Step | None:
+def _step(topic: Topic, seen: Seen, upload_id: str, *, replayed: bool) -> TraceStep | None:
     stage = _writer(seen)
     if topic.event is None:
         if not _is_of(seen, upload_id):
@@ -128,7 +128,7 @@ def _step(topic: Topic, seen: Seen, upload_id: str, *, replayed: bool) -> Step |
             if event.upload_id != upload_id:
                 return None
             what, outcome = type(event).__name__, _outcome(event)
-    return Step(
+    return TraceStep(
         at=datetime.fromtimestamp(seen.timestamp, UTC),
         stage=stage,
         topic=seen.topic,
@@ -156,7 +156,7 @@ def _writer(seen: Seen) -> str:
     return name.removeprefix(_OURS).partition("/")[0] if name.startswith(_OURS) else name
 
 
-def _standing(steps: list[Step], ended: str | None) -> str:
+def _standing(steps: list[TraceStep], ended: str | None) -> str:
     if ended == "dead_letter":
         stage = next(step.stage for step in reversed(steps) if step.what == "dead letter")
         return f"stopped in {stage}: mend the cause, then `hangtag dlq replay`"

@@ -28,16 +28,16 @@ class StoredObject(FrozenModel):
     e_tag: str = Field("", alias="eTag")
 
 
-class Bucket(FrozenModel):
+class NotifiedBucket(FrozenModel):
     """Where it lies."""
 
     name: Annotated[str, StringConstraints(min_length=1)]
 
 
-class Place(FrozenModel):
+class ObjectPlace(FrozenModel):
     """Bucket and object."""
 
-    bucket: Bucket
+    bucket: NotifiedBucket
     object: StoredObject
 
     @property
@@ -51,18 +51,18 @@ class Place(FrozenModel):
         return f"s3://{self.bucket.name}/{quote(self.key)}"
 
 
-class Happening(FrozenModel):
+class CreatedObject(FrozenModel):
     """One thing that happened to one object."""
 
     name: str = Field(alias="eventName")
     at: AwareDatetime = Field(alias="eventTime")
-    place: Place = Field(alias="s3")
+    place: ObjectPlace = Field(alias="s3")
 
 
 class Notification(FrozenModel):
     """One message of a bucket: of any number of happenings, or of none when it is the test that AWS begins with."""
 
-    records: tuple[Happening, ...] | None = Field(None, alias="Records")
+    records: tuple[CreatedObject, ...] | None = Field(None, alias="Records")
     event: str | None = Field(None, alias="Event")
 
     @model_validator(mode="after")
@@ -72,7 +72,7 @@ class Notification(FrozenModel):
         return self
 
     @property
-    def created(self) -> tuple[Happening, ...]:
+    def created(self) -> tuple[CreatedObject, ...]:
         """Give those that put an object there. What removes, reads or labels one is none of our business."""
         return tuple(one for one in self.records or () if one.name.startswith(_CREATED))
 
@@ -114,7 +114,7 @@ class KeyTemplate:
         """Tell whether a key, as it is in the bucket, is of this form."""
         return self._pattern.fullmatch(key) is not None
 
-    def read(self, place: Place) -> Ids | None:
+    def read(self, place: ObjectPlace) -> Ids | None:
         """Tell whose upload it is; None when the key is not of this form."""
         found = self._pattern.fullmatch(place.key)
         if found is None:

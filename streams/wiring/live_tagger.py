@@ -17,7 +17,7 @@ from rules.tagger import Tagger
 log = structlog.get_logger()
 
 #: What shows that a file changed: its name, time of change in ns, size and inode.
-Stamp = tuple[str, int, int, int]
+FileStamp = tuple[str, int, int, int]
 
 
 class LiveTagger:
@@ -74,7 +74,7 @@ class LiveTagger:
             log.info("lexicon reloaded", version=new.lexicon.version, old=old)
 
 
-def _stamps(own: Path | None) -> tuple[Stamp, ...]:
+def _stamps(own: Path | None) -> tuple[FileStamp, ...]:
     """Look at the folder's files. What vanishes meanwhile, or cannot be looked at, is left out."""
     stamps = []
     with contextlib.suppress(OSError):

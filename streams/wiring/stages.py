@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ocr_worker.pool.pool import OcrPool
     from schemas.emitter import Emitter
     from schemas.events import Event, FrozenModel, TextRecognized
-    from streams.erasure.guard import Forgotten
+    from streams.erasure.guard import ForgottenShoppers
     from streams.runtime.process import Background, Parts
 
 Close = Callable[[], Awaitable[None]]
@@ -195,7 +195,11 @@ def notifications(settings: Settings) -> StagePlan:
 
 
 async def assemble(
-    plan: StagePlan, *, spans: Spans = NO_SPANS, emitter: Emitter | None = None, forgotten: Forgotten | None = None
+    plan: StagePlan,
+    *,
+    spans: Spans = NO_SPANS,
+    emitter: Emitter | None = None,
+    forgotten: ForgottenShoppers | None = None,
 ) -> Parts:
     """
     Build the stage of a plan: its handler under the erasure guard, bound to its topics.
@@ -210,14 +214,14 @@ async def assemble(
         UnusableError: the Schema Registry does not answer, or the state database cannot be opened.
 
     """
-    from streams.erasure.guard import Forgotten, but_not_of_the_forgotten
+    from streams.erasure.guard import ForgottenShoppers, drop_forgotten
     from streams.runtime.process import Parts
 
-    known = forgotten or Forgotten(plan.settings.state_url.get_secret_value())
+    known = forgotten or ForgottenShoppers(plan.settings.state_url.get_secret_value())
     handle, close = await plan.open_handler(spans)
     # The sync stage is guarded too, although its sink reads the ledger: work on an event may outlast the erasure, and
     # a dead letter would keep the shopper.
-    guarded = but_not_of_the_forgotten(handle, known.includes, plan.on_forgotten)
+    guarded = drop_forgotten(handle, known.includes, plan.on_forgotten)
     if emitter is None:
         # In a thread, because a Schema Registry may have to answer first.
         emitter = await asyncio.to_thread(plan.make_emitter or partial(_real_emitter, plan.settings))

@@ -24,8 +24,8 @@ from schemas.events import Identity
 from schemas.producer import Published, Upload
 from streams.cli.main import app as hangtag
 from streams.config.settings import Settings
-from streams.erasure.forget import Forgetting, Step
-from streams.erasure.guard import Forgotten
+from streams.erasure.forget import ErasureStep, Forgetting
+from streams.erasure.guard import ForgottenShoppers
 from streams.erasure.profiles import KlaviyoAccess
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.reader import Seen, follow
@@ -112,7 +112,7 @@ class World:
     async def replay(self, *names: str) -> None:
         """Have each stage work through its whole topic, one after the other."""
         emitter, sink = make_emitter(self.settings), await make_sink(self.settings)
-        forgotten = Forgotten(self.settings.state_url.get_secret_value())
+        forgotten = ForgottenShoppers(self.settings.state_url.get_secret_value())
         plans = (
             stages.recognize(self.settings, pool=Reads()),
             stages.tag(self.settings),
@@ -143,7 +143,7 @@ class World:
         include_shared: bool = False,
         dry_run: bool = False,
         identity: Identity | None = None,
-    ) -> list[Step]:
+    ) -> list[ErasureStep]:
         config = make_sink_config(self.settings)
         erasing = replace(config, key=self.settings.klaviyo_erasure_key)
         engine = open_database(config.state_url)
@@ -211,7 +211,7 @@ async def test_forget_and_a_full_replay_leave_nothing_of_the_shopper_and_all_of_
     await world.replay()
     await world.replay()
     assert await world.remains(before) == []
-    forgotten = Forgotten(world.settings.state_url.get_secret_value())
+    forgotten = ForgottenShoppers(world.settings.state_url.get_secret_value())
     forgotten.read()
     kept = await asyncio.to_thread(partial(read_kept, world.settings, is_forgotten=forgotten.knows))
     forgotten.close()
@@ -236,7 +236,7 @@ async def test_the_soft_way_leaves_the_profile_and_takes_back_what_we_said(world
 BOTHS = "family@their-home.cn"
 
 
-def names_in(steps: list[Step]) -> dict[tuple[str, str], tuple[tuple[str, ...], str]]:
+def names_in(steps: list[ErasureStep]) -> dict[tuple[str, str], tuple[tuple[str, ...], str]]:
     return {(one.kind, one.value): (one.used_by, one.action) for step in steps for one in step.names}
 
 

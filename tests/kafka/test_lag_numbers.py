@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from traffic import publish, stage, uploads
 
 from streams.config.settings import Settings
-from streams.lag.evaluate import LagMemory, Place, Verdict
+from streams.lag.evaluate import GroupPartition, LagMemory, PartitionLag
 from streams.lag.reader import LagReader, stage_groups
 from streams.wiring.kafka import make_topics
 
@@ -47,7 +47,7 @@ def write(settings: Settings, log: str, count: int, *, partition: int = 0, **con
     return producer
 
 
-def look(settings: Settings) -> dict[int, Verdict]:
+def look(settings: Settings) -> dict[int, PartitionLag]:
     """Look once; give the verdicts on uploads by partition."""
     with LagReader(settings) as reader:
         seen = reader.look()
@@ -59,7 +59,7 @@ def look(settings: Settings) -> dict[int, Verdict]:
     }
 
 
-def written(told: Verdict) -> float:
+def written(told: PartitionLag) -> float:
     """Tell when the oldest uncommitted record was written, by its age."""
     assert told.seconds is not None
     return told.at - told.seconds
@@ -110,11 +110,11 @@ async def test_a_stage_is_followed_under_load_and_seen_to_stall_when_killed(sett
     memory = LagMemory(settings.lag_stalled_s)
     group = group_of(settings)
 
-    def states(reader: LagReader) -> dict[int, Verdict]:
+    def states(reader: LagReader) -> dict[int, PartitionLag]:
         told = memory.judge(reader.look().readings)
         return {one.place.partition: one for one in told if one.place.group == group}
 
-    def lag(told: dict[int, Verdict]) -> int:
+    def lag(told: dict[int, PartitionLag]) -> int:
         return sum(one.lag for one in told.values())
 
     with LagReader(settings) as reader, stage(settings, tmp_path, mean_ms=250, in_flight=32) as running:
@@ -173,8 +173,8 @@ def test_records_that_expired_are_told_and_their_age_worked_out(settings, upload
 
 def test_partitions_added_later_and_a_topic_deleted_are_taken_as_they_come(settings, uploads_log):
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
-    wanted = {Place(group, log, at) for group, log in stage_groups(settings).items() for at in range(3)}
-    added = {Place(group_of(settings), uploads_log, at) for at in (3, 4)}
+    wanted = {GroupPartition(group, log, at) for group, log in stage_groups(settings).items() for at in range(3)}
+    added = {GroupPartition(group_of(settings), uploads_log, at) for at in (3, 4)}
     with LagReader(settings) as reader:
         deadline = time.monotonic() + 20
         while reader.look().readings.keys() != wanted:

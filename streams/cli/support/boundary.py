@@ -83,7 +83,7 @@ def _codes() -> Mapping[type[Exception], int]:
     from rules.quality.evaluate import LabelsError
     from streams.kafka.clients import NoKafkaError
     from streams.kafka.reader import BadTimeError, UnreadableTopicError
-    from streams.kafka.topics import EmbeddedBrokerError as NoTopicsThereError
+    from streams.kafka.topics import FixedTopicsError
     from streams.operations.dead_letters import NoLettersError
 
     return {
@@ -95,6 +95,6 @@ def _codes() -> Mapping[type[Exception], int]:
         NoLettersError: UNUSABLE,
         UnreadableTopicError: UNUSABLE,
         NoKafkaError: UNAVAILABLE,
-        NoTopicsThereError: UNAVAILABLE,
+        FixedTopicsError: UNAVAILABLE,
         SetupError: UNAVAILABLE,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Status = Literal["ok", "warn", "fail"]
+CheckStatus = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Checked:
     """One line of the doctor's. Neither `told` nor `advice` may hold a secret."""
 
     name: str
-    status: Status
+    status: CheckStatus
     #: What was found.
     told: str
     #: What to do; empty when there is nothing to do.

@@ -10,7 +10,7 @@ from confluent_kafka.admin import BrokerMetadata, ClusterMetadata
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError
 from streams.kafka.topics import compare
-from streams.lag.evaluate import LagMemory, Verdict
+from streams.lag.evaluate import LagMemory, PartitionLag
 from streams.lag.reader import LagReader
 from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
 from streams.operations.checks.broker_version import RELEASES, kafka_version
@@ -109,7 +109,7 @@ def _lag(settings: Settings) -> list[Checked]:
     ]
 
 
-def _group(group: str, members: int | None, verdicts: Sequence[Verdict]) -> Checked:
+def _group(group: str, members: int | None, verdicts: Sequence[PartitionLag]) -> Checked:
     name, stage = f"lag {group}", group.rpartition(".")[2]
     expired = sum(verdict.expired for verdict in verdicts)
     if expired:
@@ -129,11 +129,11 @@ def _group(group: str, members: int | None, verdicts: Sequence[Verdict]) -> Chec
     return ok(name, _waiting(verdicts))
 
 
-def _waiting(verdicts: Sequence[Verdict]) -> str:
+def _waiting(verdicts: Sequence[PartitionLag]) -> str:
     return "; ".join(_parts(verdicts))
 
 
-def _parts(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def _parts(verdicts: Sequence[PartitionLag]) -> Iterator[str]:
     lags = sum(verdict.lag for verdict in verdicts)
     oldest = max((verdict.seconds for verdict in verdicts if verdict.seconds is not None), default=0)
     yield f"{lags} ahead, the oldest for {oldest:.0f} s" if lags else "nothing ahead"

@@ -55,7 +55,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PartitionLag:
     """What the topics say."""
 
     uploads: int
@@ -105,7 +105,7 @@ class Workers:
         return sum(log.read_text(errors="replace").count("assigned ") for log in self.logs)
 
 
-async def run(plan: Plan, cluster: KafkaCluster, folder: Path) -> Verdict:
+async def run(plan: Plan, cluster: KafkaCluster, folder: Path) -> PartitionLag:
     """Run a plan and judge it."""
     prefix = f"chaos-{uuid.uuid4().hex[:8]}"
     settings = Settings(
@@ -153,7 +153,7 @@ async def run(plan: Plan, cluster: KafkaCluster, folder: Path) -> Verdict:
     left = sum(end - max(position, 0) for position, end in committed(settings).values())
     for worker in list(workers.running):
         await workers.end(worker, signal.SIGTERM)
-    return Verdict(
+    return PartitionLag(
         uploads=len(wanted),
         heard=len(wanted & set(heard)),
         lost=len(wanted - set(heard)),

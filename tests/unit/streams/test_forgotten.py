@@ -13,7 +13,7 @@ from sqlalchemy import text
 from klaviyo_sink.state.database import open_database
 from klaviyo_sink.state.forgetting import forget
 from schemas.outcomes import Later, Never
-from streams.erasure.guard import REFRESH_S, Forgotten, but_not_of_the_forgotten
+from streams.erasure.guard import REFRESH_S, ForgottenShoppers, drop_forgotten
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def forget_now(url: str, *shoppers: str, at: datetime = NOW) -> None:
 
 async def test_a_shopper_is_known_as_forgotten_at_the_latest_after_a_few_seconds(url, tmp_path):
     clock = Clock()
-    known = Forgotten(url, clock=clock)
+    known = ForgottenShoppers(url, clock=clock)
     assert not await known.includes("s1")
     # Asking makes no database.
     assert not (tmp_path / "state").exists()
@@ -58,7 +58,7 @@ async def test_a_shopper_is_known_as_forgotten_at_the_latest_after_a_few_seconds
 async def test_an_entry_by_a_clock_that_is_ahead_hides_none_that_follow(url):
     clock = Clock()
     forget_now(url, "s1", at=datetime.now(UTC) + timedelta(days=3))
-    known = Forgotten(url, clock=clock)
+    known = ForgottenShoppers(url, clock=clock)
     assert await known.includes("s1")
     forget_now(url, "s2", at=datetime.now(UTC))
     clock.seconds += REFRESH_S
@@ -69,7 +69,7 @@ async def test_an_entry_by_a_clock_that_is_ahead_hides_none_that_follow(url):
 async def test_while_the_database_cannot_be_read_what_was_known_counts(url, tmp_path):
     clock = Clock()
     forget_now(url, "s1")
-    known = Forgotten(url, clock=clock)
+    known = ForgottenShoppers(url, clock=clock)
     assert await known.includes("s1")
     known.close()
     for path in (tmp_path / "state").iterdir():
@@ -84,7 +84,7 @@ async def test_a_database_that_says_nothing_holds_events_up_once_and_briefly():
     """One thread waits for it, and events go by what was known: none was forgotten, as far as this process heard."""
     pytest.importorskip("psycopg", reason="the driver of a database on the network")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        known = Forgotten(f"postgresql+psycopg://u:p@127.0.0.1:{silent.getsockname()[1]}/x")
+        known = ForgottenShoppers(f"postgresql+psycopg://u:p@127.0.0.1:{silent.getsockname()[1]}/x")
         threads = threading.active_count()
         began = time.monotonic()
         assert [await known.includes(one) for one in ("s1", "s2", "s3")] == [False, False, False]
@@ -95,7 +95,7 @@ async def test_a_database_that_says_nothing_holds_events_up_once_and_briefly():
 
 async def test_a_writer_that_holds_the_database_does_not_hold_a_reader(url):
     forget_now(url, "s1")
-    engine, known = open_database(url), Forgotten(url)
+    engine, known = open_database(url), ForgottenShoppers(url)
     with engine.begin():
         assert await known.includes("s1")
     known.close()
@@ -104,7 +104,7 @@ async def test_a_writer_that_holds_the_database_does_not_hold_a_reader(url):
 
 async def test_a_damaged_entry_stops_no_event(url):
     forget_now(url, "s1")
-    engine, known = open_database(url), Forgotten(url, clock=Clock())
+    engine, known = open_database(url), ForgottenShoppers(url, clock=Clock())
     with engine.begin() as connection:
         connection.execute(text("UPDATE forgotten_shoppers SET forgotten_at = 'never'"))
     engine.dispose()
@@ -117,7 +117,7 @@ async def test_a_folder_that_may_not_be_entered_stops_no_event(url, monkeypatch)
         raise PermissionError
 
     monkeypatch.setattr(Path, "is_file", refused)
-    assert not await Forgotten(url).includes("s1")
+    assert not await ForgottenShoppers(url).includes("s1")
 
 
 @pytest.mark.parametrize("answer", [(), Later("busy", "later"), Never("bug", "a dead letter would keep the shopper")])
@@ -132,7 +132,7 @@ async def test_a_shopper_forgotten_while_their_event_is_worked_on_leaves_no_answ
     async def is_forgotten(shopper_id: str) -> bool:
         return gone and shopper_id == "shopper"
 
-    guarded = but_not_of_the_forgotten(handle, is_forgotten)
+    guarded = drop_forgotten(handle, is_forgotten)
     found = await guarded(recognized("u1"))
     if isinstance(answer, Later):
         # Tried again, and ended then before it begins.

@@ -9,7 +9,7 @@ from klaviyo_sink.state.forgetting import forget
 from schemas.codec import encode
 from schemas.events import DeadLetter, Photo, PhotoUploaded
 from streams.config.settings import Settings
-from streams.erasure.guard import Forgotten
+from streams.erasure.guard import ForgottenShoppers
 from streams.gateway import follower as module
 from streams.gateway.follower import Follower
 from streams.gateway.forgotten import ForgottenUploads
@@ -71,7 +71,7 @@ async def test_a_gateway_that_starts_learns_nothing_of_a_forgotten_shopper_and_d
             time.sleep(0.01)
 
     monkeypatch.setattr(module, "follow", follow)
-    memory, ledger = Memory(keep_s=60, most=10), Forgotten(url, clock=iter(range(0, 10_000, 100)).__next__)
+    memory, ledger = Memory(keep_s=60, most=10), ForgottenShoppers(url, clock=iter(range(0, 10_000, 100)).__next__)
     owners = ForgottenUploads(memory, ledger)
     follower = Follower(Settings(), memory, crash=lambda _: None, ledger=ledger, owners=owners)
     follower._caught_up = followed.set

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.lag.evaluate import LagMemory, Owner, Place, Reading, Stamp, judge, remember
+from streams.lag.evaluate import GroupPartition, LagMemory, Owner, PartitionOffsets, RecordTime, judge, remember
 
-PLACE = Place("hangtag.tag", "outfit.texts", 3)
+PLACE = GroupPartition("hangtag.tag", "outfit.texts", 3)
 SOMEONE = Owner("faust", "10.0.0.1", "faust-1")
 STALLED_S = 20
 
 
-def reading(at, committed, high, *, low=0, oldest=None, **more: object) -> Reading:
+def reading(at, committed, high, *, low=0, oldest=None, **more: object) -> PartitionOffsets:
     """Make a reading of a partition that someone reads; `oldest` is the time of the record at the commit."""
-    stamp = None if oldest is None else Stamp(max(committed or 0, low), oldest)
-    return Reading(at, committed, low, high, stamp, **({"owner": SOMEONE, "owner_known": True} | more))
+    stamp = None if oldest is None else RecordTime(max(committed or 0, low), oldest)
+    return PartitionOffsets(at, committed, low, high, stamp, **({"owner": SOMEONE, "owner_known": True} | more))
 
 
-def verdict(*window: Reading):
+def verdict(*window: PartitionOffsets):
     return judge(PLACE, window, STALLED_S)
 
 
@@ -84,7 +84,7 @@ def test_the_age_of_an_expired_record_is_what_it_was_when_it_could_still_be_read
 
 def test_else_it_lies_on_the_line_through_the_records_that_are_left():
     # Ten offsets in 100 s: fifteen offsets earlier is 150 s earlier.
-    told = verdict(replace(reading(1000, 5, 31, low=20, oldest=800), newest=Stamp(30, 900)))
+    told = verdict(replace(reading(1000, 5, 31, low=20, oldest=800), newest=RecordTime(30, 900)))
     assert (told.seconds, told.estimated) == (1000 - 800 + 150, True)
 
 
@@ -121,7 +121,7 @@ def test_partitions_that_vanish_are_forgotten_and_new_ones_taken_in():
 
 
 @st.composite
-def histories(draw) -> list[Reading]:
+def histories(draw) -> list[PartitionOffsets]:
     """Looks at a log that only grows, by a group that only goes forward."""
     at, committed, high, low, looks = 1000.0, 0, 0, 0, []
     for _ in range(draw(st.integers(1, 12))):
@@ -136,7 +136,7 @@ def histories(draw) -> list[Reading]:
 
 @given(histories())
 def test_a_verdict_holds_together_whatever_was_seen(looks):
-    window: tuple[Reading, ...] = ()
+    window: tuple[PartitionOffsets, ...] = ()
     for look in looks:
         window = remember(window, look, STALLED_S)
         told = judge(PLACE, window, STALLED_S)
@@ -148,7 +148,7 @@ def test_a_verdict_holds_together_whatever_was_seen(looks):
 
 @given(histories())
 def test_the_window_kept_judges_as_the_whole_past_would(looks):
-    window: tuple[Reading, ...] = ()
+    window: tuple[PartitionOffsets, ...] = ()
     for look in looks:
         window = remember(window, look, STALLED_S)
     kept, whole = judge(PLACE, window, STALLED_S), judge(PLACE, looks, STALLED_S)

@@ -2,17 +2,17 @@
 
 import pytest
 
-from streams.lag.evaluate import LagMemory, Place, Reading
+from streams.lag.evaluate import GroupPartition, LagMemory, PartitionOffsets
 from streams.lag.exporter import LagCollector
-from streams.lag.reader import Look
+from streams.lag.reader import LagSnapshot
 
 GROUP, TOPIC = "hangtag.recognize", "outfit.uploads"
 
 
-def served(readings: dict[Place, Reading], members: int | None = 1) -> dict[tuple[str, ...], float]:
+def served(readings: dict[GroupPartition, PartitionOffsets], members: int | None = 1) -> dict[tuple[str, ...], float]:
     """Judge readings and collect; give each sample by its metric's name and its labels' values."""
     collector = LagCollector("hangtag")
-    look = Look(readings, {GROUP: members}, ())
+    look = LagSnapshot(readings, {GROUP: members}, ())
     collector.seen = look, LagMemory(20).judge(readings)
     return {
         (sample.name, *sample.labels.values()): sample.value
@@ -21,8 +21,8 @@ def served(readings: dict[Place, Reading], members: int | None = 1) -> dict[tupl
     }
 
 
-def partition(number: int, committed: int | None, low: int, high: int) -> dict[Place, Reading]:
-    return {Place(GROUP, TOPIC, number): Reading(1000, committed, low, high)}
+def partition(number: int, committed: int | None, low: int, high: int) -> dict[GroupPartition, PartitionOffsets]:
+    return {GroupPartition(GROUP, TOPIC, number): PartitionOffsets(1000, committed, low, high)}
 
 
 def test_the_sum_counts_partitions_that_were_never_committed_and_no_expired_record():

@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.photos.bucket_events import Bucket, Ids, KeyTemplate, Place, StoredObject
+from streams.photos.bucket_events import Ids, KeyTemplate, NotifiedBucket, ObjectPlace, StoredObject
 from streams.photos.keys import segment
 
 PLAIN = KeyTemplate("uploads/{shopper_id}/{upload_id}.{ext}")
 
 
-def place(key: str, e_tag: str = "e") -> Place:
-    return Place(bucket=Bucket(name="b"), object=StoredObject.model_validate({"key": quote_plus(key), "eTag": e_tag}))
+def place(key: str, e_tag: str = "e") -> ObjectPlace:
+    return ObjectPlace(
+        bucket=NotifiedBucket(name="b"), object=StoredObject.model_validate({"key": quote_plus(key), "eTag": e_tag})
+    )
 
 
 @pytest.mark.parametrize(

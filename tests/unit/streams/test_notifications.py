@@ -18,7 +18,7 @@ from streams.cli.main import app
 from streams.config.settings import Settings
 from streams.kafka.topics import designed
 from streams.operations.dead_letters import dlq_topics
-from streams.photos.bucket_events import KeyTemplate, Notification, Place
+from streams.photos.bucket_events import KeyTemplate, Notification, ObjectPlace
 from streams.photos.store import PhotoStore
 from streams.runtime.dead_letters import read_letter
 from streams.runtime.stage import Record
@@ -154,7 +154,7 @@ async def test_an_object_that_is_gone_is_looked_for_again_a_few_times(bucket):
 async def test_an_object_that_was_read_and_deleted_holds_nothing_of_its_message_up(tmp_path, monkeypatch):
     store = PhotoStore(f"file:{tmp_path}", max_bytes=1000)
     # Buckets' addresses are all of S3; what is asked of a store is the same on disk.
-    monkeypatch.setattr(Place, "uri", property(lambda one: f"file://{tmp_path}/{one.key}"))
+    monkeypatch.setattr(ObjectPlace, "uri", property(lambda one: f"file://{tmp_path}/{one.key}"))
     uris = [await store.put(shopper_id="s1", upload_id=one, suffix=".jpg", photo=b"x") for one in ("u1", "u2")]
     both = [json.loads(AWS.replace("anna+%2B+bob/red%20dress.1", f"s1/{one}"))["Records"][0] for one in ("u1", "u2")]
     await store.remove_read(uris[0], upload_id="u1")
