@@ -213,6 +213,8 @@ class Tag(FrozenModel):
     """How sure we are, 0 to 1: the line's score times the quality of the match."""
     share: Annotated[float, Field(gt=0, le=100)] | None = None
     """Percent of the garment's composition, for materials on care labels."""
+    share_unsure: bool = False
+    """True where the shares of the garment do not add up to 98 to 102: a line may not have been read, or misread."""
     evidence: tuple[Evidence, ...]
     """The lines that gave it."""
 

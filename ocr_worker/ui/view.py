@@ -119,7 +119,7 @@ def _tags(tags: Sequence[Tag], numbers: dict[tuple[str, BBox], int], language: L
 
 
 def _share(tag: Tag) -> str:
-    return "" if tag.share is None else f" {tag.share:g} %"
+    return "" if tag.share is None else f" {tag.share:g} %{'?' * tag.share_unsure}"
 
 
 def _evidence(evidence: Evidence, numbers: dict[tuple[str, BBox], int]) -> str:

@@ -1,153 +1,231 @@
 """
 Fibre compositions: which percentage belongs to which fibre, in which part of the garment, and do they add up.
 
-Works on what was found in the text; knows no words of its own but the percent sign.
+Works on what was found in the text; knows no words of its own.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-#: What stands before a percent sign; a digit may have been read as a letter ("1OO%").
-_BEFORE = re.compile(r"(?<![\w.,%])([\doil|]{1,3}(?:[.,]\d{1,2})?) ?%$")
-#: Turkish labels write the sign first ("%65 pamuk").
-_BEHIND = re.compile(r"%(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%])")
-_HUNDRED = re.compile("百分(?:之)?百")
-#: The longest number before a sign, with its space.
-_LONGEST = 8
-_DIGITS = str.maketrans("oil|,", "0111.")
+from rules.evidence.pairing import Fibre, Figure, Fits, Pair, pairs_in
+from rules.evidence.percents import Percent
+
 #: Percentages of one part add up to 100; labels may round each by a point or two (GB/T 29862-2013).
-_WHOLE = (98.0, 102.0)
-
-
-class Percent(NamedTuple):
-    """A percentage found in `text[start:stop]`, 0 to 100."""
-
-    start: int
-    stop: int
-    value: float
-    #: Whether letters were taken for digits.
-    mended: bool
-
-
-class Fibre(NamedTuple):
-    """A fibre found in `text[start:stop]`; `code` is its tag id."""
-
-    start: int
-    stop: int
-    code: str
+WHOLE = (98.0, 102.0)
 
 
 class PartName(NamedTuple):
-    """The name of a garment part found in `text[start:stop]`; what follows it is about that part."""
+    """
+    The name of a garment part found in `text[start:stop]`; `part` is None for a field name ("成分:").
+
+    What follows it is about that part, or what stands before it where it is `trailing` ("100% viscose (lining)").
+    """
 
     start: int
     stop: int
-    part: str
+    part: str | None
+    trailing: bool = False
 
 
-Figure = Percent | Fibre
 Item = Figure | PartName
-Pair = tuple[Fibre, Percent]
-#: Whether nothing but fillers stands in the text between two figures.
-Fits = Callable[[Figure, Figure], bool]
 
 
 class Share(NamedTuple):
-    """A fibre with its percentage. `part` is None where the label names none."""
+    """A fibre with its percentage."""
 
     fibre: Fibre
     percent: Percent
+
+
+class Composition(NamedTuple):
+    """Shares that belong together. `part` is None where the label names none."""
+
     part: str | None
+    shares: tuple[Share, ...]
+
+    @property
+    def by_fibre(self) -> dict[str, float]:
+        """Give the percentage of each fibre: once however many languages repeat it, added up where two differ."""
+        said = dict.fromkeys((share.fibre.code, share.percent.value) for share in self.shares if share.percent.value)
+        found: dict[str, float] = {}
+        for code, value in said:
+            found[code] = found.get(code, 0.0) + value
+        return found
+
+    @property
+    def believable(self) -> bool:
+        """Tell whether the percentages may be right: they make no more than a hundred."""
+        return sum(self.by_fibre.values()) <= WHOLE[1]
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether the percentages add up to a hundred."""
+        return WHOLE[0] <= sum(self.by_fibre.values()) <= WHOLE[1]
 
 
-def percents_in(text: str) -> Iterator[Percent]:
-    """Find the percentages in a normalised text, in order. A number above 100 is none: OCR lost its point."""
-    found = list(_HUNDRED.finditer(text)) if "百分" in text else []
-    at = text.find("%")
-    while at >= 0:
-        number = _BEFORE.search(text, max(0, at - _LONGEST), at + 1) or _BEHIND.match(text, at)
-        if number is not None:
-            found.append(number)
-        at = text.find("%", at + 1)
-    for number in sorted(found, key=re.Match.start):
-        digits = number[1] if number.re is not _HUNDRED else "100"
-        value = float(digits.translate(_DIGITS))
-        read = value == 100 or any(map(str.isdigit, digits))  # noqa: PLR2004 - "lOO%" is a number, "oil%" is none
-        if read and value <= 100:  # noqa: PLR2004 - a percentage
-            yield Percent(number.start(), number.end(), value, mended=any(mark in digits for mark in "oil|"))
-
-
-def shares_in(lines: Mapping[int, Sequence[Item]], fits: Fits) -> tuple[list[Share], dict[int, str]]:
+def compositions_in(
+    lines: Mapping[int, Sequence[Item]], fits: Fits, fits_loosely: Fits
+) -> tuple[list[Composition], dict[int, str]]:
     """
     Bind percentages to fibres in a block of lines.
 
     `lines` gives the items of each line in order, by its number, ascending; lines without any are left out.
-    Returns the shares, and for every fibre under a part's name, by its start, that part.
+    Returns the compositions, and for every fibre under a part's name, by its start, that part.
     """
-    shares: list[Share] = []
-    parts: dict[int, str] = {}
-    part: str | None = None
-    waiting: list[Figure] = []
+    sections = _Sections(fits, fits_loosely)
     before = named = -1
-
-    def bind() -> None:
-        if len(waiting) > 1:
-            shares.extend([Share(fibre, percent, part) for fibre, percent in _pairs(waiting, fits)])
-        waiting.clear()
-
     for number, line in lines.items():
         if number != before + 1:
-            bind()
+            sections.bind()
         # A line of its own, without figures, is no longer about the part that was named lines before.
         about = named == number - 1 or any(not isinstance(item, Fibre) for item in line)
-        for name, clause in _clauses(line):
-            if name is not None or not _go_on(waiting, clause):
-                bind()
-            part = part if name is None else name.part
-            waiting += clause
-            if about and part is not None:
-                parts |= {figure.start: part for figure in clause if isinstance(figure, Fibre)}
+        clause: list[Figure] = []
+        for item in line:
+            if isinstance(item, PartName):
+                sections.add(clause, about=about)
+                clause = []
+                sections.name(item)
+            else:
+                clause.append(item)
+        sections.add(clause, about=about)
         before = number
         named = number if isinstance(line[-1], PartName) else named
-    bind()
-    return shares, parts
+    sections.bind()
+    return sections.compositions, sections.parts
 
 
-def _clauses(line: Sequence[Item]) -> Iterator[tuple[PartName | None, list[Figure]]]:
-    """Cut a line before every name of a part."""
-    name: PartName | None = None
-    clause: list[Figure] = []
-    for item in line:
-        if isinstance(item, PartName):
-            if clause or name is not None:
-                yield name, clause
-            name, clause = item, []
-        else:
-            clause.append(item)
-    yield name, clause
+class _Building:
+    """A composition that is not finished."""
+
+    def __init__(self, part: str | None) -> None:
+        self.part = part
+        self.shares: list[Share] = []
+        self._said: set[tuple[str, float]] = set()
+        self._total = 0.0
+
+    def add(self, share: Share) -> None:
+        """Add a share, or the same again in another language."""
+        said = (share.fibre.code, share.percent.value)
+        if said not in self._said:
+            self._said.add(said)
+            self._total += share.percent.value
+        self.shares.append(share)
+
+    def takes(self, code: str, value: float) -> bool:
+        """Tell whether a percentage can go on this composition: one of a fibre that it has only where there is room."""
+        has_room = self._total + value <= WHOLE[1]
+        return has_room or (self._total < WHOLE[0] and all(code != known for known, _ in self._said))
 
 
-def main_composition(shares: Iterable[Share], is_main: Callable[[str | None], bool]) -> dict[str, float]:
+class _Sections:
+    """The compositions of a block as they come: a part's name, or a sum of 100, ends one and begins another."""
+
+    def __init__(self, fits: Fits, fits_loosely: Fits) -> None:
+        self.parts: dict[int, str] = {}
+        self._building: list[_Building] = []
+        self._fits = fits
+        self._fits_loosely = fits_loosely
+        self._part: str | None = None
+        self._waiting: list[Figure] = []
+        #: Number of the first composition of the section.
+        self._first = 0
+        #: The section's compositions by what they say of a fibre.
+        self._known: dict[tuple[str, float], _Building] = {}
+        #: Starts of the fibres since the last name.
+        self._fibres: list[int] = []
+
+    @property
+    def compositions(self) -> list[Composition]:
+        """What was bound so far."""
+        return [Composition(one.part, tuple(one.shares)) for one in self._building]
+
+    def name(self, name: PartName) -> None:
+        """Begin a section, or name the composition that has just ended."""
+        self.bind()
+        if not name.trailing:
+            self._part = name.part
+            self._first = len(self._building)
+            self._known = {}
+            self._fibres = []
+        elif name.part is not None:
+            last = self._building[-1] if len(self._building) > self._first else None
+            starts = self._fibres if last is None else [share.fibre.start for share in last.shares]
+            self.parts |= dict.fromkeys(starts, name.part)
+            if last is not None:
+                last.part = name.part
+                self._first = len(self._building)
+                self._known = {}
+
+    def add(self, clause: list[Figure], *, about: bool) -> None:
+        """Take in figures that stand together. `about`: they are about the part that was named last."""
+        if not clause:
+            return
+        if not _go_on(self._waiting, clause):
+            self.bind()
+        self._waiting += clause
+        starts = [figure.start for figure in clause if isinstance(figure, Fibre)]
+        self._fibres += starts
+        if about and self._part is not None:
+            self.parts |= dict.fromkeys(starts, self._part)
+
+    def bind(self) -> None:
+        """Pair what is waiting."""
+        if len(self._waiting) > 1:
+            for pair in self._best_pairs(self._waiting):
+                self._put(Share(*pair))
+        self._waiting = []
+
+    def _best_pairs(self, figures: list[Figure]) -> list[Pair]:
+        """Pair figures; over words that nobody knows, and with signs that were guessed, only to a whole."""
+        strict = pairs_in(figures, self._fits)
+        if _adds_up(strict):
+            return strict
+        loose = pairs_in(figures, self._fits_loosely)
+        if _adds_up(loose):
+            return loose
+        return [pair for pair in strict if not pair[1].mended]
+
+    def _put(self, share: Share) -> None:
+        """Put a share to the composition that it goes on or repeats in another language, or to a new one."""
+        code, value = share.fibre.code, share.percent.value
+        known = self._known.get((code, value))
+        if known is None:
+            last = self._building[-1] if len(self._building) > self._first else None
+            if last is None or not last.takes(code, value):
+                last = _Building(self._part)
+                self._building.append(last)
+            known = self._known[code, value] = last
+        known.add(share)
+
+
+def main_composition(compositions: Iterable[Composition], is_main: Callable[[str | None], bool]) -> Composition | None:
     """
-    Percentages by fibre of what the garment mainly consists of; empty when the label contradicts itself.
+    Choose the composition of what the garment mainly consists of: the first one of a main part, or of none.
 
-    The first composition counts: languages that repeat it add nothing, a second one (a two-piece without
-    part names) is another garment's. A sum below 100 means that a line was not read; one above 102 that a
-    number was misread, and then none of them is trusted.
+    A second one (a two-piece, a lining that nobody named) is another garment's. But where the first does not add up,
+    one that repeats its fibres in another language and does is better.
     """
-    main: dict[str, float] = {}
-    for share in shares:
-        if not is_main(share.part) or not share.percent.value:
+    main = [one for one in compositions if is_main(one.part) and one.by_fibre]
+    if not main:
+        return None
+    first = main[0]
+    fibres = first.by_fibre.keys()
+    return first if first.whole else next((one for one in main if one.whole and fibres <= one.by_fibre.keys()), first)
+
+
+def _adds_up(pairs: Sequence[Pair]) -> bool:
+    """Tell whether pairs make one whole after another."""
+    total, known = 0.0, dict[str, float]()
+    for fibre, percent in pairs:
+        if known.get(fibre.code) == percent.value:
             continue
-        known = main.get(share.fibre.code)
-        if known == share.percent.value:
-            continue
-        if known is not None or sum(main.values()) >= _WHOLE[0]:
-            break
-        main[share.fibre.code] = share.percent.value
-    return main if sum(main.values()) <= _WHOLE[1] else {}
+        if total >= WHOLE[0] and total + percent.value > WHOLE[1]:
+            if total > WHOLE[1]:
+                return False
+            total, known = 0.0, {}
+        total += percent.value
+        known[fibre.code] = percent.value
+    return WHOLE[0] <= total <= WHOLE[1]
 
 
 def _go_on(waiting: list[Figure], clause: list[Figure]) -> bool:
@@ -164,48 +242,3 @@ def _go_on(waiting: list[Figure], clause: list[Figure]) -> bool:
     fibres = sum(isinstance(figure, Fibre) for figure in waiting)
     below = all(isinstance(figure, Percent) for figure in clause) and 2 * fibres > len(waiting)
     return below or (fibres == len(waiting) and all(isinstance(figure, Fibre) for figure in clause))
-
-
-def _pairs(figures: list[Figure], fits: Fits) -> list[Pair]:
-    """Pair the figures that stand together."""
-    kinds = {type(figure) for figure in figures}
-    if len(kinds) < 2:  # noqa: PLR2004 - it takes a fibre and a percentage
-        return []
-    return _columns(figures, fits) or _following(figures if _percent_first(figures, fits) else figures[::-1], fits)
-
-
-def _percent_first(figures: list[Figure], fits: Fits) -> bool:
-    """Tell whether the label writes "65% cotton" or "cotton 65%", by the first two that belong together."""
-    for one, other in pairwise(figures):
-        if type(one) is not type(other) and fits(one, other):
-            return isinstance(one, Percent)
-    return True
-
-
-def _following(figures: list[Figure], fits: Fits) -> list[Pair]:
-    """Give each percentage the fibre that follows it, in as many languages as it is named there."""
-    pairs: list[Pair] = []
-    percent: Percent | None = None
-    code = ""
-    for one, figure in zip([None, *figures], figures, strict=False):
-        if isinstance(figure, Percent):
-            percent, code = figure, ""
-        elif percent is not None and one is not None:
-            if not code and fits(one, figure):
-                code = figure.code
-            elif figure.code != code:
-                percent = None
-                continue
-            pairs.append((figure, percent))
-    return pairs
-
-
-def _columns(figures: list[Figure], fits: Fits) -> list[Pair]:
-    """Pair "cotton/polyester 65/35%": all the fibres, then as many percentages, or the other way round."""
-    middle = len(figures) // 2
-    one, other = figures[:middle], figures[middle:]
-    if len(one) < 2 or len(one) != len(other) or not fits(one[-1], other[0]):  # noqa: PLR2004 - two make a column
-        return []
-    fibres, percents = (one, other) if isinstance(one[0], Fibre) else (other, one)
-    pairs = [(f, p) for f, p in zip(fibres, percents, strict=True) if isinstance(f, Fibre) and isinstance(p, Percent)]
-    return pairs if len(pairs) == middle else []

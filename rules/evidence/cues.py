@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from rules.evidence.composition import Fibre, Item, PartName, Percent, Share, percents_in, shares_in
+from rules.evidence.composition import Composition, Item, PartName, Share, compositions_in
+from rules.evidence.parts import PartNames
+from rules.evidence.percents import Percent, percents_in
 from rules.evidence.prose import lone_words
 from rules.evidence.vocabulary import Vocabulary
-from rules.text.match import GIVING, Match
+from rules.text.match import Match
 from rules.text.page import Page
 
 
@@ -23,6 +25,8 @@ class Cues:
     negated: dict[int, str] = field(default_factory=dict)
     #: Materials with a percentage.
     shares: dict[int, Share] = field(default_factory=dict)
+    #: What the shares make up, in reading order.
+    compositions: list[Composition] = field(default_factory=list)
     #: Garment parts that materials stand under.
     parts: dict[int, str] = field(default_factory=dict)
     #: Words that are all their line says of products, and too little.
@@ -45,24 +49,36 @@ def cues_on(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Cue
         if not kinds.isdisjoint(("part", "field")):
             cues.announced |= _announced(page.text, vocabulary, block)
         if "part" in kinds or any(number in percents for number in numbers):
-            items = {
-                number: sorted([*found, *percents.get(number, ())])
-                for number in numbers
-                if (found := _items(lines.get(number, ()), vocabulary, cues.negated)) or number in percents
-            }
-            shares, parts = shares_in(items, lambda one, other: vocabulary.fits(page.text, one, other))
-            cues.shares |= {share.fibre.start: share for share in shares}
+            names = PartNames(page.text, vocabulary, cues.negated)
+            items = _items(names, numbers, lines, percents)
+            compositions, parts = compositions_in(
+                items,
+                lambda one, other: vocabulary.fits(page.text, one, other),
+                lambda one, other: vocabulary.fits_loosely(page.text, one, other),
+            )
+            cues.compositions += compositions
+            cues.shares |= {share.fibre.start: share for one in compositions for share in one.shares}
             cues.parts |= parts | _before_part(page.text, vocabulary, block, cues.shares)
     return cues
 
 
-def _items(line: Sequence[Match], vocabulary: Vocabulary, negated: dict[int, str]) -> list[Item]:
-    items: list[Item] = []
-    for start, stop, term in line:
-        if term.kind == "part":
-            items.append(PartName(start, stop, term.owner))
-        elif term.kind in GIVING and term.owner in vocabulary.fibres and start not in negated:
-            items.append(Fibre(start, stop, vocabulary.fibres[term.owner]))
+def _items(
+    names: PartNames,
+    numbers: Sequence[int],
+    lines: Mapping[int, Sequence[Match]],
+    percents: Mapping[int, Sequence[Percent]],
+) -> dict[int, list[Item]]:
+    """List the figures and the names of parts by line; lines without any are left out."""
+    items: dict[int, list[Item]] = {}
+    for number in numbers:
+        found = names.items(
+            lines.get(number, ()),
+            percents.get(number, ()),
+            ahead=number + 1 in percents,
+            behind=any(not isinstance(item, PartName) for item in items.get(number - 1, ())),
+        )
+        if found:
+            items[number] = found
     return items
 
 

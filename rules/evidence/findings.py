@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from rules.evidence.composition import main_composition
+from rules.evidence.composition import Share, main_composition
 from rules.evidence.cues import Cues, cues_on
 from rules.evidence.sizes import Size, chart_lines, sizes_on
 from rules.evidence.vocabulary import MATERIAL, Vocabulary
@@ -49,6 +49,8 @@ class Finding(NamedTuple):
     reason: str | None = None
     #: Name for people, where the lexicon has none.
     label: str | None = None
+    #: Whether the share does not add up to a whole with the others of its part.
+    unsure: bool = False
 
     def __repr__(self) -> str:
         # Without the word: what shoppers photograph must not reach a log.
@@ -72,9 +74,22 @@ class _Judge:
         self._cues = cues
         self._begins = {match.start for match in matches}
         self._ends = {match.stop for match in matches}
-        shares = cues.shares.values()
-        self._zero = {share.fibre.code for share in shares if not share.percent.value}
-        self._main = main_composition(shares, self._is_main)
+        #: Fibres of which a label that adds up without them says 0 %.
+        self._zero = {
+            share.fibre.code
+            for composition in cues.compositions
+            if composition.whole
+            for share in composition.shares
+            if not share.percent.value
+        }
+        main = main_composition(cues.compositions, self._is_main)
+        #: Percentages that add up to more than a whole are not trusted; to less, a line may not have been read.
+        self._main = main.by_fibre if main is not None and main.believable else {}
+        self._unsure = main is not None and not main.whole
+        self._part_of = {share.fibre.start: one.part for one in cues.compositions for share in one.shares}
+        self._main_starts = {share.fibre.start for share in main.shares} if main is not None else set[int]()
+        #: Starts of the fibres that have 0 % and no other fibre beside them.
+        self._nothing = {share.fibre.start for one in cues.compositions if not one.by_fibre for share in one.shares}
 
     @cached_property
     def _charts(self) -> frozenset[int]:
@@ -96,15 +111,15 @@ class _Judge:
         if share is not None:
             score = min(score, QUALITY[how] * page.line_at(share.percent.start).score)
             score *= MENDED if share.percent.mended else 1
-            main = self._main.get(share.fibre.code)
-            percent = main if main == share.percent.value and self._is_main(share.part) else None
+            percent = self._main.get(share.fibre.code) if self._in_main(share) else None
         if page.gaps and bisect_right(page.gaps, start) < bisect_left(page.gaps, stop):
             score *= MENDED
         word = page.text[start:stop]
         if "\n" in word:
             score = MENDED * min(score, score / line.score * page.line_at(stop - 1).score)
             word = word.replace("\n", " ")
-        return Finding(tag, f"{tag}#{how}", word, line, score, percent, self._against(match))
+        unsure = percent is not None and self._unsure
+        return Finding(tag, f"{tag}#{how}", word, line, score, percent, self._against(match), unsure=unsure)
 
     def pure(self, found: list[Finding]) -> Iterator[Finding]:
         """Find the claims of purity that the composition makes by itself ("100% cotton")."""
@@ -113,7 +128,7 @@ class _Judge:
             if self._percent_of(fibre) >= _PURE:
                 for one in found:
                     if one.share and one.reason is None and fibre in self._vocabulary.brought[one.tag]:
-                        yield one._replace(tag=tag, rule=f"{tag}#composition", share=None)
+                        yield one._replace(tag=tag, rule=f"{tag}#composition", share=None, unsure=False)
 
     def size(self, size: Size) -> Finding:
         """Judge a parsed size."""
@@ -139,6 +154,8 @@ class _Judge:
         """Say whether the text takes the word back."""
         if match.start in self._cues.negated:
             return f"negated: {self._cues.negated[match.start]}"
+        if match.start in self._nothing:
+            return "the label says 0 %"
         if self._zero and not self._zero.isdisjoint(self._vocabulary.brought[match.term.owner]):
             return "the label says 0 %"
         return None
@@ -148,11 +165,19 @@ class _Judge:
         start, stop, term = match
         if start in self._cues.shares or start in self._cues.announced:
             return None
+        if entry.weave and term.kind == "beside_percent" and self._has_shares(start):
+            return None
         if term.kind == "beside_percent" or (term.kind == "misread" and entry.category == MATERIAL):
             return "no percentage beside it"
         if stop - start == 1 and not self._stands_alone(start, stop):
             return "a letter within another word"
         return "a single word in other talk" if start in self._cues.lone else None
+
+    def _has_shares(self, start: int) -> bool:
+        """Tell whether the line has percentages of fibres."""
+        line = self._page.line_start(start)
+        end = self._page.text.index("\n", start)
+        return any(line <= one < end for one in self._cues.shares)
 
     def _elsewhere(self, start: int, entry: Entry) -> str | None:
         """Say whether the word is about something else than this garment as a whole."""
@@ -164,6 +189,13 @@ class _Judge:
         if entry.category == SIZE and self._page.line_start(start) in self._charts:
             return "a size chart"
         return None
+
+    def _in_main(self, share: Share) -> bool:
+        """Tell whether a share is one of the main composition, or repeats one."""
+        if share.fibre.start in self._main_starts:
+            return True
+        repeats = self._main.get(share.fibre.code) == share.percent.value
+        return repeats and self._is_main(self._part_of[share.fibre.start])
 
     def _is_main(self, part: str | None) -> bool:
         return part is None or self._vocabulary.parts[part].main

@@ -7,17 +7,19 @@ Built once for each lexicon, in about 0.1 s. Knows the data, not the text it wil
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from rules.evidence.composition import Figure
 from rules.evidence.negation import Negations
+from rules.evidence.pairing import Figure
 from rules.lexicon.entries import Entry
 from rules.lexicon.load import Lexicon
 from rules.text.match import Kind, Matcher, Term
-from rules.text.normalize import normal_words
+from rules.text.normalize import CJK, normal_words
 from rules.text.repair import Repair
 from schemas.events import Labels
 
 #: The category whose tags have shares.
 MATERIAL = "material"
+#: Up to three words, or six Chinese letters, that the lexicon does not know ("100% lenzing ecovero viscose").
+_FEW_WORDS = re.compile(rf"[ :,()]*(?:[^\W\d_]{{1,20}}[ .()]*){{0,3}}|[ :,()]*[{CJK}]{{0,6}}[ :,()]*")
 
 
 class Vocabulary:
@@ -38,6 +40,12 @@ class Vocabulary:
             for tag_id, tags in self.brought.items()
             if any(self.entries[tag].category == MATERIAL for tag in tags)
         }
+        #: The material of those words that may stand in a composition: of materials, and claims of purity.
+        self.in_composition = {
+            tag_id: fibre
+            for tag_id, fibre in self.fibres.items()
+            if self.entries[tag_id].category == MATERIAL or self.entries[tag_id].pure
+        }
         self.repair = Repair(
             (token for term in words if term.kind != "misread" for token in term.text.split(" ")),
             (
@@ -51,11 +59,24 @@ class Vocabulary:
         context = lexicon.context
         self._fillers = _only(r"\s:()|*<>=≥≤~", context.fillers)
         self._joiners = _only(r"\s:、/&+,.·()", context.joiners)
+        self._endings = _only(r" ", context.part_endings)
 
     def fits(self, text: str, one: Figure, other: Figure) -> bool:
         """Tell whether a percentage and a fibre belong together: nothing but fillers stands between them."""
-        gap = text[one.stop : other.start] if one.start < other.start else text[other.stop : one.start]
+        return self.is_filled(_between(text, one, other))
+
+    def fits_loosely(self, text: str, one: Figure, other: Figure) -> bool:
+        """Tell whether a percentage and a fibre may belong together: at most a few unknown words between them."""
+        return _FEW_WORDS.fullmatch(_between(text, one, other)) is not None
+
+    def is_filled(self, gap: str) -> bool:
+        """Tell whether nothing but fillers stands in a gap."""
         return self._fillers.fullmatch(gap) is not None
+
+    def past_ending(self, text: str, stop: int) -> int:
+        """Find where a part's name ends with what is often added to it: "领子部分", "lining fabric"."""
+        found = self._endings.match(text, stop)
+        return found.end() if found is not None and text[stop : found.end()].strip() else stop
 
     def is_list(self, gap: str) -> bool:
         """Tell whether a gap joins two words of a list."""
@@ -94,6 +115,10 @@ def brought(tag_id: str, entries: Mapping[str, Entry]) -> Iterator[str]:
         seen |= dict.fromkeys(new)
         queue += new
     return iter(seen)
+
+
+def _between(text: str, one: Figure, other: Figure) -> str:
+    return text[one.stop : other.start] if one.start < other.start else text[other.stop : one.start]
 
 
 def _only(signs: str, words: Mapping[str, Sequence[str]]) -> re.Pattern[str]:

@@ -42,6 +42,8 @@ class Context(Data):
     fields: dict[str, Texts] = Field(default_factory=dict)
     #: Words of the trade that are no tags ("设计", "panel"): a line that has one speaks of products.
     trade: dict[str, Texts] = Field(default_factory=dict)
+    #: What may end the name of a part ("领子部分", "lining fabric").
+    part_endings: dict[str, Texts] = Field(default_factory=dict)
     #: What may stand between a percentage and its fibre ("of", "纯").
     fillers: dict[str, Texts] = Field(default_factory=dict)
     #: What carries a negation on to the next word of a list ("和", "or").

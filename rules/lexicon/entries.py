@@ -38,6 +38,8 @@ class Entry(Data):
     shopify: Text | None = None
     #: Recognized so that nothing else is, but never a tag.
     ignored: bool = False
+    #: A fabric, knit or finish (denim, lace) and no fibre: on a composition label the fibres take the percentages.
+    weave: bool = False
     #: Given also when it fills the garment (down), not only when it is its outside.
     filling: bool = False
     #: Says that the garment is of nothing else than the material it implies ("纯棉"); a blend takes it away.

@@ -21,6 +21,8 @@ from rules.text.normalize import is_cjk
 
 #: Stems of the files that hold something else than entries.
 _SPECIAL = ("context", "interests")
+#: Fields of an entry that may stand at the top of a file, for all of its entries.
+_FOR_ALL = ("ignored", "weave")
 #: Fields of an entry that only say how it is merged.
 _MERGING = ("without", "off")
 _HEADER = re.compile(r"^\[\s*\"?([^\[\]\"]+?)\"?\s*\]", re.MULTILINE)
@@ -43,19 +45,18 @@ class Parser:
         content = self._parsed(path)
         lines = _header_lines(self._texts.get(path, ""))
         category = path.stem if path.stem in _SPECIAL else content.pop("category", path.stem)
-        ignored = content.pop("ignored", False)
+        defaults = {name: content.pop(name) for name in _FOR_ALL if name in content}
         for name, table in content.items():
             key, place = f"{category}/{name}", (path, lines.get(name, 1))
             if not isinstance(table, dict):
                 self._problems.append(Problem(*place, f"'{name}' stands outside of any [entry]"))
                 continue
-            if ignored and category not in _SPECIAL:
-                table.setdefault("ignored", ignored)
+            given = table if category in _SPECIAL else defaults | table
             other = self._places.get(key)
             if other is not None and other[0].parent == path.parent:
                 message = f"[{name}] gives '{key}' a second time: {other[0].name}:{other[1]} gives it too"
                 self._problems.append(Problem(*place, message))
-            self._tables[key] = _merged(self._tables.get(key, {}), table)
+            self._tables[key] = _merged(self._tables.get(key, {}), given)
             self._places[key] = place
 
     def entries(self) -> dict[str, Entry]:

@@ -13,7 +13,7 @@ from rules.evidence.vocabulary import terms
 from rules.lexicon.entries import Entry
 from rules.lexicon.load import Lexicon
 from rules.lexicon.problems import Problem, line_in_entry
-from rules.quality.evaluate import lines_of
+from rules.quality.labelled import lines_of
 from rules.tagger import Tagger
 from rules.text.match import GIVING
 from rules.text.normalize import normal_words

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from rules.quality.evaluate import lines_of
+from rules.quality.labelled import lines_of
 from rules.tagger import Tagger
 
 

@@ -87,10 +87,10 @@ class Matcher:
         Find what stands in a normalised text framed by line breaks, in its order.
 
         `seams` are the positions where lines were joined: a word across one gives way to its like within a
-        line, and a Chinese one must have three letters. A Latin (Greek, Cyrillic) word counts only with no
-        letter or digit next to it, apart from an English plural ending. Words do not overlap: those that
-        together cover the most text win ("vegan leather" and "jacket", not "leather jacket"), then the
-        fewest, then those that end on the longest.
+        line, a Chinese one must have three letters, and the name of a part never runs on. A Latin (Greek,
+        Cyrillic) word counts only with no letter or digit next to it, apart from an English plural ending.
+        Words do not overlap: those that together cover the most text win ("vegan leather" and "jacket", not
+        "leather jacket"), then the fewest, then those that end on the longest.
         """
         found: list[Match] = []
         joined = bytearray(len(text))
@@ -105,6 +105,8 @@ class Matcher:
                 if text[last + 1 : stop] != plural or _is_letter(text[stop]):
                     continue
             if length == _TOO_SHORT and not left and term.kind in GIVING and joined[start + 1]:
+                continue
+            if term.kind == "part" and any(joined[start + 1 : stop]):
                 continue
             found.append(Match(start, stop, term))
         return _covering(found, joined)

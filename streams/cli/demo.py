@@ -156,7 +156,7 @@ def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> Non
 
 
 def _tag(tag: Any) -> str:
-    share = f" {tag.share:g} %" if tag.share is not None else ""
+    share = f" {tag.share:g} %{'?' * tag.share_unsure}" if tag.share is not None else ""
     evidence = tag.evidence[0].text if tag.evidence else ""
     return f"{tag.id}{share} ← {evidence[:28]}"
 

@@ -15,7 +15,6 @@ from streams.cli import (
     lag,
     retag,
     retention,
-    rules,
     store,
     tail,
     topics,
@@ -26,6 +25,7 @@ from streams.cli import (
 from streams.cli.klaviyo import group as klaviyo
 from streams.cli.ocr import group as ocr
 from streams.cli.ocr import ui as ocr_ui
+from streams.cli.rules import group as rules
 from streams.cli.support.boundary import Boundary
 
 app = typer.Typer(

@@ -80,7 +80,7 @@ def _codes() -> Mapping[type[Exception], int]:
     from klaviyo_sink.account.campaigns import CampaignsError
     from klaviyo_sink.account.setup import SetupError
     from rules.lexicon.problems import LexiconError
-    from rules.quality.evaluate import LabelsError
+    from rules.quality.labelled import LabelsError
     from streams.kafka.clients import NoKafkaError
     from streams.kafka.reader import BadTimeError, UnreadableTopicError
     from streams.kafka.topics import FixedTopicsError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rules.lexicon.load import Lexicon, load_lexicon
-from rules.quality.evaluate import lines_of
+from rules.quality.labelled import lines_of
 from rules.tagger import Tagger, Tagging
 from schemas.events import TextLine
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rules.tagger import Tagging
 from schemas.events import TextLine
 
 
@@ -92,11 +93,15 @@ def test_shares_that_add_up_to_more_than_a_whole_are_not_trusted(
     assert shares("棉85% 聚酯纤维35%") == {}
 
 
-def test_nought_percent_takes_the_fibre_away_everywhere(
-    ids: Callable[[str], set[str]], reasons: Callable[[str], dict[str, str]], place: Callable[..., TextLine]
+def test_nought_percent_takes_the_fibre_away_everywhere_where_the_rest_is_whole(
+    ids: Callable[[str], set[str]], reasons: Callable[[str], dict[str, str]]
 ):
-    assert ids("纯棉\n0% cotton") == set()
+    assert "material/wool" not in ids("羊毛大衣\n100% 涤纶 0% 羊毛")
     assert reasons("0% cotton") == {"material/cotton": "the label says 0 %"}
+
+
+def test_nought_percent_alone_may_be_a_hundred_cut_off(ids: Callable[[str], set[str]]):
+    assert "material/cotton" in ids("纯棉\n0% cotton")
 
 
 def test_a_number_above_a_hundred_is_no_percentage(shares: Callable[[str], dict[str, float]]):
@@ -160,3 +165,127 @@ def test_country_codes_are_no_fibre_codes(shares: Callable[[str], dict[str, floa
 
     assert shares(label) == {"linen": 55, "cotton": 45}
     assert {tag for tag in ids(label) if tag.startswith("material/")} == {"material/linen", "material/cotton"}
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("70%羊毛，30%桑蚕丝", {"wool": 70, "silk": 30}),
+        ("锦纶,85%;氨纶,15%", {"polyamide": 85, "elastane": 15}),
+        ("52,5%棉,47,5%涤纶", {"cotton": 52.5, "polyester": 47.5}),
+        ("100%麻,0%棉", {"linen": 100}),
+    ],
+)
+def test_a_comma_between_two_shares_is_no_decimal_comma(
+    shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]
+):
+    assert shares(label) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("Corduroy: 97% cotton 3% elastane", {"cotton": 97, "elastane": 3}),
+        ("网纱：80%锦纶 20%氨纶", {"polyamide": 80, "elastane": 20}),
+        ("polyester 88% spandex 12% mesh", {"polyester": 88, "elastane": 12}),
+        ("100% velvet", {"velvet": 100}),
+    ],
+)
+def test_a_fabric_takes_a_share_only_where_no_fibre_does(
+    shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]
+):
+    assert shares(label) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("wool 80% silk 20% viscose 55% linen 45%", {"wool": 80, "silk": 20}),
+        ("亚麻100% 涤纶100%", {"linen": 100}),
+        ("身布 棉100% 领子部分 涤纶90% 氨纶10%", {"cotton": 100}),
+        ("99% polyester 1% elastane", {"polyester": 99, "elastane": 1}),
+        ("58% cotton, 27% polyester, 15% cotton", {"cotton": 73, "polyester": 27}),
+    ],
+)
+def test_the_first_whole_is_the_garments(
+    shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]
+):
+    assert shares(label) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("袖口罗纹拼接｜材质：亚麻55% 棉45%", {"linen": 55, "cotton": 45}),
+        ("Ribbed cuffs | 80% wool 20% nylon", {"wool": 80, "polyamide": 20}),
+        ("Decoration on the pocket | 100% linen", {"linen": 100}),
+        ("No lining | 100% silk", {"silk": 100}),
+        ("Collar: ribbed\n100% silk", {"silk": 100}),
+        ("里料 网布 涤纶100%\n成分：羊毛100%", {"wool": 100}),
+    ],
+)
+def test_a_parts_name_in_talk_opens_no_part(
+    shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]
+):
+    assert shares(label) == expected
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "100% viscose (lining)",
+        "Polyester 100% doublure",
+        "Подкладка: 100% полиэстер",
+        "Foder 100% polyester",
+        "衬裙：聚酯纤维100%",
+        "领子 涤纶100%",
+        "里料成分：聚酯纤维100%",
+        "Lining material: 100% polyester",
+        "Lining: satin (100% polyester)",
+    ],
+)
+def test_a_part_beside_its_figures_keeps_them(shares: Callable[[str], dict[str, float]], label: str):
+    assert shares(label) == {}
+
+
+def test_a_part_named_below_its_figures_keeps_them(
+    ids: Callable[[str], set[str]], shares: Callable[[str], dict[str, float]]
+):
+    label = "Main fabric\n70% wool\n30% polyamide\n100% viscose\nLining\nMade in Portugal"
+
+    assert shares(label) == {"wool": 70, "polyamide": 30}
+    assert "material/viscose" not in ids(label)
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("J00% wool", {"wool": 100}),
+        ("[00% 棉", {"cotton": 100}),
+        ("00% linen", {"linen": 100}),
+        ("64% wool 36$ silk", {"wool": 64, "silk": 36}),
+    ],
+)
+def test_a_hundred_and_a_sign_are_mended_where_they_make_a_whole(
+    shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]
+):
+    assert shares(label) == expected
+
+
+def test_nought_percent_that_leaves_a_gap_is_a_misreading(
+    ids: Callable[[str], set[str]], shares: Callable[[str], dict[str, float]]
+):
+    assert {"material/wool", "material/acrylic"} <= ids("70% wool 0% acrylic")
+    assert "acrylic" not in shares("70% wool 0% acrylic")
+
+
+def test_shares_that_leave_a_gap_are_unsure(tagged: Callable[[str], Tagging]):
+    tags = {tag.value: tag for tag in tagged("65% cotton").tags}
+
+    assert (tags["cotton"].share, tags["cotton"].share_unsure) == (65, True)
+    assert not any(tag.share_unsure for tag in tagged("65% cotton 35% linen").tags)
+
+
+def test_words_that_nobody_knows_stand_between_only_where_it_adds_up(shares: Callable[[str], dict[str, float]]):
+    assert shares("60% superfine highland merino 40% acrylic") == {"merino": 60, "wool": 60, "acrylic": 40}
+    assert shares("30% more warmth from wool") == {}

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from rules.lexicon.load import Lexicon
-from rules.quality.evaluate import Counts, Labelled, LabelsError, evaluate, read_labelled
+from rules.quality.evaluate import Counts, evaluate
+from rules.quality.labelled import Labelled, LabelsError, read_labelled
 from rules.tagger import Tagger
 
 DATA = Path(__file__).parents[2] / "data" / "rules"
@@ -46,7 +47,7 @@ def test_no_line_is_in_both_sets():
 
 
 def test_every_labelled_tag_exists(lexicon: Lexicon, labelled: tuple[Labelled, ...]):
-    tags = {tag for one in labelled for tag in one.tags if not tag.startswith("size/")}
+    tags = {tag for one in labelled for tag in one.must if not tag.startswith("size/")}
 
     assert tags <= set(lexicon.entries)
 
@@ -74,7 +75,7 @@ def test_a_labelled_file_with_mistakes_is_answered_with_their_places(tmp_path: P
         read_labelled(path)
 
     assert [problem.line for problem in caught.value.problems] == [3, 4, 5]
-    assert "tags: Field required" in str(caught.value)
+    assert "must: Field required" in str(caught.value)
 
 
 def test_a_labelled_file_that_is_missing_is_told(tmp_path: Path):

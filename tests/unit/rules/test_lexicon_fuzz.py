@@ -13,7 +13,7 @@ from rules.lexicon.interests import Interest
 from rules.lexicon.load import Lexicon, read_lexicon
 from rules.lexicon.problems import LexiconError
 from rules.quality.check import check
-from rules.quality.evaluate import lines_of
+from rules.quality.labelled import lines_of
 from rules.tagger import Tagger
 
 TABLES = ("cotton", "new", "x-y", "negations.a", "parts.b", "fields", "a.b", "New", "1")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.lexicon.load import load_lexicon
-from rules.quality.evaluate import lines_of
+from rules.quality.labelled import lines_of
 from rules.tagger import LEAST_SCORE, Tagger, Tagging
 from schemas.events import Tag, TextLine
 

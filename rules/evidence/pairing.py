@@ -1,0 +1,87 @@
+"""
+Percentages and fibres that stand together, paired: "65% cotton", "cotton 65%", "cotton/polyester 65/35%".
+
+Works on figures in the order of the text; knows no garment parts and no sums.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from rules.evidence.percents import Percent
+
+
+class Fibre(NamedTuple):
+    """A fibre found in `text[start:stop]`; `code` is its tag id."""
+
+    start: int
+    stop: int
+    code: str
+    #: A fabric, knit or finish (denim, lace), which takes a percentage only where no fibre does.
+    weave: bool = False
+
+
+Figure = Percent | Fibre
+Pair = tuple[Fibre, Percent]
+#: Whether nothing that matters stands in the text between two figures.
+Fits = Callable[[Figure, Figure], bool]
+
+
+def pairs_in(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
+    """Pair figures in the order that leaves the fewest alone; "65% cotton" before "cotton 65%" where both do."""
+    if any(isinstance(figure, Fibre) and not figure.weave for figure in figures):
+        figures = [figure for figure in figures if isinstance(figure, Percent) or not figure.weave]
+    kinds = {type(figure) for figure in figures}
+    if len(kinds) < 2:  # noqa: PLR2004 - it takes a fibre and a percentage
+        return []
+    columns = _columns(figures, fits)
+    if columns:
+        return columns
+    before = _following(figures, fits)
+    behind = _following(figures[::-1], fits)[::-1]
+    percents, begins = _percents(before), isinstance(figures[0], Percent)
+    if percents != _percents(behind):
+        return before if percents > _percents(behind) else behind
+    return before if begins or _percent_first(figures, fits) else behind
+
+
+def _percents(pairs: Sequence[Pair]) -> int:
+    """Count the percentages that found a fibre."""
+    return len({percent.start for _, percent in pairs})
+
+
+def _percent_first(figures: Sequence[Figure], fits: Fits) -> bool:
+    """Tell whether the label writes "65% cotton" or "cotton 65%", by the first two that belong together."""
+    for one, other in pairwise(figures):
+        if type(one) is not type(other) and fits(one, other):
+            return isinstance(one, Percent)
+    return True
+
+
+def _following(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
+    """Give each percentage the fibre that follows it, in as many languages as it is named there."""
+    pairs: list[Pair] = []
+    percent: Percent | None = None
+    code = ""
+    for one, figure in zip([None, *figures], figures, strict=False):
+        if isinstance(figure, Percent):
+            percent, code = figure, ""
+        elif percent is not None and one is not None:
+            if not code and fits(one, figure):
+                code = figure.code
+            elif figure.code != code:
+                percent = None
+                continue
+            pairs.append((figure, percent))
+    return pairs
+
+
+def _columns(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
+    """Pair "cotton/polyester 65/35%": all the fibres, then as many percentages, or the other way round."""
+    middle = len(figures) // 2
+    one, other = figures[:middle], figures[middle:]
+    if len(one) < 2 or len(one) != len(other) or not fits(one[-1], other[0]):  # noqa: PLR2004 - two make a column
+        return []
+    fibres, percents = (one, other) if isinstance(one[0], Fibre) else (other, one)
+    pairs = [(f, p) for f, p in zip(fibres, percents, strict=True) if isinstance(f, Fibre) and isinstance(p, Percent)]
+    return pairs if len(pairs) == middle else []

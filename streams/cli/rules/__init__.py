@@ -1,0 +1,1 @@
+"""`hangtag rules`: one file per task."""
