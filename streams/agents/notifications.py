@@ -48,8 +48,8 @@ async def announce(
         if isinstance(upload, PhotoUploaded):
             uploads.append(upload)
             continue
-        missing = isinstance(upload, Later) and upload.reason == "photo-missing"
-        if not missing or not await is_gone_for_good(
+        if not await is_gone_for_good(
+            upload,
             store,
             created.place.uri,
             upload_id=ids.upload_id,

@@ -67,11 +67,10 @@ async def recognize(
     if isinstance(photo, TooLarge):
         return (feedback("too_large"),)
     if not isinstance(photo, bytes):
-        missing = isinstance(photo, Later) and photo.reason == "photo-missing"
         # The photo of an old upload that is brought in later may be as new as any.
         at = None if event.backfill else event.uploaded_at
-        gone = missing and await is_gone_for_good(
-            store, event.photo.uri, upload_id=event.upload_id, uploaded_at=at, now=now(), kept_for=kept_for
+        gone = await is_gone_for_good(
+            photo, store, event.photo.uri, upload_id=event.upload_id, uploaded_at=at, now=now(), kept_for=kept_for
         )
         return () if gone else photo
     digest = hashlib.sha256(photo).hexdigest()

@@ -16,7 +16,7 @@ from streams.config.settings import Settings
 
 if TYPE_CHECKING:
     from rules.tagger import Tagger
-    from streams.operations.retag import Kept
+    from streams.operations.retag import KeptTexts
     from streams.operations.tag_changes import Change
 
 #: Uploads shown in a table; --json shows them all.
@@ -90,7 +90,7 @@ def retag(
 
 def _run(
     settings: Settings,
-    kept: "Kept",
+    kept: "KeptTexts",
     tagger: "Tagger",
     tally: Tally,
     *,
@@ -146,7 +146,7 @@ def _progress() -> Progress:
     )
 
 
-def _summary(kept: "Kept", tagger: "Tagger", tally: Tally, *, dry_run: bool) -> dict[str, Any]:
+def _summary(kept: "KeptTexts", tagger: "Tagger", tally: Tally, *, dry_run: bool) -> dict[str, Any]:
     return {
         "uploads": len(kept.places),
         "changed": tally.changed,

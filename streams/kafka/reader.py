@@ -29,6 +29,11 @@ class Seen:
     headers: Headers
 
     @property
+    def place(self) -> str:
+        """Return `topic:partition:offset`."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+    @property
     def upload_id(self) -> str:
         """Tell by the headers which upload it is of; empty when they do not say."""
         return next((value.decode(errors="replace") for name, value in self.headers if name == "ce_id" and value), "")

@@ -36,7 +36,7 @@ class Letter:
     @property
     def place(self) -> str:
         """Name where it lies: `topic:partition:offset`."""
-        return f"{self.seen.topic}:{self.seen.partition}:{self.seen.offset}"
+        return self.seen.place
 
 
 def dlq_topics(settings: Settings, short: str | None = None) -> list[str]:
@@ -69,7 +69,7 @@ def letters(
     for seen in follow(settings, dlq_topics(settings, topic), since=since):
         mark = place_replayed(seen)
         if mark is None:
-            found[f"{seen.topic}:{seen.partition}:{seen.offset}"] = seen
+            found[seen.place] = seen
         else:
             marked.add(mark)
     read = [Letter(seen, read_letter(seen.headers), place in marked) for place, seen in found.items()]

@@ -9,15 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from confluent_kafka import KafkaException, TopicPartition
-
 from schemas.codec import UndecodableError, decode
 from schemas.events import DeadLetter, OutfitTagged, PhotoUploaded, Tag, TextRecognized
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
 from streams.gateway.status import Ending, Status, after, ending, stopped
-from streams.kafka.clients import reader
-from streams.kafka.reader import Seen, follow
+from streams.kafka.commits import committed_offsets
+from streams.kafka.reader import Seen, UnreadableTopicError, follow
 from streams.runtime.dead_letters import read_letter
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -84,7 +82,7 @@ class Journeys:
         """Count the uploads that have reached their end."""
         waiting = [one for one in self.by_upload.values() if one.outcome is None and one.text_at is not None]
         if waiting:
-            past = self._tag_stage_positions()
+            past = self._tag_commits()
             with self._lock:
                 for journey in waiting:
                     partition, offset = journey.text_at or (0, 0)
@@ -117,19 +115,14 @@ class Journeys:
         elif isinstance(event, OutfitTagged):
             journey.tags = event.tags
 
-    def _tag_stage_positions(self) -> dict[int, int]:
-        """Ask how far the tag stage has committed, by partition of texts."""
+    def _tag_commits(self) -> dict[int, int]:
+        """Return the tag group's committed offsets by partition of texts; none while the broker does not say."""
         topic = topics(self.settings.topic_prefix).texts.name
-        consumer = reader(self.settings, group=f"{self.settings.group_prefix}.tag")
         try:
-            numbers = consumer.list_topics(topic, timeout=5).topics[topic].partitions
-            places = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=5)
-        except KafkaException:
-            # Asked again soon; a rebalance or a busy broker is no news.
+            return committed_offsets(self.settings, "tag", topic, patience_s=0)
+        except UnreadableTopicError:
+            # The caller looks again soon: a rebalance or a busy broker passes.
             return {}
-        finally:
-            consumer.close()
-        return {place.partition: place.offset for place in places if place.offset >= 0}
 
 
 def _moment(seen: Seen) -> datetime:

@@ -6,14 +6,11 @@ it stopped, and a run after a whole one finds nothing.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
-
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from rules.tagger import Tagger
 from schemas.codec import UndecodableError, decode, encode
@@ -22,8 +19,8 @@ from schemas.events import Event, OutfitTagged, TextRecognized
 from schemas.outcomes import Later, Never
 from schemas.topics import topics
 from streams.config.settings import Settings
-from streams.kafka.clients import reader
-from streams.kafka.reader import Seen, UnreadableTopicError, follow
+from streams.kafka.commits import committed_offsets
+from streams.kafka.reader import Seen, follow
 from streams.operations.tag_changes import Change, Said, change_of, said_by
 
 E = TypeVar("E", bound=Event)
@@ -32,18 +29,13 @@ E = TypeVar("E", bound=Event)
 _AT_ONCE = 100
 #: A tag event follows its text; its time may still be earlier by as much as clocks of two machines differ.
 _CLOCKS_S = 3600
-#: Answers of a broker that has just started or taken over, and how long they are put up with, seconds.
-_NOT_YET = {
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-}
+#: How long to wait for a broker that has just started or taken over, in seconds.
 _COORDINATOR_S = 20
 
 
 @dataclass(slots=True)
-class Kept:
-    """The uploads whose texts are kept."""
+class KeptTexts:
+    """The uploads whose texts the topic still holds."""
 
     #: Partition and offset of each upload's newest text.
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -66,7 +58,7 @@ def read_kept(
     shopper: str | None = None,
     is_forgotten: Callable[[str], bool] = lambda _shopper_id: False,
     tell: Callable[[], None] = lambda: None,
-) -> Kept:
+) -> KeptTexts:
     """
     Find the uploads and what was last said of them. Holds about 1 kB for each in memory.
 
@@ -82,9 +74,9 @@ def read_kept(
 
     """
     names = topics(settings.topic_prefix)
-    # Asked first: of every text that the stage is past by now, the tags are in their topic when that is read.
-    past = _tag_stage_positions(settings, names.texts.name)
-    kept = Kept()
+    # Read the committed offsets before the topics: the tags of every committed text are then in the tags topic.
+    past = committed_offsets(settings, "tag", names.texts.name, patience_s=_COORDINATOR_S)
+    kept = KeptTexts()
     for seen in follow(settings, [names.texts.name], since=since):
         tell()
         text = _event(TextRecognized, seen, shopper)
@@ -107,7 +99,7 @@ def read_kept(
 
 
 def find_changes(
-    settings: Settings, kept: Kept, tagger: Tagger, *, since: float | None, now: Callable[[], datetime]
+    settings: Settings, kept: KeptTexts, tagger: Tagger, *, since: float | None, now: Callable[[], datetime]
 ) -> Iterator[Change | None]:
     """Tag every upload again that may have changed; None for each that has not. Raises as `read_kept`."""
     to_tag = kept.to_tag(tagger.lexicon.version)
@@ -157,23 +149,3 @@ def _event(kind: type[E], seen: Seen, shopper: str | None) -> E | None:
         return decode(kind, seen.value)
     except UndecodableError:
         return None
-
-
-def _tag_stage_positions(settings: Settings, topic: str) -> dict[int, int]:
-    """Ask how far the tag stage has committed, by partition of texts."""
-    consumer = reader(settings, group=f"{settings.group_prefix}.tag")
-    give_up = time.monotonic() + _COORDINATOR_S
-    try:
-        while True:
-            try:
-                found = consumer.list_topics(topic, timeout=10).topics.get(topic)
-                numbers = found.partitions if found is not None else ()
-                places = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=10)
-                return {place.partition: place.offset for place in places if place.offset >= 0}
-            except KafkaException as error:
-                if time.monotonic() > give_up or error.args[0].code() not in _NOT_YET:
-                    text = error.args[0].str()
-                    raise UnreadableTopicError(f"cannot ask how far the tag stage is: {text}") from None
-                time.sleep(0.5)
-    finally:
-        consumer.close()

@@ -81,7 +81,7 @@ def trace_upload(settings: Settings, upload_id: str, *, since: float | None = No
     # Within one millisecond, in the order of the flow.
     for seen in sorted(found, key=lambda one: (one.timestamp, order.index(by_name[one.topic]), one.offset)):
         topic = by_name[seen.topic]
-        again = f"{seen.topic}:{seen.partition}:{seen.offset}" in replayed
+        again = seen.place in replayed
         step = _step(topic, seen, upload_id, replayed=again)
         if step is not None:
             steps.append(step)

@@ -18,7 +18,7 @@ from streams.photos.answers import StoreError
 from streams.photos.bucket_events import KeyTemplate
 from streams.photos.bucket_rules import Bucket, rule_days
 from streams.photos.keys import READ, UPLOADS
-from streams.photos.store import PhotoStore
+from streams.photos.store import MISSING, PhotoStore
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
@@ -96,9 +96,30 @@ def may_be_gone_after(kept_for: timedelta) -> timedelta:
 
 
 async def is_gone_for_good(
-    store: PhotoStore, uri: str, *, upload_id: str, uploaded_at: datetime | None, now: datetime, kept_for: timedelta
+    failure: object,
+    store: PhotoStore,
+    uri: str,
+    *,
+    upload_id: str,
+    uploaded_at: datetime | None,
+    now: datetime,
+    kept_for: timedelta,
 ) -> bool:
-    """Tell of a missing photo whether it was read and deleted then, or expired (never, when not `uploaded_at`)."""
+    """
+    Return whether the store failed because the photo was read and deleted, or expired.
+
+    Args:
+        failure: What the store returned in place of the photo; any other failure is not for good.
+        store: Where the photo was.
+        uri: Its name there.
+        upload_id: Whose photo it is; marks of read photos go by it.
+        uploaded_at: When it was uploaded; None if its age is unknown, so that it cannot have expired.
+        now: The current time.
+        kept_for: How long photos are kept.
+
+    """
+    if failure != MISSING:
+        return False
     if await store.was_read(uri, upload_id=upload_id):
         log.info("photo was read before, and deleted then")
         return True

@@ -32,7 +32,7 @@ _LONGEST_NAME: Final = 250
 _NOT_OURS = Never("photo-not-ours", "photo.uri lies outside the store (HANGTAG_STORE_URL); nothing was read")
 _OTHER_PHOTO = Never("other-photo", "another photo lies in the store under this shopper_id and upload_id; it stays")
 #: Producers store first and publish then, but not every bucket shows a new object at once.
-_MISSING = Later("photo-missing", "there is no photo at photo.uri", tries=4)
+MISSING = Later("photo-missing", "there is no photo at photo.uri", tries=4)
 #: Objects listed, and removed, in one go: what S3 takes (DeleteObjects, AWS API reference).
 _AT_ONCE: Final = 1000
 
@@ -97,7 +97,7 @@ class PhotoStore:
             size = found.meta["size"]
             return TooLarge(size) if size > self._max_bytes else bytes(await found.bytes_async())
         except TROUBLE as error:
-            return _MISSING if is_gone(error) else why(error)
+            return MISSING if is_gone(error) else why(error)
 
     async def labels(self, uri: str) -> dict[str, str] | Later | Never | Misconfigured:
         """Read what was noted beside a photo (metadata, content type): names in lower case, with `_` for `-`."""
@@ -111,7 +111,7 @@ class PhotoStore:
                 return why(error)
             # An answer to HEAD has no body, which alone tells a missing bucket from a missing photo.
             said = await self.get(uri)
-            return _MISSING if isinstance(said, bytes | TooLarge) else said
+            return MISSING if isinstance(said, bytes | TooLarge) else said
         return {name.lower().replace("-", "_"): value for name, value in found.attributes.items()}
 
     async def remove(self, uri: str) -> Later | Never | Misconfigured | None:
@@ -197,7 +197,7 @@ class PhotoStore:
         if not found:
             # As with labels: whether the bucket is there says only an answer with a body.
             said = await self.get(uri)
-            if isinstance(said, Later | Misconfigured) and said != _MISSING:
+            if isinstance(said, Later | Misconfigured) and said != MISSING:
                 raise StoreError(said)
         return found
 

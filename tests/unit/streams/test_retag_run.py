@@ -8,7 +8,7 @@ from schemas.codec import decode
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from streams.config.settings import Settings
-from streams.operations.retag import Kept, publish
+from streams.operations.retag import KeptTexts, publish
 from streams.operations.tag_changes import Change, Said
 
 
@@ -40,7 +40,7 @@ def test_only_uploads_of_another_lexicon_that_the_tag_stage_is_past_are_tagged_a
     said = {one: Said({}, version, NOON) for one, version in (("current", "new"), ("older", "old"))}
     places = {one: (0, at) for at, one in enumerate(("current", "older", "never tagged", "waiting"))}
 
-    assert Kept(places, said, {"waiting"}).to_tag("new") == {(0, 1): "older", (0, 2): "never tagged"}
+    assert KeptTexts(places, said, {"waiting"}).to_tag("new") == {(0, 1): "older", (0, 2): "never tagged"}
 
 
 async def test_everything_looked_at_is_told_and_every_change_is_published():
