@@ -34,7 +34,7 @@ sys.path[:1] = [str(HERE / "contestants")]
 from ocr_processes import child, label, worker  # noqa: E402 - found through the line above
 from rapidocr import RapidOCR  # noqa: E402 - same
 
-from ocr_worker.engines.rapid.engine import _PARAMS  # noqa: E402 - same
+from ocr_worker.engines.rapid.models import PARAMS  # noqa: E402 - same
 
 #: Callers at once.
 CALLERS = 8
@@ -97,7 +97,7 @@ def posted(client: httpx.AsyncClient, url: str, name: str) -> Ask:
 
 def bare_loop(threads: int) -> Ask:
     """Give a caller of RapidOCR itself, with the worker's settings, on so many threads."""
-    ocr = RapidOCR(params=_PARAMS)
+    ocr = RapidOCR(params=PARAMS)
     pool = ThreadPoolExecutor(threads)
 
     def look(photo: bytes) -> None:

@@ -8,10 +8,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.engines.protocol import AnyEngine, Lines
+from ocr_worker.engines.protocol import AnyEngine, Lines, Unfinished
 from ocr_worker.images.decode import DecodedPhoto, open_photo
 from ocr_worker.images.quality import judge, sharpness
 from ocr_worker.result import ReadImage, Reading, Refused
@@ -47,10 +47,13 @@ class Reader:
             laps.lap("decode")
             prepared, sharp = await self._off_loop(lambda: (self.engine.prepare(photo), sharpness(photo.small)))
             laps.lap("prepare")
-            async with self._slots:
-                laps.lap("queue")
-                raw = await self.engine.recognize(prepared)
-                laps.lap("engine")
+            raw: Any = Unfinished(prepared)
+            while isinstance(raw, Unfinished):
+                # A slot for each part: a long page does not hold up others.
+                async with self._slots:
+                    laps.lap("queue")
+                    raw = await self.engine.recognize(raw.rest)
+                    laps.lap("engine")
             if isinstance(raw, Refused | Later | Misconfigured):
                 return raw
             found = await self._off_loop(lambda: self.engine.finish(raw, photo))
@@ -65,7 +68,7 @@ class Reader:
         return Reading(
             texts=found.lines,
             image=ReadImage(width=photo.width, height=photo.height, sha256=photo.sha256),
-            quality=judge(found.lines, cut_off=found.cut_off, sharp=sharp),
+            quality=judge(found.lines, found.flaws, sharp),
             engine=self.engine.info,
             timings_ms=timings,
         )

@@ -9,9 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.events import Engine, FrozenModel, Quality, Sha256, TextLine
+from schemas.events import Engine, FrozenModel, Sha256, TextLine
 
 RefusalCode = Literal["unreadable", "too_large", "unsupported"]
+
+#: What kept an engine from reading all of a photo as it stands.
+Flaw = Literal["cut_off", "too_long", "script_unsupported", "mirrored"]
+Verdict = Literal["ok", "blurry", "no_text"] | Flaw
 
 #: The multipart field of `POST /ocr` that carries the photo.
 FIELD = "image"
@@ -36,9 +40,15 @@ class ReadImage(FrozenModel):
     sha256: Sha256
 
 
-class ReadQuality(Quality):
+class ReadQuality(FrozenModel):
     """How readable the photo was, and what its owner can do about it."""
 
+    #: `cut_off`: the photo or its text was not read to the end. `too_long`: the page is longer than is read.
+    #: `script_unsupported`: some lines, left out, are in a script that the engine does not know. `mirrored`: the photo
+    #: was read after mirroring it back.
+    verdict: Verdict
+    #: Variance of the Laplacian of the photo at 1,024 px or less; higher is sharper.
+    sharpness: Annotated[float, Field(ge=0)]
     #: Chinese and English, set when the verdict is not `ok`.
     hint: str | None = None
 

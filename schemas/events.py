@@ -5,6 +5,7 @@ Fields marked `repr=False` hold what a shopper wrote or who they are: they must 
 The docstrings are the descriptions in schemas/jsonschema/ and schemas/asyncapi.yaml: they speak to other teams.
 """
 
+import operator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
@@ -125,6 +126,10 @@ class PhotoRead(FrozenModel):
     """Pixels from top to bottom, upright."""
 
 
+#: Which way a line runs: degrees clockwise from left to right.
+Direction = Literal[0, 90, 180, 270]
+
+
 class TextLine(FrozenModel):
     """One recognized line."""
 
@@ -134,13 +139,31 @@ class TextLine(FrozenModel):
     """Where: x1, y1, x2, y2 in pixels of the upright original photo."""
     score: Score
     """How sure the engine is, 0 to 1."""
+    direction: Direction = Field(default=0, exclude_if=operator.not_)
+    """Which way the line runs: 0 left to right, 90 down (as columns of Chinese do), 180 upside down, 270 up."""
+    reading_box: BBox | None = Field(default=None, exclude_if=operator.not_)
+    """Where the line stands once its block is turned to run left to right. Left out where that is `bbox`."""
+
+    @property
+    def placed(self) -> BBox:
+        """Where the line stands for whoever reads it: its `reading_box`, else its `bbox`."""
+        return self.reading_box or self.bbox
+
+
+#: What readers of the first schema know under a broader word.
+QualityDetail = Literal["too_long", "mirrored", "script_unsupported"]
 
 
 class Quality(FrozenModel):
     """How readable the photo was."""
 
     verdict: Literal["ok", "blurry", "no_text", "cut_off"]
-    """`cut_off`: the engine stopped before the text did."""
+    """`cut_off`: not all of the text was read."""
+    detail: QualityDetail | None = None
+    """
+    Says more than `verdict`. `too_long`: the page is longer than is read. `script_unsupported`: some lines are in a
+    script that the engine does not know. `mirrored`: the photo was read after mirroring it back.
+    """
     sharpness: Annotated[float, Field(ge=0)]
     """Variance of the Laplacian of the photo at 1,024 px or less; higher is sharper."""
 
@@ -260,6 +283,7 @@ class ProfileSynced(Event):
 
 
 FeedbackCode = Literal["blurry", "no_text", "unreadable", "too_large", "unsupported"]
+FeedbackDetail = Literal["too_long", "mirrored", "script_unsupported", "cut_off"]
 
 
 class Messages(FrozenModel):
@@ -278,7 +302,9 @@ class UploadFeedback(Event):
     time_field: ClassVar[str] = "judged_at"
 
     code: FeedbackCode
-    """Why the photo is unusable."""
+    """Why the photo is unusable, or only in part usable."""
+    detail: FeedbackDetail | None = None
+    """Says more than `code`, where that has no word of its own for the reason."""
     messages: Messages
     """What to tell the shopper."""
     judged_at: AwareDatetime

@@ -7,10 +7,10 @@ Knows no particular engine.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from ocr_worker.images.decode import DecodedPhoto
-from ocr_worker.result import Refused
+from ocr_worker.result import Flaw, Refused
 from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
 from schemas.outcomes import Later, Misconfigured
@@ -25,11 +25,18 @@ class Lines:
     """
     The lines of one photo in reading order; boxes are px of its upright original.
 
-    `cut_off` says the engine stopped early or went astray: what there is may be used, but is not all.
+    `flaws` say what kept the engine from reading all of it as it stands: what there is may be used.
     """
 
     lines: tuple[TextLine, ...]
-    cut_off: bool = False
+    flaws: frozenset[Flaw] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unfinished(Generic[Prepared]):
+    """The engine has read a part of the photo. It goes on from `rest` once the photos that wait had their turn."""
+
+    rest: Prepared
 
 
 class OcrEngine(Protocol[Prepared, Raw]):
@@ -47,7 +54,7 @@ class OcrEngine(Protocol[Prepared, Raw]):
     def prepare(self, photo: DecodedPhoto) -> Prepared:
         """CPU work before the engine: scaling, contrast, encoding."""
 
-    async def recognize(self, prepared: Prepared) -> Raw | Refused | Later | Misconfigured:
+    async def recognize(self, prepared: Prepared) -> Raw | Unfinished[Prepared] | Refused | Later | Misconfigured:
         """Do the engine's own work. Called for at most as many photos at once as there are slots."""
 
     def finish(self, raw: Raw, photo: DecodedPhoto) -> Lines:

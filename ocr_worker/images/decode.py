@@ -85,9 +85,13 @@ class DecodedPhoto:
     #: The largest long side that `pixels` gives.
     long_side: int
 
-    def pixels(self) -> Pixels:
-        """Decode at up to `long_side` px. Takes about as long as reading the file did; call it off the event loop."""
-        return _decode(self.data, self.format, self.long_side)
+    def pixels(self, long_side: int | None = None) -> Pixels:
+        """
+        Decode at up to `long_side` px, the photo's own where none is said.
+
+        Takes about as long as reading the file did; call it off the event loop.
+        """
+        return _decode(self.data, self.format, long_side or self.long_side)
 
 
 def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:

@@ -6,12 +6,11 @@ photo it catches 74 % of unreadable photos at 1.4 % false alarms (docs/ocr.md).
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import cv2
 
 from ocr_worker.images.decode import Pixels
-from ocr_worker.result import ReadQuality
+from ocr_worker.result import Flaw, ReadQuality, Verdict
 from schemas.events import TextLine
 
 #: A mean line score below this says the engine was guessing.
@@ -19,12 +18,17 @@ GUESSING = 0.80
 #: Variance of the Laplacian at <= 1,024 px below which a photo counts as soft.
 SOFT = 400.0
 
-Verdict = Literal["ok", "blurry", "no_text", "cut_off"]
+#: Of several flaws the first is told: the others matter less to who took the photo.
+_WORST_FIRST: tuple[Flaw, ...] = ("cut_off", "too_long", "script_unsupported", "mirrored")
 
 _HINTS: dict[Verdict, str] = {
     "blurry": "建议上传更清晰的图片 / Please upload a clearer photo",
     "no_text": "图片中没有找到文字 / No text was found in this photo",
-    "cut_off": "图片中的文字可能没有读完 / Some of the text in this photo may not have been read",
+    "cut_off": "图片不完整，文字可能没有读完 / The photo may be incomplete; some of its text was not read",
+    "too_long": "图片过长，只读取了前面的部分，请分段上传 / The picture is too long; only its first part was read. "
+    "Please upload it in parts",
+    "script_unsupported": "图片中有暂不支持的文字 / Some of the text is in a script that cannot be read yet",
+    "mirrored": "图片是镜像的，已翻转后读取 / The photo is mirrored; it was read after flipping it",
 }
 
 
@@ -37,14 +41,14 @@ def sharpness(small: Pixels) -> float:
     return round(float(square - mean * mean), 2)
 
 
-def judge(lines: Sequence[TextLine], *, cut_off: bool, sharp: float) -> ReadQuality:
+def judge(lines: Sequence[TextLine], flaws: frozenset[Flaw], sharp: float) -> ReadQuality:
     """Give the verdict. A sharp photo without text is `no_text`: a clearer one would not help."""
     mean = sum(line.score for line in lines) / len(lines) if lines else 0.0
     verdict: Verdict = "ok"
     if mean < GUESSING and sharp < SOFT:
         verdict = "blurry"
-    elif cut_off:
-        verdict = "cut_off"
+    elif flaws:
+        verdict = next(flaw for flaw in _WORST_FIRST if flaw in flaws)
     elif not lines:
         verdict = "no_text"
     return ReadQuality(verdict=verdict, sharpness=sharp, hint=_HINTS.get(verdict))

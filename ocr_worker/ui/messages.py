@@ -44,7 +44,17 @@ _ZH = Words(
     engine="识别引擎",
     samples="示例照片，点一张试试",
     waiting="放入一张照片，这里会显示识别出的文字、标签和依据。",
-    verdicts=MappingProxyType({"ok": "清晰可读", "blurry": "模糊", "no_text": "没有文字", "cut_off": "没有读完"}),
+    verdicts=MappingProxyType(
+        {
+            "ok": "清晰可读",
+            "blurry": "模糊",
+            "no_text": "没有文字",
+            "cut_off": "没有读完",
+            "too_long": "图片过长",
+            "mirrored": "镜像图片",
+            "script_unsupported": "有暂不支持的文字",
+        }
+    ),
     refusals=MappingProxyType(
         {"unreadable": "照片已损坏", "too_large": "照片过大", "unsupported": "不支持这种文件"},
     ),
@@ -82,7 +92,17 @@ _EN = Words(
     engine="Engine",
     samples="Sample photos: click one",
     waiting="Put a photo in, and its text, tags and their evidence will show here.",
-    verdicts=MappingProxyType({"ok": "Readable", "blurry": "Blurry", "no_text": "No text", "cut_off": "Cut off"}),
+    verdicts=MappingProxyType(
+        {
+            "ok": "Readable",
+            "blurry": "Blurry",
+            "no_text": "No text",
+            "cut_off": "Cut off",
+            "too_long": "Too long",
+            "mirrored": "Mirrored",
+            "script_unsupported": "Script not supported",
+        }
+    ),
     refusals=MappingProxyType(
         {"unreadable": "Damaged photo", "too_large": "Photo too large", "unsupported": "Not a photo that is read"},
     ),

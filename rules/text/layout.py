@@ -48,10 +48,10 @@ def _rows(lines: Sequence[TextLine]) -> list[Row]:
     bands: list[list[TextLine]] = []
     lowest = -1
     for line in sorted(lines, key=_place_from_top):
-        _, top, _, bottom = line.bbox
+        _, top, _, bottom = line.placed
         # Most lines lie below all that came before, and need not be compared with them.
         for band in bands[: -_LOOK_BACK - 1 : -1] if top < lowest else ():
-            _, upper, _, lower = band[0].bbox
+            _, upper, _, lower = band[0].placed
             if lower > top and min(bottom, lower) - max(top, upper) >= _SAME_ROW * min(bottom - top, lower - upper) > 0:
                 band.append(line)
                 break
@@ -63,14 +63,14 @@ def _rows(lines: Sequence[TextLine]) -> list[Row]:
         if len(band) > 1:
             rows += _split(band)
         else:
-            rows.append(Row(band, band[0].bbox))
+            rows.append(Row(band, band[0].placed))
     rows.sort(key=_corner)
     return rows
 
 
 def _place_from_top(line: TextLine) -> tuple[int, int, int, int, str, float]:
     """Say where to sort a line by place, and by content among lines at one place."""
-    left, top, right, bottom = line.bbox
+    left, top, right, bottom = line.placed
     return top, bottom, left, right, line.text, line.score
 
 
@@ -80,11 +80,11 @@ def _corner(row: Row) -> tuple[int, int]:
 
 def _split(band: list[TextLine]) -> list[Row]:
     """Cut a band of lines on one level where the next one is too far away to belong."""
-    band.sort(key=lambda line: (line.bbox, line.text, line.score))
+    band.sort(key=lambda line: (line.placed, line.text, line.score))
     pieces = [[band[0]]]
     for line in band[1:]:
-        last = pieces[-1][-1].bbox
-        if line.bbox[0] - last[2] <= _COLUMN_GAP * (last[3] - last[1]):
+        last = pieces[-1][-1].placed
+        if line.placed[0] - last[2] <= _COLUMN_GAP * (last[3] - last[1]):
             pieces[-1].append(line)
         else:
             pieces.append([line])
@@ -92,7 +92,7 @@ def _split(band: list[TextLine]) -> list[Row]:
 
 
 def _around(lines: list[TextLine]) -> BBox:
-    lefts, tops, rights, bottoms = zip(*(line.bbox for line in lines), strict=True)
+    lefts, tops, rights, bottoms = zip(*(line.placed for line in lines), strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 

@@ -44,7 +44,7 @@ def _joint(page: Page, number: int, after: int, matcher: Matcher) -> str:
     """Say what to put for the line break between a line and the next, which begins at `after`."""
     before, behind = page.text[after - 2], page.text[after]
     if before > _LATIN and is_cjk(before) and is_cjk(behind):
-        return "" if _runs_on(page.lines[number].bbox, page.lines[number + 1].bbox) else "\n"
+        return "" if _runs_on(page.lines[number].placed, page.lines[number + 1].placed) else "\n"
     if page.lines[number].text.rstrip()[-1:] == "-" and before != "\n" != behind:
         upper = page.text[page.starts[number] : after].split()
         lower = page.text[after : page.starts[number + 2]].split()

@@ -7,19 +7,22 @@ A photo that cannot be read is the shopper's to mend: it becomes feedback, not a
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 
 from ocr_worker.pool.pool import OcrPool
-from ocr_worker.result import Refused
+from ocr_worker.result import ReadQuality, Refused, Verdict
 from schemas.events import (
     Engine,
     Event,
     FeedbackCode,
+    FeedbackDetail,
     Messages,
     PhotoRead,
     PhotoUploaded,
     Quality,
+    QualityDetail,
     TextRecognized,
     UploadFeedback,
 )
@@ -42,8 +45,34 @@ MESSAGES: dict[FeedbackCode, Messages] = {
         en="This is no photo we can read; please upload JPEG, PNG or HEIC",
     ),
 }
-#: Verdicts that the shopper should hear of.
-_UNUSABLE: dict[str, FeedbackCode] = {"blurry": "blurry", "no_text": "no_text"}
+_DETAILS: dict[FeedbackDetail, Messages] = {
+    "cut_off": Messages(
+        zh="图片不完整，文字可能没有读完，请重新上传",
+        en="The photo may be incomplete, and some of its text was not read; please upload it again",
+    ),
+    "too_long": Messages(
+        zh="图片过长，只读取了前面的部分，请分段上传",
+        en="The picture is too long, and only its first part was read; please upload it in parts",
+    ),
+    "script_unsupported": Messages(
+        zh="图片中有暂不支持的文字，请上传中文或英文标签",
+        en="Some of the text is in a script we cannot read yet; please upload a label in Chinese or English",
+    ),
+}
+#: Verdicts that the shopper should hear of: by a code that subscribers of the first schema know, and the finer reason.
+_UNUSABLE: dict[Verdict, tuple[FeedbackCode, FeedbackDetail | None]] = {
+    "blurry": ("blurry", None),
+    "no_text": ("no_text", None),
+    "cut_off": ("unreadable", "cut_off"),
+    "too_long": ("too_large", "too_long"),
+    "script_unsupported": ("unsupported", "script_unsupported"),
+}
+#: Verdicts that the first schema has no word for.
+_FINER: dict[QualityDetail, Literal["ok", "cut_off"]] = {
+    "too_long": "cut_off",
+    "script_unsupported": "cut_off",
+    "mirrored": "ok",
+}
 
 
 async def recognize(
@@ -60,8 +89,9 @@ async def recognize(
     Nothing, where the photo was read before and deleted then, or is older than photos are kept (`kept_for`).
     """
 
-    def feedback(code: FeedbackCode) -> UploadFeedback:
-        return UploadFeedback(**event.carried(), code=code, messages=MESSAGES[code], judged_at=now())
+    def feedback(code: FeedbackCode, detail: FeedbackDetail | None = None) -> UploadFeedback:
+        messages = MESSAGES[code] if detail is None else _DETAILS[detail]
+        return UploadFeedback(**event.carried(), code=code, detail=detail, messages=messages, judged_at=now())
 
     photo = await store.get(event.photo.uri)
     if isinstance(photo, TooLarge):
@@ -87,12 +117,20 @@ async def recognize(
         photo=PhotoRead(uri=event.photo.uri, sha256=digest, width=reading.image.width, height=reading.image.height),
         identity=event.identity,
         texts=reading.texts,
-        quality=Quality(verdict=reading.quality.verdict, sharpness=reading.quality.sharpness),
+        quality=_quality(reading.quality),
         engine=Engine(name=reading.engine.name, model=reading.engine.model, revision=reading.engine.revision),
         recognized_at=now(),
     )
-    code = _UNUSABLE.get(reading.quality.verdict)
-    return (read,) if code is None else (read, feedback(code))
+    unusable = _UNUSABLE.get(reading.quality.verdict)
+    return (read,) if unusable is None else (read, feedback(*unusable))
+
+
+def _quality(read: ReadQuality) -> Quality:
+    """Say it in the words of the first schema, and the finer verdict beside."""
+    verdict = read.verdict
+    if verdict in _FINER:
+        return Quality(verdict=_FINER[verdict], detail=verdict, sharpness=read.sharpness)
+    return Quality(verdict=verdict, sharpness=read.sharpness)
 
 
 async def delete_forgotten(event: Event, *, store: PhotoStore) -> None:

@@ -147,6 +147,11 @@ class Settings(BaseSettings):
     ocr_look_closer: bool = Field(
         True, description="The rapid engine reads small or unsure places again from the photo at full size."
     )
+    ocr_max_tiles: int = Field(
+        16,
+        ge=1,
+        description="Tiles the rapid engine reads of a long page; each is one and a half times as long as wide.",
+    )
     ocr_queue: int = Field(64, ge=0, description="Photos that may wait at one OCR worker; more get a 503.")
     photo_max_bytes: int = Field(20_000_000, ge=1, description="Larger photos are refused, unread.")
     photo_max_pixels: int = Field(60_000_000, ge=1, description="Photos with more pixels are refused, undecoded.")

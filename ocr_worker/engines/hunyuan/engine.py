@@ -157,7 +157,7 @@ class HunyuanEngine:
                 TextLine(text=line.text, bbox=to_pixels(line.box, raw.scale, size), score=line.score)
                 for line in raw.answer.lines
             ),
-            cut_off=raw.answer.cut_off,
+            flaws=frozenset({"cut_off"} if raw.answer.cut_off else ()),
         )
 
     async def aclose(self) -> None:

@@ -1,12 +1,12 @@
 """
-Lines as tilted quadrilaterals: overlap, merging of two passes, reading order, upright boxes. Pure.
+Lines as tilted quadrilaterals: overlap, merging of two passes, upright boxes. Pure.
 
 Overlap is that of polygons: upright bounding boxes of tilted lines overlap their neighbours', and merging by them
 cost ten points of recall (docs/ocr.md).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,21 @@ class Quad:
         """The line's height in px: its shorter side, whichever way it runs."""
         a, b, _, d = self.points
         return float(min(np.linalg.norm(b - a), np.linalg.norm(d - a)))
+
+    @property
+    def length(self) -> float:
+        """The line's length in px along the way it runs."""
+        return float(np.linalg.norm(self.points[1] - self.points[0]))
+
+    @property
+    def angle(self) -> float:
+        """Which way the line runs, in degrees clockwise from left to right: -180..180."""
+        x, y = self.points[1] - self.points[0]
+        return float(np.rad2deg(np.arctan2(y, x)))
+
+    def moved(self, factor: float | tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> "Quad":
+        """Scale by `factor` (one, or x and y), then move by `shift` px."""
+        return replace(self, points=self.points * np.array(factor, np.float32) + np.array(shift, np.float32))
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -77,24 +92,13 @@ def merge(kept: Sequence[Quad], found: Sequence[Quad]) -> list[Quad]:
     return [quad for old, new in groups for quad in (new if _worth(new) > _worth(old) else old)]
 
 
-def reading_order(quads: Sequence[Quad]) -> list[Quad]:
-    """Sort by rows from the top, and within a row from the left. Lines whose middles are close share a row."""
-    rows: list[list[Quad]] = []
-    for quad in sorted(quads, key=_middle):
-        if rows and _middle(quad) - _middle(rows[-1][0]) < 0.5 * min(quad.height, rows[-1][0].height):
-            rows[-1].append(quad)
-        else:
-            rows.append([quad])
-    return [quad for row in rows for quad in sorted(row, key=lambda quad: quad.bounds[0])]
-
-
-def upright_box(quad: Quad, ratio: tuple[float, float], size: tuple[int, int]) -> BBox:
-    """Scale by `ratio` (x, y) and box in whole px, inside a picture of `size` (width, height)."""
+def upright_box(quad: Quad, size: tuple[int, int]) -> BBox:
+    """Box in whole px, inside a picture of `size` (width, height)."""
     x1, y1, x2, y2 = quad.bounds
-    left = min(max(int(x1 * ratio[0]), 0), size[0] - 1)
-    top = min(max(int(y1 * ratio[1]), 0), size[1] - 1)
-    right = min(max(-int(-x2 * ratio[0] // 1), left + 1), size[0])
-    bottom = min(max(-int(-y2 * ratio[1] // 1), top + 1), size[1])
+    left = min(max(int(x1), 0), size[0] - 1)
+    top = min(max(int(y1), 0), size[1] - 1)
+    right = min(max(-int(-x2 // 1), left + 1), size[0])
+    bottom = min(max(-int(-y2 // 1), top + 1), size[1])
     return left, top, right, bottom
 
 
@@ -135,7 +139,3 @@ def _clip(corners: list[Point], window: list[Point]) -> list[Point]:
 
 def _worth(quads: Sequence[Quad]) -> float:
     return sum(quad.worth for quad in quads)
-
-
-def _middle(quad: Quad) -> float:
-    return (quad.bounds[1] + quad.bounds[3]) / 2

@@ -175,7 +175,12 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
         from ocr_worker.engines.rapid.engine import RapidEngine
     except ModuleNotFoundError as error:
         raise CommandError(f"The rapid engine needs {error.name}: install hangtag[cpu]") from None
-    return RapidEngine(settings.ocr_slots, lift=settings.ocr_lift_contrast, look_closer=settings.ocr_look_closer)
+    return RapidEngine(
+        settings.ocr_slots,
+        lift=settings.ocr_lift_contrast,
+        look_closer=settings.ocr_look_closer,
+        most_tiles=settings.ocr_max_tiles,
+    )
 
 
 def _spans(settings: "Settings") -> "Spans":

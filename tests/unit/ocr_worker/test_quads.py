@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.rapid.quads import Quad, merge, overlap, reading_order, upright_box
+from ocr_worker.engines.rapid.quads import Quad, merge, overlap, upright_box
 
 
 def line(text: str, x: float, y: float, w: float = 100, h: float = 20, *, score: float = 0.9, tilt: float = 0) -> Quad:
@@ -72,19 +72,13 @@ def test_one_line_read_as_two_is_replaced_only_when_both_are_worth_more():
     assert texts(merge(halves, [line("65% P0 35%", 0, 0, score=0.6)])) == ["65% POLY", "35% COTTON"]
 
 
-def test_lines_are_read_by_rows():
-    page = [line("d", 150, 41), line("b", 150, 2), line("a", 0, 5), line("c", 0, 40)]
-
-    assert texts(reading_order(page)) == ["a", "b", "c", "d"]
-
-
 @given(quads, st.floats(0.3, 6))
-def test_an_upright_box_lies_in_the_picture_and_is_never_empty(quad: Quad, ratio: float):
-    x1, y1, x2, y2 = upright_box(quad, (ratio, ratio), (400, 300))
+def test_an_upright_box_lies_in_the_picture_and_is_never_empty(quad: Quad, scale: float):
+    x1, y1, x2, y2 = upright_box(quad.moved(scale), (400, 300))
 
     assert 0 <= x1 < x2 <= 400
     assert 0 <= y1 < y2 <= 300
 
 
-def test_an_upright_box_is_scaled_outwards_to_whole_pixels():
-    assert upright_box(line("x", 10.4, 20.4, 30.2, 10.2), (2, 3), (1000, 1000)) == (20, 61, 82, 92)
+def test_an_upright_box_reaches_outwards_to_whole_pixels():
+    assert upright_box(line("x", 10.4, 20.4, 30.2, 10.2).moved((2, 3)), (1000, 1000)) == (20, 61, 82, 92)

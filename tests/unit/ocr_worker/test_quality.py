@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ocr_worker.images.quality import SOFT, judge, sharpness
+from ocr_worker.result import Flaw
 from schemas.events import TextLine
 
 
@@ -13,21 +14,24 @@ def lines(*scores: float) -> tuple[TextLine, ...]:
 
 
 @pytest.mark.parametrize(
-    ("found", "cut_off", "sharp", "verdict"),
+    ("found", "flaws", "sharp", "verdict"),
     [
-        (lines(0.95, 0.9), False, 900.0, "ok"),
-        (lines(0.95, 0.9), False, 30.0, "ok"),
-        (lines(0.6, 0.7), False, 900.0, "ok"),
-        (lines(0.6, 0.7), False, 30.0, "blurry"),
-        ((), False, 30.0, "blurry"),
-        ((), False, 900.0, "no_text"),
-        (lines(0.95), True, 900.0, "cut_off"),
-        ((), True, 900.0, "cut_off"),
-        (lines(0.5), True, 30.0, "blurry"),
+        (lines(0.95, 0.9), set(), 900.0, "ok"),
+        (lines(0.95, 0.9), set(), 30.0, "ok"),
+        (lines(0.6, 0.7), set(), 900.0, "ok"),
+        (lines(0.6, 0.7), set(), 30.0, "blurry"),
+        ((), set(), 30.0, "blurry"),
+        ((), set(), 900.0, "no_text"),
+        (lines(0.95), {"cut_off"}, 900.0, "cut_off"),
+        ((), {"cut_off"}, 900.0, "cut_off"),
+        (lines(0.5), {"cut_off"}, 30.0, "blurry"),
+        (lines(0.95), {"mirrored"}, 900.0, "mirrored"),
+        (lines(0.95), {"mirrored", "script_unsupported", "too_long"}, 900.0, "too_long"),
+        (lines(0.95), {"mirrored", "script_unsupported"}, 900.0, "script_unsupported"),
     ],
 )
-def test_the_verdict(found: tuple[TextLine, ...], cut_off: bool, sharp: float, verdict: str):
-    quality = judge(found, cut_off=cut_off, sharp=sharp)
+def test_the_verdict(found: tuple[TextLine, ...], flaws: set[Flaw], sharp: float, verdict: str):
+    quality = judge(found, frozenset(flaws), sharp)
 
     assert quality.verdict == verdict
     assert quality.sharpness == sharp
@@ -35,7 +39,7 @@ def test_the_verdict(found: tuple[TextLine, ...], cut_off: bool, sharp: float, v
 
 
 def test_a_blurry_photo_asks_for_a_clearer_one_in_both_languages():
-    assert judge((), cut_off=False, sharp=1.0).hint == "建议上传更清晰的图片 / Please upload a clearer photo"
+    assert judge((), frozenset(), 1.0).hint == "建议上传更清晰的图片 / Please upload a clearer photo"
 
 
 def test_blurring_lowers_sharpness_below_what_counts_as_soft():

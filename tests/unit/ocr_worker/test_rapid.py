@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.engines.rapid.engine import _MOST_ASPECT, RapidEngine
+from ocr_worker.engines.rapid.engine import RapidEngine
+from ocr_worker.engines.rapid.models import MOST_ASPECT
 from ocr_worker.images.decode import DecodedPhoto, Limits, open_photo
 from ocr_worker.images.strips import pad_strip
 from ocr_worker.pool.pool import OcrPool
@@ -85,7 +86,7 @@ async def test_without_the_closer_look_the_same_print_stays_unread(draw):
 
 def test_strips_are_padded_so_that_the_detector_does_not_blow_them_up():
     for shape in ((13, 1000), (1000, 13), (500, 500)):
-        padded = pad_strip(np.zeros((*shape, 3), dtype=np.uint8), _MOST_ASPECT, (0, 0, 0))
+        padded = pad_strip(np.zeros((*shape, 3), dtype=np.uint8), MOST_ASPECT, (0, 0, 0))
 
         assert max(padded.shape[:2]) == max(shape)
         assert max(padded.shape[:2]) <= 3 * min(padded.shape[:2])

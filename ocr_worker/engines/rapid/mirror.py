@@ -1,0 +1,48 @@
+"""
+Tells a mirrored photo, as selfies are, by reading a few of its lines both ways.
+
+Mirrored letters are read unsurely, and surely once they are mirrored back. Knows no photo, only its lines' pictures.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ocr_worker.engines.rapid.models import cut_out
+from ocr_worker.engines.rapid.quads import Quad
+from ocr_worker.images.decode import Pixels
+
+Recognize = Callable[[Sequence[Pixels]], list[tuple[str, float]]]
+
+#: Lines read more surely than this on average are not mirrored.
+_SURE = 0.93
+#: Mirrored back they must be read this surely, and this much more so than before.
+_SURE_BACK, _GAIN = 0.85, 0.06
+#: Fewer letters than this say nothing: many of them look the same in the mirror.
+_LEAST_LETTERS = 4
+#: So many of the longest lines are enough to tell.
+_TRIED = 4
+
+
+def is_mirrored(bgr: Pixels, quads: Sequence[Quad], recognize: Recognize) -> bool:
+    """Tell whether a picture's lines are read better in the mirror."""
+    lines = sorted(quads, key=lambda quad: -len(quad.text.strip()))[:_TRIED]
+    lines = [quad for quad in lines if len(quad.text.strip()) > 1]
+    if (
+        sum(len(quad.text.strip()) for quad in lines) < _LEAST_LETTERS
+        or _mean([(q.text, q.score) for q in quads]) > _SURE
+    ):
+        return False
+    crops = [cut_out(bgr, quad.points) for quad in lines]
+    # The mirror image of a line that was taken for upside down is upside down again.
+    across = recognize([np.ascontiguousarray(crop[:, ::-1]) for crop in crops])
+    down = recognize([np.ascontiguousarray(crop[::-1]) for crop in crops])
+    back = max((across, down), key=_mean)
+    gain = _mean(back) - _mean([(quad.text, quad.score) for quad in lines])
+    return _mean(back) > _SURE_BACK and gain > _GAIN
+
+
+def _mean(lines: Sequence[tuple[str, float]]) -> float:
+    """Average the scores, each letter counting once."""
+    letters = sum(len(text.strip()) for text, _ in lines)
+    return sum(score * len(text.strip()) for text, score in lines) / max(letters, 1)

@@ -1,0 +1,132 @@
+"""
+PP-OCR's three models on one picture: where lines are, which way they run, and what they say.
+
+RapidOCR does the work; this keeps what its one call drops: which way each line runs. Knows no photo and no second look.
+"""
+
+import os
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# ONNX Runtime sends usage events to its maker unless told not to before it is loaded (its Privacy.md, since 1.29).
+os.putenv("ORT_DISABLE_TELEMETRY", "1")
+
+from rapidocr import RapidOCR
+from rapidocr.main import RapidOCRError
+
+from ocr_worker.engines.rapid.quads import Quad
+from ocr_worker.images.decode import Pixels
+from ocr_worker.images.strips import pad_strip
+
+#: Of one line, clockwise: float32 (4, 2), px.
+Corners = NDArray[np.float32]
+
+PARAMS = {
+    "Global.log_level": "error",
+    # Strips are padded here, below.
+    "Global.use_vertical_padding": False,
+    "Det.box_thresh": 0.3,
+    # One thread per photo: more threads per photo spend up to half their time spinning.
+    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+}
+#: Lines read less surely than this are dropped (RapidOCR's own default).
+LEAST_SCORE = 0.5
+#: A line this much taller than wide runs down or up (RapidOCR's own limit).
+_TALL = 1.5
+#: A line may be upside down although the classifier does not say so: below this certainty, and where most lines of the
+#: photo run the other way, it is read both ways.
+_TURNED, _CERTAIN = 0.9, 0.98
+#: Nothing that is read so surely is upside down.
+_SURE = 0.97
+#: The other way round must read this much better.
+_BETTER = 0.03
+#: The detector enlarges the shorter side to 736 px: a strip of 1,000 x 13 would become 56,000 px long and take minutes.
+#: So strips are padded to at most this many times as long as wide.
+MOST_ASPECT = 3
+
+
+class Models:
+    """One shared RapidOCR instance: its sessions are safe to use from several threads."""
+
+    def __init__(self) -> None:
+        # OpenCV's own threads would fight with ours for the same cores.
+        cv2.setNumThreads(1)
+        self._ocr = RapidOCR(params=PARAMS)
+
+    def look(self, rgb: Pixels) -> list[Quad]:
+        """Find and read the lines of a picture."""
+        bgr = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), dtype=np.uint8)
+        bgr = pad_strip(bgr, MOST_ASPECT, cv2.mean(bgr)[:3])
+        return self.read(bgr, self.find(bgr))
+
+    def find(self, bgr: Pixels) -> list[Corners]:
+        """Find the lines of a picture: corners clockwise from its top left, whichever way the line runs."""
+        try:
+            _, found = self._ocr.detect_and_crop(bgr, {})
+        except RapidOCRError:
+            # What RapidOCR says when there is no line.
+            return []
+        return [np.asarray(corners, dtype=np.float32) for corners in found.boxes]
+
+    def read(self, bgr: Pixels, found: Sequence[Corners]) -> list[Quad]:
+        """Read lines, each with its corners from its own top left. Lines without text, or too unsure, are left out."""
+        if not found:
+            return []
+        laid = [_laid(corners) for corners in found]
+        upright, turns = self._ocr.cls_and_rotate([cut_out(bgr, corners) for corners in laid])
+        certain = [float(score) > _CERTAIN for _, score in turns.cls_res]
+        lines = [
+            Quad(np.roll(corners, 2, axis=0) if label == "180" and score > _TURNED else corners, *read)
+            for corners, (label, score), read in zip(laid, turns.cls_res, self.recognize(upright), strict=True)
+        ]
+        doubtful = [
+            at for at, line in enumerate(lines) if line.score < _SURE and not (certain[at] and _agrees(line, lines))
+        ]
+        others = self.recognize([np.ascontiguousarray(np.rot90(upright[at], 2)) for at in doubtful])
+        for at, (text, score) in zip(doubtful, others, strict=True):
+            other = Quad(np.roll(lines[at].points, 2, axis=0), text, score)
+            # Single letters are read surely any way round.
+            if score > lines[at].score + _BETTER and other.worth > lines[at].worth:
+                lines[at] = other
+        return [line for line in lines if line.text.strip() and line.score >= LEAST_SCORE]
+
+    def recognize(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
+        """Give the text of each crop of one line, and how sure it is."""
+        if not crops:
+            return []
+        said = self._ocr.recognize_txt(list(crops))
+        return [(text, float(score)) for text, score in zip(said.txts, said.scores, strict=True)]
+
+
+def _agrees(line: Quad, lines: Sequence[Quad]) -> bool:
+    """Tell whether a line runs as most of those do that lie along the same axis."""
+    way = line.points[1] - line.points[0]
+    along = [
+        float(np.dot(way, other.points[1] - other.points[0])) * other.score for other in lines if other is not line
+    ]
+    return sum(along) >= 0
+
+
+def cut_out(bgr: Pixels, corners: Corners) -> Pixels:
+    """Cut out a line, its first corner at the top left."""
+    width, height = (int(side) for side in _sides(corners))
+    flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float32)
+    how = cv2.getPerspectiveTransform(corners, flat)
+    cut = cv2.warpPerspective(bgr, how, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
+    return np.asarray(cut, dtype=np.uint8)
+
+
+def _sides(corners: Corners) -> tuple[float, float]:
+    """Give the width and height of a line: the longer one of two opposite sides."""
+    edges = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+    return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
+
+
+def _laid(corners: Corners) -> Corners:
+    """Give the corners in the order that lays the line down: a tall line is turned to the left."""
+    width, height = (int(side) for side in _sides(corners))
+    return np.roll(corners, -1, axis=0) if height / max(width, 1) >= _TALL else corners

@@ -1,0 +1,75 @@
+"""
+One view read in a few passes: a first look, its mirror image where that reads better, closer looks where they pay.
+
+Knows no file and no page.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ocr_worker.engines.rapid.mirror import is_mirrored
+from ocr_worker.engines.rapid.models import LEAST_SCORE, Models, cut_out
+from ocr_worker.engines.rapid.quads import Quad, merge
+from ocr_worker.engines.rapid.second_pass import Box, unsure_regions
+from ocr_worker.engines.rapid.view import View, closer
+from ocr_worker.images.contrast import lift_contrast
+from ocr_worker.images.decode import Pixels
+from ocr_worker.result import Flaw
+
+#: Nothing this low holds text, and the detector does not take it.
+_LEAST_SIDE = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """The lines of a view and where it was looked at closely, px of its small picture: of its mirror image, if so."""
+
+    quads: tuple[Quad, ...] = ()
+    closer: tuple[Box, ...] = ()
+    flaws: frozenset[Flaw] = frozenset()
+
+
+class Passes:
+    """Reads views with the models. Safe to use from several threads."""
+
+    def __init__(self, models: Models, *, lift: bool, look_closer: bool) -> None:
+        self._models, self._lift, self._look_closer = models, lift, look_closer
+
+    def read(self, view: View, lifted: Pixels, *, whole: bool = True) -> Seen:
+        """Read a view, whose small picture has been `lifted`. Only a `whole` photo may be mirrored."""
+        if min(view.size) < _LEAST_SIDE:
+            return Seen()
+        quads = self._models.look(lifted)
+        flaws: frozenset[Flaw] = frozenset()
+        if whole and is_mirrored(_bgr(lifted), quads, self._models.recognize):
+            view, flaws = view.mirrored(), frozenset({"mirrored"})
+            quads = self._models.look(np.ascontiguousarray(lifted[:, ::-1]))
+        if not self._look_closer:
+            return Seen(tuple(quads), (), flaws)
+        boxes = view.worth_a_look(unsure_regions(quads, view.size)) if quads else view.where_text_may_hide()
+        if boxes:
+            large = view.large()
+            for box in boxes:
+                quads = merge(quads, self._look_at(large, box, max(large.shape[:2]) / max(view.size)))
+        return Seen(tuple(quads), tuple(boxes), flaws)
+
+    def read_again(self, pixels: Pixels, lines: Sequence[Quad]) -> list[Quad]:
+        """Read lines again where they stand in an RGB picture."""
+        bgr = _bgr(pixels)
+        said = self._models.recognize([cut_out(bgr, line.points) for line in lines])
+        read = [Quad(line.points, *one) for line, one in zip(lines, said, strict=True)]
+        return [line for line in read if line.text.strip() and line.score >= LEAST_SCORE]
+
+    def _look_at(self, large: Pixels, box: Box, detail: float) -> list[Quad]:
+        crop, zoom, corner = closer(large, box, detail)
+        if min(crop.shape[:2]) < _LEAST_SIDE:
+            return []
+        quads = self._models.look(lift_contrast(crop)[0] if self._lift else crop)
+        return [quad.moved(1 / zoom, corner).moved(1 / detail) for quad in quads]
+
+
+def _bgr(rgb: Pixels) -> Pixels:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), dtype=np.uint8)

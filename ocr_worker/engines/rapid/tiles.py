@@ -1,0 +1,116 @@
+"""
+Long pages in overlapping tiles: where they lie, and how lines at a seam come together again. Pure geometry.
+
+A page 20 times as high as wide, scaled down to one look, has letters of two pixels.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ocr_worker.engines.rapid.quads import Quad, merge
+
+#: Pictures this many times as long as wide, and this many px long, are read in tiles; others in one look.
+_LONG, _LEAST_LENGTH = 2.6, 1400
+#: A tile is this many times as long as wide, and at least this many px long.
+_TILE_SHAPE, _LEAST_TILE = 1.5, 1024
+#: Tiles overlap by this share of their width: a line of text is lower.
+_OVERLAP = 1 / 12
+#: The page is scaled so that its short side has at most this many px.
+SHORT_SIDE = 1152
+#: A line that ends this close to a seam, in px, was cut.
+_CUT = 4.0
+
+
+class Tiles(NamedTuple):
+    """Tiles from `starts` on, each `length` px, along the long side of a page."""
+
+    upright: bool
+    length: int
+    starts: tuple[int, ...]
+    #: The page goes on behind the last tile.
+    too_long: bool
+
+
+def is_long(width: int, height: int) -> bool:
+    """Tell whether a photo is to be read in tiles."""
+    return max(width, height) >= max(_LEAST_LENGTH, _LONG * min(width, height))
+
+
+def tiles_of(width: int, height: int, most: int) -> Tiles:
+    """Cut a page of `width` x `height` px into even tiles, at most `most` of them."""
+    short, long = min(width, height), max(width, height)
+    length = min(long, max(_LEAST_TILE, round(short * _TILE_SHAPE)))
+    overlap = max(48, round(short * _OVERLAP))
+    count = max(1, -(-(long - overlap) // (length - overlap)))
+    if count > most:
+        return Tiles(height >= width, length, tuple(at * (length - overlap) for at in range(most)), too_long=True)
+    length = -(-(long + (count - 1) * overlap) // count)
+    starts = tuple(min(at * (length - overlap), long - length) for at in range(count))
+    return Tiles(height >= width, length, starts, too_long=False)
+
+
+def along(quad: Quad, upright: bool) -> tuple[float, float, float, float]:
+    """Give a line's start and end along the page, then across it."""
+    x1, y1, x2, y2 = quad.bounds
+    return (y1, y2, x1, x2) if upright else (x1, x2, y1, y2)
+
+
+def join(tiles: Tiles, found: Sequence[Sequence[Quad]]) -> tuple[list[Quad], list[Quad]]:
+    """
+    Bring together what was read in each tile, in px of the page.
+
+    Gives the lines, and those that run over a seam: each is the whole line, to be read again, with the text of its
+    first piece.
+    """
+    lines: list[Quad] = []
+    cut: list[Quad] = []
+    last = len(tiles.starts) - 1
+    for at, (start, quads) in enumerate(zip(tiles.starts, found, strict=True)):
+        whole: list[Quad] = []
+        for quad in quads:
+            low, high, _, _ = along(quad, tiles.upright)
+            before, behind = at > 0 and low < start + _CUT, at < last and high > start + tiles.length - _CUT
+            if not before and not behind:
+                whole.append(quad)
+            elif _runs_along(quad, tiles.upright):
+                cut.append(quad)
+        lines = merge(lines, whole)
+    return lines, _chained(cut, tiles.upright)
+
+
+def _runs_along(quad: Quad, upright: bool) -> bool:
+    """Tell whether a line runs along the page. One that runs across it stands whole in the next tile."""
+    x, y = np.abs(quad.points[1] - quad.points[0])
+    return bool(y > x) if upright else bool(x > y)
+
+
+def _chained(cut: Sequence[Quad], upright: bool) -> list[Quad]:
+    """Unite pieces of one line: they run the same way, side by side on one level, and overlap."""
+    chains: list[Quad] = []
+    for piece in sorted(cut, key=lambda quad: along(quad, upright)[0]):
+        for number, chain in enumerate(chains):
+            if _continues(chain, piece, upright):
+                chains[number] = _united(chain, piece)
+                break
+        else:
+            chains.append(piece)
+    return chains
+
+
+def _continues(chain: Quad, piece: Quad, upright: bool) -> bool:
+    _, end, low, high = along(chain, upright)
+    start, _, low_2, high_2 = along(piece, upright)
+    level = min(high, high_2) - max(low, low_2) > 0.5 * min(high - low, high_2 - low_2)
+    way = float(np.dot(chain.points[1] - chain.points[0], piece.points[1] - piece.points[0]))
+    return start < end and level and way > 0
+
+
+def _united(chain: Quad, piece: Quad) -> Quad:
+    """Give the upright box around both, its corners in the order of the first."""
+    points = np.concatenate([chain.points, piece.points])
+    (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
+    turn = round(chain.angle / 90) % 4
+    corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], dtype=np.float32)
+    return Quad(np.roll(corners, -turn, axis=0), chain.text, chain.score)

@@ -1,0 +1,79 @@
+"""
+A picture at two scales: small, to find text in, and large, to look closer at parts of it.
+
+A whole photo is one view, a long page one for each tile. Knows no engine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from ocr_worker.engines.rapid.second_pass import Box, busy_blobs, quarters, roomy
+from ocr_worker.images.decode import Pixels
+
+#: A closer look is at most this many px on its long side, and at most this much larger than the large picture.
+_LOOK_SIDE = 1152
+_LOOK_ZOOM = 2.0
+#: Looking again costs as much as looking: only for at least this much more detail than the first time.
+_LEAST_GAIN = 1.25
+#: Pictures with at least this much more detail than the small one are worth looking at by quarters.
+_QUARTERS_DETAIL = 1.5
+#: A picture this many times as long as wide is not cut into quarters.
+_STRIP = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """`large` decodes the picture at the scale of its file, or as near as an engine may get."""
+
+    small: Pixels = field(repr=False)
+    large: Callable[[], Pixels] = field(repr=False)
+    #: How many px of the large picture lie in one of the small one, along a side.
+    detail: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the small picture."""
+        return self.small.shape[1], self.small.shape[0]
+
+    def mirrored(self) -> "View":
+        """Give the mirror image."""
+        return replace(self, small=_mirror(self.small), large=lambda: _mirror(self.large()))
+
+    def worth_a_look(self, boxes: list[Box]) -> list[Box]:
+        """Give the boxes (px of the small picture) that a look shows in enough more detail, each made roomy."""
+        least = _LOOK_SIDE / _LOOK_ZOOM / self.detail
+        looks: list[Box] = []
+        for box in boxes:
+            x1, y1, x2, y2 = wide = roomy(box, (least, 0.75 * least), self.size)
+            gain = min(_LOOK_SIDE / (max(x2 - x1, y2 - y1, 1.0) * self.detail), _LOOK_ZOOM) * self.detail
+            seen = any(a <= x1 and b <= y1 and x2 <= c and y2 <= d for a, b, c, d in looks)
+            if gain >= _LEAST_GAIN and not seen:
+                looks.append(wide)
+        return looks
+
+    def where_text_may_hide(self) -> list[Box]:
+        """Give the boxes to look at in a picture in which nothing was found at first."""
+        blobs = busy_blobs(self.small)
+        if worth := self.worth_a_look(blobs):
+            return worth
+        # One blob all over the picture: small print could be anywhere. No blob at all: nowhere.
+        strip = max(self.size) > _STRIP * min(self.size)
+        if not blobs or strip or self.detail < _QUARTERS_DETAIL:
+            return []
+        return self.worth_a_look(quarters(self.size))
+
+
+def closer(large: Pixels, box: Box, detail: float) -> tuple[Pixels, float, tuple[int, int]]:
+    """Cut a box of the small picture out of the large one for a look; gives its scale, and its corner in that."""
+    x1, y1, x2, y2 = (int(edge * detail) for edge in box)
+    crop = np.ascontiguousarray(large[y1 : y2 + 1, x1 : x2 + 1])
+    zoom = min(_LOOK_SIDE / max(*crop.shape[:2], 1), _LOOK_ZOOM)
+    how = cv2.INTER_CUBIC if zoom > 1 else cv2.INTER_AREA
+    return np.asarray(cv2.resize(crop, None, fx=zoom, fy=zoom, interpolation=how), dtype=np.uint8), zoom, (x1, y1)
+
+
+def _mirror(pixels: Pixels) -> Pixels:
+    return np.ascontiguousarray(pixels[:, ::-1])
