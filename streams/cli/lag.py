@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from streams.config.settings import Settings
-    from streams.lag.evaluate import PartitionLag
+    from streams.lag.evaluate import LagMemory, PartitionLag
     from streams.lag.reader import LagSnapshot
 
 app = typer.Typer(help=__doc__)
@@ -80,6 +80,7 @@ def exporter(
     from streams.cli.support.metrics_server import serving_metrics
     from streams.config.settings import Settings
     from streams.kafka.clients import NoKafkaError
+    from streams.lag.evaluate import LagMemory
     from streams.lag.exporter import LagCollector
     from streams.telemetry import metrics
     from streams.telemetry.logs import set_up_logs
@@ -88,13 +89,15 @@ def exporter(
     set_up_logs(settings)
     log = structlog.get_logger()
     collector, registry = LagCollector(cluster_name), CollectorRegistry()
+    # Outlives a Kafka that is away: what stood still before goes on standing still, and its alert keeps its clock.
+    memory = LagMemory(settings.lag_stalled_s)
     registry.register(collector)
     registry.register(metrics.BUILD)
     told: tuple[str, ...] = ()
     with serving_metrics("Lag exporter", host, port, registry):
         while True:
             try:
-                for look, verdicts in _looks(settings, every):
+                for look, verdicts in _looks(settings, every, memory):
                     collector.seen = look, verdicts
                     if look.troubles != told:
                         told = look.troubles
@@ -107,16 +110,18 @@ def exporter(
                 time.sleep(every)
 
 
-def _looks(settings: Settings, every_s: float) -> Iterator[tuple[LagSnapshot, tuple[PartitionLag, ...]]]:
-    """Look at the cluster for ever; raises NoKafkaError."""
+def _looks(
+    settings: Settings, every_s: float, memory: LagMemory | None = None
+) -> Iterator[tuple[LagSnapshot, tuple[PartitionLag, ...]]]:
+    """Look at the cluster for ever; raises NoKafkaError. Who goes on after that passes the same memory again."""
     from streams.lag.evaluate import LagMemory
-    from streams.lag.reader import LagReader
+    from streams.lag.reader import isolated_looks
 
-    memory = LagMemory(settings.lag_stalled_s)
-    with LagReader(settings) as reader:
+    remembered = memory or LagMemory(settings.lag_stalled_s)
+    with isolated_looks(settings) as looks:
         while True:
-            look = reader.look()
-            yield look, memory.judge(look.readings)
+            look = looks.ask()
+            yield look, remembered.judge(look.readings)
             time.sleep(every_s)
 
 

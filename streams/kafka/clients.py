@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Self
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -33,6 +34,10 @@ class NoKafkaError(Exception):
         """Say what is wrong, and what to do."""
         self.trouble, self.advice = trouble, advice
         super().__init__(f"{trouble}. {advice}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """Let it travel between processes: by default only the joined message would."""
+        return type(self), (self.trouble, self.advice)
 
 
 def client_config(settings: Settings) -> ClientConfig:

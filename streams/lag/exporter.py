@@ -68,15 +68,18 @@ class LagCollector(Collector):
             yield from _of_partition(verdict, self.cluster_name)
         for group, members in look.members.items():
             yield "kafka_consumergroup_members", (group,), _number(members)
-            theirs = [verdict for verdict in verdicts if verdict.place.group == group]
-            ages = [verdict.seconds for verdict in theirs if verdict.seconds is not None]
-            longest = max((verdict.lag for verdict in theirs), default=None)
-            yield "kafka_consumergroup_group_max_lag", (self.cluster_name, group), _number(longest)
-            seconds = _number(max(ages, default=None))
-            yield "kafka_consumergroup_group_max_lag_seconds", (self.cluster_name, group), seconds
-            for topic in {verdict.place.topic for verdict in theirs}:
-                ahead = sum(verdict.lag for verdict in theirs if verdict.place.topic == topic)
-                yield "kafka_consumergroup_lag_sum", (group, topic), ahead
+            if group not in look.partial:
+                theirs = [verdict for verdict in verdicts if verdict.place.group == group]
+                yield from _of_group(group, theirs, self.cluster_name)
+
+
+def _of_group(group: str, verdicts: Sequence[PartitionLag], cluster_name: str) -> Iterable[Sample]:
+    ages = [verdict.seconds for verdict in verdicts if verdict.seconds is not None]
+    yield "kafka_consumergroup_group_max_lag", (cluster_name, group), max(verdict.lag for verdict in verdicts)
+    yield "kafka_consumergroup_group_max_lag_seconds", (cluster_name, group), _number(max(ages, default=None))
+    for topic in {verdict.place.topic for verdict in verdicts}:
+        ahead = sum(verdict.lag for verdict in verdicts if verdict.place.topic == topic)
+        yield "kafka_consumergroup_lag_sum", (group, topic), ahead
 
 
 def _of_partition(verdict: PartitionLag, cluster_name: str) -> Iterable[Sample]:

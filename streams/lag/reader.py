@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 from confluent_kafka import (
@@ -23,6 +24,7 @@ from confluent_kafka.admin import OffsetSpec
 from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.kafka.clients import Admin, client_config
+from streams.kafka.isolated import Isolated
 from streams.lag.evaluate import GroupPartition, Owner, PartitionOffsets, RecordTime
 
 #: Groups in these states have just no assignment to tell.
@@ -40,6 +42,8 @@ class LagSnapshot:
     members: Mapping[str, int | None]
     #: What could not be read, a sentence each.
     troubles: tuple[str, ...]
+    #: Groups of which not every partition could be read: a sum or a maximum over the others would be too small.
+    partial: frozenset[str] = frozenset()
 
 
 def stage_groups(settings: Settings) -> dict[str, str]:
@@ -48,8 +52,21 @@ def stage_groups(settings: Settings) -> dict[str, str]:
     return {f"{settings.group_prefix}.{stage}": consumed.name for stage, (consumed, _published) in flow.items()}
 
 
+def isolated_looks(settings: Settings, *, patience_s: float = 5, limit_s: float = 40) -> Isolated[LagSnapshot]:
+    """Give looks at the cluster by a child process: a crash of the client library ends one look only."""
+    return Isolated(partial(_look_of, settings, patience_s), limit_s=limit_s)
+
+
+def _look_of(settings: Settings, patience_s: float) -> Callable[[], LagSnapshot]:
+    return LagReader(settings, patience_s=patience_s).look
+
+
 class LagReader:
-    """Keeps its connections from look to look. Close it, or use it as a context manager."""
+    """
+    Keeps its connections from look to look. Close it, or use it as a context manager.
+
+    Its client library may crash when a broker freezes, so whatever must live on asks by `isolated_looks`.
+    """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time, patience_s: float = 5) -> None:
         """Wait at most `patience_s` seconds for each kind of answer."""
@@ -106,7 +123,12 @@ class LagReader:
                         owner_known=owners[group] is not None,
                     )
         self._last = readings = self._stamped(readings)
-        return LagSnapshot(readings, members, tuple(troubles))
+        read_in_part = frozenset(
+            group
+            for group in groups
+            if any(GroupPartition(group, *log) not in readings for log in logs.get(group, [("", 0)]))
+        )
+        return LagSnapshot(readings, members, tuple(troubles), read_in_part)
 
     def close(self) -> None:
         """Close the connections."""

@@ -2,20 +2,24 @@
 
 import asyncio
 import socket
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from confluent_kafka.admin import BrokerMetadata, ClusterMetadata
 
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError
-from streams.kafka.topics import compare
+from streams.kafka.isolated import Isolated
+from streams.kafka.topics import TopicState, compare
 from streams.lag.evaluate import LagMemory, PartitionLag
-from streams.lag.reader import LagReader
+from streams.lag.reader import isolated_looks
 from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
 from streams.operations.checks.broker_version import RELEASES, kafka_version
 
 _PATIENCE_S = 4
+#: Longest all questions of one check may take, in seconds; the doctor gives up on a check a little later.
+_LIMIT_S = 25
 _ASKED_AT_ONCE = 8
 #: An upload older than this is later than anyone expects (docs/operations.md).
 LATE_S = 300
@@ -31,7 +35,7 @@ async def topics(settings: Settings, _machine: Machine) -> list[Checked]:
     try:
         # Comparing would wait longer for a broker.
         await asyncio.to_thread(_cluster, settings)
-        found = await asyncio.to_thread(compare, settings)
+        found = await asyncio.to_thread(_compared, settings)
     except NoKafkaError as error:
         return [fail("topics", error.trouble, error.advice)]
     missing = [topic.name for topic in found if not topic.partitions]
@@ -50,6 +54,15 @@ async def lag(settings: Settings, _machine: Machine) -> list[Checked]:
 
 def _cluster(settings: Settings) -> ClusterMetadata:
     return Admin(settings).cluster(timeout_s=_PATIENCE_S)
+
+
+def _compared(settings: Settings) -> list[TopicState]:
+    with Isolated(partial(_comparing, settings), limit_s=_LIMIT_S) as comparing:
+        return comparing.ask()
+
+
+def _comparing(settings: Settings) -> Callable[[], list[TopicState]]:
+    return partial(compare, settings)
 
 
 def _broker(settings: Settings) -> Checked:
@@ -97,8 +110,8 @@ def _count(brokers: Collection[object]) -> str:
 
 def _lag(settings: Settings) -> list[Checked]:
     try:
-        with LagReader(settings, patience_s=_PATIENCE_S) as reader:
-            look = reader.look()
+        with isolated_looks(settings, patience_s=_PATIENCE_S, limit_s=_LIMIT_S) as looks:
+            look = looks.ask()
     except NoKafkaError as error:
         return [fail("lag", error.trouble, error.advice)]
     verdicts = LagMemory(settings.lag_stalled_s).judge(look.readings)

@@ -33,6 +33,16 @@ def test_the_sum_counts_partitions_that_were_never_committed_and_no_expired_reco
     assert found["hangtag_consumer_partition_expired", GROUP, TOPIC, "2"] == 25
 
 
+def test_a_group_that_was_read_in_part_has_no_sum_and_no_maximum():
+    readings = partition(0, 80, 0, 100)
+    collector = LagCollector("hangtag")
+    look = LagSnapshot(readings, {GROUP: 1}, ("outfit.uploads[1] cannot be read (timed out)",), frozenset({GROUP}))
+    collector.seen = look, LagMemory(20).judge(readings)
+    names = {sample.name for family in collector.collect() for sample in family.samples}
+    assert {"kafka_consumergroup_lag", "kafka_consumergroup_members", "hangtag_lag_troubles"} <= names
+    assert not {name for name in names if "max_lag" in name or name.endswith("_sum")}
+
+
 @pytest.mark.parametrize("state", ["no-commit", "idle"])
 def test_every_partition_is_in_one_state(state):
     readings = partition(0, None, 0, 170 if state == "no-commit" else 0)

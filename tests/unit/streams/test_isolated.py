@@ -1,0 +1,59 @@
+"""A question to Kafka in a child process: the crash of the child ends neither the parent nor the next question."""
+
+import os
+import signal
+import time
+from functools import partial
+
+import pytest
+
+from streams.config.settings import Settings
+from streams.kafka.clients import NoKafkaError
+from streams.kafka.isolated import Isolated
+from streams.lag.reader import isolated_looks
+
+
+def test_one_child_answers_as_often_as_it_is_asked():
+    with Isolated(partial(partial, os.getpid), limit_s=30) as asked:
+        child = asked.ask()
+        assert child != os.getpid()
+        assert asked.ask() == child
+
+
+def test_a_child_that_crashed_is_replaced_by_a_new_one():
+    with Isolated(partial(partial, os.getpid), limit_s=30) as asked:
+        first = asked.ask()
+        os.kill(first, signal.SIGSEGV)
+        assert asked.ask() not in {first, os.getpid()}
+
+
+def test_a_question_that_always_crashes_is_one_sentence_and_can_be_asked_again():
+    with Isolated(partial(partial, os.abort), limit_s=30) as asked:
+        for _ in range(2):
+            with pytest.raises(NoKafkaError, match="the client library crashed"):
+                asked.ask()
+
+
+def test_a_question_without_an_answer_is_given_up():
+    began = time.monotonic()
+    with (
+        Isolated(partial(partial, time.sleep, 60), limit_s=0.5) as asked,
+        pytest.raises(NoKafkaError, match="does not answer within"),
+    ):
+        asked.ask()
+    assert time.monotonic() - began < 30
+
+
+def test_what_the_question_raises_reaches_the_parent_whole():
+    settings = Settings(bootstrap_servers="127.0.0.1:1")
+    with isolated_looks(settings, patience_s=0.5) as looks, pytest.raises(NoKafkaError) as told:
+        looks.ask()
+    assert told.value.trouble == "no Kafka at 127.0.0.1:1"
+    assert told.value.advice == "Start it, or set HANGTAG_BOOTSTRAP_SERVERS"
+
+
+def test_closing_leaves_no_child_behind():
+    with Isolated(partial(partial, os.getpid), limit_s=30) as asked:
+        child = asked.ask()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
