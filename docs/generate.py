@@ -1,5 +1,6 @@
-"""Write what is generated from the code: docs/configuration.md and, in schemas/, jsonschema/ and asyncapi.yaml."""
+"""Write what is generated from the code: configuration.md, the tree in architecture.md, and schemas/'s documents."""
 
+import ast
 import json
 import sys
 import tomllib
@@ -14,6 +15,8 @@ from schemas.export import json_schemas
 from streams.config.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("streams", "ocr_worker", "rules", "klaviyo_sink", "schemas")
+TREE_FROM, TREE_TO = "<!-- tree: from the packages by `make docs` -->", "<!-- /tree -->"
 HEAD = """\
 # Configuration
 
@@ -45,6 +48,32 @@ def configuration() -> str:
     return HEAD + "".join(rows)
 
 
+def tree() -> str:
+    """Give each folder of code with the first sentence of its package, in the order of the import layers."""
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    lines = []
+    for package in PACKAGES:
+        lines += [f"{package}/", f"    {_sentence(ROOT / package)}"]
+        order = next((one["layers"] for one in layers if one.get("containers") == [package]), [])
+        names = [name.strip() for layer in order for name in layer.split(":")]
+        inside = {path.parent.name: path.parent for path in sorted((ROOT / package).glob("*/__init__.py"))}
+        for name in sorted(inside, key=lambda one: names.index(one) if one in names else len(names)):
+            lines.append(f"  {name + '/':14} {_sentence(inside[name])}")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _sentence(package: Path) -> str:
+    doc = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    return " ".join(doc.partition("\n\n")[0].split())
+
+
+def architecture() -> str:
+    """Give docs/architecture.md with today's tree between its marks."""
+    before, _, rest = (ROOT / "docs" / "architecture.md").read_text().partition(TREE_FROM)
+    return f"{before}{TREE_FROM}\n```text\n{tree()}\n```\n{TREE_TO}{rest.partition(TREE_TO)[2]}"
+
+
 def asyncapi() -> str:
     """Give schemas/asyncapi.yaml as text."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -56,7 +85,11 @@ def asyncapi() -> str:
 def files() -> dict[Path, str]:
     """Give every generated file's text."""
     schemas = {ROOT / "schemas" / "jsonschema" / name: text for name, text in json_schemas().items()}
-    own = {ROOT / "docs" / "configuration.md": configuration(), ROOT / "schemas" / "asyncapi.yaml": asyncapi()}
+    own = {
+        ROOT / "docs" / "architecture.md": architecture(),
+        ROOT / "docs" / "configuration.md": configuration(),
+        ROOT / "schemas" / "asyncapi.yaml": asyncapi(),
+    }
     return own | schemas
 
 
