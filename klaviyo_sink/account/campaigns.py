@@ -1,13 +1,15 @@
 """Campaigns: who is to be texted what, as a shop writes it down in a TOML file. Reads no Klaviyo."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from schemas.events import TagId
+from schemas.input_files import parse_toml, read_small
 
+#: Bytes of a file of campaigns.
+_LARGEST: Final = 1_000_000
 #: The campaign of the shipped example, and what `hangtag klaviyo setup` uses without a file.
 EXAMPLE: Final = """\
 [[campaign]]
@@ -65,13 +67,15 @@ def read_campaigns(path: Path | None) -> tuple[Campaign, ...]:
 
     """
     try:
-        text = EXAMPLE if path is None else path.read_text(encoding="utf-8")
-        found = _File.model_validate(tomllib.loads(text)).campaign
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CampaignsError(f"{path}: {error}") from None
+        text = EXAMPLE if path is None else read_small(path, most_bytes=_LARGEST).decode()
+        found = _File.model_validate(parse_toml(text)).campaign
     except ValidationError as error:
         first = error.errors()[0]
         raise CampaignsError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (OSError, ValueError) as error:
+        # The system's own message names the file; the others do not.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CampaignsError(f"{path}: {why}") from None
     names = [campaign.name for campaign in found]
     if len(set(names)) < len(names):
         raise CampaignsError(f"{path}: two campaigns have the same name")

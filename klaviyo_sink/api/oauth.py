@@ -24,7 +24,9 @@ from typing import Final
 from urllib.parse import urlencode
 
 import httpx
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, SecretStr
+
+from schemas.input_files import read_small
 
 AUTHORIZE_URL: Final = "https://www.klaviyo.com/oauth/authorize"
 #: Seconds before its end at which a token is renewed.
@@ -35,6 +37,8 @@ REFUSED_S: Final = 60
 FAILED_S: Final = 6
 #: Seconds for which the token endpoint may be silent.
 ASK_S: Final = 10
+#: Bytes of the file of tokens.
+LARGEST: Final = 100_000
 _UNAUTHORIZED: Final = 401
 _REFUSED: Final = frozenset({400, 401, 403})
 
@@ -46,7 +50,7 @@ class Tokens(BaseModel):
 
     access_token: SecretStr
     refresh_token: SecretStr
-    expires_at: float
+    expires_at: FiniteFloat
 
     def stored(self) -> str:
         """Write them for the file."""
@@ -77,8 +81,8 @@ class TokenFile:
 
         """
         try:
-            return Tokens.model_validate_json(self.path.read_bytes())
-        except ValidationError:
+            return Tokens.model_validate_json(read_small(self.path, most_bytes=LARGEST))
+        except ValueError:
             raise OSError(errno.EINVAL, "holds no tokens") from None
 
     def save(self, tokens: Tokens) -> None:

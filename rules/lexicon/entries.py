@@ -6,9 +6,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.events import TagId
+from schemas.steering import STEERING
 
-Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")]
 Texts = tuple[Text, ...]
+#: A name for people: it goes to pages, terminals and Klaviyo, so it holds nothing that steers them.
+Label = Annotated[Text, StringConstraints(max_length=100, pattern=rf"^[^{STEERING}]+$")]
 
 
 class Data(BaseModel):
@@ -22,8 +25,8 @@ class Entry(Data):
 
     id: TagId
     #: Names for people.
-    en: Text
-    zh: Text
+    en: Label
+    zh: Label
     #: Give the tag wherever they stand as words.
     words: Texts = ()
     #: Short or foreign fibre names: give it only beside a percentage or after a field name ("成分:").

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rules.lexicon.entries import Data, Text
+from rules.lexicon.entries import Data, Label
 from schemas.events import Labels, TagId
 
 
@@ -20,8 +20,8 @@ class Interest(Data):
 
     id: TagId
     #: Names for people.
-    en: Text
-    zh: Text
+    en: Label
+    zh: Label
     tags: Annotated[tuple[Annotated[tuple[TagId, ...], Field(min_length=1)], ...], Field(min_length=1)]
     #: So many uploads must speak for it...
     uploads: int = Field(default=2, ge=1)

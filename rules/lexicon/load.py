@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +20,8 @@ from rules.lexicon.problems import LexiconError, Problem
 
 #: The vocabulary that ships with Hangtag.
 SHIPPED = Path(__file__).parent
+#: Files of a shop's own lexicon.
+MOST_FILES = 200
 #: Raise it when the code itself reads the same text differently: it is part of every lexicon's version.
 GRAMMAR = 1
 
@@ -50,7 +53,10 @@ def load_lexicon(own: Path | None = None) -> Lexicon:
         return read_lexicon(sorted(SHIPPED.glob("*.toml")))
     if not own.is_dir():
         raise LexiconError((Problem(own, 0, "is not a folder; a shop's lexicon is a folder of .toml files"),))
-    return read_lexicon((*sorted(SHIPPED.glob("*.toml")), *sorted(own.glob("*.toml"))))
+    files = list(islice(own.glob("*.toml"), MOST_FILES + 1))
+    if len(files) > MOST_FILES:
+        raise LexiconError((Problem(own, 0, f"has more than {MOST_FILES} .toml files"),))
+    return read_lexicon((*sorted(SHIPPED.glob("*.toml")), *sorted(files)))
 
 
 def read_lexicon(paths: Iterable[Path]) -> Lexicon:
@@ -61,5 +67,6 @@ def read_lexicon(paths: Iterable[Path]) -> Lexicon:
     entries = parser.entries()
     context, interests = parser.context(), parser.interests()
     parser.raise_problems()
-    content = json.dumps([GRAMMAR, parser.content()], sort_keys=True, ensure_ascii=True)
+    # TOML has dates, which an entry that is switched off may still hold.
+    content = json.dumps([GRAMMAR, parser.content()], sort_keys=True, ensure_ascii=True, default=str)
     return Lexicon(MappingProxyType(entries), context, interests, sha256(content.encode()).hexdigest()[:12])

@@ -5,7 +5,6 @@ Knows nothing of matching.
 """
 
 import re
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,14 +17,21 @@ from rules.lexicon.entries import Entry
 from rules.lexicon.interests import Interest
 from rules.lexicon.problems import LexiconError, Problem, line_in_entry
 from rules.text.normalize import is_cjk
+from schemas.input_files import UnfitFileError, parse_toml, read_small
 
+#: Bytes of one file. The largest that ships has a twentieth of it.
+LARGEST = 1_000_000
+#: Bytes of all files together.
+LARGEST_FOLDER = 4_000_000
+#: So many problems are told; the rest would take longer to find than a person reads.
+MOST_PROBLEMS = 100
 #: Stems of the files that hold something else than entries.
 _SPECIAL = ("context", "interests")
 #: Fields of an entry that may stand at the top of a file, for all of its entries.
 _FOR_ALL = ("ignored", "weave")
 #: Fields of an entry that only say how it is merged.
 _MERGING = ("without", "off")
-_HEADER = re.compile(r"^\[\s*\"?([^\[\]\"]+?)\"?\s*\]", re.MULTILINE)
+_HEADER = re.compile(r"\[([^\[\]]+)\]")
 
 Table = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
@@ -39,6 +45,7 @@ class Parser:
         self._places: dict[str, tuple[Path, int]] = {}
         self._texts: dict[Path, str] = {}
         self._problems: list[Problem] = []
+        self._bytes = 0
 
     def read(self, path: Path) -> None:
         """Merge a file over what was read so far."""
@@ -49,13 +56,13 @@ class Parser:
         for name, table in content.items():
             key, place = f"{category}/{name}", (path, lines.get(name, 1))
             if not isinstance(table, dict):
-                self._problems.append(Problem(*place, f"'{name}' stands outside of any [entry]"))
+                self._note(Problem(*place, f"'{name}' stands outside of any [entry]"))
                 continue
             given = table if category in _SPECIAL else defaults | table
             other = self._places.get(key)
             if other is not None and other[0].parent == path.parent:
                 message = f"[{name}] gives '{key}' a second time: {other[0].name}:{other[1]} gives it too"
-                self._problems.append(Problem(*place, message))
+                self._note(Problem(*place, message))
             self._tables[key] = _merged(self._tables.get(key, {}), given)
             self._places[key] = place
 
@@ -98,19 +105,27 @@ class Parser:
         if self._problems:
             raise LexiconError(tuple(self._problems))
 
+    def _note(self, problem: Problem) -> None:
+        self._problems.append(problem)
+        if len(self._problems) >= MOST_PROBLEMS:
+            self.raise_problems()
+
     def _parsed(self, path: Path) -> Table:
         try:
             # Editors on Windows put a byte order mark in front, which TOML knows nothing of.
-            text = self._texts[path] = path.read_text(encoding="utf-8-sig")
-            return tomllib.loads(text)
+            content = read_small(path, most_bytes=LARGEST)
+            self._bytes += len(content)
+            if self._bytes <= LARGEST_FOLDER:
+                text = self._texts[path] = content.decode("utf-8-sig")
+                return parse_toml(text)
+            self._note(Problem(path, 0, f"makes the lexicon larger than {LARGEST_FOLDER:,} bytes"))
         except UnicodeDecodeError as error:
-            self._problems.append(Problem(path, 0, f"is not UTF-8 at byte {error.start}; save it as UTF-8"))
-        except tomllib.TOMLDecodeError as error:
-            found = re.search(r"at line (\d+)", str(error))
-            line = int(found[1]) if found else text.count("\n") + 1
-            self._problems.append(Problem(path, line, f"is not TOML: {error}"))
-        except OSError as error:
-            self._problems.append(Problem(path, 0, f"cannot be read: {error.strerror}"))
+            self._note(Problem(path, 0, f"is not UTF-8 at byte {error.start}; save it as UTF-8"))
+        except UnfitFileError as error:
+            self._note(Problem(path, error.line, str(error)))
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "its name cannot be one"
+            self._note(Problem(path, 0, f"cannot be read: {why}"))
         return {}
 
     def _kept(self) -> list[str]:
@@ -125,8 +140,9 @@ class Parser:
                 self._add(key, f'"{word}"', f"'{word}' is one letter: it would be found everywhere; write the word out")
 
     def _check_tags(self, key: str, tags: tuple[str, ...], known: list[str]) -> None:
+        known_tags = frozenset(known)
         for tag in tags:
-            if tag not in known:
+            if tag not in known_tags:
                 near = get_close_matches(tag, known, n=1)
                 hint = f"; did you mean '{near[0]}'?" if near else ""
                 self._add(key, f'"{tag}"', f"no file defines '{tag}'{hint}")
@@ -154,7 +170,7 @@ class Parser:
     def _add(self, key: str, sought: str, message: str) -> None:
         path, header = self._places.get(key, (Path(key), 0))
         line = line_in_entry(self._texts.get(path, "").splitlines(), header, sought)
-        self._problems.append(Problem(path, line, f"[{key.partition('/')[2]}] {message}"))
+        self._note(Problem(path, line, f"[{key.partition('/')[2]}] {message}"))
 
 
 def _explained(detail: ErrorDetails, kind: type[BaseModel]) -> str:
@@ -167,6 +183,8 @@ def _explained(detail: ErrorDetails, kind: type[BaseModel]) -> str:
         return f"'{name}' is missing"
     if name == "id":
         return "its id must be lower-case English words joined by '-', like category/trench-coat"
+    if detail["type"] == "string_pattern_mismatch":
+        return f"'{name}' must have a visible character, and a label no control or direction characters"
     return f"'{name}': {detail['msg']}"
 
 
@@ -183,15 +201,18 @@ def _merged(old: Table, new: Table) -> Table:
             merged[name] = value
     unwanted = new.get("without", ())
     if isinstance(unwanted, list):
+        words = {item for item in unwanted if isinstance(item, str)}
         for name, value in merged.items():
             if isinstance(value, list) and name != "without":
-                merged[name] = [item for item in value if item not in unwanted]
+                merged[name] = [item for item in value if not (isinstance(item, str) and item in words)]
     return merged
 
 
 def _header_lines(text: str) -> dict[str, int]:
     """Find the line of every `[table]`; of `[table.part]` the first."""
     lines: dict[str, int] = {}
-    for found in _HEADER.finditer(text):
-        lines.setdefault(found[1].partition(".")[0], text.count("\n", 0, found.start()) + 1)
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _HEADER.match(line)
+        if found is not None:
+            lines.setdefault(found[1].strip().removeprefix('"').partition(".")[0].removesuffix('"'), number)
     return lines

@@ -6,17 +6,20 @@ Knows no command line.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 from rules.evidence.vocabulary import terms
 from rules.lexicon.entries import Entry
 from rules.lexicon.load import Lexicon
+from rules.lexicon.parse import LARGEST
 from rules.lexicon.problems import Problem, line_in_entry
 from rules.quality.labelled import lines_of
 from rules.tagger import Tagger
 from rules.text.match import GIVING
 from rules.text.normalize import normal_words
+from schemas.input_files import read_small
 
 #: How a word of each list is written so that it must be found.
 _FRAMES = {"words": "{}", "beside_percent": "100% {}", "misread": "100% {}"}
@@ -42,9 +45,16 @@ class _Files:
     def problem(self, entry: Entry, word: str, message: str) -> Problem:
         """Make a problem at the line of an entry that holds the quoted word, or at its header."""
         if entry.path not in self._lines:
-            self._lines[entry.path] = entry.path.read_text(encoding="utf-8").splitlines()
+            self._lines[entry.path] = _lines_of(entry.path)
         line = line_in_entry(self._lines[entry.path], entry.line, f'"{word}"')
         return Problem(entry.path, line, f"[{entry.value}] {message}")
+
+
+def _lines_of(path: Path) -> list[str]:
+    # The lexicon read it a moment ago. If it changed since, the problem is told without its line.
+    with suppress(OSError, ValueError):
+        return read_small(path, most_bytes=LARGEST).decode("utf-8-sig").splitlines()
+    return []
 
 
 def _claimed(lexicon: Lexicon, files: _Files) -> Iterator[Problem]:

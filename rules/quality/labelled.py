@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from rules.lexicon.entries import Data
 from rules.lexicon.problems import Problem
 from schemas.events import TagId, TextLine
+from schemas.input_files import UnfitFileError, read_small
 
+#: Bytes of a labelled file or a corpus.
+_LARGEST = 100_000_000
 #: Height of a made-up line in pixels, its distance to the next, and the width of a letter.
 _HEIGHT, _STEP, _LETTER = 20, 24, 12
 #: A tag id, `category/*` for every tag of a category, or `*` for every tag.
@@ -151,9 +154,11 @@ def _read(path: Path, kind: type[M]) -> tuple[M, ...]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
+        return read_small(path, most_bytes=_LARGEST).decode("utf-8-sig").split("\n")
     except OSError as error:
         raise LabelsError((Problem(path, 0, f"cannot be read: {error.strerror}"),)) from None
+    except UnfitFileError as error:
+        raise LabelsError((Problem(path, 0, str(error)),)) from None
     except UnicodeDecodeError as error:
         raise LabelsError((Problem(path, 0, f"is not UTF-8 at byte {error.start}; save it as UTF-8"),)) from None
 

@@ -67,6 +67,9 @@ class LiveTagger:
         except LexiconError as error:
             log.error("lexicon not reloaded, the old one stays", problem=error.brief(), version=old)  # noqa: TRY400 - the place in the file counts
             return
+        except Exception as error:  # noqa: BLE001 - whatever a file does to the reader, events go on being tagged
+            log.error("lexicon not reloaded, the old one stays", problem=type(error).__name__, version=old)  # noqa: TRY400 - it may quote a file
+            return
         self.current = new
         if new.lexicon.version == old:
             log.info("lexicon reloaded, it says the same", version=old)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from schemas.events import OutfitTagged
     from streams.config.settings import Settings
 
+#: Bytes of a file with one event; Kafka takes a million.
+_LARGEST = 10_000_000
+
 
 def preview(
     upload: str = typer.Argument(
@@ -54,18 +57,25 @@ def preview(
         typer.echo("nothing would be sent: the shopper was forgotten", err=True)
 
 
-def _tagged(settings: Settings, upload: str) -> OutfitTagged:
-    """Find the event that an argument means."""
+def _given(upload: str) -> bytes:
     import sys
 
+    from schemas.input_files import read_small
+
+    return sys.stdin.buffer.read() if upload == "-" else read_small(Path(upload), most_bytes=_LARGEST)
+
+
+def _tagged(settings: Settings, upload: str) -> OutfitTagged:
+    """Find the event that an argument means."""
     from schemas.codec import UndecodableError, decode
     from schemas.events import OutfitTagged
+    from schemas.input_files import UnfitFileError
     from streams.operations.preview import newest_tagged
 
     try:
         if upload == "-" or Path(upload).is_file():
-            return decode(OutfitTagged, sys.stdin.buffer.read() if upload == "-" else Path(upload).read_bytes())
-    except (UndecodableError, OSError) as error:
+            return decode(OutfitTagged, _given(upload))
+    except (UndecodableError, UnfitFileError, OSError) as error:
         raise CommandError(str(error)) from None
     found = newest_tagged(settings, upload)
     if found is None:

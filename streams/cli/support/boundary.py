@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from typer.core import TyperGroup
 
+from schemas.input_files import UnfitFileError
+from streams.cli.support.terminal import plain
 from streams.config.settings import Settings, UnusableError
 
 #: Exit codes: a setting, option or file cannot be used; something outside does not answer or refuses.
@@ -45,7 +47,8 @@ class Boundary(TyperGroup):
                 raise
             lines, code = explained
             for line in lines:
-                typer.echo(line, err=True)
+                # A message may quote a file's content, or its name.
+                typer.echo(plain(line), err=True)
             raise typer.Exit(code) from None
 
 
@@ -55,7 +58,10 @@ def explain(error: Exception) -> tuple[list[str], int] | None:
         return (_settings(error), UNUSABLE) if error.title == Settings.__name__ else None
     if isinstance(error, SettingsError):
         # Only its text names the field, and its cause may quote the value.
-        field, why = str(error).split('"')[1], type(error.__cause__).__name__
+        field, cause = str(error).split('"')[1], error.__cause__
+        if isinstance(cause, UnfitFileError):
+            return [f"HANGTAG_{field.upper()}: {cause}"], UNUSABLE
+        why = type(cause).__name__
         return [f"HANGTAG_{field.upper()}: cannot be read ({why}); lists and tables are written as JSON"], UNUSABLE
     if isinstance(error, CommandError):
         return [str(error)], error.code

@@ -1,6 +1,7 @@
 """From a file of campaigns to the text that would go out: set up, acted out in the sandbox, safe to repeat."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -159,7 +160,18 @@ async def test_a_wrong_key_stops_setting_up(config, clock):
             await set_up(client, clock)
 
 
-@pytest.mark.parametrize("text", ["", "[", "[[campaign]]\nname='x'", EXAMPLE + EXAMPLE, EXAMPLE.replace("tags", "tag")])
+HOSTILE = ("a = " + "[" * 5000, "a = " + "9" * 5000, ".".join(["a"] * 20_000) + "=1", "#" * 1_000_001)
+
+
+def test_a_pipe_is_no_file_of_campaigns_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(CampaignsError, match="not a regular file"):
+        read_campaigns(tmp_path / "pipe.toml")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "[[campaign]]\nname='x'", EXAMPLE + EXAMPLE, EXAMPLE.replace("tags", "tag"), *HOSTILE]
+)
 def test_a_file_that_is_no_campaigns_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / "campaigns.toml"
     path.write_text(text, encoding="utf-8")

@@ -1,11 +1,13 @@
 """OAuth: a token is renewed once, before it ends, by one of many, and is never lost."""
 
 import asyncio
+import os
 import socket
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -176,3 +178,22 @@ def test_a_code_becomes_tokens(file, merchant):
     assert file.load().expires_at == 3650
     assert "s3cret" not in repr(file)
     assert "access" not in repr(file.load().access_token)
+
+
+HOSTILE = {
+    "pipe": os.mkfifo,
+    "folder": Path.mkdir,
+    "large": lambda path: path.write_bytes(b" " * 100_001),
+    "deep": lambda path: path.write_bytes(b"[" * 50_000),
+    "digits": lambda path: path.write_bytes(b'{"expires_at": ' + b"9" * 50_000 + b"}"),
+    "no end": lambda path: path.write_text('{"access_token": "a", "refresh_token": "b", "expires_at": Infinity}'),
+    "bytes": lambda path: path.write_bytes(b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_a_file_that_holds_no_tokens_is_an_os_error_and_not_waited_for(tmp_path, make):
+    path = tmp_path / "tokens.json"
+    make(path)
+    with pytest.raises(OSError, match=r"holds no tokens|Is a directory"):
+        TokenFile(path, "client", SecretStr("s3cret"), "http://127.0.0.1/").load()

@@ -1,5 +1,6 @@
 """Lexicon files: what merging does, and what each mistake is answered with."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,3 +151,57 @@ def test_a_context_with_a_mistake_is_told(write: Callable[..., Path]):
 
 def test_a_lexicon_of_nothing_tags_nothing():
     assert Tagger(read_lexicon([])).tag([]).tags == ()
+
+
+PLAIN = 'category = "style"\n[x-new]\nen = "X"\nzh = "新"\nwords = ["xnewword"]\n'
+HOSTILE = {
+    "deep": "a = " + "[" * 5000,
+    "digits": "a = " + "9" * 5000,
+    "dotted": ".".join(["a"] * 20_000) + "=1",
+    "label that steers a terminal": PLAIN.replace('"X"', r'"\u001b[2JX"'),
+    "label that turns text around": PLAIN.replace('"新"', r'"\u202e新"'),
+    "label of two lines": PLAIN.replace('"X"', r'"X\u2028Y"'),
+    "label without end": PLAIN.replace('"X"', '"' + "X" * 101 + '"'),
+    "word without end": PLAIN.replace("xnewword", "x" * 1001),
+    "too large": PLAIN + "#" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_refused_with_its_name_in_one_line(tmp_path, text):
+    path = tmp_path / "a.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(LexiconError) as refused:
+        load_lexicon(tmp_path)
+    assert refused.value.brief().startswith(str(path))
+    assert len(refused.value.brief()) < 300
+    assert refused.value.brief().isprintable()
+
+
+def test_what_is_no_file_in_a_lexicons_folder_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "device.toml").symlink_to("/dev/zero")
+    (tmp_path / "nowhere.toml").symlink_to("/nope")
+    with pytest.raises(LexiconError) as refused:
+        load_lexicon(tmp_path)
+    assert sorted(problem.path.stem for problem in refused.value.problems) == ["device", "folder", "nowhere", "pipe"]
+
+
+def test_so_many_problems_are_told_and_no_more(tmp_path):
+    (tmp_path / "a.toml").write_text("\n".join(f"[a{at}]" for at in range(5000)))
+    with pytest.raises(LexiconError) as refused:
+        load_lexicon(tmp_path)
+    assert len(refused.value.problems) == 100
+
+
+def test_a_folder_of_many_files_is_refused(tmp_path):
+    for at in range(201):
+        (tmp_path / f"{at}.toml").touch()
+    with pytest.raises(LexiconError, match="more than 200"):
+        load_lexicon(tmp_path)
+
+
+def test_an_entry_that_is_switched_off_may_hold_anything(tmp_path):
+    (tmp_path / "a.toml").write_text("[x]\noff = true\nsince = 2026-01-01\n")
+    assert "a/x" not in load_lexicon(tmp_path).entries

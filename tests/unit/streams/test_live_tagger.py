@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -95,3 +96,32 @@ def test_a_mistake_at_the_start_has_no_old_lexicon_to_go_on_with(own):
 
     with pytest.raises(LexiconError, match=r"material\.toml:1: is not TOML"):
         LiveTagger(own)
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000, ".".join(["a"] * 20_000) + "=1"])
+async def test_a_file_that_nobody_could_mean_leaves_the_old_lexicon_in_its_place(own, text):
+    live = LiveTagger(own)
+    old = live.current
+    async with following(live, 0.02) as said:
+        (own / "hostile.toml").write_text(text)
+        await until(lambda: said)
+        assert live.current is old
+        os.mkfifo(own / "pipe.toml")
+        live.reload()
+        await until(lambda: len(said) > 1)
+        assert live.current is old
+    assert all("not reloaded" in one["event"] for one in said)
+
+
+async def test_an_error_nobody_foresaw_leaves_the_old_lexicon_in_its_place(own, monkeypatch):
+    def unforeseen(_own: object) -> None:
+        raise MemoryError
+
+    live = LiveTagger(own)
+    old = live.current
+    monkeypatch.setattr("streams.wiring.live_tagger.load_lexicon", unforeseen)
+    async with following(live, 0) as said:
+        live.reload()
+        await until(lambda: said)
+    assert live.current is old
+    assert said[0]["problem"] == "MemoryError"

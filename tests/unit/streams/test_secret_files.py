@@ -1,11 +1,14 @@
 """Secrets come from files as well as from variables: Docker's and Kubernetes' way to hand them over."""
 
+import os
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
+from typer.testing import CliRunner
 
+from streams.cli.main import app
 from streams.config import secret_files
 from streams.config.settings import Settings
 
@@ -69,3 +72,15 @@ def test_a_file_that_cannot_be_read_is_told_by_its_setting(folder):
     (folder / KEY).write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match='field "klaviyo_key" from source "SecretFiles"'):
         Settings()
+
+
+UNFIT = {"pipe": os.mkfifo, "folder": Path.mkdir, "large": lambda path: path.write_bytes(b"x" * 100_001)}
+
+
+@pytest.mark.parametrize("make", UNFIT.values(), ids=UNFIT)
+def test_what_is_no_file_of_a_setting_is_told_and_not_waited_for(folder, make):
+    make(folder / KEY)
+    said = CliRunner().invoke(app, ["topics", "list"])
+    assert said.exit_code == 2
+    assert said.stderr.startswith(f"{KEY}: ")
+    assert len(said.stderr.splitlines()) == 1
