@@ -66,7 +66,7 @@ def follow(
         since: Pass over what is older, seconds since the epoch; None starts at the beginning.
         from_end: Start behind the newest message instead.
         forever: Wait for new messages too, until `going` says no; else stop at the newest as of now.
-        going: Asked about twice a second.
+        going: CallbackGauge about twice a second.
         caught_up: Called once all was read that lay there at first; later perhaps again.
 
     Raises:

@@ -103,7 +103,9 @@ def _exported():
         (family,) = registry.collect()
         suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(family.type, ("",))
         names |= {f"{family.name}{suffix}": set(metric._labelnames) for suffix in suffixes}
-    return names | {one.name: set(one.labels) for one in vars(metrics).values() if isinstance(one, metrics.Asked)}
+    return names | {
+        one.name: set(one.labels) for one in vars(metrics).values() if isinstance(one, metrics.CallbackGauge)
+    }
 
 
 EXPORTED = _exported()

@@ -44,7 +44,7 @@ def test_what_counts_rare_faults_is_there_at_0_from_the_start():
 
 def test_what_is_asked_for_and_gone_is_not_told_of():
     registry, there = CollectorRegistry(), {("one",): 1.0}
-    asked = metrics.Asked("things", "Things.", ("name",), registry)
+    asked = metrics.CallbackGauge("things", "Things.", ("name",), registry)
     asked.watch(lambda: there)
     assert registry.get_sample_value("things", {"name": "one"}) == 1
     there.clear()
