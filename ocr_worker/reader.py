@@ -68,7 +68,7 @@ class Reader:
         return Reading(
             texts=found.lines,
             image=ReadImage(width=photo.width, height=photo.height, sha256=photo.sha256),
-            quality=judge(found.lines, found.flaws, sharp),
+            quality=judge(found.lines, found.flaws | ({"cut_off"} if photo.cut_off else set()), sharp),
             engine=self.engine.info,
             timings_ms=timings,
         )

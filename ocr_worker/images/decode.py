@@ -10,8 +10,8 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from itertools import islice
 
@@ -23,6 +23,7 @@ from PIL import Image
 
 from ocr_worker.images.anatomy import examine
 from ocr_worker.images.formats import Format, sniff
+from ocr_worker.images.mend import mend
 from ocr_worker.result import Refused
 
 #: uint8, shape (height, width, 3), RGB, upright.
@@ -84,6 +85,8 @@ class DecodedPhoto:
     small: Pixels = field(repr=False)
     #: The largest long side that `pixels` gives.
     long_side: int
+    #: Rows at the bottom are missing from the file.
+    cut_off: bool = False
 
     def pixels(self, long_side: int | None = None) -> Pixels:
         """
@@ -108,7 +111,18 @@ def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return _too_many_pixels(limits, "far more")
     except Exception as error:  # noqa: BLE001 - decoders raise anything at all on hostile bytes
-        return Refused("unreadable", f"a damaged or truncated {kind} image ({type(error).__name__})")
+        refused = Refused("unreadable", f"a damaged or truncated {kind} image ({type(error).__name__})")
+        return _open_mended(data, kind, limits) or refused
+
+
+def _open_mended(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | None:
+    """Open a file that a decoder has refused, where it can be mended."""
+    with suppress(Exception):
+        mended = mend(data, kind)
+        photo = None if mended is None else _open(mended.data, kind, limits)
+        if mended is not None and isinstance(photo, DecodedPhoto):
+            return replace(photo, sha256=hashlib.sha256(data).hexdigest(), cut_off=mended.cut_off)
+    return None
 
 
 def _open(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | Refused:

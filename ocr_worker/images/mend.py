@@ -1,0 +1,136 @@
+"""
+Mends files that every browser shows although they break their format's rules.
+
+A PNG with a wrong checksum in a chunk that decoders may skip, a JPEG without its last two bytes, and either of them cut
+off near its end. Tried only once a decoder has refused the file. Knows no pixels beyond how many rows have arrived.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ocr_worker.images.formats import Format
+
+#: Less of a picture than this is not worth reading.
+_LEAST_SHARE = 0.75
+#: At an eighth, the rows that a JPEG decoder holds back until it knows what follows.
+_WAITING_ROWS = 2
+
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+#: Beside the critical chunks: what changes how a picture looks, or which way up it is.
+_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf"})
+_JPEG_END = b"\xff\xd9"
+#: Markers of frames whose later scans refine the earlier ones (ITU T.81, table B.1), and of a scan.
+_PROGRESSIVE = (b"\xff\xc2", b"\xff\xca")
+_SCAN = b"\xff\xda"
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """The file as decoders take it. `cut_off`: rows at the bottom are missing."""
+
+    data: bytes = field(repr=False)
+    cut_off: bool
+
+
+def mend(data: bytes, kind: Format) -> Mended | None:
+    """Mend a file that was refused. None where that is not known how, or where too little of it is there."""
+    if kind == "JPEG":
+        return _mend_jpeg(data)
+    return _mend_png(data) if kind == "PNG" else None
+
+
+def _mend_jpeg(data: bytes) -> Mended | None:
+    if data.rstrip(b"\0").endswith(_JPEG_END):
+        return None
+    ended = data + _JPEG_END
+    if any(marker in data for marker in _PROGRESSIVE):
+        # All rows are there from the first scan on; each later one adds detail.
+        refined = _last_scan_is_final(data)
+        return Mended(ended, cut_off=False) if refined else None
+    written, rows = _rows_written(data, ended)
+    missing = max(0, rows - written - _WAITING_ROWS)
+    return Mended(ended, cut_off=missing > 0) if missing <= rows * (1 - _LEAST_SHARE) else None
+
+
+def _last_scan_is_final(data: bytes) -> bool:
+    """Tell whether the last scan begun is one that gives the last bit (ITU T.81, B.2.3)."""
+    at = data.rfind(_SCAN)
+    header = data[at + 2 : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]
+    return len(header) > 3 and header[-1] & 0x0F == 0  # noqa: PLR2004 - its own length and the count of components
+
+
+def _rows_written(data: bytes, ended: bytes) -> tuple[int, int]:
+    """Give how many rows, and of how many, are the same whether the decoder waits for more or knows that it ends."""
+    part, whole = _eighth(data), _eighth(ended)
+    same = (part == whole).all(axis=(1, 2))
+    return (len(same) if same.all() else int(same.argmin())), len(same)
+
+
+def _eighth(data: bytes) -> NDArray[np.uint8]:
+    """Decode at an eighth, as far as the file goes: rows that have not arrived are black."""
+    with Image.open(BytesIO(data), formats=["JPEG"]) as image:
+        image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
+        with suppress(OSError):
+            image.load()
+        # Whatever is missing has been missed: this decodes no second time.
+        image.tile = []
+        return np.asarray(image.convert("RGB"))
+
+
+def _mend_png(data: bytes) -> Mended | None:
+    chunks = list(_chunks(data))
+    names = [name for name, _ in chunks]
+    sound = len(_PNG_START) + sum(12 + len(body) for _, body in chunks) == len(data)
+    if names[:1] != [b"IHDR"] or b"IDAT" not in names or sound:
+        # Where every chunk is as it should be, the decoder refused the file for another reason.
+        return None
+    header = chunks[0][1]
+    packed = b"".join(body for name, body in chunks if name == b"IDAT")
+    rows = _rows(header)
+    cut_off = False
+    if names[-1] != b"IEND" and rows is not None:
+        height, size = rows
+        unpacked = zlib.decompressobj()
+        pixels = unpacked.decompress(packed, height * size)
+        if len(pixels) < height * size * _LEAST_SHARE:
+            return None
+        cut_off = len(pixels) < height * size
+        packed = zlib.compress(pixels + bytes(height * size - len(pixels)), 1)
+    kept = [(name, body) for name, body in chunks if name in _KEPT]
+    return Mended(_PNG_START + b"".join(map(_chunk, [*kept, (b"IDAT", packed), (b"IEND", b"")])), cut_off)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Give a PNG's chunks by name. One that is optional and has a wrong checksum is left out, as in browsers."""
+    at = len(_PNG_START)
+    while at + 8 <= len(data):
+        size, name = struct.unpack_from(">L4s", data, at)
+        body, check = data[at + 8 : at + 8 + size], data[at + 8 + size : at + 12 + size]
+        optional = bool(name[0] & 0x20)
+        sound = check == zlib.crc32(body, zlib.crc32(name)).to_bytes(4, "big")
+        # The last piece of a cut file has no checksum.
+        if sound or (not optional and len(check) < 4):  # noqa: PLR2004 - bytes of a checksum
+            yield name, body
+        elif not optional:
+            return
+        at += 12 + size
+
+
+def _rows(header: bytes) -> tuple[int, int] | None:
+    """Give the rows and the bytes of each, its filter's included. None where they do not follow one another."""
+    width, height, depth, colour, _, _, interlace = struct.unpack(">LLBBBBB", header[:13])
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    return None if interlace else (height, 1 + (width * samples * depth + 7) // 8)
+
+
+def _chunk(named: tuple[bytes, bytes]) -> bytes:
+    name, body = named
+    return struct.pack(">L", len(body)) + name + body + struct.pack(">L", zlib.crc32(body, zlib.crc32(name)))
