@@ -6,7 +6,7 @@ database is read, shopper by shopper, and never written (but brought to the newe
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import httpx
@@ -15,13 +15,16 @@ from sqlalchemy import Engine, insert, select
 from klaviyo_sink.profile.wording import Wording
 from klaviyo_sink.state.database import is_missing, open_database
 from klaviyo_sink.state.folding import Folded
-from klaviyo_sink.state.store import State
+from klaviyo_sink.state.store import StateDatabase
 from klaviyo_sink.state.tables import forgotten_shoppers, metadata
 from schemas.events import OutfitTagged
 from schemas.outcomes import Never
 
-#: Says "done" to whatever is asked: an import job is followed to its end like any other.
-_DONE: Final = {"data": {"id": "dry-run", "attributes": {"status": "complete", "failed_count": 0}}}
+#: What Klaviyo would answer; an import job is followed to its end like any other.
+_PROFILE: Final = {"data": {"type": "profile", "id": "dry-run", "attributes": {}}}
+_DONE: Final = {
+    "data": {"type": "profile-bulk-import-job", "id": "dry-run", "attributes": {"status": "complete"}},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,19 @@ class Unsent(httpx.AsyncBaseTransport):
         """Show what would change something."""
         if request.method != "GET":
             self._show(f"{request.method} {request.url.path}", request.content)
-        return httpx.Response(200, json=_DONE)
+        if request.method == "GET":
+            return httpx.Response(200, json=_DONE)
+        if request.url.path == "/api/profile-import":
+            return httpx.Response(200, json=_PROFILE)
+        return httpx.Response(202, json=_DONE if request.url.path.endswith("-import-jobs") else None)
 
 
-class Rehearsal(State):
+class Rehearsal(StateDatabase):
     """A state in memory, which begins with what the database holds of each shopper."""
 
     def __init__(self, wording: Wording, real: Engine | None, *, ledger: bool) -> None:
         super().__init__(open_database("sqlite://"), wording)
-        self._real = real
+        self._real, self._ledger = real, ledger
         self._tables = [table for name, table in metadata.tables.items() if ledger or name != "written_events"]
         self._borrowed: set[str] = set()
         if real is not None:
@@ -62,7 +69,13 @@ class Rehearsal(State):
     def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
         """Fold as the real state would."""
         self._borrow({event.shopper_id for event in events} - self._borrowed)
-        return super().fold(events)
+        folded = super().fold(events)
+        # Without the ledger an upload is shown as one that was never sent.
+        return (
+            folded
+            if self._ledger
+            else [replace(one, alone=False) if isinstance(one, Folded) else one for one in folded]
+        )
 
     def close(self) -> None:
         """Close both."""

@@ -26,6 +26,7 @@ PUBLISHED: Final[Mapping[str, tuple[int, int]]] = {
     "GET /api/profile-bulk-import-jobs/{job_id}": (10, 150),
     "GET /api/profile-bulk-import-jobs/{id}/import-errors": (10, 150),
     "GET /api/profiles": (75, 750),
+    "GET /api/profiles/{id}": (75, 750),
     "GET /api/metrics": (10, 150),
     "GET /api/segments": (75, 750),
     "GET /api/flows": (3, 60),

@@ -21,14 +21,14 @@ from klaviyo_sink.access import open_client
 from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.config import SinkConfig
-from klaviyo_sink.delivery.answers import LaneName
 from klaviyo_sink.delivery.batches import Batches, Written
 from klaviyo_sink.delivery.gatherer import Gatherer
 from klaviyo_sink.delivery.lanes import BREAK_EVEN, BULK_MOST, JOBS_AT_ONCE, Lanes
 from klaviyo_sink.delivery.refusals import refusal
+from klaviyo_sink.delivery.results import LaneName
 from klaviyo_sink.dry_run import DryRun, Unsent, open_rehearsal
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND, Spent, Standing
-from klaviyo_sink.state.store import OvertakenError, State, open_state
+from klaviyo_sink.state.store import Current, OvertakenError, StateDatabase, open_state
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from schemas.spans import TraceHeaders
@@ -72,7 +72,7 @@ class Sink:
     def __init__(
         self,
         config: SinkConfig,
-        state: State,
+        state: StateDatabase,
         threads: ThreadPoolExecutor,
         now: Callable[[], datetime],
         transport: httpx.AsyncBaseTransport | None = None,
@@ -80,7 +80,7 @@ class Sink:
         self._state, self._threads, self._now = state, threads, now
         self._budget = budget = Budget(self._spend, now=now)
         self._client = open_client(config, now=now, listener=budget, transport=transport)
-        self._lanes = Lanes(self._client, budget, self._forgotten)
+        self._lanes = Lanes(self._client, budget, self._find_current)
         self._batches = Batches(state, self._lanes, self._in_database, config.metric, config.stale_after, now)
         self._gatherer: Gatherer[Waiting] = Gatherer()
         self._jobs = asyncio.Semaphore(JOBS_AT_ONCE)
@@ -185,8 +185,8 @@ class Sink:
     def _spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> Awaitable[T]:
         return self._in_database(self._state.spend, operation, change)
 
-    def _forgotten(self, shoppers: Collection[str]) -> Awaitable[set[str]]:
-        return self._in_database(self._state.forgotten, shoppers)
+    def _find_current(self, shoppers: Collection[str]) -> Awaitable[dict[str, Current | None]]:
+        return self._in_database(self._state.current, shoppers)
 
     def _in_database(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         return asyncio.wrap_future(self._threads.submit(call, *args, **kwargs))
@@ -220,7 +220,7 @@ async def open_sink(
     return Sink(replace(config, key=NO_KEY, tokens=None), state, threads, now, Unsent(dry_run.show))
 
 
-def _open_state(config: SinkConfig, dry_run: DryRun | None) -> State:
+def _open_state(config: SinkConfig, dry_run: DryRun | None) -> StateDatabase:
     if dry_run is None:
         return open_state(config.state_url, config.wording)
     return open_rehearsal(config.state_url, config.wording, ledger=dry_run.ledger)

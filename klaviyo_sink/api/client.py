@@ -6,20 +6,24 @@ Whoever calls has taken a request from the budget before.
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
-from klaviyo_sink.api.errors import Failure, api_errors, failure_of, failure_without_answer
+from klaviyo_sink.api.errors import NO_KEY, Failure, api_errors, failure_of, failure_without_answer
 from klaviyo_sink.api.row_errors import Fault, refused_rows
+from klaviyo_sink.api.success import Accepted, read_success
 from schemas.outcomes import Later, Misconfigured
 from schemas.spans import NO_SPANS, Spans, TraceHeaders, trace_headers
+
+__all__ = ["Accepted", "KlaviyoClient", "Listener", "Prepare", "PrivateKey", "RowsRefused"]
+
+R = TypeVar("R")
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
 #: Requests on the way at the same time. Klaviyo allows 350 events in one second (openapi 2026-07-15).
@@ -29,23 +33,18 @@ _TOO_MANY: Final = 429
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """Klaviyo took the request: 200, 201 or 202. For events that means queued, not yet visible."""
-
-    status: int
-    #: The JSON it answered; empty where the answer has no body.
-    content: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class RowsRefused:
     """A bulk job was refused because of these rows (index: fault, sentence). None of its rows was taken."""
 
     rows: Mapping[int, tuple[Fault, str]]
 
 
+#: Writes a request's body at the last moment, after every wait, or says why the request must not leave.
+Prepare = Callable[[], Awaitable[bytes | R]]
+
+
 class Listener(Protocol):
-    """Hears about limits: the budget."""
+    """Learns about limits from answers: the budget."""
 
     def throttled(self, operation: str, retry_after_s: float) -> Awaitable[None]:
         """A 429 came."""
@@ -101,22 +100,26 @@ class KlaviyoClient:
             transport=transport,
         )
 
-    async def create_event(self, body: bytes, *, by_profile_id: bool, trace: TraceHeaders = ()) -> Accepted | Failure:
+    async def create_event(
+        self, body: bytes | Prepare[Failure], *, by_profile_id: bool, trace: TraceHeaders = ()
+    ) -> Accepted | Failure:
         """Post one event (`bodies.EventBody`)."""
         return await self.call("POST", "/api/events", body=body, by_profile_id=by_profile_id, traces=(trace,))
 
-    async def import_profile(self, body: bytes, *, by_profile_id: bool, trace: TraceHeaders = ()) -> Accepted | Failure:
+    async def import_profile(
+        self, body: bytes | Prepare[Failure], *, by_profile_id: bool, trace: TraceHeaders = ()
+    ) -> Accepted | Failure:
         """Set a profile's state (`bodies.ProfileImportBody`)."""
         return await self.call("POST", "/api/profile-import", body=body, by_profile_id=by_profile_id, traces=(trace,))
 
     async def create_events(
-        self, body: bytes, *, by_profile_id: bool, traces: Sequence[TraceHeaders] = ()
+        self, body: bytes | Prepare[RowsRefused | Failure], *, by_profile_id: bool, traces: Sequence[TraceHeaders] = ()
     ) -> Accepted | RowsRefused | Failure:
         """Post up to 1,000 events (`bodies.bulk_events_body`)."""
         return await self._bulk("/api/event-bulk-create-jobs", body, by_profile_id=by_profile_id, traces=traces)
 
     async def import_profiles(
-        self, body: bytes, *, by_profile_id: bool, traces: Sequence[TraceHeaders] = ()
+        self, body: bytes | Prepare[RowsRefused | Failure], *, by_profile_id: bool, traces: Sequence[TraceHeaders] = ()
     ) -> Accepted | RowsRefused | Failure:
         """Begin a job that sets the state of up to 10,000 profiles (`bodies.bulk_import_body`)."""
         return await self._bulk("/api/profile-bulk-import-jobs", body, by_profile_id=by_profile_id, traces=traces)
@@ -128,17 +131,17 @@ class KlaviyoClient:
         *,
         names: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | Prepare[Failure] | None = None,
         by_profile_id: bool = False,
         traces: Sequence[TraceHeaders] = (),
     ) -> Accepted | Failure:
         """Make any call: `operation_path` as the official schema writes it, with `names` for its braces."""
-        answer = await self._exchange(
+        answer: httpx.Response | Failure = await self._exchange(
             method, operation_path, names=names or {}, query=query or {}, body=body, traces=traces
         )
         if isinstance(answer, httpx.Response):
             if answer.is_success:
-                return _accepted(answer)
+                return _accepted(f"{method} {operation_path}", answer)
             return failure_of(answer.status_code, answer.headers, answer.content, by_profile_id=by_profile_id)
         return answer
 
@@ -155,13 +158,20 @@ class KlaviyoClient:
         await self.aclose()
 
     async def _bulk(
-        self, path: str, body: bytes, *, by_profile_id: bool, traces: Sequence[TraceHeaders]
+        self,
+        path: str,
+        body: bytes | Prepare[RowsRefused | Failure],
+        *,
+        by_profile_id: bool,
+        traces: Sequence[TraceHeaders],
     ) -> Accepted | RowsRefused | Failure:
-        answer = await self._exchange("POST", path, names={}, query={}, body=body, traces=traces)
+        answer: httpx.Response | RowsRefused | Failure = await self._exchange(
+            "POST", path, names={}, query={}, body=body, traces=traces
+        )
         if not isinstance(answer, httpx.Response):
             return answer
         if answer.is_success:
-            return _accepted(answer)
+            return _accepted(f"POST {path}", answer)
         if answer.status_code in _BULK_REFUSALS:
             rows = refused_rows(api_errors(answer.content))
             if rows:
@@ -175,18 +185,30 @@ class KlaviyoClient:
         *,
         names: Mapping[str, str],
         query: Mapping[str, str],
-        body: bytes | None,
+        body: bytes | Prepare[R] | None,
         traces: Sequence[TraceHeaders],
-    ) -> httpx.Response | Failure:
+    ) -> httpx.Response | R | Failure:
         if not self._signed:
-            return Misconfigured("no-key", "no Klaviyo key is set")
+            return Misconfigured(NO_KEY, "no Klaviyo key is set")
         operation = f"{method} {path}"
+        async with self._connections:
+            # Waiting for a connection may take longer than Klaviyo: whoever sends looks again before bytes leave.
+            content = await body() if callable(body) else body
+            if not isinstance(content, bytes | None):
+                return content
+            request = {"method": method, "url": path.format(**names), "params": query, "content": content}
+            answer = await self._send(operation, traces, request)
+        if isinstance(answer, httpx.Response) and self._listener is not None:
+            await self._inform(self._listener, operation, answer)
+        return answer
+
+    async def _send(
+        self, operation: str, traces: Sequence[TraceHeaders], request: Mapping[str, Any]
+    ) -> httpx.Response | Failure:
         try:
-            async with self._connections, asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s):
                 with self._spans.begin(operation, "client", *traces) as span:
-                    answer = await self._http.request(
-                        method, path.format(**names), params=query, content=body, headers=trace_headers(span.carried)
-                    )
+                    answer = await self._http.request(headers=trace_headers(span.carried), **request)
                     span.note(status=answer.status_code)
                     if answer.is_error:
                         span.fail(str(answer.status_code))
@@ -197,11 +219,9 @@ class KlaviyoClient:
             return Misconfigured(
                 "tokens-file", f"the OAuth token file cannot be used ({error.strerror or type(error).__name__})"
             )
-        if self._listener is not None:
-            await self._tell(self._listener, operation, answer)
         return answer
 
-    async def _tell(self, listener: Listener, operation: str, answer: httpx.Response) -> None:
+    async def _inform(self, listener: Listener, operation: str, answer: httpx.Response) -> None:
         if answer.status_code != _TOO_MANY:
             await listener.answered(operation, answer.headers)
             return
@@ -210,9 +230,5 @@ class KlaviyoClient:
             await listener.throttled(operation, refused.retry_after)
 
 
-def _accepted(answer: httpx.Response) -> Accepted:
-    try:
-        content = json.loads(answer.content) if answer.content else {}
-    except ValueError:
-        content = {}
-    return Accepted(answer.status_code, content if isinstance(content, dict) else {})
+def _accepted(operation: str, answer: httpx.Response) -> Accepted | Later:
+    return read_success(operation, answer.status_code, answer.headers.get("content-type", ""), answer.content)

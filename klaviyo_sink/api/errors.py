@@ -2,7 +2,7 @@
 What an answer of Klaviyo, or the lack of one, means for the work: later, never, or misconfigured.
 
     no answer (timeout, reset, broken answer)        Later
-    2xx                                              not a failure, never comes here
+    2xx                                              success.py judges it
     3xx                                              Misconfigured  the URL is not the API
     400  names the revision                          Misconfigured
          JSON:API errors                             Never          with the pointers of what was refused
@@ -44,6 +44,10 @@ LEAST_WAIT_S: Final = 0.3
 BURST_WINDOW_S: Final = 1.0
 #: Tries before a refusal that did not come from Klaviyo's API itself counts as final.
 MIDDLEBOX_TRIES: Final = 20
+
+#: The reasons that decide what is done next.
+PROFILE_NOT_FOUND: Final = "profile-not-found"
+NO_KEY: Final = "no-key"
 
 _SHOWN_ERRORS: Final = 5
 
@@ -161,7 +165,7 @@ def _forbidden(answer: _Answer) -> Failure:
 
 def _not_found(answer: _Answer) -> Failure:
     if answer.errors and answer.by_profile_id and not answer.about_revision:
-        return Never("profile-not-found", f"Klaviyo no longer knows this profile id. {answer}")
+        return Never(PROFILE_NOT_FOUND, f"Klaviyo no longer knows this profile id. {answer}")
     return Misconfigured("not-found", f"the URL or the revision is not served. {answer}")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-from klaviyo_sink.api.errors import ApiError
+from klaviyo_sink.api.errors import PROFILE_NOT_FOUND, ApiError
 
 _ROW: Final = re.compile(r"/data/attributes/(events-bulk-create|profiles)/data/([0-9]{1,5})(/.*)?")
 
@@ -21,7 +21,7 @@ class Fault(Enum):
     #: Klaviyo has this event already: an earlier write was taken although its answer was lost.
     REPEATED = "repeated"
     #: The profile id is gone (merged or deleted).
-    UNKNOWN_PROFILE = "profile-not-found"
+    UNKNOWN_PROFILE = PROFILE_NOT_FOUND
     REFUSED = "refused"
     #: Ours: the shopper was forgotten while the row waited to be sent.
     FORGOTTEN = "forgotten"

@@ -1,23 +1,23 @@
 """
-One batch of uploads: fold into the style profiles, send, enter in the ledger, each in one step for all.
+One batch of uploads: fold into the style profiles, send, settle, each in one step for all.
 
 A crash between any two steps ends in the same requests with the same `unique_id`, which Klaviyo drops. The caller sees
-to it that no shopper is in two batches at once; another process may still write the same shopper, which shows when the
-write is entered, and is answered by sending the newest state once more.
+to it that no shopper is in two batches at once. Another process may still write the same shopper: `state/settling.py`
+says how the two notice, and who mends.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal, ParamSpec, Protocol, TypeVar
 
 from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.bodies import Properties
-from klaviyo_sink.delivery.answers import Answer, LaneName, Taken
-from klaviyo_sink.delivery.lanes import Lanes
+from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, LaneName, RowResult
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.state.folding import Folded
-from klaviyo_sink.state.store import State, Write
+from klaviyo_sink.state.settling import Duty
+from klaviyo_sink.state.store import Settled, Write
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later, Never
 from schemas.spans import TraceHeaders
@@ -26,7 +26,34 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Times the state is written again because another process wrote meanwhile, before the event is put back in line.
-SETTLE_WRITES: Final = 3
+MENDING_WRITES: Final = 3
+#: How a row stands that someone deleted while its write was on its way.
+GONE: Final = Settled(Duty.LEFT)
+OVERTAKEN: Final = Later("overtaken", "another process keeps writing this shopper's profile")
+
+
+class Database(Protocol):
+    """What a batch needs of the state database (`state.store.StateDatabase`)."""
+
+    def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
+        """Fold events into their shoppers' profiles."""
+        ...
+
+    def settle(self, writes: Sequence[Write], *, at: datetime) -> dict[str, Settled | None]:
+        """Enter how writes ended; None for the forgotten."""
+        ...
+
+
+class Sender(Protocol):
+    """Sends rows (`delivery.lanes.Lanes`)."""
+
+    async def send_events(self, rows: Sequence[Row], lane: LaneName) -> dict[str, RowResult]:
+        """Send uploads; results by the events' names."""
+        ...
+
+    async def send_states(self, rows: Sequence[Row]) -> dict[str, RowResult]:
+        """Send states alone; results by shopper."""
+        ...
 
 
 class InDatabase(Protocol):
@@ -39,7 +66,7 @@ class InDatabase(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Klaviyo says what the style profile says, or never will because the shopper was forgotten (version 0)."""
+    """Klaviyo has the style profile's newest state, or never will because the shopper was forgotten (version 0)."""
 
     outcome: Literal["written", "unchanged", "forgotten"]
     lane: LaneName
@@ -48,23 +75,28 @@ class Written:
 
 @dataclass(slots=True)
 class _Shopper:
-    """A shopper of the batch."""
+    """A shopper of the batch for whom a write has begun."""
 
     event: OutfitTagged
     trace: TraceHeaders
-    said: Properties
+    properties: Properties
     version: int
-    #: What became of the newest state on its way; None while it has not been sent.
-    state: Answer | None = None
-    gone: bool = False
+    ticket: int
+    #: Whether the profile must also be set by itself.
+    alone: bool
+    #: The events that are sent, by name.
+    events: dict[str, OutfitTagged] = field(default_factory=dict)
+    #: What became of the newest state: the version that Klaviyo took, or why it was not taken; None: not sent.
+    state: RowResult | None = None
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
     """Works on batches."""
 
-    state: State
-    lanes: Lanes
+    database: Database
+    sender: Sender
     in_database: InDatabase
     metric: str
     stale_after: timedelta
@@ -82,113 +114,149 @@ class Batches:
 
         Calls `make_room` when all that is left may take as long as Klaviyo likes: an import job is followed to its end.
         """
-        folded = await self.in_database(self.state.fold, events)
-        shoppers = self._shoppers(events, folded, traces)
-        rows: dict[str, Row] = {}
-        for event, one in zip(events, folded, strict=True):
-            if isinstance(one, Folded) and not one.known:
-                trace = traces.get(event.upload_id, ())
-                rows.setdefault(one.unique_id, self._row(event, trace, one.unique_id, shoppers[event.shopper_id]))
-        answers: dict[str, Answer] = {}
-        if rows:
-            answers = dict(zip(rows, await self.lanes.send_events(list(rows.values()), lane), strict=True))
-        for name, answer in answers.items():
-            if isinstance(answer, Taken) and not answer.before:
-                shoppers[rows[name].event.shopper_id].state = answer
-        stateless = [
-            shoppers[event.shopper_id]
-            for event, one in zip(events, folded, strict=True)
-            if isinstance(one, Folded) and _lacks_state(one, answers.get(one.unique_id), shoppers[event.shopper_id])
-        ]
-        await self._send_states(stateless, make_room)
-        await self._enter(rows, answers, shoppers, make_room)
+        folded = await self.in_database(self.database.fold, events)
+        shoppers = _shoppers(events, folded, traces)
+        results = await self._send_events(shoppers.values(), lane, traces)
+        lonely = [shopper for shopper in shoppers.values() if _needs_state(shopper, results)]
+        await self._send_states(lonely, make_room)
+        await self._settle(shoppers, results, make_room)
         return [
-            self._outcome(one, answers, shoppers.get(event.shopper_id), lane)
+            self._outcome(one, results, shoppers.get(event.shopper_id), lane)
             for event, one in zip(events, folded, strict=True)
         ]
 
-    def _shoppers(
-        self,
-        events: Sequence[OutfitTagged],
-        folded: Sequence[Folded | Never | None],
-        traces: Mapping[str, TraceHeaders],
-    ) -> dict[str, _Shopper]:
-        shoppers: dict[str, _Shopper] = {}
-        for event, one in zip(events, folded, strict=True):
-            if isinstance(one, Folded) and event.shopper_id not in shoppers:
-                trace = traces.get(event.upload_id, ())
-                shoppers[event.shopper_id] = _Shopper(event, trace, one.said, one.version)
-        return shoppers
-
-    def _row(self, event: OutfitTagged, trace: TraceHeaders, name: str, shopper: _Shopper) -> Row:
-        backfill = event.backfill or self.now() - event.uploaded_at > self.stale_after
-        return Row(event, name, shopper.said, self.metric, backfill, trace=trace)
+    async def _send_events(
+        self, shoppers: Iterable[_Shopper], lane: LaneName, traces: Mapping[str, TraceHeaders]
+    ) -> dict[str, RowResult]:
+        rows = [
+            self._row(shopper, event, name, traces.get(event.upload_id, ()))
+            for shopper in shoppers
+            for name, event in shopper.events.items()
+        ]
+        return await self.sender.send_events(rows, lane) if rows else {}
 
     async def _send_states(self, shoppers: Iterable[_Shopper], make_room: Callable[[], None]) -> None:
-        """Send states alone, each shopper's once."""
-        alone = list({shopper.event.shopper_id: shopper for shopper in shoppers}.values())
-        if alone:
-            make_room()
-            rows = [
-                replace(self._row(shopper.event, shopper.trace, "", shopper), with_event=False) for shopper in alone
-            ]
-            for shopper, answer in zip(alone, await self.lanes.send_states(rows), strict=True):
-                shopper.state = answer
+        """Send states alone."""
+        alone = {shopper.event.shopper_id: shopper for shopper in shoppers}
+        if not alone:
+            return
+        make_room()
+        rows = [self._row(shopper, shopper.event, None, shopper.trace) for shopper in alone.values()]
+        for shopper_id, result in (await self.sender.send_states(rows)).items():
+            alone[shopper_id].state = result
 
-    async def _enter(
-        self,
-        rows: dict[str, Row],
-        answers: dict[str, Answer],
-        shoppers: dict[str, _Shopper],
-        make_room: Callable[[], None],
+    def _row(self, shopper: _Shopper, event: OutfitTagged, name: str | None, trace: TraceHeaders) -> Row:
+        backfill = event.backfill or self.now() - event.uploaded_at > self.stale_after
+        return Row(
+            event,
+            name or "",
+            shopper.properties,
+            self.metric,
+            backfill,
+            with_event=name is not None,
+            version=shopper.version,
+            trace=trace,
+        )
+
+    async def _settle(
+        self, shoppers: Mapping[str, _Shopper], results: Mapping[str, RowResult], make_room: Callable[[], None]
     ) -> None:
-        """Enter what Klaviyo took. Where another process changed a profile meanwhile, send its newest state and see."""
-        writes = [
-            Write(row.event.shopper_id, 0, upload_id=row.event.upload_id, unique_id=name)
-            for name, row in rows.items()
-            if isinstance(answers[name], Taken)
-        ]
-        stated = [shopper for shopper in shoppers.values() if isinstance(shopper.state, Taken)]
-        for tried in range(SETTLE_WRITES + 1):
-            # The events stand in front, so that what is asked about last is the version that was sent.
-            writes += [Write(shopper.event.shopper_id, shopper.version) for shopper in stated]
-            if not writes:
+        """Enter how the writes ended. Where another process wrote meanwhile, send the newest state and settle again."""
+        unsettled = dict(shoppers)
+        for tried in range(MENDING_WRITES + 1):
+            if not unsettled:
                 return
-            recorded = await self.in_database(self.state.record, writes, at=self.now())
-            overtaken = []
-            for shopper, now in zip(stated, recorded[len(writes) - len(stated) :], strict=True):
-                shopper.gone = now is None
-                if now is not None and now.newer is not None:
-                    shopper.said, shopper.version = now.newer, now.version
-                    overtaken.append(shopper)
-            if not overtaken:
+            writes = [_ended(shopper, results) for shopper in unsettled.values()]
+            settled = await self.in_database(self.database.settle, writes, at=self.now())
+            mending: dict[str, _Shopper] = {}
+            for shopper_id, shopper in unsettled.items():
+                now = settled.get(shopper_id, GONE)
+                shopper.forgotten = now is None
+                if now is GONE:
+                    shopper.state = OVERTAKEN
+                elif now is not None and now.duty is Duty.MEND and now.newest is not None:
+                    shopper.ticket = now.ticket
+                    shopper.properties, shopper.version = now.newest.properties, now.newest.version
+                    mending[shopper_id] = shopper
+            unsettled = mending
+            if tried == MENDING_WRITES:
+                # The rows stay dirty, so that the events' next try mends them.
+                for shopper in unsettled.values():
+                    shopper.state = OVERTAKEN
                 return
-            if tried == SETTLE_WRITES:
-                break
-            await self._send_states(overtaken, make_room)
-            stated, writes = [one for one in overtaken if isinstance(one.state, Taken)], []
-        for shopper in stated:
-            shopper.state = Later("overtaken", "another process keeps writing this shopper's profile")
+            await self._send_states(unsettled.values(), make_room)
 
     def _outcome(
-        self, folded: Folded | Never | None, answers: dict[str, Answer], shopper: _Shopper | None, lane: LaneName
+        self,
+        folded: Folded | Never | None,
+        results: Mapping[str, RowResult],
+        shopper: _Shopper | None,
+        lane: LaneName,
     ) -> Written | Failure:
         if isinstance(folded, Never):
             return folded
-        if folded is None or shopper is None or shopper.gone:
+        if folded is None:
             return Written("forgotten", lane, 0)
-        if folded.known and folded.written_version >= folded.version:
+        if shopper is None:
             return Written("unchanged", lane, folded.version)
-        answer = answers.get(folded.unique_id)
-        for one in (answer, shopper.state):
-            if one is not None and not isinstance(one, Taken):
+        result = results.get(folded.unique_id)
+        if shopper.forgotten and FORGOTTEN not in {result, shopper.state}:
+            return Written("forgotten", lane, 0)
+        for one in (result, shopper.state):
+            if one is not None and not isinstance(one, Delivered):
                 return one
-        used = answer or shopper.state
-        return Written("written", used.lane if isinstance(used, Taken) else lane, shopper.version)
+        used = result or shopper.state
+        return Written("written", used.lane if isinstance(used, Delivered) else lane, shopper.version)
 
 
-def _lacks_state(folded: Folded, answer: Answer | None, shopper: _Shopper) -> bool:
-    """Tell whether an event that Klaviyo has had before leaves the shopper's state unsent."""
-    if shopper.state is not None or folded.written_version >= folded.version:
+def _shoppers(
+    events: Sequence[OutfitTagged], folded: Sequence[Folded | Never | None], traces: Mapping[str, TraceHeaders]
+) -> dict[str, _Shopper]:
+    """Gather, by shopper, the writes that have begun."""
+    shoppers: dict[str, _Shopper] = {}
+    for event, one in zip(events, folded, strict=True):
+        if not isinstance(one, Folded) or not one.ticket:
+            continue
+        shopper = shoppers.get(event.shopper_id)
+        if shopper is None:
+            trace = traces.get(event.upload_id, ())
+            shopper = _Shopper(event, trace, one.properties, one.version, one.ticket, alone=False)
+            shoppers[event.shopper_id] = shopper
+        shopper.alone |= one.alone
+        if not one.known:
+            shopper.events.setdefault(one.unique_id, event)
+    return shoppers
+
+
+def _needs_state(shopper: _Shopper, results: Mapping[str, RowResult]) -> bool:
+    """
+    Take in what became of a shopper's events, and tell whether the state must still be sent by itself.
+
+    It must where Klaviyo may know an event already: then it may have dropped the state that came with it.
+    """
+    mine = [results[name] for name in shopper.events]
+    delivered = [one for one in mine if isinstance(one, Delivered)]
+    again = next((one for one in mine if not isinstance(one, Delivered | Never)), None)
+    if again is not None:
+        # The event comes again, and with it the duty.
+        shopper.state = again
         return False
-    return folded.known or (isinstance(answer, Taken) and answer.before)
+    carried = [one for one in delivered if not one.repeated]
+    if carried:
+        shopper.state = carried[-1]
+    elif mine and not delivered:
+        shopper.state = mine[-1]
+    return shopper.alone or not mine or (bool(delivered) and not carried)
+
+
+def _ended(shopper: _Shopper, results: Mapping[str, RowResult]) -> Write:
+    """Say how the write to a shopper's profile ended."""
+    state = shopper.state
+    taken = {
+        name: event.upload_id for name, event in shopper.events.items() if isinstance(results.get(name), Delivered)
+    }
+    if isinstance(state, Delivered):
+        shopper.version = max(shopper.version, state.version)
+        return Write(shopper.event.shopper_id, shopper.ticket, state.version, taken)
+    # What failed for good does not come again; whatever else failed does, and must not be known by then.
+    return Write(shopper.event.shopper_id, shopper.ticket, None, taken if isinstance(state, Never) else {})

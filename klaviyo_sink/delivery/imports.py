@@ -6,7 +6,7 @@ openapi 2026-07-15, developers.klaviyo.com "Use Klaviyo's bulk profile import AP
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -16,8 +16,9 @@ from klaviyo_sink.api.errors import Failure, read_errors
 from klaviyo_sink.api.row_errors import refused_rows
 from klaviyo_sink.bodies import bulk_import_body
 from klaviyo_sink.budget import Budget
-from klaviyo_sink.delivery.answers import Answer, Taken
-from klaviyo_sink.delivery.jobs import Forgotten, Piece, traces_of, without_forgotten
+from klaviyo_sink.delivery.jobs import Job, bring_up_to_date, traces_of
+from klaviyo_sink.delivery.results import Delivered, RowResult
+from klaviyo_sink.state.store import Current
 from schemas.outcomes import Later, Never
 
 POST: Final = "POST /api/profile-bulk-import-jobs"
@@ -33,27 +34,33 @@ MOST_LOOKS: Final = 240
 UNCLEAR_TRIES: Final = 5
 
 
+#: Looks up shoppers' newest states: None for the forgotten, nothing for who has no row.
+FindCurrent = Callable[[Collection[str]], Awaitable[Mapping[str, Current | None]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Imports:
     """Sends import jobs and waits for them."""
 
     client: KlaviyoClient
     budget: Budget
-    forgotten: Forgotten
+    find_current: FindCurrent
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def send(self, job: Sequence[Piece]) -> Accepted | RowsRefused | Failure:
+    async def send(self, job: Job) -> Accepted | RowsRefused | Failure:
         """Begin a job."""
+
+        async def body() -> bytes | RowsRefused:
+            refused = bring_up_to_date(job, await self.find_current({piece.row.event.shopper_id for piece in job}))
+            return refused or bulk_import_body([piece.wire for piece in job])
+
         await self.budget.wait(POST)
-        if (refused := await without_forgotten(job, self.forgotten)) is not None:
-            return refused
         by_id = any(piece.row.name[0] == "id" for piece in job)
-        body = bulk_import_body([piece.wire for piece in job])
         return await self.client.import_profiles(body, by_profile_id=by_id, traces=traces_of(job))
 
-    async def finish(self, job: Sequence[Piece], begun: Accepted) -> dict[int, Answer]:
+    async def finish(self, job: Job, begun: Accepted) -> dict[str, RowResult]:
         """Follow a job to its end."""
-        job_id = str((begun.content.get("data") or {}).get("id") or "")
+        job_id = str(begun.content["data"]["id"])
         pause, longest = LOOKS_S
         for _ in range(MOST_LOOKS):
             await self.sleep(pause)
@@ -66,29 +73,29 @@ class Imports:
                 return _all(job, Later("import-expired", "Klaviyo no longer knows the import job; it is sent again"))
             if not isinstance(seen, Accepted):
                 return _all(job, seen)
-            attributes = (seen.content.get("data") or {}).get("attributes") or {}
+            attributes = seen.content["data"]["attributes"]
             if attributes.get("status") == "complete":
                 return await self._completed(job, job_id, attributes)
             if attributes.get("status") == "cancelled":
                 return _all(job, Later("import-cancelled", "Klaviyo cancelled the import job; it is sent again"))
         return _all(job, Later("import-slow", "the import job does not end; it is sent again"))
 
-    async def _completed(self, job: Sequence[Piece], job_id: str, attributes: Mapping[str, Any]) -> dict[int, Answer]:
+    async def _completed(self, job: Job, job_id: str, attributes: Mapping[str, Any]) -> dict[str, RowResult]:
         failed = int(attributes.get("failed_count") or 0)
-        answers = _all(job, Taken("bulk"))
+        results: dict[str, RowResult] = {piece.row.key: Delivered("bulk", piece.row.version) for piece in job}
         if not failed:
-            return answers
+            return results
         errors = await self._all_errors(job_id)
         if not isinstance(errors, list):
             return _all(job, errors)
         refused = refused_rows(errors)
         for index, (fault, sentence) in refused.items():
             if index < len(job):
-                answers[job[index].at] = Never(fault.value, sentence)
+                results[job[index].row.key] = Never(fault.value, sentence)
         if len(refused) < failed:
             lost = Later("import-unclear", "Klaviyo does not say which rows failed", tries=UNCLEAR_TRIES)
-            return {at: lost if isinstance(answer, Taken) else answer for at, answer in answers.items()}
-        return answers
+            return {key: lost if isinstance(one, Delivered) else one for key, one in results.items()}
+        return results
 
     async def _all_errors(self, job_id: str) -> list[Any] | Failure:
         errors: list[Any] = []
@@ -98,7 +105,7 @@ class Imports:
             page = await self.client.call("GET", ERRORS, names={"id": job_id}, query=query, by_profile_id=True)
             if not isinstance(page, Accepted):
                 return page
-            errors += read_errors([one.get("attributes") for one in page.content.get("data") or ()])
+            errors += read_errors([one.get("attributes") for one in page.content["data"]])
             cursor = cursor_after(page.content)
             if cursor is None:
                 return errors
@@ -112,5 +119,5 @@ def cursor_after(page: Mapping[str, Any]) -> str | None:
     return found[0] if found else None
 
 
-def _all(job: Sequence[Piece], answer: Answer) -> dict[int, Answer]:
-    return {piece.at: answer for piece in job}
+def _all(job: Job, result: RowResult) -> dict[str, RowResult]:
+    return {piece.row.key: result for piece in job}

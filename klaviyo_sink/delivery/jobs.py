@@ -5,55 +5,74 @@ Klaviyo takes all rows of a job or none. Rows it points at are taken out; where 
 large, the job is halved until the row is found. Knows no endpoint: it is handed a way to send.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from klaviyo_sink.api.client import Accepted, RowsRefused
 from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.api.row_errors import Fault
-from klaviyo_sink.delivery.answers import Answer, Taken, unbuildable
+from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, RowResult, unbuildable
 from klaviyo_sink.delivery.rows import Row
-from schemas.outcomes import Later, Never
+from klaviyo_sink.delivery.waiting import all_finished
+from klaviyo_sink.state.store import Current
+from schemas.outcomes import Never
 from schemas.spans import TraceHeaders
 
 #: Bytes of a job's body; Klaviyo takes 5 MB (openapi 2026-07-15).
 MOST_BYTES: Final = 4_500_000
 
 
-#: Tried again, which then finds the shopper in the ledger.
-FORGOTTEN: Final = Later("forgotten", "the shopper was forgotten while this waited for Klaviyo's limits")
-#: Asks the ledger which of these shoppers were forgotten.
-Forgotten = Callable[[Collection[str]], Awaitable[set[str]]]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Piece:
-    """A row in a job: its place among all rows, and its bytes."""
+    """A row in a job, and its bytes."""
 
-    at: int
     row: Row
     wire: bytes
 
+    def bring_up_to(self, current: Current | None) -> None:
+        """Carry the shopper's newest state."""
+        newest = self.row.brought_up_to(current)
+        if newest is not self.row:
+            self.row, self.wire = newest, newest.bulk()
 
-def traces_of(job: Sequence[Piece]) -> list[TraceHeaders]:
+
+Job = Sequence[Piece]
+
+
+def traces_of(job: Job) -> list[TraceHeaders]:
     """Give what led to each row."""
     return [piece.row.trace for piece in job]
 
 
-async def without_forgotten(job: Sequence[Piece], forgotten: Forgotten) -> RowsRefused | None:
-    """Refuse the rows whose shoppers were forgotten meanwhile, None where there are none: asked after any wait."""
-    gone = await forgotten({piece.row.event.shopper_id for piece in job})
-    rows = {at: (Fault.FORGOTTEN, "") for at, piece in enumerate(job) if piece.row.event.shopper_id in gone}
-    return RowsRefused(rows) if rows else None
+def bring_up_to_date(job: Job, current: Mapping[str, Current | None]) -> RowsRefused | None:
+    """
+    Give each row its shopper's newest state; refuse the rows of those who were forgotten. For after any wait.
+
+    `current` has None for the forgotten.
+    """
+    refused: dict[int, tuple[Fault, str]] = {}
+    for at, piece in enumerate(job):
+        shopper_id = piece.row.event.shopper_id
+        if shopper_id in current and current[shopper_id] is None:
+            refused[at] = (Fault.FORGOTTEN, "")
+            continue
+        try:
+            piece.bring_up_to(current.get(shopper_id))
+        except ValidationError as error:
+            refused[at] = (Fault.REFUSED, unbuildable(error).message)
+    return RowsRefused(refused) if refused else None
 
 
 #: Sends a job's rows.
-Send = Callable[[Sequence[Piece]], Awaitable[Accepted | RowsRefused | Failure]]
-#: Says what became of the rows of an accepted job.
-Finish = Callable[[Sequence[Piece], Accepted], Awaitable[dict[int, Answer]]]
+Send = Callable[[Job], Awaitable[Accepted | RowsRefused | Failure]]
+#: Says what became of the rows of an accepted job, by their keys.
+Finish = Callable[[Job, Accepted], Awaitable[dict[str, RowResult]]]
+#: Names a shopper anew whose profile id is gone, or says why the row fails.
+Rename = Callable[[Row], Coroutine[Any, Any, Row | Failure]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,69 +83,93 @@ class Jobs:
     finish: Finish
     #: Rows of one job.
     most: int
-    #: Names a shopper anew whose profile id is gone.
-    rename: Callable[[Row], Row | None]
+    rename: Rename
 
-    async def run(self, rows: Sequence[Row]) -> list[Answer]:
-        """Send all rows; answers in their order."""
-        answers: dict[int, Answer] = {}
+    async def run(self, rows: Sequence[Row]) -> dict[str, RowResult]:
+        """Send all rows; results by their keys."""
+        jobs, results = self._cut(rows)
+        waiting = deque(jobs)
+        while waiting:
+            ended, rest = await self._job(waiting.popleft())
+            results |= ended
+            waiting.extendleft(job for job in reversed(rest) if job)
+        return results
+
+    def _cut(self, rows: Sequence[Row]) -> tuple[list[Job], dict[str, RowResult]]:
+        """Cut rows into jobs; the results are those of rows that cannot be written."""
+        jobs: list[Job] = []
+        results: dict[str, RowResult] = {}
         job: list[Piece] = []
         size = 0
-        for at, row in enumerate(rows):
+        for row in rows:
             try:
-                piece = Piece(at, row, row.bulk())
+                piece = Piece(row, row.bulk())
             except ValidationError as error:
-                answers[at] = unbuildable(error)
+                results[row.key] = unbuildable(error)
                 continue
-            if len(job) == self.most or size + len(piece.wire) > MOST_BYTES:
-                answers |= await self._job(job)
+            if job and (len(job) == self.most or size + len(piece.wire) > MOST_BYTES):
+                jobs.append(job)
                 job, size = [], 0
             job.append(piece)
             size += len(piece.wire) + 1
-        answers |= await self._job(job)
-        return [answers[at] for at in range(len(rows))]
+        return [*jobs, job] if job else jobs, results
 
-    async def _job(self, job: Sequence[Piece]) -> dict[int, Answer]:
-        if not job:
-            return {}
+    async def _job(self, job: Job) -> tuple[dict[str, RowResult], list[Job]]:
+        """Send one job; give the results of rows that came to an end, and the jobs that must follow."""
         answer = await self.send(job)
         if isinstance(answer, Accepted):
-            return await self._finished(job, await self.finish(job, answer))
+            return await self._accepted(job, await self.finish(job, answer))
         if isinstance(answer, RowsRefused) and any(index < len(job) for index in answer.rows):
             return await self._without(job, answer)
         if not isinstance(answer, Never | RowsRefused):
-            return {piece.at: answer for piece in job}
+            return {piece.row.key: answer for piece in job}, []
         if len(job) == 1:
             never = answer if isinstance(answer, Never) else Never("refused", "Klaviyo refused a row that was not sent")
-            return {job[0].at: never}
+            return {job[0].row.key: never}, []
         middle = len(job) // 2
-        return await self._job(job[:middle]) | await self._job(job[middle:])
+        return {}, [job[:middle], job[middle:]]
 
-    async def _finished(self, job: Sequence[Piece], answers: dict[int, Answer]) -> dict[int, Answer]:
-        """Send rows anew, by the next name, whose profile a job did not find."""
-        others: list[Piece] = []
-        for piece in job:
-            answer = answers[piece.at]
-            gone = isinstance(answer, Never) and answer.reason == Fault.UNKNOWN_PROFILE.value
-            other = self.rename(piece.row) if gone else None
-            if other is not None:
-                others.append(Piece(piece.at, other, other.bulk()))
-        return answers | await self._job(others)
+    async def _accepted(self, job: Job, results: dict[str, RowResult]) -> tuple[dict[str, RowResult], list[Job]]:
+        """Send rows anew, by the next name, whose profile an accepted job did not find."""
+        unknown = [piece for piece in job if _is_unknown_profile(results[piece.row.key])]
+        failed, renamed = await self._renamed(unknown)
+        return results | failed, [renamed]
 
-    async def _without(self, job: Sequence[Piece], refused: RowsRefused) -> dict[int, Answer]:
-        answers: dict[int, Answer] = {}
+    async def _without(self, job: Job, refused: RowsRefused) -> tuple[dict[str, RowResult], list[Job]]:
+        results: dict[str, RowResult] = {}
         rest: list[Piece] = []
+        unknown: list[Piece] = []
         for index, piece in enumerate(job):
             fault, sentence = refused.rows.get(index, (None, ""))
-            other = self.rename(piece.row) if fault is Fault.UNKNOWN_PROFILE else None
-            if fault is None:
-                rest.append(piece)
-            elif other is not None:
-                rest.append(Piece(piece.at, other, other.bulk()))
-            elif fault is Fault.FORGOTTEN:
-                answers[piece.at] = FORGOTTEN
-            elif fault is Fault.REPEATED:
-                answers[piece.at] = Taken("bulk", before=True)
-            else:
-                answers[piece.at] = Never(fault.value, sentence)
-        return answers | await self._job(rest)
+            match fault:
+                case None:
+                    rest.append(piece)
+                case Fault.UNKNOWN_PROFILE:
+                    unknown.append(piece)
+                case Fault.FORGOTTEN:
+                    results[piece.row.key] = FORGOTTEN
+                case Fault.REPEATED:
+                    results[piece.row.key] = Delivered("bulk", piece.row.version, repeated=True)
+                case _:
+                    results[piece.row.key] = Never(fault.value, sentence)
+        failed, renamed = await self._renamed(unknown)
+        return results | failed, [[*rest, *renamed]]
+
+    async def _renamed(self, pieces: Job) -> tuple[dict[str, RowResult], list[Piece]]:
+        """Name shoppers anew; give the results of those who cannot be, and the pieces of the others."""
+        others = await all_finished(self.rename(piece.row) for piece in pieces)
+        failed: dict[str, RowResult] = {}
+        renamed: list[Piece] = []
+        for piece, other in zip(pieces, others, strict=True):
+            try:
+                if isinstance(other, Row):
+                    renamed.append(Piece(other, other.bulk()))
+                else:
+                    failed[piece.row.key] = other
+            except ValidationError as error:
+                failed[piece.row.key] = unbuildable(error)
+        return failed, renamed
+
+
+def _is_unknown_profile(result: RowResult) -> bool:
+    return isinstance(result, Never) and result.reason == Fault.UNKNOWN_PROFILE.value

@@ -1,27 +1,30 @@
 """
-The ways to Klaviyo: one request per row, or one job for up to 1,000. Answers say of each row what became of it.
+The ways to Klaviyo: one request per row, or one job for up to 1,000. Results say of each row what became of it.
 
 Singles are quicker to trigger a flow and cost one request each; a job costs one of 150 a minute however many rows it
-carries, so above `BREAK_EVEN` rows it wins (150/m against 3,500/m, openapi 2026-07-15). Knows no database but the
-budget and the ledger of the forgotten, and no order of events: a shopper's rows all carry the same, newest state.
+carries, so above `BREAK_EVEN` rows it wins (150/m against 3,500/m, openapi 2026-07-15). After any wait, and right
+before bytes leave, each row gets its shopper's newest state, and the rows of forgotten shoppers are dropped. Knows no
+order of events: a shopper's rows all carry the same, newest state.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
 from pydantic import ValidationError
 
 from klaviyo_sink.api.client import Accepted, KlaviyoClient, RowsRefused
-from klaviyo_sink.api.errors import Failure
+from klaviyo_sink.api.errors import PROFILE_NOT_FOUND, Failure
 from klaviyo_sink.bodies import bulk_events_body
 from klaviyo_sink.budget import Budget
-from klaviyo_sink.delivery.answers import Answer, LaneName, Taken, unbuildable
+from klaviyo_sink.delivery.gone import GoneProfiles
 from klaviyo_sink.delivery.imports import MOST as IMPORT_MOST
-from klaviyo_sink.delivery.imports import Imports
-from klaviyo_sink.delivery.jobs import FORGOTTEN, Forgotten, Jobs, Piece, traces_of, without_forgotten
+from klaviyo_sink.delivery.imports import FindCurrent, Imports
+from klaviyo_sink.delivery.jobs import Job, Jobs, bring_up_to_date, traces_of
+from klaviyo_sink.delivery.refusals import unsendable_name
+from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, LaneName, RowResult, unbuildable
 from klaviyo_sink.delivery.rows import Row
+from klaviyo_sink.delivery.waiting import all_finished
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND
 from schemas.outcomes import Never
 
@@ -38,8 +41,6 @@ IMPORT_BREAK_EVEN: Final = 6
 JOBS_AT_ONCE: Final = 4
 #: Events of one job (openapi 2026-07-15).
 BULK_MOST: Final = 1000
-#: Profile ids known to be gone that are remembered, so that they cost one failed request and not one each time.
-MOST_GONE: Final = 10_000
 
 EVENTS: Final = "POST /api/events"
 JOBS: Final = "POST /api/event-bulk-create-jobs"
@@ -49,16 +50,16 @@ IMPORT: Final = "POST /api/profile-import"
 class Lanes:
     """Sends rows within the budget."""
 
-    def __init__(self, client: KlaviyoClient, budget: Budget, forgotten: Forgotten) -> None:
-        self._client, self._budget, self._forgotten = client, budget, forgotten
-        self._gone: OrderedDict[str, None] = OrderedDict()
+    def __init__(self, client: KlaviyoClient, budget: Budget, find_current: FindCurrent) -> None:
+        self._client, self._budget, self._find_current = client, budget, find_current
+        self._gone = GoneProfiles(client, budget)
         self._single_reopens = 0.0
         #: Until when singles would be busy with what came, at their pace.
         self._busy_until = 0.0
         self._sending = asyncio.Semaphore(JOBS_AT_ONCE)
-        imports = Imports(client, budget, forgotten)
-        self._jobs = Jobs(self._send_job, _taken, BULK_MOST, self._next_name)
-        self._imports = Jobs(imports.send, imports.finish, IMPORT_MOST, self._next_name)
+        imports = Imports(client, budget, find_current)
+        self._jobs = Jobs(self._send_job, _delivered, BULK_MOST, self._renamed)
+        self._imports = Jobs(imports.send, imports.finish, IMPORT_MOST, self._renamed)
 
     def single_open(self) -> bool:
         """Whether the single lane has requests left, as far as is known here, and would have at this pace."""
@@ -70,85 +71,101 @@ class Lanes:
         now = asyncio.get_running_loop().time()
         self._busy_until = min(max(self._busy_until, now) + count / SINGLES_PER_S, now + 2 * BURST_S)
 
-    async def send_events(self, rows: Sequence[Row], lane: LaneName) -> list[Answer]:
-        """Send uploads. The single lane hands what it has no requests for to a job."""
+    async def send_events(self, rows: Sequence[Row], lane: LaneName) -> dict[str, RowResult]:
+        """Send uploads; results by the events' names. The single lane hands what it has no requests for to a job."""
         rows = self._by_known_names(rows)
-        given = 0
+        singles = 0
         if lane == "single":
             grant = await self._budget.ask(EVENTS, len(rows))
-            given = grant.slots
-            if given < len(rows):
+            singles = grant.slots
+            if singles < len(rows):
                 self._single_reopens = asyncio.get_running_loop().time() + grant.wait_s
-        answered, in_jobs = await asyncio.gather(self._each(rows[:given]), self._jobs.run(rows[given:]))
-        return [*answered, *in_jobs]
+        by_lane = await all_finished((self._each(rows[:singles]), self._jobs.run(rows[singles:])))
+        return by_lane[0] | by_lane[1]
 
-    async def send_states(self, rows: Sequence[Row]) -> list[Answer]:
-        """Send states without events, at most one for a shopper."""
+    async def send_states(self, rows: Sequence[Row]) -> dict[str, RowResult]:
+        """Send states without events, at most one for a shopper; results by shopper."""
         rows = self._by_known_names(rows)
         if len(rows) >= IMPORT_BREAK_EVEN:
             return await self._imports.run(rows)
         for _ in rows:
             await self._budget.wait(IMPORT)
-        gone = await self._forgotten({row.event.shopper_id for row in rows})
-        known = [row for row in rows if row.event.shopper_id not in gone]
-        answers = dict(zip((row.event.shopper_id for row in known), await self._each(known), strict=True))
-        return [answers.get(row.event.shopper_id, FORGOTTEN) for row in rows]
+        return await self._each(rows)
 
-    async def _each(self, rows: Sequence[Row]) -> list[Answer]:
+    async def _each(self, rows: Sequence[Row]) -> dict[str, RowResult]:
         """Send each row by itself, a shopper's one after the other."""
-        shoppers: dict[str, list[int]] = {}
-        for at, row in enumerate(rows):
-            shoppers.setdefault(row.event.shopper_id, []).append(at)
-        answers: dict[int, Answer] = {}
+        shoppers: dict[str, list[Row]] = {}
+        for row in rows:
+            shoppers.setdefault(row.event.shopper_id, []).append(row)
+        results: dict[str, RowResult] = {}
 
-        async def send_in_order(mine: list[int]) -> None:
-            for at in mine:
-                answers[at] = await self._one(rows[at])
+        async def send_in_order(mine: list[Row]) -> None:
+            for row in mine:
+                results[row.key] = await self._one(row)
 
-        await asyncio.gather(*map(send_in_order, shoppers.values()))
-        return [answers[at] for at in range(len(rows))]
+        await all_finished(send_in_order(mine) for mine in shoppers.values())
+        return results
 
-    async def _one(self, row: Row) -> Answer:
-        try:
-            body = row.single()
-        except ValidationError as error:
-            return unbuildable(error)
+    async def _one(self, row: Row) -> RowResult:
+        while True:
+            result = await self._send(row)
+            if not (isinstance(result, Never) and result.reason == PROFILE_NOT_FOUND):
+                return result
+            renamed = await self._renamed(row)
+            if not isinstance(renamed, Row):
+                return renamed
+            row = renamed
+            await self._budget.wait(EVENTS if row.with_event else IMPORT)
+
+    async def _send(self, row: Row) -> RowResult:
+        """Send one row with what is its shopper's newest state by the time that bytes leave."""
+        newest, shopper_id = row, row.event.shopper_id
+
+        async def body() -> bytes | Failure:
+            nonlocal newest
+            found = await self._find_current({shopper_id})
+            if shopper_id in found and found[shopper_id] is None:
+                return FORGOTTEN
+            try:
+                newest = row.brought_up_to(found.get(shopper_id))
+                return newest.single()
+            except ValidationError as error:
+                return unbuildable(error)
+
         send = self._client.create_event if row.with_event else self._client.import_profile
         answer = await send(body, by_profile_id=row.name[0] == "id", trace=row.trace)
-        if isinstance(answer, Accepted):
-            return Taken("single")
-        other = self._next_name(row) if isinstance(answer, Never) and answer.reason == "profile-not-found" else None
-        if other is None:
-            return answer
-        await self._budget.wait(EVENTS if row.with_event else IMPORT)
-        if await self._forgotten({row.event.shopper_id}):
-            return FORGOTTEN
-        return await self._one(other)
+        return Delivered("single", newest.version) if isinstance(answer, Accepted) else answer
 
-    async def _send_job(self, job: Sequence[Piece]) -> Accepted | RowsRefused | Failure:
+    async def _send_job(self, job: Job) -> Accepted | RowsRefused | Failure:
+        async def body() -> bytes | RowsRefused:
+            refused = bring_up_to_date(job, await self._find_current({piece.row.event.shopper_id for piece in job}))
+            return refused or bulk_events_body([piece.wire for piece in job])
+
         by_id = any(piece.row.name[0] == "id" for piece in job)
-        body = bulk_events_body([piece.wire for piece in job])
         async with self._sending:
             await self._budget.wait(JOBS)
-            if (refused := await without_forgotten(job, self._forgotten)) is not None:
-                return refused
             return await self._client.create_events(body, by_profile_id=by_id, traces=traces_of(job))
 
-    def _by_known_names(self, rows: Sequence[Row]) -> Sequence[Row]:
-        if not self._gone:
-            return rows
-        return [(row.by_next_name() or row) if self._is_gone(row) else row for row in rows]
+    def _by_known_names(self, rows: Sequence[Row]) -> list[Row]:
+        """Name shoppers by the next identifier whose profile id is known to be gone."""
+        return [self._by_known_name(row) for row in rows]
 
-    def _is_gone(self, row: Row) -> bool:
+    def _by_known_name(self, row: Row) -> Row:
         name, value = row.name
-        return name == "id" and value in self._gone
+        other = row.by_next_name() if name == "id" and self._gone.remembers(value) else None
+        # What cannot be sent under the next name fails under this one, and says why.
+        return row if other is None or unsendable_name(*other.name) else other
 
-    def _next_name(self, row: Row) -> Row | None:
-        self._gone[row.name[1]] = None
-        if len(self._gone) > MOST_GONE:
-            self._gone.popitem(last=False)
-        return row.by_next_name()
+    async def _renamed(self, row: Row) -> Row | Failure:
+        """Name a shopper by the next identifier, once it is certain that Klaviyo no longer knows the profile id."""
+        name, value = row.name
+        if name == "id" and (denied := await self._gone.confirm(value)) is not None:
+            return denied
+        other = row.by_next_name()
+        if other is None:
+            return Never(PROFILE_NOT_FOUND, "Klaviyo no longer knows this profile id, and no other name is given")
+        return unsendable_name(*other.name) or other
 
 
-async def _taken(job: Sequence[Piece], _begun: Accepted) -> dict[int, Answer]:
-    return {piece.at: Taken("bulk") for piece in job}
+async def _delivered(job: Job, _begun: Accepted) -> dict[str, RowResult]:
+    return {piece.row.key: Delivered("bulk", piece.row.version) for piece in job}

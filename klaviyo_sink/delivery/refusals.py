@@ -26,7 +26,11 @@ def refusal(event: OutfitTagged, now: datetime) -> Never | None:
         return Never("time-out-of-range", "Klaviyo takes events from the year 2000 to one year ahead")
     if len(event.tags) > MOST_TAGS:
         return Never("too-many-tags", f"an upload has at most {MOST_TAGS} tags")
-    name, value = identifiers(event.identity)[0]
+    return unsendable_name(*identifiers(event.identity)[0])
+
+
+def unsendable_name(name: str, value: str) -> Never | None:
+    """Say why Klaviyo would drop whatever is sent under this identifier, if it would."""
     if name == "email" and in_test_domain(value):
         return Never("test-domain", "Klaviyo answers events of test domains (example.com, …) with 202 and drops them")
     return None

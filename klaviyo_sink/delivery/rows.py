@@ -5,29 +5,43 @@ from typing import Any
 
 from klaviyo_sink.bodies import BulkEntry, EventBody, Profile, ProfileImportBody, Properties
 from klaviyo_sink.profile.style import event_properties, identifiers, instant
+from klaviyo_sink.state.store import Current
 from schemas.events import OutfitTagged
 from schemas.spans import TraceHeaders
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is sent of an event: itself with the newest state, or (`with_event` false) the state alone."""
+    """One event with the shopper's newest state, or (`with_event` false) the state alone."""
 
     event: OutfitTagged
     unique_id: str
-    state: Properties
+    #: The shopper's whole state as Klaviyo properties, and its version.
+    properties: Properties
     metric: str
     backfill: bool
     with_event: bool = True
+    version: int = 0
     #: How many of the shopper's identifiers turned out to be unknown to Klaviyo.
     skip: int = 0
     #: Trace headers of the event; the request carries them on.
     trace: TraceHeaders = ()
 
     @property
+    def key(self) -> str:
+        """What results are looked up by: the event's name, or the shopper where the state goes alone."""
+        return self.unique_id if self.with_event else self.event.shopper_id
+
+    @property
     def name(self) -> tuple[str, str]:
         """The one identifier that is sent: its name at Klaviyo and its value."""
         return identifiers(self.event.identity)[self.skip]
+
+    def brought_up_to(self, current: Current | None) -> "Row":
+        """Carry the shopper's newest state (None: nothing is stored of it)."""
+        if current is None or current.version == self.version:
+            return self
+        return replace(self, properties=current.properties, version=current.version)
 
     def by_next_name(self) -> "Row | None":
         """Name the shopper by the next identifier, if there is one."""
@@ -44,19 +58,19 @@ class Row:
         """
         if not self.with_event:
             return ProfileImportBody.model_validate({"data": self._profile()}).wire()
-        attributes = self._told() | {"profile": {"data": self._profile()}}
+        attributes = self._entry() | {"profile": {"data": self._profile()}}
         return EventBody.model_validate({"data": {"attributes": attributes}}).wire()
 
     def bulk(self) -> bytes:
         """Write a row of `POST /api/event-bulk-create-jobs` or, for state alone, of `…/profile-bulk-import-jobs`."""
         if not self.with_event:
             return Profile.model_validate(self._profile()).wire()
-        events = {"data": ({"attributes": self._told()},)}
+        events = {"data": ({"attributes": self._entry()},)}
         return BulkEntry.model_validate({"attributes": {"profile": {"data": self._profile()}, "events": events}}).wire()
 
     # As plain values, which the closed models check and complete in one go: thousands are written a second.
 
-    def _told(self) -> dict[str, Any]:
+    def _entry(self) -> dict[str, Any]:
         return {
             "metric": {"data": {"attributes": {"name": self.metric}}},
             "unique_id": self.unique_id,
@@ -68,5 +82,5 @@ class Row:
     def _profile(self) -> dict[str, Any]:
         name, value = self.name
         if name == "id":
-            return {"id": value, "attributes": {"properties": self.state}}
-        return {"attributes": {name: value, "properties": self.state}}
+            return {"id": value, "attributes": {"properties": self.properties}}
+        return {"attributes": {name: value, "properties": self.properties}}

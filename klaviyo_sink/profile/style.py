@@ -69,6 +69,12 @@ class StyleProfile:
         """Tell whether an upload is remembered, or may have been until newer ones took its place."""
         return len(self.uploads) >= MEMORY or any(one.upload_id == upload_id for one in self.uploads)
 
+    def was_given(self, event: OutfitTagged) -> bool:
+        """Tell whether an upload was folded before, or is too old for anyone to tell; then it may have been sent."""
+        if any(one.upload_id == event.upload_id for one in self.uploads):
+            return True
+        return len(self.uploads) >= MEMORY and event.uploaded_at <= self.uploads[0].uploaded_at
+
     def as_of(self) -> datetime | None:
         """Tell when it was last added to; a phone whose clock runs ahead does not make everything else old."""
         return max((min(one.uploaded_at, one.tagged_at) for one in self.uploads), default=None)

@@ -1,4 +1,4 @@
-"""A shopper's style profile before and after a batch of events: what is stored, and what is told. Knows no query."""
+"""A shopper's style profile before and after a batch of events: what is stored, and what Klaviyo gets. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,57 +20,71 @@ UNREADABLE: Final = Never(
     "the shopper's row of style_profiles is damaged; mend it, or delete it to begin anew, then replay the dead letters",
 )
 
-#: SQLite keeps whatever kind of value it was given: `profile`, `version`, `written_version`, `row_version`.
-_KINDS: Final = TypeAdapter(tuple[StrictStr, StrictInt, StrictInt, StrictInt])
+#: SQLite keeps whatever kind of value it was given: `profile`, `version`, `written_version`, `row_version`, `dirty`.
+_KINDS: Final = TypeAdapter(tuple[StrictStr, StrictInt, StrictInt, StrictInt, StrictInt])
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A shopper's style profile with the batch's events folded in."""
+    """A shopper's style profile with the batch's events folded in, as one event of the batch finds it."""
 
     profile: StyleProfile
-    #: What Klaviyo should say of it, and the count of that's changes.
-    said: Properties
+    #: The Klaviyo properties, and how often they have changed.
+    properties: Properties
     version: int
-    #: The greatest version Klaviyo has taken; 0 before the first.
+    #: The greatest version that Klaviyo has taken; 0 before the first.
     written_version: int
-    #: The event's name at Klaviyo, and whether Klaviyo has taken it before.
+    #: The event's name at Klaviyo, and whether the ledger knows that Klaviyo has taken it.
     unique_id: str
     known: bool
+    #: Names the write that begins here (`settling.py`); 0: Klaviyo has everything, nothing is written.
+    ticket: int = 0
+    #: Whether the profile must also be set by itself: Klaviyo may know the event, and drop it with its state.
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reckoned:
-    """A shopper's style profile before and after a batch, as it is told and as it is stored."""
+    """A shopper's style profile before and after a batch, as Klaviyo is to have it and as it is stored."""
 
     old: StyleProfile
     profile: StyleProfile
     stored: str
-    said: Properties
+    properties: Properties
     text: str
     version: int
     written_version: int
+    row_version: int
+    dirty: int
 
-    def told(self, name: str, *, known: bool) -> Folded:
-        """Answer an event of this shopper."""
-        return Folded(self.profile, self.said, self.version, self.written_version, name, known)
+    @property
+    def settled(self) -> bool:
+        """Whether Klaviyo has the newest state, as far as anyone knows."""
+        return self.dirty == 0 and self.written_version >= self.version
+
+    def folded(self, event: OutfitTagged, name: str, ticket: int, *, known: bool) -> Folded:
+        """Answer an event of this shopper; `name` is the event's at Klaviyo."""
+        alone = self.dirty < 0 or (not known and self.old.was_given(event))
+        return Folded(
+            self.profile, self.properties, self.version, self.written_version, name, known, ticket, alone=alone
+        )
 
 
 def reckon(row: Row[Any] | None, events: Sequence[OutfitTagged], wording: Wording) -> Reckoned | Never:
     """Fold events into what the row holds (None: the shopper is new); `UNREADABLE` where that is damaged."""
-    old, version, written = StyleProfile(), 0, 0
+    old, version, written, row_version, dirty = StyleProfile(), 0, 0, 0, 0
     if row is not None:
         try:
-            columns = row.profile, row.version, row.written_version, row.row_version
-            profile, version, written, _ = _KINDS.validate_python(columns)
+            columns = row.profile, row.version, row.written_version, row.row_version, row.dirty
+            profile, version, written, row_version, dirty = _KINDS.validate_python(columns)
             old = StyleProfile.read(profile)
         except ValueError:
             return UNREADABLE
     new = fold(old, [contribution(event, wording.names.labels) for event in events])
-    said = wording.properties(new, version)
-    text = to_json(said).decode()
+    properties = wording.properties(new, version)
+    text = to_json(properties).decode()
     if row is None or text != row.said:
         version += 1
-        said[wording.names.version] = version
-        text = to_json(said).decode()
-    return Reckoned(old, new, new.stored(), said, text, version, written)
+        properties[wording.names.version] = version
+        text = to_json(properties).decode()
+    return Reckoned(old, new, new.stored(), properties, text, version, written, row_version, dirty)

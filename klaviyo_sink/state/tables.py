@@ -21,6 +21,9 @@ style_profiles: Final = Table(
     Column("profile", Text, nullable=False),
     # The profile's properties as JSON, at `version`: what Klaviyo should say.
     Column("said", Text, nullable=False, server_default=""),
+    # The duty to mend (`settling.py`). 0: Klaviyo has `written_version`. Positive: the ticket of the newest write on
+    # its way. Negative: a write failed or was overlapped, and whoever writes next must set the profile by itself.
+    Column("dirty", Integer, nullable=False, server_default="0"),
 )
 
 #: The written ledger: events that Klaviyo has taken. Entered after the write, never before.

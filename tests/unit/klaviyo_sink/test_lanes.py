@@ -6,15 +6,16 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from klaviyo_sink.delivery.answers import Taken
 from klaviyo_sink.delivery.batches import Batches
 from klaviyo_sink.delivery.gatherer import Gatherer
 from klaviyo_sink.delivery.lanes import BREAK_EVEN, JOBS_AT_ONCE
+from klaviyo_sink.delivery.results import Delivered
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.profile.style import StyleProfile
 from klaviyo_sink.sink import Written, open_sink
 from klaviyo_sink.state.folding import Folded
-from klaviyo_sink.state.store import Recorded
+from klaviyo_sink.state.settling import Duty
+from klaviyo_sink.state.store import Current, Settled
 from schemas.events import Identity
 from schemas.outcomes import Later, Never
 
@@ -177,19 +178,19 @@ async def test_states_that_another_process_overtook_leave_their_place_among_the_
 
     class Overtaken:
         def fold(self, events):
-            return [Folded(StyleProfile(), {}, 1, 0, event.shopper_id, known=False) for event in events]
+            return [Folded(StyleProfile(), {}, 1, 0, one.shopper_id, known=False, ticket=1) for one in events]
 
-        def record(self, writes, *, at):  # noqa: ARG002 - as State.record
-            newer = None if "states" in did else {"outfit_uploads": 2}
-            return [Recorded(2, 1, newer) for _ in writes]
+        def settle(self, writes, *, at):  # noqa: ARG002 - as StateDatabase.settle
+            duty = Duty.NONE if "states" in did else Duty.MEND
+            return {one.shopper_id: Settled(duty, 2, Current(2, "{}")) for one in writes}
 
     class Open:
         async def send_events(self, rows, lane):
-            return [Taken(lane) for _ in rows]
+            return {row.key: Delivered(lane, row.version) for row in rows}
 
         async def send_states(self, rows):
             did.append("states")
-            return [Taken("bulk") for _ in rows]
+            return {row.key: Delivered("bulk", row.version) for row in rows}
 
     async def here(call, given, **also):  # noqa: ANN003 - whatever a call takes
         return call(given, **also)

@@ -81,13 +81,11 @@ def test_many_writers_of_the_same_shoppers_lose_nothing(url, outfit):
         for start in range(number, 120, 20):
             mine = uploads[start : start + 20 : 4]
             folded = states[number].fold(mine)
-            states[number].record(
-                [
-                    Write(event.shopper_id, one.version, event.upload_id, unique_id(event))
-                    for event, one in zip(mine, folded, strict=True)
-                ],
-                at=AT,
-            )
+            settle = {
+                event.shopper_id: Write(event.shopper_id, one.ticket, one.version)
+                for event, one in zip(mine, folded, strict=True)
+            }
+            states[number].settle(list(settle.values()), at=AT)
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(write, range(4)))
@@ -103,11 +101,12 @@ def test_a_redelivery_is_known_and_the_forgotten_are_dropped(url, outfit, forget
     state = open_state(url)
     event = outfit("again", shopper_id="known")
     [first] = state.fold([event])
-    state.record([Write("known", first.version, "again", unique_id(event))] * 2, at=AT)
+    for _ in range(2):
+        state.settle([Write("known", first.ticket, first.version, {unique_id(event): "again"})], at=AT)
     assert [(one.known, one.written_version) for one in state.fold([event])] == [(True, 1)]
     forget_shopper(url, "known")
     assert state.fold([event]) == [None]
-    assert state.record([Write("known", 1)], at=AT) == [None]
+    assert state.settle([Write("known", 1, 1)], at=AT) == {"known": None}
     state.close()
 
 
@@ -128,7 +127,7 @@ def test_a_dry_run_knows_what_it_holds_and_writes_nothing_there(url, outfit):
     state = open_state(url)
     written = outfit("dry-1", "material/silk", shopper_id="dry")
     [first] = state.fold([written])
-    state.record([Write("dry", first.version, "dry-1", unique_id(written))], at=AT)
+    state.settle([Write("dry", first.ticket, first.version, {unique_id(written): "dry-1"})], at=AT)
     rehearsal = open_rehearsal(url, DEFAULT_WORDING, ledger=True)
     again, new = rehearsal.fold([written, outfit("dry-2", "material/cotton", shopper_id="dry")])
     assert (again.known, new.known, len(new.profile.uploads)) == (True, False, 2)

@@ -9,6 +9,7 @@ import sqlalchemy
 
 from klaviyo_sink.profile.style import unique_id
 from klaviyo_sink.profile.wording import DEFAULT_WORDING
+from klaviyo_sink.state.settling import Duty
 from klaviyo_sink.state.store import OvertakenError, Write, open_state
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -62,13 +63,39 @@ def test_who_is_forgotten_while_a_batch_is_folded_gets_no_row(state, url, outfit
     raw.close()
 
 
-def test_a_late_writer_learns_that_it_was_overtaken(state, outfit):
-    [mine] = state.fold([outfit("u1")])
-    [theirs] = state.fold([outfit("u2", "material/silk")])
-    silk, cotton = outfit("u2", "material/silk"), outfit("u1")
-    state.record([Write("s1", theirs.version, upload_id="u2", unique_id=unique_id(silk))], at=AT)
-    [now] = state.record([Write("s1", mine.version, upload_id="u1", unique_id=unique_id(cotton))], at=AT)
-    assert (now.version, now.written_version) == (2, 2)
+def ended(event, folded, version):
+    """Say that the write that began with `folded` ended with Klaviyo having a version."""
+    events = {unique_id(event): event.upload_id} if version else {}
+    return Write(event.shopper_id, folded.ticket, version, events)
+
+
+def test_the_older_of_two_writes_that_ends_last_mends(state, outfit):
+    cotton, silk = outfit("u1"), outfit("u2", "material/silk")
+    [mine], [theirs] = state.fold([cotton]), state.fold([silk])
+    assert state.settle([ended(silk, theirs, 2)], at=AT)["s1"].duty is Duty.NONE
+    late = state.settle([ended(cotton, mine, 1)], at=AT)["s1"]
+    assert (late.duty, late.newest.version) == (Duty.MEND, 2)
+    assert not state.fold([cotton])[0].known, "or a crash now would lose the duty to mend"
+    assert state.fold([silk])[0].ticket, "whoever comes meanwhile must not take the row for clean"
+
+
+def test_the_older_of_two_writes_that_ends_first_mends_too_since_the_other_may_never_end(state, outfit):
+    cotton, silk = outfit("u1"), outfit("u2", "material/silk")
+    [mine], [theirs] = state.fold([cotton]), state.fold([silk])
+    assert state.settle([ended(cotton, mine, 1)], at=AT)["s1"].duty is Duty.MEND
+    assert state.settle([ended(silk, theirs, 2)], at=AT)["s1"].duty is Duty.LEFT
+    assert state.fold([cotton])[0].alone
+
+
+def test_a_write_that_failed_leaves_the_duty_to_whoever_writes_next(state, outfit):
+    cotton = outfit("u1")
+    [mine] = state.fold([cotton])
+    state.settle([ended(cotton, mine, None)], at=AT)
+    [again] = state.fold([cotton])
+    assert (again.known, again.alone) == (False, True)
+    assert state.settle([ended(cotton, again, 1)], at=AT)["s1"].duty is Duty.NONE
+    [settled] = state.fold([cotton])
+    assert (settled.ticket, settled.alone) == (0, False)
 
 
 def interrupt_stores(state, times):

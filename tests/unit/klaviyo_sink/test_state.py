@@ -36,8 +36,11 @@ def state(url):
     state.close()
 
 
-def written(event, version):
-    return Write(event.shopper_id, version, upload_id=event.upload_id, unique_id=unique_id(event))
+def write(state, event):
+    """Fold an event, and settle its write as one that Klaviyo took."""
+    [folded] = state.fold([event])
+    events = {unique_id(event): event.upload_id}
+    return state.settle([Write(event.shopper_id, folded.ticket, folded.version, events)], at=AT)
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url, schema_drift):
@@ -116,7 +119,7 @@ def test_the_version_counts_the_changes_of_what_the_profile_says(state, outfit):
 def test_the_ledger_knows_an_event_only_after_its_write(state, outfit):
     event = outfit()
     assert [one.known for one in state.fold([event, event])] == [False, False]
-    state.record([written(event, 1)], at=AT)
+    write(state, event)
     [folded] = state.fold([event])
     assert (folded.known, folded.written_version) == (True, 1)
 
@@ -132,8 +135,7 @@ def rename_events(url):
 def test_an_upload_written_under_an_older_name_is_known(state, url, outfit, more):
     """Also when `more` uploads have pushed it out of the style profile since."""
     event, later = outfit("u1"), outfit().uploaded_at + timedelta(days=1)
-    state.fold([event])
-    state.record([written(event, 1)], at=AT)
+    write(state, event)
     state.fold([outfit(f"more-{i}", uploaded_at=later) for i in range(more)])
     rename_events(url)
     others = [outfit("u2"), outfit("u1", shopper_id="s2")]
@@ -144,7 +146,7 @@ def test_an_upload_has_one_name_whatever_the_shopper_is_called(state, outfit):
     by_email = outfit("u1", identity=Identity(email="ada@shop.cn"))
     first, second = state.fold([outfit("u1"), by_email])
     assert first.unique_id == second.unique_id
-    state.record([written(outfit("u1"), 1)], at=AT)
+    write(state, outfit("u1"))
     [again] = state.fold([by_email])
     assert again.known
 
@@ -210,12 +212,11 @@ def test_redelivery_in_any_order_stores_the_plain_fold(tmp_path_factory, outfit,
 
 def test_a_forgotten_shopper_leaves_nothing_but_a_digest(state, url, outfit, forget_shopper):
     event = outfit(shopper_id="shopper-7")
-    state.fold([event])
-    state.record([written(event, 1)], at=AT)
+    write(state, event)
     forget_shopper(url, "shopper-7")
     forget_shopper(url, "shopper-7")
     assert state.fold([event, outfit(shopper_id="someone else")])[0] is None
-    assert state.record([written(event, 1)], at=AT) == [None]
+    assert state.settle([Write("shopper-7", 1, 1, {unique_id(event): "u1"})], at=AT) == {"shopper-7": None}
     with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
         assert "shopper-7" not in "\n".join(raw.iterdump())
     raw.close()

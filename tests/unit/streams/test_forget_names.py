@@ -39,7 +39,7 @@ class Klaviyo:
             self.erased.append(data["attributes"]["profile"]["data"]["id"])
             return httpx.Response(202)
         self.cleared.append(data["id"])
-        return httpx.Response(200, json={})
+        return httpx.Response(200, json={"data": {"type": "profile", "id": data["id"], "attributes": {}}})
 
     def access(self, *, soft: bool = False, include_shared: bool = False) -> KlaviyoAccess:
         key, transport = PrivateKey(SecretStr("pk")), httpx.MockTransport(self.answer)

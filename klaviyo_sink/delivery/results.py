@@ -1,26 +1,30 @@
 """What became of a row that was sent."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ValidationError
 
 from klaviyo_sink.api.errors import Failure
-from schemas.outcomes import Never
+from schemas.outcomes import Later, Never
 
 LaneName = Literal["single", "bulk"]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """Klaviyo took the row."""
+class Delivered:
+    """Klaviyo took the row, with this version of the shopper's state."""
 
     lane: LaneName
-    #: It has had the event before, and may not have looked at the state that came with it now.
-    before: bool = False
+    version: int
+    #: Klaviyo says that it had the event before: it may have dropped the state that came with the repetition.
+    repeated: bool = False
 
 
-Answer = Taken | Failure
+RowResult = Delivered | Failure
+
+#: The shopper was forgotten while the row waited; nothing was sent.
+FORGOTTEN: Final = Later("forgotten", "the shopper was forgotten while this waited for Klaviyo's limits")
 
 
 def unbuildable(error: ValidationError) -> Never:

@@ -1,0 +1,174 @@
+"""Writes wait, fail and overtake each other: Klaviyo ends with the newest state, and with nobody who was forgotten."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
+
+from klaviyo_sink.sink import Sink, SinkConfig, Written
+from klaviyo_sink.state.store import StateDatabase, open_state
+from schemas.outcomes import Later
+
+PROFILE = {"data": {"type": "profile", "id": "01A", "attributes": {}}}
+
+
+class Landing(httpx.AsyncBaseTransport):
+    """A Klaviyo that remembers in which order states landed; `on_request` may wait, and may answer otherwise."""
+
+    def __init__(self, on_request=None) -> None:
+        self.on_request = on_request
+        self.landed = []
+
+    async def handle_async_request(self, request):
+        attributes = json.loads(request.content)["data"]["attributes"]
+        profile = attributes.get("profile", {}).get("data", {}).get("attributes", attributes)
+        answer = await self.on_request(request, profile) if self.on_request else None
+        if answer is not None:
+            return answer
+        self.landed.append((profile["external_id"], profile["properties"]["outfit_version"]))
+        if request.url.path == "/api/profile-import":
+            return httpx.Response(200, json=PROFILE)
+        return httpx.Response(202)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/state.db"
+
+
+@asynccontextmanager
+async def opened(url, klaviyo, database=StateDatabase):
+    config = SinkConfig("http://klaviyo", SecretStr("pk_x"), state_url=url)
+    threads = ThreadPoolExecutor(1)
+    state = await asyncio.wrap_future(threads.submit(open_state, url, config.wording))
+    state.__class__ = database
+    sink = Sink(config, state, threads, lambda: datetime.now(UTC), klaviyo)
+    try:
+        yield sink
+    finally:
+        await sink.aclose()
+
+
+async def until_written(sink, upload):
+    while not isinstance(answer := await sink.sync(upload), Written):
+        assert isinstance(answer, Later)
+        await asyncio.sleep(0.01)
+    return answer
+
+
+def refusal(status):
+    return httpx.Response(status, headers={"retry-after": "0"}, json={"errors": [{"code": "x", "title": "x"}]})
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_mending_write_that_fails_is_made_up_for_by_whoever_comes_next(url, outfit, status):
+    newer_landed, refused = asyncio.Event(), []
+
+    async def older_lands_last(request, profile):
+        if profile["properties"]["outfit_version"] == 1:
+            await newer_landed.wait()
+        if request.url.path == "/api/profile-import" and not refused:
+            refused.append(request)
+            return refusal(status)
+        return None
+
+    klaviyo = Landing(older_lands_last)
+    async with opened(url, klaviyo) as one, opened(url, klaviyo) as other:
+        older = asyncio.create_task(one.sync(outfit("u1")))
+        while not one.status().jobs["single"]:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
+        assert isinstance(await other.sync(outfit("u2", "material/silk")), Written)
+        newer_landed.set()
+        assert isinstance(await older, Later), "the duty to mend is not fulfilled"
+        # The partition moves: another process gets the older upload again.
+        assert (await until_written(other, outfit("u1"))).profile_version == 2
+    assert klaviyo.landed[-1] == ("s1", 2)
+
+
+async def test_a_database_error_leaves_no_request_behind_to_land_late(url, outfit):
+    failing, late = [True], asyncio.Event()
+
+    class FailingOnce(StateDatabase):
+        def spend(self, operation, change):
+            # Klaviyo's first answer cannot be taken in.
+            if klaviyo.landed and failing:
+                failing.clear()
+                raise OperationalError("x", {}, Exception("the server closed the connection"))
+            return super().spend(operation, change)
+
+    async def slow(_request, profile):
+        if profile["external_id"] == "slow" and profile["properties"]["outfit_version"] == 1 and failing:
+            asyncio.get_running_loop().call_later(0.5, late.set)
+            await late.wait()
+        if profile["external_id"] == "fast":
+            klaviyo.landed.append(("fast", 1))
+            # Says something new about the limits.
+            headers = {"ratelimit-limit": "3500", "ratelimit-remaining": "100", "ratelimit-reset": "9"}
+            return httpx.Response(202, headers=headers)
+        return None
+
+    klaviyo = Landing(slow)
+    async with opened(url, klaviyo, FailingOnce) as sink:
+        first, second = outfit("f1", shopper_id="fast"), outfit("w1", shopper_id="slow")
+        answers = await asyncio.gather(sink.sync(first), sink.sync(second))
+        assert {one.reason for one in answers} == {"state-database"}
+        newer = outfit("w2", "material/silk", shopper_id="slow")
+        await asyncio.gather(until_written(sink, second), until_written(sink, newer))
+        late.set()
+        await asyncio.sleep(0.1)
+    versions = [version for shopper, version in klaviyo.landed if shopper == "slow"]
+    assert versions == sorted(versions)
+    assert versions[-1] == 2
+
+
+async def test_who_is_forgotten_while_a_write_waits_for_a_connection_is_not_written(url, outfit, forget_shopper):
+    free = asyncio.Event()
+
+    async def busy(_request, profile):
+        if profile["external_id"] == "first":
+            await free.wait()
+
+    klaviyo = Landing(busy)
+    async with opened(url, klaviyo) as sink:
+        sink._client._connections = asyncio.Semaphore(1)
+        first = asyncio.create_task(sink.sync(outfit("u1", shopper_id="first")))
+        while not sink.status().jobs["single"]:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(sink.sync(outfit("u1", shopper_id="second")))
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(forget_shopper, url, "second")
+        free.set()
+        await first
+        await second
+        assert (await sink.sync(outfit("u1", shopper_id="second"))).outcome == "forgotten"
+    assert {shopper for shopper, _ in klaviyo.landed} == {"first"}
+
+
+async def test_a_state_that_went_stale_while_it_waited_is_sent_as_it_is_by_then(url, outfit):
+    free = asyncio.Event()
+
+    async def busy(_request, profile):
+        if profile["external_id"] == "first":
+            await free.wait()
+
+    klaviyo = Landing(busy)
+    async with opened(url, klaviyo) as sink, opened(url, Landing()) as other:
+        sink._client._connections = asyncio.Semaphore(1)
+        first = asyncio.create_task(sink.sync(outfit("u1", shopper_id="first")))
+        while not sink.status().jobs["single"]:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
+        older = asyncio.create_task(sink.sync(outfit("u1")))
+        await asyncio.sleep(0.1)
+        await other.sync(outfit("u2", "material/silk"))
+        free.set()
+        await asyncio.gather(first, older)
+    assert ("s1", 1) not in klaviyo.landed
