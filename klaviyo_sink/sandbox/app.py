@@ -1,44 +1,65 @@
 """Puts the sandbox together."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from klaviyo_sink.sandbox import events, faults, flows, imports, inspection, metrics, privacy, profiles
-from klaviyo_sink.sandbox.account import Account
-from klaviyo_sink.sandbox.auth import EVERY_SCOPE, Key
-from klaviyo_sink.sandbox.faults import Faults
-from klaviyo_sink.sandbox.limits import Limits
-from klaviyo_sink.sandbox.problems import Problem, RefusedError
+from klaviyo_sink.sandbox.access import faults
+from klaviyo_sink.sandbox.access.auth import EVERY_SCOPE, Keys
+from klaviyo_sink.sandbox.access.faults import Faults
+from klaviyo_sink.sandbox.access.limits import Limits
+from klaviyo_sink.sandbox.account.account import Account
+from klaviyo_sink.sandbox.api import (
+    consents,
+    contents,
+    events,
+    flows,
+    imports,
+    lists,
+    orders,
+    privacy,
+    profiles,
+    reads,
+    segments,
+)
+from klaviyo_sink.sandbox.api.gate import answer_unserved
+from klaviyo_sink.sandbox.pages import audiences, graphs, messages, overview, people, state, workings
+
+#: Klaviyo's operations that are served.
+SERVED: Final = tuple(
+    part.router for part in (profiles, events, reads, imports, lists, consents, segments, flows, contents, privacy)
+)
 
 
 def create_app(
     key: str,
     *,
     scopes: frozenset[str] = EVERY_SCOPE,
+    more_keys: Mapping[str, frozenset[str]] | None = None,
     speed: float = 1,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """Make a fresh account behind Klaviyo's API. `speed` multiplies the published limits."""
+    """
+    Make a fresh account behind Klaviyo's API.
+
+    `scopes` are those of the key, `more_keys` further keys with theirs; `speed` multiplies the published limits.
+    """
     app = FastAPI(title="Klaviyo sandbox", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.account = Account(now)
-    app.state.key = Key(key, scopes)
+    app.state.keys = Keys({key: scopes, **(more_keys or {})})
     app.state.limits = Limits(speed=speed, clock=clock)
     app.state.faults = Faults()
-    for part in (profiles, events, imports, flows, metrics, privacy, faults, inspection):
-        app.include_router(part.router)
-    app.include_router(imports.orders)
-    app.include_router(flows.orders)
+    pages = (overview, people, audiences, graphs, messages, workings, state)
+    for router in (*SERVED, faults.router, orders.router, *(one.router for one in pages)):
+        app.include_router(router)
     app.add_exception_handler(HTTPException, _not_served)
     return app
 
 
-async def _not_served(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    title = "Method not allowed." if status == 405 else "Not found."  # noqa: PLR2004 - an HTTP status
-    code = "method_not_allowed" if status == 405 else "not_found"  # noqa: PLR2004 - an HTTP status
-    return RefusedError(status, Problem(code, title, "The sandbox serves no such operation.")).answer()
+async def _not_served(request: Request, _error: Exception) -> Response:
+    return await answer_unserved(request)

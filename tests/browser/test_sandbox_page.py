@@ -1,4 +1,8 @@
-"""The sandbox's page in a real browser: what came in is shown, and shown as text whatever it says."""
+"""
+The sandbox's pages in a real browser: what came in is shown beside its name, and as text whatever it says.
+
+`HANGTAG_TEST_SCREENSHOTS=docs/images` keeps pictures of them.
+"""
 
 import asyncio
 import json
@@ -6,6 +10,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -29,6 +34,8 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OFFER = "Hi，看到你喜欢纯棉舒适款！夏日新款纯棉T恤限时8折"
 SCRIPT = "<script>document.title = 'taken'</script>"
 TEMPLATE = "{{ person.email }}"
+PAGES = ("", "profiles", "segments", "flows", "messages", "jobs", "limits")
+PICTURES = os.environ.get("HANGTAG_TEST_SCREENSHOTS")  # noqa: TID251 - a test's own switch
 
 
 @pytest.fixture
@@ -45,24 +52,43 @@ async def url() -> AsyncIterator[str]:
 async def page(url: str) -> AsyncIterator["playwright.Page"]:
     async with playwright.async_playwright() as started:
         browser = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        shown = await browser.new_page(viewport={"width": 1200, "height": 900})
+        shown = await browser.new_page(viewport={"width": 1200, "height": 900}, locale="en-US")
         await shown.goto(url)
         yield shown
         await browser.close()
 
 
+def upload(name: str, email: str, state: dict[str, object], **said: object) -> bytes:
+    profile = {"type": "profile", "attributes": {"email": email, "properties": state}}
+    metric = {"data": {"type": "metric", "attributes": {"name": "Outfit Tagged"}}}
+    tags = {"upload_id": name, "tags": ["category/t-shirt", "material/cotton"], **said}
+    attributes = {"metric": metric, "properties": tags, "profile": {"data": profile}}
+    return json.dumps({"data": {"type": "event", "attributes": attributes}}).encode()
+
+
 async def fill(url: str) -> None:
+    """Ada agreed and is texted; Bo did not and is not."""
     async with KlaviyoClient(url, PrivateKey(SecretStr(KEY)), revision="2026-07-15", timeout_s=9) as client:
         await Setup(client, "Outfit Tagged", DEFAULT_NAMES, live=True).run(read_campaigns(None))
         async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
             (await http.post("/sandbox/consent", json={"emails": ["ada@shop.cn"]})).raise_for_status()
-        state = {"outfit_materials": ["cotton", SCRIPT], "outfit_styles": [TEMPLATE], "outfit_version": 7}
-        said = {"upload_id": "u1", "tags": ["category/t-shirt", "material/cotton"], SCRIPT: TEMPLATE}
-        profile = {"type": "profile", "attributes": {"email": "ada@shop.cn", "properties": state}}
-        metric = {"data": {"type": "metric", "attributes": {"name": "Outfit Tagged"}}}
-        attributes = {"metric": metric, "properties": said, "profile": {"data": profile}}
-        body = json.dumps({"data": {"type": "event", "attributes": attributes}}).encode()
-        assert isinstance(await client.create_event(body, by_profile_id=False), Accepted)
+        state = {
+            "outfit_materials": ["cotton"],
+            "outfit_styles": [],
+            "outfit_categories": ["t-shirt"],
+            "outfit_version": 7,
+        }
+        evil = {"outfit_materials": ["cotton", SCRIPT], "outfit_styles": [TEMPLATE]}
+        for body in (
+            upload("u1", "ada@shop.cn", state, source="照片"),
+            upload("u2", "bo@shop.cn", evil, **{SCRIPT: TEMPLATE}),
+        ):
+            assert isinstance(await client.create_event(body, by_profile_id=False), Accepted)
+
+
+async def picture(page: "playwright.Page", name: str) -> None:
+    if PICTURES:
+        await page.screenshot(path=Path(PICTURES) / f"sandbox-{name}.png")
 
 
 async def rows(page: "playwright.Page", title: str) -> list[str]:
@@ -70,10 +96,11 @@ async def rows(page: "playwright.Page", title: str) -> list[str]:
     return [" ".join(one.split()) for one in await table.all_inner_texts()]
 
 
-async def test_an_empty_account_says_so(page):
+async def test_an_empty_account_says_so_on_every_page(url, page):
     assert await page.title() == "Klaviyo sandbox"
-    for title in ("SMS", "Profiles", "Events"):
-        assert await rows(page, title) == ["Nothing yet."]
+    for name in PAGES[:-2]:
+        await page.goto(f"{url}/sandbox/{name}" if name else url)
+        assert "Nothing yet." in await page.inner_text("main")
 
 
 async def test_profiles_events_and_texts_are_shown_and_nothing_in_them_runs(url, page):
@@ -82,22 +109,89 @@ async def test_profiles_events_and_texts_are_shown_and_nothing_in_them_runs(url,
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await fill(url)
     await page.reload()
-    [sms] = await rows(page, "SMS")
-    assert "ada@shop.cn" in sms
-    assert OFFER in sms
-    assert sms.endswith("Cotton T-shirts sent")
-    [profile] = [one for one in await rows(page, "Profiles") if one.startswith("ada@shop.cn")]
-    assert f"cotton, {SCRIPT}" in profile
-    assert TEMPLATE in profile
-    [event] = [one for one in await rows(page, "Events") if "u1" in one]
-    assert "category/t-shirt, material/cotton" in event
+    assert OFFER in await page.inner_text(".phone")
+    [bo] = [one for one in await rows(page, "Profiles") if one.startswith("bo@shop.cn")]
+    assert f"cotton, {SCRIPT}" in bo
+    assert TEMPLATE in bo
+    [event] = [one for one in await rows(page, "Events") if "u2" in one]
     assert f"{SCRIPT} {TEMPLATE}" in event
     assert await page.locator("script").count() == 0
     assert (await page.title(), complaints) == ("Klaviyo sandbox", [])
-    # No table is wider than the window, on a telephone either.
-    for width in (1200, 400):
-        await page.set_viewport_size({"width": width, "height": 900})
-        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    if picture := os.environ.get("HANGTAG_TEST_SCREENSHOT"):  # noqa: TID251 - a test's own switch
-        await page.set_viewport_size({"width": 1200, "height": 900})
-        await page.screenshot(path=picture, full_page=True)
+    await picture(page, "overview")
+
+
+async def test_an_empty_list_stands_beside_its_own_name(url, page):
+    await fill(url)
+    await page.goto(f"{url}/sandbox/profiles")
+    for name, value in (("outfit_styles", "empty"), ("outfit_categories", "t-shirt"), ("outfit_version", "7")):
+        term = page.locator(f"tr:has-text('ada@shop.cn') dt:text-is('{name}')")
+        beside = term.locator("xpath=following-sibling::dd[1]")
+        assert await beside.inner_text() == value
+        boxes = await term.bounding_box(), await beside.bounding_box()
+        assert abs(boxes[0]["y"] - boxes[1]["y"]) < 2, name
+
+
+async def test_a_message_leads_to_its_event_on_the_profile_s_timeline(url, page):
+    await fill(url)
+    await page.goto(f"{url}/sandbox/messages")
+    await picture(page, "messages")
+    await page.click("text=its event")
+    target = page.locator(":target")
+    assert "category/t-shirt, material/cotton" in await target.inner_text()
+    assert OFFER in await page.inner_text("ol.line")
+    await picture(page, "profile")
+
+
+async def test_a_flow_shows_its_steps_and_who_did_not_pass_and_why(url, page):
+    await fill(url)
+    await page.goto(f"{url}/sandbox/flows")
+    assert OFFER in await page.inner_text("ol")
+    through = " ".join((await page.inner_text("table")).split())
+    assert "bo@shop.cn" in through
+    assert "no phone number" in through
+    assert "finished" in through
+    await picture(page, "flows")
+    await page.goto(f"{url}/sandbox/segments")
+    assert "Members (1): ada@shop.cn" in await page.inner_text("main")
+    await page.goto(f"{url}/sandbox/limits")
+    assert "POST /api/flows" in await page.inner_text("table")
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+async def test_no_page_is_wider_than_its_window(url, page, width):
+    await fill(url)
+    await page.set_viewport_size({"width": width, "height": 844})
+    for name in PAGES:
+        await page.goto(f"{url}/sandbox/{name}" if name else url)
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
+        if width == 390 and name == "profiles":
+            await picture(page, "telephone")
+
+
+async def test_it_is_dark_where_the_reader_s_screen_is(url, page):
+    await fill(url)
+    await page.emulate_media(color_scheme="dark")
+    await page.goto(f"{url}/?lang=zh")
+    ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    red, green, blue = (int(one) for one in ground.removeprefix("rgb(").rstrip(")").split(","))
+    assert max(red, green, blue) < 60
+    await picture(page, "dark-zh")
+
+
+async def test_it_speaks_chinese_and_keeps_the_language_from_page_to_page(url, page):
+    await fill(url)
+    await page.click("text=中文")
+    assert await page.title() == "Klaviyo 沙盒"
+    await page.click("nav >> text=流程")
+    assert "没有手机号" in await page.inner_text("main")
+    assert await page.get_attribute("html", "lang") == "zh-CN"
+    await page.click("text=English")
+    assert await page.title() == "Klaviyo sandbox · Flows"
+
+
+async def test_it_loads_itself_again_until_it_is_told_to_stop(url, page):
+    await page.click("text=Refresh every 5 s")
+    await fill(url)
+    await page.wait_for_selector(f"text={OFFER}", timeout=15_000)
+    await page.click("text=Stop refreshing")
+    assert await page.locator("text=Refresh every 5 s").count() == 1

@@ -76,8 +76,11 @@ async def state(api):
         ("Authorization", f"Bearer {KEY}", 401, "not_authenticated"),
         ("Authorization", "Klaviyo-API-Key pk_other", 401, "authentication_failed"),
         ("revision", None, 404, "not_found"),
-        ("revision", "2024-05-15", 404, "not_found"),
-        ("content-type", "application/json", 415, "unsupported_media_type"),
+        ("revision", "2024-05-14", 404, "not_found"),
+        ("revision", "2024-05-15", 410, "gone"),
+        ("revision", "2026-04-15", 501, "not_implemented"),
+        ("content-type", "text/plain", 415, "unsupported_media_type"),
+        ("content-type", None, 415, "unsupported_media_type"),
         ("content-encoding", "gzip", 415, "unsupported_media_type"),
     ],
 )
@@ -183,7 +186,7 @@ async def test_a_profile_merges_by_key_replaces_lists_whole_and_null_clears(api)
     answer = await api.post("/api/profile-import", json=second, headers=HEADERS)
     assert answer.status_code == 200
     assert answer.json()["data"]["attributes"]["properties"] == {"kept": 1, "list": ["c"]}
-    assert "first_name" not in answer.json()["data"]["attributes"]
+    assert answer.json()["data"]["attributes"]["first_name"] is None
 
 
 async def test_patches_append_remove_and_unset(api):

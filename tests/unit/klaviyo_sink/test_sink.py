@@ -122,7 +122,8 @@ async def test_a_damaged_style_profile_stops_nobody_else_and_its_uploads_can_be_
     [
         ({"key": SecretStr("pk_revoked")}, "unauthorized"),
         ({"key": None}, "no-key"),
-        ({"revision": "2024-05-15"}, "not-found"),
+        ({"revision": "2024-05-14"}, "not-found"),
+        ({"revision": "2024-05-15"}, "not-served"),
     ],
 )
 async def test_a_wrong_set_up_is_misconfigured_and_mends_itself_once_mended(config, clock, outfit, change, reason):

@@ -1,0 +1,1 @@
+"""What a Klaviyo account remembers, in memory. Knows no HTTP."""

@@ -1,0 +1,14 @@
+"""Joining and leaving lists."""
+
+from klaviyo_sink.sandbox.account.account import Account
+from klaviyo_sink.sandbox.account.groups import StoredList
+from klaviyo_sink.sandbox.account.profiles import StoredProfile
+
+
+def join(account: Account, group: StoredList, profile: StoredProfile) -> bool:
+    """Add someone to a list; tell whether they were not on it."""
+    if profile.id in group.members:
+        return False
+    group.members[profile.id] = account.now()
+    group.updated = account.now()
+    return True

@@ -1,0 +1,1 @@
+"""Acts out segments and flows on an account. Knows no HTTP."""

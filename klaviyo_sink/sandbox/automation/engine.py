@@ -1,0 +1,166 @@
+"""
+Acts out flows: who enters, and how each goes from action to action along the graph's links.
+
+A flow in draft is acted out too, so that its messages can be seen; such a journey counts for nothing. Conditions are
+judged when an action is due. A delay ends when the account's clock passes it and anyone looks.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from klaviyo_sink.sandbox.account.account import Account
+from klaviyo_sink.sandbox.account.journeys import Journey, StoredFlow
+from klaviyo_sink.sandbox.account.profiles import StoredEvent, StoredProfile, put
+from klaviyo_sink.sandbox.automation.conditions import event_passes, failing, in_words, members
+from klaviyo_sink.sandbox.automation.messages import send, send_waiting
+from klaviyo_sink.sandbox.automation.values import UNITS
+from klaviyo_sink.sandbox.shapes.actions import (
+    ConditionalSplit,
+    ListTrigger,
+    MetricTrigger,
+    SegmentTrigger,
+    TimeDelay,
+    TriggerSplit,
+    UpdateProfile,
+)
+from klaviyo_sink.sandbox.shapes.conditions import MarketingConsent
+
+
+def on_event(account: Account, event: StoredEvent) -> None:
+    """Let an event start the flows of its metric; one that is a backfill starts none."""
+    if event.backfill or not account.flows:
+        return
+    advance(account)
+    profile = account.profiles[event.profile_id]
+    for flow in list(account.flows.values()):
+        trigger = flow.definition.triggers[0]
+        if isinstance(trigger, MetricTrigger) and trigger.id == event.metric.id:
+            groups = trigger.trigger_filter.condition_groups if trigger.trigger_filter else []
+            if event_passes(event, groups, account.now()):
+                _enter(account, flow, profile, event.id)
+    on_change(account)
+
+
+def on_join(account: Account, list_id: str, profile: StoredProfile) -> None:
+    """Let someone who joins a list start its flows."""
+    for flow in list(account.flows.values()):
+        trigger = flow.definition.triggers[0]
+        if isinstance(trigger, ListTrigger) and trigger.id == list_id:
+            _enter(account, flow, profile, None)
+    on_change(account)
+
+
+def on_change(account: Account) -> None:
+    """Let those who come to belong to a segment start its flows. Costs nothing without such a flow."""
+    for flow in list(account.flows.values()):
+        trigger = flow.definition.triggers[0]
+        if isinstance(trigger, SegmentTrigger) and trigger.id in account.segments:
+            segment = account.segments[trigger.id]
+            before = set(segment.seen)
+            for profile in members(account, segment):
+                if profile.id not in before:
+                    _enter(account, flow, profile, None)
+
+
+def advance(account: Account) -> None:
+    """Go on with all who wait, as far as the clock allows."""
+    now = account.now()
+    for journey in list(account.journeys):
+        if journey.action is not None and journey.due <= now:
+            _walk(account, journey)
+    send_waiting(account)
+
+
+def _enter(account: Account, flow: StoredFlow, profile: StoredProfile, event_id: str | None) -> None:
+    now = account.now()
+    journey = Journey(flow.id, profile.id, event_id, now, flow.entry, now, counts=flow.live)
+    if not _may_enter_again(account, flow, profile):
+        account.counters["flow_entries_too_early"] += 1
+        return
+    account.journeys.append(journey)
+    _walk(account, journey)
+
+
+def _may_enter_again(account: Account, flow: StoredFlow, profile: StoredProfile) -> bool:
+    again = flow.definition.reentry_criteria
+    if again is None or (again.unit == "alltime" and again.duration == 0):
+        return True
+    mine = [one for one in account.journeys if one.counts and one.flow_id == flow.id and one.profile_id == profile.id]
+    if again.unit == "alltime":
+        return not mine
+    since = account.now() - again.duration * UNITS[again.unit]
+    return not any(one.entered > since for one in mine)
+
+
+def _walk(account: Account, journey: Journey) -> None:
+    flow = account.flows.get(journey.flow_id)
+    if flow is None:
+        journey.action, journey.ended = None, "the flow was deleted"
+        return
+    profile = account.profiles[journey.profile_id]
+    groups = flow.definition.profile_filter.condition_groups if flow.definition.profile_filter else []
+    while journey.action is not None and journey.due <= account.now():
+        group = failing(account, groups, profile, journey)
+        if group is not None:
+            # Who does not pass at entry never was in the flow.
+            if journey.action == flow.entry and journey.due == journey.entered:
+                journey.counts = False
+            journey.ended = _why(group, profile)
+            journey.action = None
+            return
+        action = flow.actions[journey.action]
+        _ACTIONS.get(type(action), _straight)(account, flow, journey, action)
+    if journey.action is None and not journey.ended:
+        journey.ended = "finished"
+
+
+def _why(group: Any, profile: StoredProfile) -> str:
+    """Say why someone may not go on."""
+    consents = [one.consent for one in group.conditions if isinstance(one, MarketingConsent)]
+    if consents and (obstacle := profile.obstacle(consents[0].channel)):
+        return obstacle
+    return f"not ({' or '.join(in_words(one) for one in group.conditions)})"
+
+
+def _straight(account: Account, flow: StoredFlow, journey: Journey, action: Any) -> None:
+    """Do what an action with one way on does, unless it is switched off."""
+    action_id, journey.action = journey.action, action.links.next if action.links else None
+    if action.data.status == "disabled" or action_id is None:
+        return
+    if isinstance(action, UpdateProfile):
+        if flow.live:
+            _update(account.profiles[journey.profile_id], action)
+    else:
+        send(account, flow, journey, action_id)
+
+
+def _delay(_account: Account, _flow: StoredFlow, journey: Journey, action: TimeDelay) -> None:
+    journey.action = action.links.next if action.links else None
+    journey.due += action.data.value * UNITS[action.data.unit.removesuffix("s")]
+
+
+def _by_profile(account: Account, _flow: StoredFlow, journey: Journey, action: ConditionalSplit) -> None:
+    groups = action.data.profile_filter.condition_groups if action.data.profile_filter else []
+    held = failing(account, groups, account.profiles[journey.profile_id], journey) is None
+    journey.action = action.links.next_if_true if held else action.links.next_if_false
+
+
+def _by_event(account: Account, _flow: StoredFlow, journey: Journey, action: TriggerSplit) -> None:
+    groups = action.data.trigger_filter.condition_groups if action.data.trigger_filter else []
+    mine = account.events_of.get(journey.profile_id, ())
+    event = next((one for one in mine if one.id == journey.event_id), None)
+    held = event is not None and event_passes(event, groups, account.now())
+    journey.action = action.links.next_if_true if held else action.links.next_if_false
+
+
+def _update(profile: StoredProfile, action: UpdateProfile) -> None:
+    for one in action.data.profile_operations:
+        key = one.property_key.removeprefix("properties['").removesuffix("']")
+        put(profile.properties, key, None if one.operator == "delete" else one.property_value)
+
+
+_ACTIONS: dict[type[Any], Callable[[Account, StoredFlow, Journey, Any], None]] = {
+    TimeDelay: _delay,
+    ConditionalSplit: _by_profile,
+    TriggerSplit: _by_event,
+}

@@ -1,0 +1,52 @@
+"""Messages as they would look on a telephone, with what became of each and the way to its event."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from klaviyo_sink.sandbox.account.journeys import Message
+from klaviyo_sink.sandbox.pages.frame import SHOWN, Reader, page, reader_of
+from klaviyo_sink.sandbox.pages.html import Html, mark, tag
+
+router = APIRouter()
+
+
+@router.get("/sandbox/messages", response_class=HTMLResponse)
+async def show_messages(request: Request) -> HTMLResponse:
+    """Show who was sent what, and who was not, and why."""
+    reader = reader_of(request)
+    return page(request, reader, "Messages", phones(reader, reader.account.messages[-SHOWN:]))
+
+
+def phones(reader: Reader, messages: Iterable[Message]) -> Html:
+    """Show each person's telephone, the one with the newest message first."""
+    by_person: dict[str, list[Message]] = {}
+    for one in messages:
+        # The last to get a message comes last.
+        by_person[one.profile_id] = [*by_person.pop(one.profile_id, []), one]
+    if not by_person:
+        return tag("p", reader("Nothing yet."), class_="dim")
+    return tag("div", *(_phone(reader, one) for one in reversed(by_person.values())), class_="phones")
+
+
+def bubble(reader: Reader, message: Message) -> Html:
+    """Show one message and what became of it."""
+    status = message.status if not message.reason else f"{reader(message.status)}: {reader(message.reason)}"
+    ways = [mark(message.status, reader(status))]
+    if message.event_id is not None:
+        anchor = f"#event-{message.event_id}"
+        ways.append(tag("a", reader("its event"), href=reader.link(f"/sandbox/profiles/{message.profile_id}", anchor)))
+    subject = tag("b", message.subject, Html("<br>")) if message.subject else ""
+    when = message.at.isoformat(sep=" ", timespec="minutes")[:16]
+    return Html(
+        tag("div", subject, message.body, class_=f"bubble {message.status}", dir="auto")
+        + tag("p", f"{when} UTC · {message.flow} · ", Html(" · ".join(ways)), class_="under")
+    )
+
+
+def _phone(reader: Reader, messages: list[Message]) -> Html:
+    first = messages[0]
+    address = first.to or reader("no phone number" if first.channel == "sms" else "no e-mail address")
+    heading = tag("h3", reader.person(first.profile_id), Html("<br>"), tag("span", address, class_="dim"))
+    return tag("section", heading, *(bubble(reader, one) for one in messages), class_="phone")

@@ -1,0 +1,242 @@
+"""The actions of a flow: the nodes of its graph, each with links to the next."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from klaviyo_sink.sandbox.shapes.base import Shape, absent
+from klaviyo_sink.sandbox.shapes.conditions import ProfileFilter, TriggerFilter
+
+Status = Literal["draft", "live", "manual", "disabled"]
+
+
+class Next(Shape):
+    """The action after; null ends the flow."""
+
+    next: str | None = None
+
+
+class Branches(Shape):
+    """The two ways on."""
+
+    next_if_true: str | None
+    next_if_false: str | None
+
+
+class Action(Shape):
+    """What all actions have. A new one has a temporary id, by which the others name it."""
+
+    temporary_id: str | None = None
+
+
+class Straight(Action):
+    """An action with one way on."""
+
+    links: Next | None = None
+
+
+class Sms(Shape):
+    """A text."""
+
+    name: str | None = None
+    body: str
+    template_id: str | None = None
+    sms_quiet_hours_enabled: bool = True
+    smart_sending_enabled: bool = True
+    add_opt_out_language: bool = False
+    add_org_prefix: bool = True
+    add_info_link: bool = True
+    shorten_links: bool = True
+    include_contact_card: bool = False
+    add_tracking_params: bool = False
+    transactional: bool = False
+    additional_filters: ProfileFilter | None = None
+
+
+class SmsData(Shape):
+    """A text and its status."""
+
+    message: Sms
+    status: Status = "draft"
+
+
+class SendSms(Straight):
+    """Text the person."""
+
+    type: Literal["send-sms"]
+    data: SmsData
+
+
+class Email(Shape):
+    """An e-mail; its contents are a template's."""
+
+    name: str | None = None
+    from_email: str | None = None
+    from_label: str | None = None
+    reply_to_email: str | None = None
+    cc_email: str | None = None
+    bcc_email: str | None = None
+    subject_line: str | None = None
+    preview_text: str | None = None
+    template_id: str | None = None
+    smart_sending_enabled: bool = True
+    add_tracking_params: bool = False
+    transactional: bool = False
+    additional_filters: ProfileFilter | None = None
+
+
+class EmailData(Shape):
+    """An e-mail and its status."""
+
+    message: Email
+    status: Status = "draft"
+
+
+class SendEmail(Straight):
+    """Send the person an e-mail."""
+
+    type: Literal["send-email"]
+    data: EmailData
+
+
+class Delay(Shape):
+    """How long to wait."""
+
+    unit: Literal["days", "hours", "minutes"] = "days"
+    value: int
+
+
+class TimeDelay(Straight):
+    """Wait."""
+
+    type: Literal["time-delay"]
+    data: Delay
+
+
+class ConditionalData(Shape):
+    """What is asked of the profile."""
+
+    profile_filter: ProfileFilter | None
+
+
+class ConditionalSplit(Action):
+    """Go on by what the profile says."""
+
+    type: Literal["conditional-split"]
+    links: Branches
+    data: ConditionalData
+
+
+class TriggerData(Shape):
+    """What is asked of the event that began it."""
+
+    trigger_filter: TriggerFilter | None
+    trigger_id: str
+    trigger_type: Literal["metric"]
+    trigger_subtype: None = None
+
+
+class TriggerSplit(Action):
+    """Go on by what the event says."""
+
+    type: Literal["trigger-split"]
+    links: Branches
+    data: TriggerData
+
+
+class SetText(Shape):
+    """Give a property a text."""
+
+    operator: Literal["create", "update"]
+    property_type: Literal["string"]
+    property_key: str
+    property_value: str
+
+
+class SetYesNo(Shape):
+    """Give a property a truth value."""
+
+    operator: Literal["create", "update"]
+    property_type: Literal["boolean"]
+    property_key: str
+    property_value: bool
+
+
+class SetNumber(Shape):
+    """Give a property a number."""
+
+    operator: Literal["create", "update"]
+    property_type: Literal["numeric"]
+    property_key: str
+    property_value: float
+
+
+class Delete(Shape):
+    """Take a property away."""
+
+    operator: Literal["delete"]
+    property_key: str
+
+
+Set = Annotated[SetText | SetYesNo | SetNumber, Field(discriminator="property_type")]
+
+
+class UpdateData(Shape):
+    """What becomes of the profile."""
+
+    profile_operations: list[Set | Delete]
+    status: Status = "draft"
+
+
+class UpdateProfile(Straight):
+    """Change the profile."""
+
+    type: Literal["update-profile"]
+    data: UpdateData
+
+
+AnyAction = Annotated[
+    SendSms | SendEmail | TimeDelay | ConditionalSplit | TriggerSplit | UpdateProfile, Field(discriminator="type")
+]
+
+
+class MetricTrigger(Shape):
+    """Starts with each event of a metric."""
+
+    type: Literal["metric"]
+    id: str
+    trigger_filter: TriggerFilter | None = None
+
+
+class ListTrigger(Shape):
+    """Starts when someone joins a list."""
+
+    type: Literal["list"]
+    id: str
+
+
+class SegmentTrigger(Shape):
+    """Starts when someone comes to belong to a segment."""
+
+    type: Literal["segment"]
+    id: str
+
+
+AnyTrigger = Annotated[MetricTrigger | ListTrigger | SegmentTrigger, Field(discriminator="type")]
+
+
+class Reentry(Shape):
+    """How soon someone may enter again; `alltime`: 0 always, 1 never."""
+
+    duration: int
+    unit: Literal["hour", "day", "week", "alltime"]
+
+
+class FlowDefinition(Shape):
+    """A graph of actions that one trigger starts."""
+
+    triggers: list[AnyTrigger] = Field(min_length=1, max_length=1)
+    profile_filter: ProfileFilter | None = None
+    reentry_criteria: Reentry = absent()
+    entry_action_id: str
+    actions: list[AnyAction] = Field(min_length=1)

@@ -1,0 +1,194 @@
+"""The conditions that segments and flows put on profiles and events: the part that the sandbox can judge."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from klaviyo_sink.sandbox.shapes.base import Shape
+from klaviyo_sink.sandbox.shapes.filters import (
+    Alltime,
+    Dates,
+    FlowTimeframe,
+    InTheLast,
+    Number,
+    ProfileFilterOfValue,
+    Timeframe,
+    ValueFilter,
+)
+
+
+class SomeStatus(Shape):
+    """Whether and how someone has said yes or no."""
+
+    subscription: Literal["any", "subscribed", "unsubscribed", "never_subscribed"]
+    filters: None = None
+
+
+class MayReceiveEmail(Shape):
+    """May be sent marketing e-mail."""
+
+    class Status(Shape):
+        """Whatever was said, as long as it may be sent."""
+
+        subscription: Literal["any", "subscribed", "never_subscribed"]
+        filters: None = None
+
+    channel: Literal["email"]
+    can_receive_marketing: Literal[True]
+    consent_status: Status
+
+
+class MayReceiveSms(Shape):
+    """May be texted."""
+
+    class Status(Shape):
+        """Has agreed."""
+
+        subscription: Literal["subscribed"]
+        filters: None = None
+
+    channel: Literal["sms"]
+    can_receive_marketing: Literal[True]
+    consent_status: Status
+
+
+class MayNotReceiveEmail(Shape):
+    """May not be sent marketing e-mail."""
+
+    channel: Literal["email"]
+    can_receive_marketing: Literal[False]
+    consent_status: SomeStatus
+
+
+class MayNotReceiveSms(Shape):
+    """May not be texted."""
+
+    class Status(Shape):
+        """Has refused, or never said."""
+
+        subscription: Literal["any", "unsubscribed", "never_subscribed"]
+
+    channel: Literal["sms"]
+    can_receive_marketing: Literal[False]
+    consent_status: Status
+
+
+class MarketingConsent(Shape):
+    """May, or may not, be sent marketing by a channel."""
+
+    type: Literal["profile-marketing-consent"]
+    consent: Annotated[
+        Annotated[MayReceiveEmail | MayNotReceiveEmail, Field(discriminator="can_receive_marketing")]
+        | Annotated[MayReceiveSms | MayNotReceiveSms, Field(discriminator="can_receive_marketing")],
+        Field(discriminator="channel"),
+    ]
+
+
+class ProfileProperty(Shape):
+    """A field of the profile, or a custom property, named as `properties['…']`."""
+
+    type: Literal["profile-property"]
+    property: str
+    filter: ProfileFilterOfValue
+
+
+class SegmentMetric(Shape):
+    """How often something happened, or how much it was worth."""
+
+    type: Literal["profile-metric"]
+    metric_id: str
+    measurement: Literal["count", "sum"]
+    measurement_filter: Number
+    timeframe_filter: Timeframe
+    metric_filters: None = None
+
+
+class FlowMetric(SegmentMetric):
+    """The same, also since the person entered the flow."""
+
+    timeframe_filter: FlowTimeframe  # type: ignore[assignment]
+
+
+class Member(Shape):
+    """Is in one of the lists or segments."""
+
+    type: Literal["profile-group-membership"]
+    is_member: Literal[True]
+    group_ids: list[str]
+    timeframe_filter: Dates | None = None
+
+
+class NoMember(Shape):
+    """Is in none of the lists and segments."""
+
+    type: Literal["profile-group-membership"]
+    is_member: Literal[False]
+    group_ids: list[str]
+
+
+class NotSent(Shape):
+    """Was sent nothing by a channel lately; flows only."""
+
+    type: Literal["profile-not-sent-sms", "profile-not-sent-email"]
+    timeframe_filter: Annotated[Alltime | InTheLast, Field(discriminator="operator")]
+
+
+class NotInFlow(Shape):
+    """Was not in this flow lately; flows only."""
+
+    type: Literal["profile-not-in-flow"]
+    timeframe_filter: Annotated[Alltime | InTheLast, Field(discriminator="operator")]
+
+
+class MetricProperty(Shape):
+    """What the triggering event says."""
+
+    type: Literal["metric-property"]
+    metric_id: str
+    field: str
+    filter: ValueFilter
+
+
+Membership = Annotated[Member | NoMember, Field(discriminator="is_member")]
+SegmentCondition = Annotated[
+    ProfileProperty | SegmentMetric | MarketingConsent | Membership, Field(discriminator="type")
+]
+FlowCondition = Annotated[
+    ProfileProperty | FlowMetric | MarketingConsent | Membership | NotSent | NotInFlow, Field(discriminator="type")
+]
+
+
+class SegmentGroup(Shape):
+    """Conditions of which one must hold."""
+
+    conditions: list[SegmentCondition]
+
+
+class FlowGroup(Shape):
+    """The same for the people in a flow."""
+
+    conditions: list[FlowCondition]
+
+
+class TriggerGroup(Shape):
+    """The same for the triggering event."""
+
+    conditions: list[MetricProperty]
+
+
+class SegmentDefinition(Shape):
+    """Groups that must all hold."""
+
+    condition_groups: list[SegmentGroup]
+
+
+class ProfileFilter(Shape):
+    """Groups that must all hold, at entry and before each message."""
+
+    condition_groups: list[FlowGroup]
+
+
+class TriggerFilter(Shape):
+    """Groups that must all hold of the event."""
+
+    condition_groups: list[TriggerGroup]

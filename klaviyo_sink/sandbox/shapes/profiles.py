@@ -1,0 +1,226 @@
+"""
+The shapes of profiles and events in requests, complete and closed: every official field, and no other.
+
+Never wider than openapi 2026-07-15: a contract test compares them.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from klaviyo_sink.sandbox.shapes.base import Shape, absent
+
+
+class Location(Shape):
+    """`ProfileLocation`."""
+
+    address1: str | None = None
+    address2: str | None = None
+    city: str | None = None
+    country: str | None = None
+    latitude: str | float | None = None
+    longitude: str | float | None = None
+    region: str | None = None
+    zip: str | None = None
+    timezone: str | None = None
+    ip: str | None = None
+
+
+class PatchProperties(Shape):
+    """`ProfileMetaPatchProperties`."""
+
+    append: dict[str, Any] | None = None
+    unappend: dict[str, Any] | None = None
+    unset: str | list[str] | None = None
+
+
+class PatchIdentifiers(Shape):
+    """`PatchIdentifiers`."""
+
+    append: dict[str, Any] = absent()
+    unappend: dict[str, Any] = absent()
+
+
+class Meta(Shape):
+    """`ProfileMeta`, `OnsiteProfileMeta`."""
+
+    patch_properties: PatchProperties | None = None
+    patch_identifiers: PatchIdentifiers | None = None
+
+
+class ImportAttributes(Shape):
+    """What a profile may be given by any write."""
+
+    email: str | None = None
+    phone_number: str | None = None
+    external_id: str | None = None
+    kx: Annotated[str | None, Field(alias="_kx")] = None
+    first_name: str | None = None
+    last_name: str | None = None
+    organization: str | None = None
+    locale: str | None = None
+    title: str | None = None
+    image: str | None = None
+    location: Location | None = None
+    properties: dict[str, Any] | None = None
+
+
+class BulkProfileAttributes(ImportAttributes):
+    """Events still know `anonymous_id`."""
+
+    anonymous_id: str | None = None
+
+
+class EventProfileAttributes(BulkProfileAttributes):
+    """On a single event `meta` stands among the attributes."""
+
+    meta: Meta | None = None
+
+
+class EventProfile(Shape):
+    """`EventProfileCreateQueryResourceObject`."""
+
+    type: Literal["profile"]
+    id: str | None = None
+    attributes: EventProfileAttributes
+
+
+class BulkProfile(Shape):
+    """`OnsiteProfileCreateQueryResourceObject`: on a bulk event `meta` stands beside the attributes."""
+
+    type: Literal["profile"]
+    id: str | None = None
+    attributes: BulkProfileAttributes
+    meta: Meta | None = None
+
+
+class ImportProfile(Shape):
+    """`ProfileUpsertQueryResourceObject`."""
+
+    type: Literal["profile"]
+    id: str | None = None
+    attributes: ImportAttributes
+    meta: Meta | None = None
+
+
+class ImportRequest(Shape):
+    """`POST /api/profile-import`."""
+
+    data: ImportProfile
+
+
+class CreateAttributes(Shape):
+    """What a new profile may have: no `_kx`."""
+
+    email: str | None = None
+    phone_number: str | None = None
+    external_id: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    organization: str | None = None
+    locale: str | None = None
+    title: str | None = None
+    image: str | None = None
+    location: Location | None = None
+    properties: dict[str, Any] | None = None
+
+
+class CreateProfile(Shape):
+    """`ProfileCreateQueryResourceObject`."""
+
+    type: Literal["profile"]
+    attributes: CreateAttributes
+
+
+class CreateRequest(Shape):
+    """`POST /api/profiles`."""
+
+    data: CreateProfile
+
+
+class UpdateProfile(Shape):
+    """`ProfilePartialUpdateQueryResourceObject`: the path's id again."""
+
+    type: Literal["profile"]
+    id: str
+    attributes: CreateAttributes
+    meta: Meta = absent()
+
+
+class UpdateRequest(Shape):
+    """`PATCH /api/profiles/{id}`."""
+
+    data: UpdateProfile
+
+
+class ProfileName(Shape):
+    """A profile by its id."""
+
+    type: Literal["profile"]
+    id: str
+
+
+class ProfileNames(Shape):
+    """`data` around ids: of list members, and of the one profile that is merged."""
+
+    data: list[ProfileName]
+
+
+class MergeRelationships(Shape):
+    """Whom to merge."""
+
+    profiles: ProfileNames
+
+
+class Merge(Shape):
+    """`ProfileMergeQueryResourceObject`: the id is the profile that stays."""
+
+    type: Literal["profile-merge"]
+    id: str
+    relationships: MergeRelationships
+
+
+class MergeRequest(Shape):
+    """`POST /api/profile-merge`."""
+
+    data: Merge
+
+
+class ErasureIdentifiers(Shape):
+    """`attributes` is required even beside an id."""
+
+    email: str | None = None
+    phone_number: str | None = None
+
+
+class ErasureProfile(Shape):
+    """`DataPrivacyProfileQueryResourceObject`."""
+
+    type: Literal["profile"]
+    id: str | None = None
+    attributes: ErasureIdentifiers
+
+
+class ErasureProfileData(Shape):
+    """`data` around the profile to erase."""
+
+    data: ErasureProfile
+
+
+class ErasureAttributes(Shape):
+    """Whom to erase."""
+
+    profile: ErasureProfileData
+
+
+class Erasure(Shape):
+    """`DataPrivacyCreateDeletionJobQueryResourceObject`."""
+
+    type: Literal["data-privacy-deletion-job"]
+    attributes: ErasureAttributes
+
+
+class ErasureRequest(Shape):
+    """`POST /api/data-privacy-deletion-jobs`."""
+
+    data: Erasure

@@ -1,0 +1,107 @@
+"""Finds, by name, what Klaviyo's definitions of segments and flows may hold and the sandbox cannot act out."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+#: By the key that holds them: the values of `type` (openapi 2026-07-15).
+TYPES: Final = {
+    "conditions": frozenset(
+        [
+            "profile-region",
+            "profile-postal-code-distance",
+            "profile-predictive-analytics",
+            "profile-has-custom-object",
+            "profile-permissions",
+            "profile-metric-funnel",
+            "profile-sample",
+            "profile-not-sent-push",
+            "price-drop-property",
+            "low-inventory-property",
+            "custom-object-property",
+            "custom-object-trigger-property",
+        ]
+    ),
+    "actions": frozenset(
+        [
+            "action-output-split",
+            "back-in-stock-delay",
+            "content-experiment",
+            "send-mobile-push",
+            "send-webhook",
+            "send-internal-alert",
+            "send-whatsapp",
+            "target-date",
+            "countdown-delay",
+            "ab-test",
+            "internal-service",
+            "code",
+            "multi-branch-split",
+            "list-update",
+        ]
+    ),
+    "triggers": frozenset({"date", "price-drop", "low-inventory"}),
+}
+OPERATORS: Final = frozenset(
+    [
+        "anniversary-last",
+        "anniversary-next",
+        "calendar-month",
+        "anniversary",
+        "anniversary-month",
+        "phone-country-code-in",
+        "phone-country-code-not-in",
+        "contains-all",
+        "contains-any",
+        "not-contains-all",
+        "not-contains-any",
+        "contains-substring",
+        "not-contains-substring",
+    ]
+)
+#: Keys that mean something when they hold something.
+KEYS: Final = frozenset(
+    [
+        "metric_filters",
+        "image_id",
+        "dynamic_image",
+        "message_hierarchy",
+        "custom_tracking_params",
+        "secondary_value",
+        "delay_until_time",
+        "delay_until_weekdays",
+        "trigger_subtype",
+    ]
+)
+
+
+def unmodelled(definition: Any, pointer: str, inside: str = "") -> Iterator[tuple[str, str]]:
+    """Find what is not modelled: a pointer to it, and its name."""
+    if isinstance(definition, list):
+        for at, one in enumerate(definition):
+            yield from unmodelled(one, f"{pointer}/{at}", inside)
+    elif isinstance(definition, dict):
+        name = _named(definition, inside)
+        if name is not None:
+            yield pointer, name
+            return
+        for key, value in definition.items():
+            if key in KEYS and value:
+                yield f"{pointer}/{key}", key
+            else:
+                yield from unmodelled(value, f"{pointer}/{key}", key)
+
+
+def _named(said: dict[str, Any], inside: str) -> str | None:
+    """Name what an object stands for, if that is not modelled. `inside` is the key that holds it."""
+    kind, operator = said.get("type"), said.get("operator")
+    if isinstance(kind, str) and kind in TYPES.get(inside, ()):
+        return f"{inside.removesuffix('s')} {kind}"
+    if isinstance(operator, str) and operator in OPERATORS:
+        return f"filter operator {operator}"
+    if inside == "consent" and said.get("channel") in {"push", "whatsapp"}:
+        return f"consent by {said['channel']}"
+    if inside == "consent_status" and said.get("filters"):
+        return "filters of a consent's status"
+    if inside == "profile_operations" and said.get("property_type") in {"date", "list"}:
+        return f"profile operation on a {said['property_type']}"
+    return None
