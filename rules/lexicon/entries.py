@@ -11,7 +11,7 @@ from schemas.steering import STEERING
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")]
 Texts = tuple[Text, ...]
 #: A name for people: it goes to pages, terminals and Klaviyo, so it holds nothing that steers them.
-Label = Annotated[Text, StringConstraints(max_length=100, pattern=rf"^[^{STEERING}]+$")]
+Label = Annotated[str, StringConstraints(max_length=100, pattern=rf"^[^{STEERING}]*[^\s{STEERING}][^{STEERING}]*$")]
 
 
 class Data(BaseModel):

@@ -161,6 +161,7 @@ HOSTILE = {
     "label that steers a terminal": PLAIN.replace('"X"', r'"\u001b[2JX"'),
     "label that turns text around": PLAIN.replace('"新"', r'"\u202e新"'),
     "label of two lines": PLAIN.replace('"X"', r'"X\u2028Y"'),
+    "label of spaces": PLAIN.replace('"X"', '"  "'),
     "label without end": PLAIN.replace('"X"', '"' + "X" * 101 + '"'),
     "word without end": PLAIN.replace("xnewword", "x" * 1001),
     "too large": PLAIN + "#" * 1_000_000,
