@@ -34,7 +34,7 @@ def list_letters(
     as_json: bool = typer.Option(False, "--json", help="One JSON object per letter."),
 ) -> None:
     """List dead letters, oldest first."""
-    found = [letter for letter in _letters(topic, reason, since) if replayed or not letter.replayed]
+    found = [letter for letter in _letters(topic, reason, since, values=False) if replayed or not letter.replayed]
     shown = found[:limit]
     if as_json:
         for letter in shown:
@@ -59,7 +59,7 @@ def show(
 ) -> None:
     """Show one letter whole: why it died, its headers and its original value."""
     name, _, _ = letter.rpartition(":")[0].partition(":")
-    found = [one for one in _letters(name, None, None) if one.place == letter]
+    found = _letters(name, None, None, is_wanted=lambda seen: seen.place == letter)
     if not found:
         typer.echo(f"no letter at {letter}; see `hangtag dlq list --replayed`", err=True)
         raise typer.Exit(1)
@@ -93,13 +93,16 @@ def replay(
     """
     from streams.erasure.guard import ForgottenShoppers
     from streams.operations.dead_letters import replay as put_back
+    from streams.operations.dead_letters import whole
     from streams.wiring.kafka import make_emitter
 
-    found = _letters(topic, reason, since)
     forgotten = ForgottenShoppers(Settings().state_url.get_secret_value())
     forgotten.read()
-    dead = [letter for letter in found if not forgotten.knows_key(letter.seen.key)]
-    chosen = [letter for letter in dead if not letter.replayed and letter.facts is not None][:limit]
+    found = _letters(topic, reason, since, is_wanted=lambda seen: not forgotten.knows_key(seen.key), values=False)
+    waiting = [letter for letter in found if not letter.replayed and letter.facts is not None]
+    chosen = [letter for letter in waiting if letter.replayable][:limit]
+    if stuck := len(waiting) - sum(letter.replayable for letter in waiting):
+        typer.echo(f"{stuck} letters stay: they name another topic than theirs, or lack their value", err=True)
     if dry_run:
         for letter in chosen:
             typer.echo(plain(f"would replay {letter.place} ({_facts(letter)['reason']})"))
@@ -110,7 +113,7 @@ def replay(
         emitter = make_emitter(Settings(), as_it_is=True)
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("replaying", total=len(chosen))
-            refused = await put_back(chosen, emitter, tell=lambda _letter: progress.advance(task))
+            refused = await put_back(whole(Settings(), chosen), emitter, tell=lambda _letter: progress.advance(task))
         await emitter.aclose()
         return refused.message if refused else None
 
@@ -121,11 +124,11 @@ def replay(
     typer.echo(f"{len(chosen)} letters replayed")
 
 
-def _letters(topic: str | None, reason: str | None, since: str | None) -> Any:
+def _letters(topic: str | None, reason: str | None, since: str | None, **how: Any) -> Any:
     from streams.kafka.reader import parse_since
     from streams.operations.dead_letters import letters
 
-    return letters(Settings(), topic=topic, reason=reason, since=parse_since(since, now=time.time()))
+    return letters(Settings(), topic=topic, reason=reason, since=parse_since(since, now=time.time()), **how)
 
 
 def _facts(letter: Any) -> dict[str, Any]:

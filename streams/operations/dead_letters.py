@@ -6,8 +6,8 @@ replayed", so that any selection of letters can be replayed, interrupted and rep
 letters arrive: a letter is open until its mark is there.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from schemas.codec import Headers
 from schemas.emitter import Emitter
@@ -16,9 +16,17 @@ from schemas.outcomes import Later, Never
 from schemas.topics import dlq_name, topics
 from streams.config.settings import Settings
 from streams.kafka.reader import Seen, follow
-from streams.runtime.dead_letters import REPLAYED, original_headers, read_letter
+from streams.runtime.dead_letters import (
+    REPLAYED,
+    lacks_value,
+    original_headers,
+    read_letter,
+    writable_headers,
+)
 
 _ATTEMPTS = "hangtag.attempts"
+#: Facts that are text, and so many characters of each are kept to be shown.
+_TEXTS, _SHOWN = ("topic", "stage", "exception_class", "message", "reason"), 2000
 
 
 class NoLettersError(ValueError):
@@ -32,6 +40,8 @@ class Letter:
     seen: Seen
     facts: DeadLetter | None
     replayed: bool
+    #: It has its value, and its headers name the topic whose dead letters these are.
+    replayable: bool
 
     @property
     def place(self) -> str:
@@ -54,44 +64,80 @@ def dlq_topics(settings: Settings, short: str | None = None) -> list[str]:
 
 
 def letters(
-    settings: Settings, *, topic: str | None = None, reason: str | None = None, since: float | None = None
+    settings: Settings,
+    *,
+    topic: str | None = None,
+    reason: str | None = None,
+    since: float | None = None,
+    is_wanted: Callable[[Seen], bool] = lambda _seen: True,
+    values: bool = True,
 ) -> list[Letter]:
     """
     Read the letters, oldest first.
 
+    Args:
+        settings: Where Kafka is.
+        topic: Only letters of this topic: uploads, texts, tags, or any by its full name.
+        reason: Only letters with this reason.
+        since: Only letters from here on, seconds since the epoch.
+        is_wanted: Only letters for which this is true.
+        values: Keep values and headers. Without them memory holds some hundred bytes for each letter that is chosen.
+
     Raises:
-        ValueError: no such topic.
+        NoLettersError: no such topic.
         UnreadableTopicError: a topic is missing, or no broker answered.
 
     """
-    found: dict[str, Seen] = {}
-    marked = set()
+    found: dict[str, Letter] = {}
+    marked: set[str] = set()
     for seen in follow(settings, dlq_topics(settings, topic), since=since):
         mark = place_replayed(seen)
-        if mark is None:
-            found[seen.place] = seen
-        else:
+        if mark is not None:
             marked.add(mark)
-    read = [Letter(seen, read_letter(seen.headers), place in marked) for place, seen in found.items()]
-    chosen = [letter for letter in read if reason is None or (letter.facts and letter.facts.reason == reason)]
-    return sorted(chosen, key=lambda letter: letter.seen.timestamp)
+            continue
+        letter = letter_of(seen)
+        if (reason is None or (letter.facts and letter.facts.reason == reason)) and is_wanted(seen):
+            found[letter.place] = letter if values else _light(letter)
+    read = [replace(letter, replayed=place in marked) for place, letter in found.items()]
+    return sorted(read, key=lambda letter: letter.seen.timestamp)
+
+
+def whole(settings: Settings, chosen: Iterable[Letter]) -> Iterator[Letter]:
+    """Read letters again with their values, one at a time, in the order in which each partition has them."""
+    places = {letter.place for letter in chosen}
+    names = sorted({place.partition(":")[0] for place in places})
+    for seen in follow(settings, names) if names else ():
+        if seen.place in places:
+            yield letter_of(seen)
+
+
+def letter_of(seen: Seen) -> Letter:
+    """Read a letter. What its headers say is not believed where it decides: anybody may have sent them."""
+    facts = read_letter(seen.headers)
+    replayable = facts is not None and facts.topic == home(seen) and not lacks_value(seen.headers)
+    return Letter(seen, facts, replayed=False, replayable=replayable)
+
+
+def home(seen: Seen) -> str:
+    """Name the topic whose dead letters these are, the only one that a letter may go back to."""
+    return seen.topic.removesuffix(dlq_name(""))
 
 
 async def replay(
     chosen: Iterable[Letter], emitter: Emitter, *, tell: Callable[[Letter], None] = lambda _letter: None
 ) -> Later | Never | None:
     """
-    Put letters back on the topic they came from: key, value and headers as they were, attempts counted on.
+    Put letters back on the topic whose dead letters they are: key, value and headers as they were, attempts counted on.
 
     Marks each after it was delivered. Interrupted between the two, one letter may be replayed
     twice, which has no second effect. Stops at the first that Kafka does not take, and says why.
     """
     for letter in chosen:
         facts, seen = letter.facts, letter.seen
-        if facts is None:
+        if facts is None or not letter.replayable:
             continue
-        headers = [*original_headers(seen.headers), (_ATTEMPTS, str(facts.attempts).encode())]
-        refused = await emitter.send(facts.topic, key=seen.key, value=seen.value, headers=headers)
+        headers = [*writable_headers(original_headers(seen.headers)), (_ATTEMPTS, str(facts.attempts).encode())]
+        refused = await emitter.send(home(seen), key=seen.key, value=seen.value, headers=headers)
         if refused is None:
             mark: Headers = [(REPLAYED, letter.place.encode())]
             refused = await emitter.send(seen.topic, key=seen.key, value=None, headers=mark)
@@ -108,3 +154,11 @@ def place_replayed(seen: Seen) -> str | None:
             if name == REPLAYED and value is not None:
                 return value.decode("utf-8", "replace")
     return None
+
+
+def _light(letter: Letter) -> Letter:
+    facts = letter.facts
+    if facts is not None:
+        # A stranger's letter may hold a megabyte there.
+        facts = facts.model_copy(update={name: getattr(facts, name)[:_SHOWN] for name in _TEXTS})
+    return replace(letter, seen=replace(letter.seen, key=None, value=None, headers=[]), facts=facts)

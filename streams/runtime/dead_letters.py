@@ -23,14 +23,46 @@ _FIELDS = {
 }
 #: Header of a mark in a dead-letter topic: the place of a letter that was replayed.
 REPLAYED = "hangtag.replayed"
+#: Header of a letter whose value the dead-letter topic refused as too large. The letter says where the message lies.
+VALUE_LEFT_OUT = "hangtag.value-left-out"
 _OURS = frozenset(_FIELDS.values())
+#: Headers that only we write: on a message from outside one would hide a letter, or keep it from being replayed.
+_MARKS = frozenset({REPLAYED, VALUE_LEFT_OUT})
+#: Characters of a letter's message, and bytes of the key of one without its value.
+LONGEST_MESSAGE, LONGEST_KEY = 2000, 1024
+#: Digits of a count of attempts. What has more is no count of ours.
+_MOST_DIGITS = 9
 
 
 def letter_headers(original: Headers, letter: DeadLetter) -> Headers:
     """Add the facts of a dead letter to the original headers; facts of an earlier death are replaced."""
-    # A mark of ours on what came from outside would hide the letter it names (see streams/operations/dead_letters.py).
-    kept = [(name, value) for name, value in original if name not in _OURS and name != REPLAYED]
+    kept = [(name, value) for name, value in writable_headers(original) if name not in _OURS | _MARKS]
     return kept + [(name, str(getattr(letter, field)).encode()) for field, name in _FIELDS.items()]
+
+
+def without_value(headers: Headers) -> Headers:
+    """Reduce a letter's headers to its facts, and say that it comes without the message's value."""
+    return [(name, value) for name, value in headers if name in _OURS] + [(VALUE_LEFT_OUT, b"")]
+
+
+def lacks_value(headers: Headers) -> bool:
+    """Tell whether the value of a letter was left out, so that it cannot be replayed."""
+    return any(name == VALUE_LEFT_OUT for name, _ in headers)
+
+
+def writable_headers(headers: Headers) -> Headers:
+    """Escape header names that no client library can write: librdkafka's binding crashes on half a character."""
+    return [(name if name.isprintable() else writable(name), value) for name, value in headers]
+
+
+def writable(text: str) -> str:
+    """Escape what is no character, as Python writes it: bytes that were no UTF-8, lone surrogates, and NUL."""
+    try:
+        # Bytes that a reader kept as lone surrogates (PEP 383).
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 def original_headers(headers: Headers) -> Headers:
@@ -53,7 +85,7 @@ def read_letter(headers: Headers) -> DeadLetter | None:
 def earlier_attempts(headers: Headers) -> int:
     """Count the attempts a replayed message had before, from its `hangtag.attempts` header."""
     for name, value in headers:
-        if name == _FIELDS["attempts"] and value is not None and value.isdigit():
+        if name == _FIELDS["attempts"] and value is not None and value.isdigit() and len(value) <= _MOST_DIGITS:
             return int(value)
     return 0
 

@@ -3,9 +3,12 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 from schemas.outcomes import Later, Never
+
+#: The longest wait that another side may ask for, seconds.
+MOST_ASKED_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class RetryPolicy:
         """Compute the wait before the next try; `retry_after` is what the other side asked for, in seconds."""
         # Full jitter keeps many events from coming back at the same moment.
         backoff = self.jitter() * min(self.cap_s, self.base_s * 2.0 ** min(attempts - 1, 30))
-        return backoff + (retry_after or 0)
+        return backoff + (min(retry_after, MOST_ASKED_S) if retry_after is not None and retry_after > 0 else 0)
 
     def give_up(self, failure: Later, failures: Failures, attempts: int) -> Never | None:
         """Turn the last failure into a final one when the event itself is to blame, rather than an outage."""

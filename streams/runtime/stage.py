@@ -18,9 +18,17 @@ from schemas.codec import Headers, UndecodableError, decode, encode
 from schemas.emitter import Emitter
 from schemas.events import DeadLetter, Event, FrozenModel
 from schemas.outcomes import Later, Misconfigured, Never
-from schemas.spans import NO_SPANS, Span, Spans
+from schemas.spans import NO_SPANS, Span, Spans, TraceHeaders
 from schemas.topics import Topic, dlq_name
-from streams.runtime.dead_letters import HaltLimit, earlier_attempts, letter_headers
+from streams.runtime.dead_letters import (
+    LONGEST_KEY,
+    LONGEST_MESSAGE,
+    HaltLimit,
+    earlier_attempts,
+    letter_headers,
+    without_value,
+    writable,
+)
 from streams.runtime.retry import Failures, RetryPolicy
 from streams.runtime.window import Delivery
 from streams.telemetry import metrics
@@ -164,13 +172,12 @@ class Stage:
         assert self._kind is not None  # noqa: S101 - stages are never bound to a dead-letter topic
         try:
             event = decode(self._kind, record.value)
-        except UndecodableError as error:
-            return Never(error.reason, str(error)), "schemas.codec.UndecodableError"
-        if isinstance(event, Event):
-            UPLOAD_ID.set(event.upload_id)
-        try:
+            if isinstance(event, Event):
+                UPLOAD_ID.set(event.upload_id)
             async with asyncio.timeout(self._retry.try_timeout_s):
                 return await self._handle(event), "schemas.outcomes.Never"
+        except UndecodableError as error:
+            return Never(error.reason, str(error)), "schemas.codec.UndecodableError"
         except TimeoutError:
             return Later(
                 "handler-timeout", f"{self.name} did not end in {self._retry.try_timeout_s:g} s"
@@ -191,16 +198,19 @@ class Stage:
     async def _emit(self, events: tuple[Event, ...]) -> Later | Never | None:
         trace = SPAN.get().carried
         try:
-            messages = [encode(event, source=f"hangtag/{self.name}", trace=trace) for event in events]
-        except ValueError as error:
+            messages = [self._message(event, trace) for event in events]
+        except Exception as error:  # noqa: BLE001 - what a handler returned must not stop the flow
             # A lone surrogate, for one, is text to Python and none to JSON. The exception's message may quote it.
             return Never("unencodable", f"the answer of {self.name} cannot be written ({type(error).__name__})")
-        for event, (value, headers) in zip(events, messages, strict=True):
-            key = event.shopper_id.encode()
-            refused = await self._emitter.send(self.outputs[type(event)].name, key=key, value=value, headers=headers)
+        for topic, key, value, headers in messages:
+            refused = await self._emitter.send(topic, key=key, value=value, headers=headers)
             if refused is not None:
                 return refused
         return None
+
+    def _message(self, event: Event, trace: TraceHeaders) -> tuple[str, bytes, bytes, Headers]:
+        value, headers = encode(event, source=f"hangtag/{self.name}", trace=trace)
+        return self.outputs[type(event)].name, event.shopper_id.encode(), value, headers
 
     async def _run_delivery_hook(self, events: tuple[Event, ...]) -> None:
         if self._on_delivered is None:
@@ -244,16 +254,18 @@ class Stage:
             offset=delivery.offset,
             stage=self.name,
             exception_class=exception_class,
-            message=never.message,
-            reason=never.reason,
+            message=writable(never.message)[:LONGEST_MESSAGE],
+            reason=writable(never.reason),
             attempts=earlier_attempts(record.headers) + delivery.attempts,
         )
-        refused = await self._emitter.send(
-            self.dead_letters,
-            key=record.key,
-            value=record.value,
-            headers=letter_headers(record.headers, letter),
-        )
+        headers = letter_headers(record.headers, letter)
+        refused = await self._emitter.send(self.dead_letters, key=record.key, value=record.value, headers=headers)
+        if isinstance(refused, Never):
+            # Too large for the topic. One message must not halt the stage; its value stays where the letter says.
+            log.error("dead letter without its value", stage=self.name, message=refused.message, offset=letter.offset)
+            key = record.key if record.key is not None and len(record.key) <= LONGEST_KEY else None
+            headers = without_value(headers)
+            refused = await self._emitter.send(self.dead_letters, key=key, value=None, headers=headers)
         if refused is None:
             log.warning("dead letter", stage=self.name, reason=never.reason, message=never.message)
             metrics.DEAD_LETTERS.labels(self.name, never.reason).inc()

@@ -14,6 +14,7 @@ from schemas.topics import topics
 from streams.cli.main import app
 from streams.config.settings import Settings
 from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.reader import follow
 from streams.runtime.dead_letters import letter_headers
 from streams.wiring.kafka import make_emitter
 
@@ -86,3 +87,35 @@ def values_in(found: object) -> Iterator[object]:
             yield from values_in(one)
     else:
         yield found
+
+
+def test_a_replay_writes_to_no_topic_that_a_header_names(settings, tmp_path):
+    stolen = DeadLetter(
+        topic="payments.orders",
+        partition=0,
+        offset=0,
+        stage="recognize",
+        exception_class="x",
+        message="m",
+        reason="stolen",
+        attempts=1,
+    )
+
+    async def send() -> None:
+        emitter = make_emitter(settings)
+        # The embedded broker makes a topic for whoever writes to it.
+        assert await emitter.send("payments.orders", key=b"k", value=b"order", headers=[]) is None
+        dlq = f"{NAMES.uploads.name}.dlq"
+        assert await emitter.send(dlq, key=b"k", value=b"not an order", headers=letter_headers([], stolen)) is None
+        await emitter.aclose()
+
+    asyncio.run(send())
+    environment = {
+        "HANGTAG_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "HANGTAG_STATE_URL": f"sqlite:///{tmp_path}/none.db",
+    }
+    told = CliRunner().invoke(app, ["dlq", "replay", "--reason", "stolen"], env=environment)
+    assert told.exit_code == 0, told.output
+    assert "0 letters replayed" in told.output
+    assert "1 letters stay" in told.output
+    assert [seen.value for seen in follow(settings, ["payments.orders"])] == [b"order"]

@@ -1,5 +1,6 @@
 """Dead letters keep the message as it was, and say when too much dies."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,26 @@ def test_foreign_headers_say_nothing():
     assert read_letter([("a", b"1")]) is None
     assert read_letter([*letter_headers([], LETTER)[:-1], ("hangtag.attempts", b"many")]) is None
     assert earlier_attempts([("hangtag.attempts", b"\xff")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("plain 名", "plain 名"),
+        # As a reader keeps bytes that are no UTF-8: `na\\xefve` of a producer that writes Latin-1.
+        (b"na\xefve".decode("utf-8", "surrogateescape"), "na\\xefve"),
+        ("half \ud83d", "half \\ud83d"),
+        ("ends\0here", "ends\\x00here"),
+        ("zero\u200dwidth", "zero\u200dwidth"),
+    ],
+)
+def test_a_name_that_no_client_can_write_is_kept_escaped(name, kept):
+    assert original_headers(letter_headers([(name, b"1")], LETTER)) == [(kept, b"1")]
+
+
+def test_a_count_of_thousands_of_digits_is_no_count_of_ours():
+    assert earlier_attempts([("hangtag.attempts", b"9" * 5000)]) == 0
+    assert earlier_attempts([("hangtag.attempts", b"12")]) == 12
 
 
 def test_a_row_of_deaths_halts_and_one_success_forgives_it():

@@ -1,0 +1,102 @@
+"""Letters are read one by one: memory holds what was chosen, and no values where none are wanted."""
+
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from schemas.events import DeadLetter
+from streams.config.settings import Settings
+from streams.kafka.reader import Seen
+from streams.operations import dead_letters as module
+from streams.operations.dead_letters import letter_of, letters, replay, whole
+from streams.runtime.dead_letters import REPLAYED, letter_headers, without_value
+
+DLQ = "outfit.uploads.dlq"
+
+
+def seen(offset: int, *, reason: str = "bug", topic: str = "outfit.uploads", size: int = 10) -> Seen:
+    letter = DeadLetter(
+        topic=topic,
+        partition=0,
+        offset=offset,
+        stage="recognize",
+        exception_class="x",
+        message="m",
+        reason=reason,
+        attempts=3,
+    )
+    return Seen(DLQ, 0, offset, float(offset), b"s", b"v" * size, letter_headers([("a", b"1")], letter))
+
+
+@pytest.fixture
+def log(monkeypatch) -> list[Seen]:
+    """What lies in the topic."""
+    messages: list[Seen] = []
+
+    def follow(_settings: Settings, names: list[str], **_: object) -> Iterator[Seen]:
+        yield from (one for one in messages if one.topic in names)
+
+    monkeypatch.setattr(module, "follow", follow)
+    return messages
+
+
+class Sends:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes | None]] = []
+
+    async def send(self, topic: str, *, value: bytes | None, **_: object) -> None:
+        self.sent.append((topic, value))
+
+
+def test_letters_that_are_not_chosen_are_not_held(monkeypatch):
+    def follow(*_: object, **__: object) -> Iterator[Seen]:
+        for offset in range(5000):
+            yield seen(offset, size=3000)
+
+    monkeypatch.setattr(module, "follow", follow)
+
+    def peak(**chosen: object) -> int:
+        tracemalloc.start()
+        found = letters(Settings(), **chosen)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert bool(found) is ("reason" not in chosen)
+        return most
+
+    # 15 MB of values lie there.
+    assert peak(reason="another") < 1_000_000
+    assert peak(values=False) < 10_000_000
+
+
+def test_light_letters_say_why_they_died_and_lose_value_headers_and_key(log):
+    log.extend([seen(0), seen(1, reason="photo-missing")])
+    [letter] = letters(Settings(), reason="photo-missing", values=False)
+    assert (letter.place, letter.facts.reason, letter.replayable) == (f"{DLQ}:0:1", "photo-missing", True)
+    assert (letter.seen.key, letter.seen.value, letter.seen.headers) == (None, None, [])
+
+
+async def test_a_light_letter_is_replayed_whole(log):
+    log.extend([seen(0), seen(1), Seen(DLQ, 0, 2, 2.0, b"s", None, [(REPLAYED, f"{DLQ}:0:0".encode())])])
+    chosen = [letter for letter in letters(Settings(), values=False) if not letter.replayed]
+    emitter = Sends()
+    assert await replay(whole(Settings(), chosen), emitter) is None
+    assert emitter.sent == [("outfit.uploads", b"v" * 10), (DLQ, None)]
+
+
+@pytest.mark.parametrize("named", ["payments.orders", "outfit.texts", "outfit.uploads.dlq", ""])
+async def test_a_letter_goes_back_to_no_other_topic_than_its_own_whatever_its_headers_name(named):
+    emitter = Sends()
+    letter = letter_of(seen(0, topic=named))
+    assert not letter.replayable
+    assert await replay([letter], emitter) is None
+    assert emitter.sent == []
+
+
+async def test_a_letter_without_its_value_is_not_replayed_as_a_tombstone():
+    whole_letter = seen(0)
+    bare = Seen(DLQ, 0, 0, 0.0, b"s", None, without_value(whole_letter.headers))
+    emitter = Sends()
+    assert not letter_of(bare).replayable
+    assert await replay([letter_of(bare)], emitter) is None
+    assert emitter.sent == []
