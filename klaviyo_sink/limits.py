@@ -32,6 +32,7 @@ PUBLISHED: Final[Mapping[str, tuple[int, int]]] = {
     "GET /api/flows": (3, 60),
     "GET /api/flows/{id}": (3, 60),
     "POST /api/segments": (1, 15),
+    "PATCH /api/segments/{id}": (1, 15),
     "POST /api/flows": (1, 15),
     "PATCH /api/flows/{id}": (3, 60),
     "POST /api/data-privacy-deletion-jobs": (3, 60),

@@ -41,8 +41,9 @@ class Campaign(BaseModel):
     no_order_days: Annotated[int, Field(ge=1, le=365)] = 7
     not_texted_days: Annotated[int, Field(ge=1, le=365)] = 7
     reentry_days: Annotated[int, Field(ge=1, le=365)] = 7
-    #: The shop's metric for orders.
+    #: The shop's metric for orders, and the integration it comes from where several use the name ("Shopify").
     order_metric: str = "Placed Order"
+    order_integration: str | None = None
     language: Literal["zh", "en"] = "zh"
     message: dict[Literal["zh", "en"], Annotated[str, StringConstraints(min_length=1, max_length=1000)]]
 

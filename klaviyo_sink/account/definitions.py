@@ -232,21 +232,41 @@ class FlowBody(Body):
         return self.model_dump_json().encode()
 
 
-class LiveAttributes(Body):
-    """The status that sets a flow and all its actions going."""
+class StatusAttributes(Body):
+    """The status of a flow and all its actions."""
 
-    status: Literal["live"] = "live"
+    status: Literal["live", "draft"]
 
 
-class LiveFlow(Body):
+class FlowStatus(Body):
     """A flow that is there."""
 
     type: Literal["flow"] = "flow"
     id: Id
-    attributes: LiveAttributes = LiveAttributes()
+    attributes: StatusAttributes
 
 
-class LiveBody(Body):
+class FlowStatusBody(Body):
     """`PATCH /api/flows/{id}`."""
 
-    data: LiveFlow
+    data: FlowStatus
+
+
+class SegmentChangeAttributes(Body):
+    """What a segment is given anew."""
+
+    definition: SegmentDefinition
+
+
+class SegmentChange(Body):
+    """A segment that is there."""
+
+    type: Literal["segment"] = "segment"
+    id: Id
+    attributes: SegmentChangeAttributes
+
+
+class SegmentChangeBody(Body):
+    """`PATCH /api/segments/{id}`."""
+
+    data: SegmentChange

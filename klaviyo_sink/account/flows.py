@@ -8,9 +8,9 @@ An event says what its upload has; what several uploads mean together, an intere
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final, Literal
 
-from klaviyo_sink.account.campaigns import Campaign
+from klaviyo_sink.account.campaigns import Campaign, CampaignsError
 from klaviyo_sink.account.definitions import (
     EventFilter,
     EventGroup,
@@ -19,10 +19,10 @@ from klaviyo_sink.account.definitions import (
     FlowAttributes,
     FlowBody,
     FlowDefinition,
+    FlowStatus,
+    FlowStatusBody,
     LastDays,
     ListContains,
-    LiveBody,
-    LiveFlow,
     MayBeTexted,
     MetricTrigger,
     NeverCounted,
@@ -34,21 +34,22 @@ from klaviyo_sink.account.definitions import (
     Segment,
     SegmentAttributes,
     SegmentBody,
+    SegmentChange,
+    SegmentChangeAttributes,
+    SegmentChangeBody,
     SegmentDefinition,
     SegmentGroup,
     SendSms,
     Sms,
     SmsData,
+    StatusAttributes,
 )
-from klaviyo_sink.profile.naming import LISTS, PropertyNames
+from klaviyo_sink.profile.naming import LISTS, PropertyNames, plural
 
-_HOLDS: Final = {category: holds for holds, category in LISTS.items()}
 _INTEREST: Final = f"{LISTS['interests']}/"
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 #: A flow's only action; Klaviyo puts an id of its own in its place.
 _SMS: Final = "sms-1"
-#: Klaviyo puts its own ids in place of ours, and a status set live later is no drift.
-_KLAVIYOS_OWN: Final = frozenset({"temporary_id", "entry_action_id", "status"})
 
 
 def segment_body(
@@ -58,9 +59,13 @@ def segment_body(
     Write `POST /api/segments`: whom the campaign is for, by the profile alone.
 
     `words` are, by tag id, what profiles hold in place of the tag's value, where they hold words.
+
+    Raises:
+        CampaignsError: the segment would admit others than the flow: profiles have no list for one of the tags.
+
     """
-    tags = [tag for tag in campaign.tags if tag.partition("/")[0] in _HOLDS]
-    conditions = [*(_has_tag(tag, names, words) for tag in tags), MayBeTexted(), *_no_order(campaign, order_metric)]
+    tags = (_has_tag(tag, names, words) for tag in campaign.tags)
+    conditions = [*tags, MayBeTexted(), *_no_order(campaign, order_metric)]
     definition = SegmentDefinition(condition_groups=tuple(SegmentGroup(conditions=(one,)) for one in conditions))
     return SegmentBody(data=Segment(attributes=SegmentAttributes(name=campaign.name, definition=definition))).wire()
 
@@ -72,7 +77,13 @@ def flow_body(
     order_metric: str | None,
     words: Mapping[str, str] = _NO_WORDS,
 ) -> bytes:
-    """Write `POST /api/flows`: the metric-triggered SMS, as draft. `words` as for the segment."""
+    """
+    Write `POST /api/flows`: the metric-triggered SMS, as draft. `words` as for the segment.
+
+    Raises:
+        CampaignsError: profiles cannot tell whether their shopper has one of the interests.
+
+    """
     interests = [tag for tag in campaign.tags if tag.startswith(_INTEREST)]
     tags = [tag for tag in campaign.tags if tag not in interests]
     said = (EventList(metric_id=metric, field="tags", filter=ListContains(value=tag)) for tag in tags)
@@ -90,29 +101,39 @@ def flow_body(
     return FlowBody(data=Flow(attributes=FlowAttributes(name=campaign.name, definition=definition))).wire()
 
 
+def status_body(flow_id: str, status: Literal["live", "draft"]) -> bytes:
+    """Write `PATCH /api/flows/{id}`: set the flow and all its actions live, or stop them."""
+    return FlowStatusBody(data=FlowStatus(id=flow_id, attributes=StatusAttributes(status=status))).wire()
+
+
 def live_body(flow_id: str) -> bytes:
     """Write `PATCH /api/flows/{id}`: set the flow and all its actions live."""
-    return LiveBody(data=LiveFlow(id=flow_id)).wire()
+    return status_body(flow_id, "live")
 
 
-def drift(ours: Any, theirs: Any, place: str = "") -> list[str]:
-    """Name the places where an existing definition says otherwise. What Klaviyo adds by itself (ids) is no drift."""
-    if isinstance(ours, dict):
-        found = theirs if isinstance(theirs, dict) else {}
-        inner = [(name, value) for name, value in ours.items() if name not in _KLAVIYOS_OWN]
-        return [one for name, value in inner for one in drift(value, found.get(name), f"{place}/{name}")]
-    if isinstance(ours, list):
-        if not isinstance(theirs, list) or len(ours) != len(theirs):
-            return [place]
-        pairs = enumerate(zip(ours, theirs, strict=True))
-        return [one for at, (mine, other) in pairs for one in drift(mine, other, f"{place}/{at}")]
-    return [] if ours == theirs else [place]
+def segment_change_body(segment_id: str, body: bytes) -> bytes:
+    """Write `PATCH /api/segments/{id}`: give a segment the definition that `segment_body` wrote."""
+    definition = SegmentBody.model_validate_json(body).data.attributes.definition
+    change = SegmentChange(id=segment_id, attributes=SegmentChangeAttributes(definition=definition))
+    return SegmentChangeBody(data=change).wire()
 
 
 def _has_tag(tag: str, names: PropertyNames, words: Mapping[str, str]) -> ProfileList:
     category, _, value = tag.partition("/")
-    name = f"properties['{names.prefix}{_HOLDS[category]}']"
-    return ProfileList(property=name, filter=ListContains(value=words.get(tag) or value))
+    name = names.of_category(category)
+    if name is None:
+        raise CampaignsError(
+            f"profiles have no list of {plural(category)}, so no segment can ask for {tag}: add {category!r} to"
+            " HANGTAG_KLAVIYO_CATEGORIES, for the sync stage and for this command, or leave the tag out"
+        )
+    word = words.get(tag) or value
+    same = [one for one, other in words.items() if other == word and one != tag and one.startswith(f"{category}/")]
+    if same:
+        raise CampaignsError(
+            f"{tag} and {', '.join(sorted(same))} are both called {word!r} on profiles, so no segment can tell them"
+            " apart: leave the tag out, or let profiles hold ids (HANGTAG_KLAVIYO_LABELS)"
+        )
+    return ProfileList(property=f"properties['{name}']", filter=ListContains(value=word))
 
 
 def _no_order(campaign: Campaign, metric: str | None) -> list[NeverCounted]:

@@ -1,48 +1,57 @@
-"""Brings an account to what the campaigns say: metric, segments, flows; by name, so that it may be run again."""
+"""
+Brings an account to what the campaigns say: metric, segments, flows; by name, so that it may be run again.
+
+Nothing is set live while anything differs from the campaigns. Klaviyo replaces no flow's definition: to replace one is
+to make a new flow, set it live if the old one was, and stop the old one, in this order; a run that was interrupted goes
+on where it stopped, since a flow that already says the same is taken for the new one.
+"""
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from klaviyo_sink.account.campaigns import Campaign
-from klaviyo_sink.account.flows import drift, flow_body, live_body, segment_body
+from klaviyo_sink.account.differences import differences
+from klaviyo_sink.account.flows import flow_body, segment_body, segment_change_body, status_body
+from klaviyo_sink.account.metrics import OWN_INTEGRATION, AmbiguousMetricError, KnownMetric, choose_metric
 from klaviyo_sink.account.probe import probe_event
-from klaviyo_sink.api.client import Accepted, KlaviyoClient
-from klaviyo_sink.api.errors import Failure
+from klaviyo_sink.account.steps import Calls, SetupError, SetupStep, all_clear
+from klaviyo_sink.api.client import KlaviyoClient
 from klaviyo_sink.bodies import ProfileAttributes
-from klaviyo_sink.delivery.imports import cursor_after
 from klaviyo_sink.profile.naming import PropertyNames
-from schemas.outcomes import Later
+from schemas.outcomes import Later, Misconfigured
+
+__all__ = ["Setup", "SetupError", "SetupStep", "all_clear"]
 
 #: The made-up shopper whose backfilled event brings the metric into being.
 FIRST_SHOPPER: Final = ProfileAttributes(email=None, external_id="hangtag-setup")
 #: Looks for a metric whose first event was just sent; Klaviyo says "up to a few minutes".
 LOOKS: Final = 60
 LOOK_EVERY_S: Final = 5.0
-#: Later answers to one call, before setting up is given up.
-TRIES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What was found or done."""
+class _Plan:
+    """A campaign, and what is to be at Klaviyo for it."""
 
-    kind: Literal["metric", "segment", "flow"]
-    name: str
-    done: Literal["created", "unchanged", "drifted", "set live", "missing"]
-    #: Places that differ, for drifted ones; a sentence for missing ones.
-    detail: str = ""
+    campaign: Campaign
+    segment: bytes
+    flow: bytes
 
 
-class SetupError(Exception):
-    """Setting up stopped; `failure` says why."""
+@dataclass(frozen=True, slots=True)
+class _Flows:
+    """The flows of a campaign's name."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+    #: The one that says what the campaign says.
+    right: Mapping[str, Any] | None
+    #: Others, not archived, with what differs.
+    wrong: Mapping[str, list[str]]
+    live: frozenset[str]
+    archived: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,87 +66,159 @@ class Setup:
     words: Mapping[str, str] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    #: Whether segments and flows that differ are replaced.
+    replace: bool = False
 
-    async def run(self, campaigns: Sequence[Campaign]) -> list[Step]:
+    async def run(self, campaigns: Sequence[Campaign]) -> list[SetupStep]:
         """
-        Create what is missing and compare what is there.
+        Create what is missing, compare what is there, and set live where that was asked for and nothing differs.
 
         Raises:
-            SetupError: Klaviyo refused, or did not answer.
+            SetupError: Klaviyo refused, or did not answer; it holds the steps done so far.
+            CampaignsError: a campaign asks for what cannot be set up. Nothing was done.
 
         """
-        metrics, steps = await self._metric()
-        for campaign in campaigns:
-            orders = metrics.get(campaign.order_metric)
-            if orders is None:
-                sentence = "no such metric in the account: orders are not looked at"
-                steps.append(Step("metric", campaign.order_metric, "missing", sentence))
-            segment = segment_body(campaign, self.names, orders, self.words)
-            flow = flow_body(campaign, self.names, metrics[self.metric], orders, self.words)
-            steps.append(await self._thing("segment", campaign.name, segment))
-            steps.append(await self._thing("flow", campaign.name, flow))
-            if self.live:
-                steps += await self._set_live(campaign.name)
+        steps: list[SetupStep] = []
+        try:
+            await self._run(campaigns, steps)
+        except SetupError as error:
+            raise SetupError(error.failure, steps) from None
+        except AmbiguousMetricError as error:
+            raise SetupError(Misconfigured("ambiguous-metric", str(error)), steps) from None
         return steps
 
-    async def _metric(self) -> tuple[dict[str, str], list[Step]]:
-        metrics = await self._metrics()
-        if self.metric in metrics:
-            return metrics, [Step("metric", self.metric, "unchanged")]
+    async def _run(self, campaigns: Sequence[Campaign], steps: list[SetupStep]) -> None:
+        calls = Calls(self.client, self.sleep)
+        # What no segment can say is found out before anything is made.
+        for campaign in campaigns:
+            self._plan(campaign, "", None)
+        metrics = await self._metrics(calls, steps)
+        own = choose_metric(metrics, self.metric, OWN_INTEGRATION if _many(metrics, self.metric) else None)
+        if own is None:
+            raise SetupError(Later("no-metric", "the metric does not show"))
+        plans = []
+        for campaign in campaigns:
+            orders = choose_metric(metrics, campaign.order_metric, campaign.order_integration)
+            if orders is None:
+                sentence = "no such metric in the account: orders are not looked at"
+                steps.append(SetupStep("metric", campaign.order_metric, "missing", sentence))
+            plans.append(self._plan(campaign, own.id, orders.id if orders else None))
+        segments, flows = await calls.all("/api/segments"), await calls.all("/api/flows")
+        going: list[tuple[str, Mapping[str, Any]]] = []
+        for plan in plans:
+            await self._segment(calls, plan, segments, steps)
+            going += await self._flow(calls, plan, flows, steps)
+        if self.live and all_clear(steps):
+            for name, flow in going:
+                await calls.call(
+                    "PATCH", "/api/flows/{id}", names={"id": flow["id"]}, body=status_body(flow["id"], "live")
+                )
+                steps.append(SetupStep("flow", name, "set live"))
+
+    def _plan(self, campaign: Campaign, metric: str, orders: str | None) -> _Plan:
+        segment = segment_body(campaign, self.names, orders, self.words)
+        return _Plan(campaign, segment, flow_body(campaign, self.names, metric or "-", orders, self.words))
+
+    async def _metrics(self, calls: Calls, steps: list[SetupStep]) -> list[KnownMetric]:
+        """List the account's metrics, with ours among them."""
+        metrics = await _read_metrics(calls)
+        if any(one.name == self.metric for one in metrics):
+            steps.append(SetupStep("metric", self.metric, "unchanged"))
+            return metrics
         first = probe_event(self.metric, FIRST_SHOPPER, f"hangtag-setup-{self.metric}", self.now())
-        await self._call("POST", "/api/events", body=first)
+        await calls.call("POST", "/api/events", body=first)
         for _ in range(LOOKS):
-            metrics = await self._metrics()
-            if self.metric in metrics:
-                return metrics, [Step("metric", self.metric, "created")]
+            metrics = await _read_metrics(calls)
+            if any(one.name == self.metric for one in metrics):
+                steps.append(SetupStep("metric", self.metric, "created"))
+                return metrics
             await self.sleep(LOOK_EVERY_S)
         raise SetupError(Later("no-metric", "the metric's first event was taken, but the metric does not show"))
 
-    async def _metrics(self) -> dict[str, str]:
-        return {one["attributes"]["name"]: one["id"] for one in await self._all("/api/metrics", {})}
-
-    async def _thing(self, kind: Literal["segment", "flow"], name: str, body: bytes) -> Step:
-        found = await self._by_name(kind, name)
+    async def _segment(
+        self, calls: Calls, plan: _Plan, segments: Sequence[Mapping[str, Any]], steps: list[SetupStep]
+    ) -> None:
+        name = plan.campaign.name
+        found = next((one for one in segments if one["attributes"].get("name") == name), None)
         if found is None:
-            await self._call("POST", f"/api/{kind}s", body=body)
-            return Step(kind, name, "created")
-        ours = json.loads(body)["data"]["attributes"]["definition"]
-        theirs = found["attributes"].get("definition")
-        if kind == "flow":
-            query = {"additional-fields[flow]": "definition"}
-            whole = await self._call("GET", "/api/flows/{id}", names={"id": found["id"]}, query=query)
-            theirs = whole["data"]["attributes"].get("definition")
-        places = drift(ours, theirs)
-        return Step(kind, name, "drifted" if places else "unchanged", ", ".join(places[:5]))
+            await calls.call("POST", "/api/segments", body=plan.segment)
+            steps.append(SetupStep("segment", name, "created"))
+            return
+        differ = differences(_definition(plan.segment), found["attributes"].get("definition"))
+        if not differ:
+            steps.append(SetupStep("segment", name, "unchanged"))
+        elif self.replace:
+            body = segment_change_body(found["id"], plan.segment)
+            await calls.call("PATCH", "/api/segments/{id}", names={"id": found["id"]}, body=body)
+            steps.append(SetupStep("segment", name, "replaced", "; ".join(differ)))
+        else:
+            steps.append(SetupStep("segment", name, "drifted", "; ".join(differ)))
 
-    async def _set_live(self, name: str) -> list[Step]:
-        found = await self._by_name("flow", name)
-        if found is None or found["attributes"].get("status") == "live":
+    async def _flow(
+        self, calls: Calls, plan: _Plan, flows: Sequence[Mapping[str, Any]], steps: list[SetupStep]
+    ) -> list[tuple[str, Mapping[str, Any]]]:
+        """Bring a campaign's flow about; give it when it is a draft that may be set live."""
+        name = plan.campaign.name
+        found = await self._compare(calls, plan, flows)
+        wrong = "; ".join(next(iter(found.wrong.values()), ()))
+        if found.right is None and (found.wrong or found.archived) and not self.replace:
+            step = SetupStep("flow", name, "archived", "it is archived at Klaviyo, and would text nobody")
+            steps.append(SetupStep("flow", name, "drifted", wrong) if found.wrong else step)
             return []
-        await self._call("PATCH", "/api/flows/{id}", names={"id": found["id"]}, body=live_body(found["id"]))
-        return [Step("flow", name, "set live")]
+        right = found.right
+        if right is None:
+            right = (await calls.call("POST", "/api/flows", body=plan.flow))["data"]
+            steps.append(SetupStep("flow", name, "created", wrong))
+        else:
+            steps.append(SetupStep("flow", name, "unchanged"))
+        if not self.replace:
+            rivals = found.live - {right["id"]}
+            if rivals:
+                steps.append(SetupStep("flow", name, "drifted", f"another live flow has this name: {wrong}"))
+            return [] if right["id"] in found.live else [(name, right)]
+        return await self._replace(calls, name, right, found, steps)
 
-    async def _by_name(self, kind: str, name: str) -> dict[str, Any] | None:
-        quoted = json.dumps(name, ensure_ascii=False)
-        rows = await self._all(f"/api/{kind}s", {"filter": f"equals(name,{quoted})"})
-        return next((row for row in rows if row["attributes"]["name"] == name), None)
+    async def _replace(
+        self, calls: Calls, name: str, right: Mapping[str, Any], found: _Flows, steps: list[SetupStep]
+    ) -> list[tuple[str, Mapping[str, Any]]]:
+        """Set the new flow live if an old one is, and only then stop the old ones."""
+        old = sorted(found.live - {right["id"]})
+        if not old:
+            return [] if right["id"] in found.live else [(name, right)]
+        if right["id"] not in found.live:
+            await calls.call(
+                "PATCH", "/api/flows/{id}", names={"id": right["id"]}, body=status_body(right["id"], "live")
+            )
+            steps.append(SetupStep("flow", name, "set live"))
+        for flow_id in old:
+            await calls.call("PATCH", "/api/flows/{id}", names={"id": flow_id}, body=status_body(flow_id, "draft"))
+            sentence = f"the old flow {flow_id} sends nothing any more; Klaviyo lets only people archive it"
+            steps.append(SetupStep("flow", name, "replaced", sentence))
+        return []
 
-    async def _all(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        while True:
-            page = await self._call("GET", path, query=query)
-            rows += page["data"]
-            cursor = cursor_after(page)
-            if cursor is None:
-                return rows
-            query = query | {"page[cursor]": cursor}
+    async def _compare(self, calls: Calls, plan: _Plan, flows: Sequence[Mapping[str, Any]]) -> _Flows:
+        named = [one for one in flows if one["attributes"].get("name") == plan.campaign.name]
+        there = [one for one in named if not one["attributes"].get("archived")]
+        right, wrong = None, {}
+        for one in there:
+            query = {"additional-fields[flow]": "definition"}
+            whole = await calls.call("GET", "/api/flows/{id}", names={"id": one["id"]}, query=query)
+            differ = differences(_definition(plan.flow), whole["data"]["attributes"].get("definition"))
+            if differ:
+                wrong[one["id"]] = differ
+            elif right is None or one["attributes"].get("status") == "live":
+                right = one
+        live = frozenset(one["id"] for one in there if one["attributes"].get("status") == "live")
+        return _Flows(right, wrong, live, archived=len(there) < len(named))
 
-    async def _call(self, method: str, path: str, **rest: Any) -> Any:
-        for tried in range(TRIES):
-            answer = await self.client.call(method, path, **rest)
-            if isinstance(answer, Accepted):
-                return answer.content
-            if not isinstance(answer, Later) or tried == TRIES - 1:
-                raise SetupError(answer)
-            await self.sleep(answer.retry_after or 2.0**tried / 4)
-        raise AssertionError
+
+async def _read_metrics(calls: Calls) -> list[KnownMetric]:
+    return [KnownMetric.read(row) for row in await calls.all("/api/metrics")]
+
+
+def _many(metrics: Sequence[KnownMetric], name: str) -> bool:
+    return sum(one.name == name for one in metrics) > 1
+
+
+def _definition(body: bytes) -> Any:
+    return json.loads(body)["data"]["attributes"]["definition"]

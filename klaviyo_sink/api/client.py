@@ -6,6 +6,7 @@ Whoever calls has taken a request from the budget before.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,7 +22,7 @@ from klaviyo_sink.api.success import Accepted, read_success
 from schemas.outcomes import Later, Misconfigured
 from schemas.spans import NO_SPANS, Spans, TraceHeaders, trace_headers
 
-__all__ = ["Accepted", "KlaviyoClient", "Listener", "Prepare", "PrivateKey", "RowsRefused"]
+__all__ = ["Accepted", "KlaviyoClient", "Listener", "Prepare", "PrivateKey", "RowsRefused", "UnusableEnvironmentError"]
 
 R = TypeVar("R")
 
@@ -30,6 +31,8 @@ MEDIA_TYPE: Final = "application/vnd.api+json"
 CONNECTIONS: Final = 64
 _BULK_REFUSALS: Final = frozenset({400, 404, 409, 422})
 _TOO_MANY: Final = 429
+#: What httpx reads of the environment.
+_ENVIRONMENT: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,10 @@ class RowsRefused:
 
 #: Writes a request's body at the last moment, after every wait, or says why the request must not leave.
 Prepare = Callable[[], Awaitable[bytes | R]]
+
+
+class UnusableEnvironmentError(ValueError):
+    """The variables that lead HTTP through proxies, or name certificates, cannot be used. Quotes none of them."""
 
 
 class Listener(Protocol):
@@ -89,16 +96,19 @@ class KlaviyoClient:
         self._connections = asyncio.Semaphore(CONNECTIONS)
         # A proxy from the environment is meant for the internet; it cannot reach a sandbox on this machine.
         loopback = urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
-        self._http = httpx.AsyncClient(
-            base_url=url.rstrip("/"),
-            auth=auth,
-            headers={"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, "revision": revision},
-            timeout=None,  # noqa: S113 - the whole request is under one limit, see _exchange
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            http2=True,
-            trust_env=not loopback,
-            transport=transport,
-        )
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=url.rstrip("/"),
+                auth=auth,
+                headers={"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, "revision": revision},
+                timeout=None,  # noqa: S113 - the whole request is under one limit, see _send
+                limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+                http2=True,
+                trust_env=not loopback,
+                transport=transport,
+            )
+        except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
+            raise UnusableEnvironmentError(_unusable(error)) from None
 
     async def create_event(
         self, body: bytes | Prepare[Failure], *, by_profile_id: bool, trace: TraceHeaders = ()
@@ -232,3 +242,11 @@ class KlaviyoClient:
 
 def _accepted(operation: str, answer: httpx.Response) -> Accepted | Later:
     return read_success(operation, answer.status_code, answer.headers.get("content-type", ""), answer.content)
+
+
+def _unusable(error: Exception) -> str:
+    names = [name for name in _ENVIRONMENT if os.environ.get(name) or os.environ.get(name.lower())]  # noqa: TID251 - httpx reads them
+    return (
+        f"no connection can be set up ({type(error).__name__}): check HANGTAG_KLAVIYO_URL and the variables"
+        f" {', '.join(names) or 'that name proxies and certificates'}"
+    )

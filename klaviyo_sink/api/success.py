@@ -67,6 +67,7 @@ SUCCESS: Final[Mapping[str, Success]] = {
     "GET /api/metrics": _page("metric"),
     "GET /api/segments": _page("segment"),
     "POST /api/segments": _one(201, "segment"),
+    "PATCH /api/segments/{id}": _one(200, "segment"),
     "GET /api/flows": _page("flow"),
     "GET /api/flows/{id}": _one(200, "flow"),
     "POST /api/flows": _one(201, "flow"),

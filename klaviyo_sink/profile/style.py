@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from klaviyo_sink.bodies import Properties
-from klaviyo_sink.profile.naming import Labels
+from klaviyo_sink.profile.naming import Labels, plural
 from schemas.events import Identity, OutfitTagged
 
 #: Uploads remembered per shopper. With all of them the stored row stays under about 60 kB, and the lists that Klaviyo
@@ -117,7 +117,7 @@ def event_properties(event: OutfitTagged) -> Properties:
         categories.setdefault(category, []).append(value)
     said: Properties = {"upload_id": event.upload_id, "tags": ids}
     for category in sorted(categories):
-        said[_plural(category)] = tuple(sorted(categories[category]))
+        said[plural(category)] = tuple(sorted(categories[category]))
     said["lexicon_version"] = event.lexicon_version
     return said
 
@@ -147,8 +147,3 @@ def tag_ids(event: OutfitTagged) -> tuple[str, ...]:
 def instant(moment: datetime) -> str:
     """Write a moment as Klaviyo keeps it: whole seconds, UTC."""
     return f"{moment.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
-
-
-def _plural(category: str) -> str:
-    name = category.replace("-", "_")
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"

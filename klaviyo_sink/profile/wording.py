@@ -5,13 +5,13 @@ What fades with time fades as of the newest upload, not of the clock: so what is
 uploads alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
 from klaviyo_sink.bodies import Properties
-from klaviyo_sink.profile.naming import DEFAULT_NAMES, LISTS, PropertyNames
+from klaviyo_sink.profile.naming import DEFAULT_NAMES, PropertyNames
 from klaviyo_sink.profile.recency import DEFAULT_RECENCY, Recency
 from klaviyo_sink.profile.style import Contribution, StyleProfile, instant
 from schemas.events import Labels
@@ -45,18 +45,19 @@ class Wording:
         `version` counts the changes of what this says. `…updated_at` is the time of the newest upload, so that it,
         too, depends on the set of uploads alone.
         """
-        said, names = self._lists(profile), self.names
-        properties: Properties = {names.prefix + holds: said[category] for holds, category in LISTS.items()}
-        for alias, holds in sorted(names.aliases.items()):
-            properties[alias] = said[LISTS[holds]]
+        names, lists = self.names, self.names.lists
+        values = self._values(profile, lists.values())
+        properties: Properties = {names.prefix + name: values[category] for name, category in lists.items()}
+        for alias, name in sorted(names.aliases.items()):
+            properties[alias] = values[lists[name]]
         properties[names.version] = version
         if profile.uploads:
             properties[f"{names.prefix}updated_at"] = instant(profile.uploads[-1].uploaded_at)
         return properties
 
-    def _lists(self, profile: StyleProfile) -> dict[str, tuple[str, ...]]:
-        """Give the values of each profile category that have not faded, sorted, each once."""
-        values: dict[str, list[str]] = {category: [] for category in LISTS.values()}
+    def _values(self, profile: StyleProfile, categories: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Give the values of each listed category that have not faded, sorted, each once."""
+        values: dict[str, list[str]] = {category: [] for category in categories}
         as_of = profile.as_of()
         if as_of is not None:
             weights: dict[str, float] = {}

@@ -220,6 +220,9 @@ class Settings(BaseSettings):
     klaviyo_aliases: dict[str, str] = Field(
         {}, description='More names for profile properties, as JSON: {"preferred_materials": "materials"}.'
     )
+    klaviyo_categories: tuple[str, ...] = Field(
+        (), description="Tag categories that get a profile list beyond the usual four, as JSON; campaigns may need one."
+    )
     klaviyo_labels: Literal["ids", "en", "zh"] = Field(
         "ids", description="Values in the profile's lists: tag ids, or English or Chinese labels."
     )

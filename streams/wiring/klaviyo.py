@@ -88,6 +88,7 @@ def make_sink_config(settings: Settings) -> SinkConfig:
                 prefix=settings.klaviyo_property_prefix,
                 aliases=settings.klaviyo_aliases,
                 labels=settings.klaviyo_labels,
+                categories=settings.klaviyo_categories,
             ),
             recency=Recency(timedelta(days=settings.profile_half_life_days)),
             tokens=make_token_file(settings),

@@ -13,7 +13,7 @@ from streams.cli.klaviyo.preview import preview
 from streams.cli.support.boundary import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from streams.config.settings import Settings
 
@@ -70,10 +70,15 @@ def sandbox(
 def setup(
     campaigns: Path | None = typer.Argument(None, help="TOML file of campaigns; without one, the shipped example."),
     live: bool = typer.Option(False, "--live", help="Set the flows live; they are made as drafts."),
+    replace: bool = typer.Option(
+        False, "--replace", help="Replace segments and flows that differ: new flow, set live, old flow stopped."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print what was done as JSON."),
 ) -> None:
     """
     Create the metric, segments and SMS flows of the campaigns, where they are missing; show where they differ.
+
+    Sets nothing live, and exits with 1, while anything at Klaviyo differs from the campaigns. Safe to run again.
 
     Needs a key with events:write, metrics:read, segments:read, segments:write, flows:read and flows:write: another
     than the sync stage's.
@@ -83,7 +88,7 @@ def setup(
     from dataclasses import asdict
 
     from klaviyo_sink.account.campaigns import read_campaigns
-    from klaviyo_sink.account.setup import Setup, SetupError, Step
+    from klaviyo_sink.account.setup import Setup, SetupError, SetupStep, all_clear
     from streams.config.settings import Settings
     from streams.wiring.klaviyo import make_klaviyo, make_sink_config
 
@@ -96,19 +101,29 @@ def setup(
             typer.echo(f"{campaign.name}: the lexicon gives no {tag}, so nothing will start this flow", err=True)
     words = {} if settings.klaviyo_labels == "ids" else names
 
-    async def run() -> list[Step]:
+    async def run() -> list[SetupStep]:
         async with make_klaviyo(settings) as client:
-            return await Setup(client, config.metric, config.names, live, words).run(wanted)
+            return await Setup(client, config.metric, config.names, live, words, replace=replace).run(wanted)
+
+    def show(steps: Sequence[SetupStep]) -> None:
+        if as_json:
+            print(json.dumps([asdict(step) for step in steps], ensure_ascii=False))
+            return
+        for step in steps:
+            print(f"{step.kind:8} {step.name}: {step.done}" + (f" ({step.detail})" if step.detail else ""))
 
     try:
         steps = asyncio.run(run())
     except SetupError as error:
+        # What was created before is there, and stays.
+        show(error.steps)
         raise CommandError(f"not set up: {error}") from None
-    if as_json:
-        print(json.dumps([asdict(step) for step in steps], ensure_ascii=False))
-        return
-    for step in steps:
-        print(f"{step.kind:8} {step.name}: {step.done}" + (f" ({step.detail})" if step.detail else ""))
+    show(steps)
+    if live and not all_clear(steps):
+        raise CommandError(
+            "no flow was set live: Klaviyo differs from the campaigns, see above. Change the campaign or Klaviyo, or"
+            " run this again with --replace"
+        )
 
 
 def _names(settings: Settings) -> Mapping[str, str]:

@@ -85,6 +85,7 @@ def _codes() -> Mapping[type[Exception], int]:
     """Map expected errors to exit codes. Imports here, because only a failed command needs them."""
     from klaviyo_sink.account.campaigns import CampaignsError
     from klaviyo_sink.account.setup import SetupError
+    from klaviyo_sink.api.client import UnusableEnvironmentError
     from rules.lexicon.problems import LexiconError
     from rules.quality.labelled import LabelsError
     from streams.kafka.clients import NoKafkaError
@@ -95,6 +96,7 @@ def _codes() -> Mapping[type[Exception], int]:
     return {
         UnusableError: UNUSABLE,
         CampaignsError: UNUSABLE,
+        UnusableEnvironmentError: UNUSABLE,
         LexiconError: UNUSABLE,
         LabelsError: UNUSABLE,
         BadTimeError: UNUSABLE,

@@ -1,0 +1,74 @@
+"""What setting up an account does step by step, and the calls it makes until they are answered."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from klaviyo_sink.api.client import Accepted, KlaviyoClient
+from klaviyo_sink.api.errors import Failure
+from klaviyo_sink.delivery.imports import cursor_after
+from schemas.outcomes import Later
+
+#: Later answers to one call, before setting up is given up.
+TRIES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """What was found or done."""
+
+    kind: Literal["metric", "segment", "flow"]
+    name: str
+    done: Literal["created", "unchanged", "drifted", "archived", "replaced", "set live", "missing"]
+    #: What differs, in words; a sentence for missing and replaced ones.
+    detail: str = ""
+
+
+def all_clear(steps: Sequence[SetupStep]) -> bool:
+    """Tell whether flows may be set live: nothing differs from the campaigns, and nothing they name is archived."""
+    return not any(step.done in {"drifted", "archived"} for step in steps)
+
+
+class SetupError(Exception):
+    """Setting up stopped; `failure` says why, `steps` what was done before."""
+
+    def __init__(self, failure: Failure, steps: Sequence[SetupStep] = ()) -> None:
+        super().__init__(failure.message)
+        self.failure, self.steps = failure, tuple(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls Klaviyo, and again while it answers Later."""
+
+    client: KlaviyoClient
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def call(self, method: str, path: str, **rest: Any) -> Any:
+        """
+        Make a call and give the JSON of its answer.
+
+        Raises:
+            SetupError: Klaviyo refused, or did not answer.
+
+        """
+        for tried in range(TRIES):
+            answer = await self.client.call(method, path, **rest)
+            if isinstance(answer, Accepted):
+                return answer.content
+            if not isinstance(answer, Later) or tried == TRIES - 1:
+                raise SetupError(answer)
+            await self.sleep(answer.retry_after or 2.0**tried / 4)
+        raise AssertionError
+
+    async def all(self, path: str) -> list[dict[str, Any]]:
+        """List everything there is, page by page."""
+        rows: list[dict[str, Any]] = []
+        query: dict[str, str] = {}
+        while True:
+            page = await self.call("GET", path, query=query)
+            rows += page["data"]
+            cursor = cursor_after(page)
+            if cursor is None:
+                return rows
+            query = {"page[cursor]": cursor}
