@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from io import BytesIO
 from itertools import islice
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ocr_worker.images.anatomy import examine
+from ocr_worker.images.backing import backing_of
 from ocr_worker.images.formats import Format, sniff
 from ocr_worker.images.mend import mend
 from ocr_worker.result import Refused
@@ -220,7 +222,7 @@ def _conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     if image.mode in {"I", "F"}:
         return _stretch(image)
     if image.has_transparency_data:
-        return _on_white
+        return partial(_on_backing, backing=backing_of(image))
     return lambda band: band if band.mode == "RGB" else band.convert("RGB")
 
 
@@ -240,6 +242,6 @@ def _values(band: Image.Image) -> NDArray[np.float64]:
     return np.nan_to_num(np.asarray(band, dtype=np.float64), posinf=0.0, neginf=0.0)
 
 
-def _on_white(band: Image.Image) -> Image.Image:
+def _on_backing(band: Image.Image, backing: int) -> Image.Image:
     rgba = band.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, (backing, backing, backing, 255)), rgba).convert("RGB")
