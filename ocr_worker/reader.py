@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.protocol import AnyEngine, Lines, Unfinished
 from ocr_worker.images.decode import DecodedPhoto, open_photo
-from ocr_worker.images.quality import judge, sharpness
+from ocr_worker.images.quality import focus, judge, sharpness
 from ocr_worker.result import ReadImage, Reading, Refused
 from schemas.outcomes import Later, Misconfigured
 
@@ -68,7 +68,12 @@ class Reader:
         return Reading(
             texts=found.lines,
             image=ReadImage(width=photo.width, height=photo.height, sha256=photo.sha256),
-            quality=judge(found.lines, found.flaws | ({"cut_off"} if photo.cut_off else set()), sharp),
+            quality=judge(
+                found.lines,
+                found.flaws | ({"cut_off"} if photo.cut_off else set()),
+                sharp,
+                lambda: focus(photo.small),
+            ),
             engine=self.engine.info,
             timings_ms=timings,
         )
