@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from streams.cli.support.terminal import plain
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -22,7 +24,7 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help="One JSON object per line."),
 ) -> None:
     """
-    Check Kafka, topics, schemas, lag, photo store, OCR workers, lexicon, Klaviyo, clock, state, file limit and disk.
+    Check Kafka, topics, schemas, lag, partitioner, store, OCR workers, lexicon, Klaviyo, clock, state, files and disk.
 
     Each line says ok, warn or fail, and what to do. Leaves nothing behind: one small object is put into the photo
     store and removed.
@@ -58,7 +60,7 @@ def _shown(line: Checked) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    told = Text(f"{line.name}: {line.told}")
+    told = Text(plain(f"{line.name}: {line.told}"))
     if line.advice:
         told.append(f"\n{line.advice}", style="bold")
     row = Table.grid(padding=(0, 2))

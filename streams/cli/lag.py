@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +13,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from streams.cli.support.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,8 +144,8 @@ def _print(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, as_json: bo
     if not as_json:
         Console().print(_table(look, verdicts))
         return
-    for trouble in look.troubles:
-        typer.echo(trouble, err=True)
+    for told in (*look.troubles, *chain.from_iterable(look.strangers.values())):
+        typer.echo(plain(told), err=True)
     for verdict in verdicts:
         shown = asdict(verdict)
         typer.echo(json.dumps(shown.pop("place") | shown))
@@ -153,6 +156,7 @@ def _table(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, quiet_too: 
         _group(group, look.members[group], [one for one in verdicts if one.place.group == group], quiet_too=quiet_too)
         for group in dict.fromkeys(verdict.place.group for verdict in verdicts)
     ]
+    shown += [Text(plain(told), style="red") for sentences in look.strangers.values() for told in sentences]
     shown += [Text(trouble, style="yellow") for trouble in look.troubles]
     if None in look.members.values():
         shown.append(Text("This broker does not say who reads what, so no partition shows as unassigned.", style="dim"))
@@ -177,7 +181,7 @@ def _group(group: str, members: int | None, verdicts: list[PartitionLag], *, qui
             _shown(verdict.lag) + (f" (+{verdict.expired} expired)" if verdict.expired else ""),
             "-" if verdict.seconds is None else f"{'~' if verdict.estimated else ''}{verdict.seconds:.1f}",
             verdict.state,
-            "" if owner is None else f"{owner.client}@{owner.host}",
+            "" if owner is None else plain(f"{owner.client}@{owner.host}"),
             style=_STYLES[verdict.state],
         )
     return table

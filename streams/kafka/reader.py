@@ -101,6 +101,36 @@ def follow(
         consumer.close()
 
 
+def newest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen], int]:
+    """
+    Read the newest few records of each partition of a topic; returns them, and how many partitions there are.
+
+    Raises:
+        UnreadableTopicError: the topic is missing, or no broker answered.
+
+    """
+    consumer = reader(settings)
+    try:
+        partitions = _partitions(settings, [name])
+        ends = {at.partition: consumer.get_watermark_offsets(at, timeout=10) for at in partitions}
+        left = {number for number, (low, high) in ends.items() if high > low}
+        consumer.assign(
+            [TopicPartition(name, at, max(low, high - per_partition)) for at, (low, high) in ends.items() if at in left]
+        )
+        found = []
+        for message in _polled(consumer, lambda: bool(left), patient=False):
+            number = message.partition()
+            if message.error() is not None or message.offset() >= ends[number][1] - 1:
+                left.discard(number)
+            if message.error() is None and message.offset() < ends[number][1]:
+                found.append(_seen(message))
+    except KafkaException as error:
+        raise UnreadableTopicError(f"cannot read {name}: {error.args[0].str()}") from None
+    finally:
+        consumer.close()
+    return found, len(partitions)
+
+
 def _polled(consumer: Consumer, going: Callable[[], bool], *, patient: bool) -> Iterator[Message]:
     """Yield messages and ends of partitions as they come; raises on anything worse."""
     silent_since = time.monotonic()

@@ -34,6 +34,10 @@ METRICS = {
     "kafka_consumergroup_group_max_lag_seconds": (_SEGLO_GROUP, "The group's greatest lag in seconds."),
     "hangtag_consumer_partition_state": ((*_PARTITION, "state"), f"1 for the state it is in, of {', '.join(STATES)}."),
     "hangtag_consumer_partition_expired": (_PARTITION, "Offsets deleted before the group read them."),
+    "hangtag_consumer_strangers": (
+        _PARTITION[:1],
+        "Kinds of foreign programs in the group; NaN if unknown.",
+    ),
     "hangtag_lag_up": ((), "1 when the cluster answered at the last look; 0 leaves all others out."),
     "hangtag_lag_troubles": ((), "What could not be read at the last look; its samples are left out."),
 }
@@ -68,6 +72,8 @@ class LagCollector(Collector):
             yield from _of_partition(verdict, self.cluster_name)
         for group, members in look.members.items():
             yield "kafka_consumergroup_members", (group,), _number(members)
+            foreign = look.strangers.get(group)
+            yield "hangtag_consumer_strangers", (group,), _number(None if foreign is None else len(foreign))
             if group not in look.partial:
                 theirs = [verdict for verdict in verdicts if verdict.place.group == group]
                 yield from _of_group(group, theirs, self.cluster_name)

@@ -5,18 +5,14 @@ Commits nothing and joins no group. What the embedded broker does not answer is 
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupState,
-    ConsumerGroupTopicPartitions,
     KafkaError,
-    KafkaException,
     TopicPartition,
 )
 from confluent_kafka.admin import OffsetSpec
@@ -25,12 +21,9 @@ from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.kafka.clients import Admin, client_config
 from streams.kafka.isolated import Isolated
-from streams.lag.evaluate import GroupPartition, Owner, PartitionOffsets, RecordTime
-
-#: Groups in these states have just no assignment to tell.
-_MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
-
-Log = tuple[str, int]
+from streams.lag.evaluate import GroupPartition, PartitionOffsets, RecordTime
+from streams.lag.groups import Log, answer_of, commits_of, error_text, members_of
+from streams.lag.strangers import strangers
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +37,8 @@ class LagSnapshot:
     troubles: tuple[str, ...]
     #: Groups of which not every partition could be read: a sum or a maximum over the others would be too small.
     partial: frozenset[str] = frozenset()
+    #: Who is in each group and does not belong there, a sentence each; no entry where the cluster names no members.
+    strangers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def stage_groups(settings: Settings) -> dict[str, str]:
@@ -105,13 +100,14 @@ class LagReader:
         }
         missing = [name for group, name in groups.items() if group not in logs]
         troubles = [f"topic {name} is missing: run `hangtag topics apply`" for name in missing]
-        owners, members = self._owners(groups, troubles)
+        members = members_of(self._admin, groups, self._patience_s, troubles)
         # Commits before ends: the other way round a busy group would be ahead of its log.
         at = self._clock()
-        commits = self._commits(logs, troubles)
+        commits = commits_of(self._admin, logs, self._patience_s, troubles)
         ends = self._ends({log for group in commits for log in logs[group]}, troubles)
         readings = {}
         for group, committed in commits.items():
+            owners = members[group].owners
             for log in logs[group]:
                 if log in ends and log in committed:
                     readings[GroupPartition(group, *log)] = PartitionOffsets(
@@ -119,8 +115,8 @@ class LagReader:
                         committed=committed[log],
                         low=ends[log][0],
                         high=ends[log][1],
-                        owner=(owners[group] or {}).get(log),
-                        owner_known=owners[group] is not None,
+                        owner=(owners or {}).get(log),
+                        owner_known=owners is not None,
                     )
         self._last = readings = self._stamped(readings)
         read_in_part = frozenset(
@@ -128,7 +124,13 @@ class LagReader:
             for group in groups
             if any(GroupPartition(group, *log) not in readings for log in logs.get(group, [("", 0)]))
         )
-        return LagSnapshot(readings, members, tuple(troubles), read_in_part)
+        counts = {group: None if one.members is None else len(one.members) for group, one in members.items()}
+        foreign = {
+            group: strangers(group, groups[group], one.members)
+            for group, one in members.items()
+            if one.members is not None
+        }
+        return LagSnapshot(readings, counts, tuple(troubles), read_in_part, foreign)
 
     def close(self) -> None:
         """Close the connections."""
@@ -139,55 +141,6 @@ class LagReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _owners(
-        self, groups: Iterable[str], troubles: list[str]
-    ) -> tuple[dict[str, dict[Log, Owner] | None], dict[str, int | None]]:
-        """Ask who reads what in each group, and how many they are; None for unknown."""
-        asked = self._admin.describe_consumer_groups(list(groups), request_timeout=self._patience_s)
-        owners: dict[str, dict[Log, Owner] | None] = {}
-        members: dict[str, int | None] = {}
-        for group, future in asked.items():
-            found, error = _answer(future)
-            if error is not None:
-                # Kafka 4 answers so for a group that never was; before, it described it as dead.
-                never_was = error == KafkaError.GROUP_ID_NOT_FOUND
-                if error == KafkaError.GROUP_AUTHORIZATION_FAILED:
-                    troubles.append(f"the members of {group} cannot be read ({_said(error)})")
-                owners[group], members[group] = ({}, 0) if never_was else (None, None)
-                continue
-            members[group] = len(found.members)
-            owners[group] = {
-                (place.topic, place.partition): Owner(member.client_id, member.host.removeprefix("/"), member.member_id)
-                for member in found.members
-                for place in member.assignment.topic_partitions
-            }
-            if found.state in _MOVING:
-                owners[group] = None
-        return owners, members
-
-    def _commits(self, logs: Mapping[str, list[Log]], troubles: list[str]) -> dict[str, dict[Log, int | None]]:
-        asked = {
-            group: self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, [TopicPartition(*log) for log in theirs])],
-                request_timeout=self._patience_s,
-            )[group]
-            for group, theirs in logs.items()
-        }
-        commits: dict[str, dict[Log, int | None]] = {}
-        for group, future in asked.items():
-            found, error = _answer(future)
-            if error is not None:
-                troubles.append(f"the commits of {group} cannot be read ({_said(error)})")
-                continue
-            commits[group] = {
-                (place.topic, place.partition): place.offset if place.offset >= 0 else None
-                for place in found.topic_partitions
-                if place.error is None
-            }
-            if unread := [str(place.partition) for place in found.topic_partitions if place.error is not None]:
-                troubles.append(f"the commits of {group} on partition {', '.join(unread)} cannot be read")
-        return commits
 
     def _ends(self, logs: set[Log], troubles: list[str]) -> dict[Log, tuple[int, int]]:
         """Ask where each partition's log begins and ends; one that nobody leads is left out."""
@@ -201,13 +154,13 @@ class LagReader:
         unread: dict[tuple[str, int | None], list[str]] = {}
         for place, future in last.items():
             log = (place.topic, place.partition)
-            (high, late), (low, early) = _answer(future), _answer(first[place])
+            (high, late), (low, early) = answer_of(future), answer_of(first[place])
             if late is None and early is None:
                 ends[log] = (low.offset, high.offset)
             else:
                 unread.setdefault((place.topic, late or early), []).append(str(place.partition))
         for (topic, code), partitions in unread.items():
-            troubles.append(f"{topic}[{', '.join(partitions)}] cannot be read ({_said(code)})")
+            troubles.append(f"{topic}[{', '.join(partitions)}] cannot be read ({error_text(code)})")
         return ends
 
     def _stamped(self, readings: Mapping[GroupPartition, PartitionOffsets]) -> dict[GroupPartition, PartitionOffsets]:
@@ -262,15 +215,3 @@ class LagReader:
                 self._consumer.pause([TopicPartition(message.topic(), message.partition())])
         self._consumer.unassign()
         return found
-
-
-def _answer(future: "Future[Any]") -> tuple[Any, int | None]:
-    """Wait for an answer, at most as long as the request was given: it, or the code of the error."""
-    try:
-        return future.result(), None
-    except KafkaException as error:
-        return None, error.args[0].code()
-
-
-def _said(code: int | None) -> str:
-    return str(KafkaError(code).str())

@@ -22,6 +22,7 @@ CHECKS: Final[dict[str, Check]] = {
     "topics": kafka.topics,
     "schemas": schemas.schemas,
     "lag": kafka.lag,
+    "partitioner": kafka.partitioner,
     "store": photos.store,
     "ocr": photos.ocr,
     "lexicon": machine.lexicon,

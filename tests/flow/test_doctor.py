@@ -158,6 +158,27 @@ async def test_fault_3_records_that_wait_too_long(settings, around):
     assert "2 ahead, the oldest for 360" in found["lag"].told
 
 
+async def test_fault_3_a_producer_with_a_partitioner_of_its_own(settings):
+    prefix = "mixed"
+    with EmbeddedBroker({f"{prefix}.uploads": 12}) as kafka:
+        there = settings.model_copy(update={"bootstrap_servers": kafka.bootstrap_servers, "topic_prefix": prefix})
+        producers = [
+            Producer({"bootstrap.servers": there.bootstrap_servers, "partitioner": name})
+            for name in ("murmur2_random", "consistent_random")
+        ]
+        producers[0].produce(f"{prefix}.uploads", b"x", "s-0")
+        producers[0].flush(10)
+        assert await complaints(there, None, "partitioner") == {}
+        for producer in producers:
+            for number in range(40):
+                producer.produce(f"{prefix}.uploads", b"x", f"s-{number}")
+            producer.flush(10)
+        found = await complaints(there, None, "partitioner")
+    assert found["partitioner"].status == "warn"
+    assert "librdkafka's default" in found["partitioner"].told
+    assert "partitioner=murmur2_random" in found["partitioner"].advice
+
+
 async def test_fault_4_a_store_that_cannot_be_written(settings, tmp_path):
     (tmp_path / "full").touch()
     found = await complaints(settings.model_copy(update={"store_url": f"file:{tmp_path}/full/photos"}))

@@ -8,9 +8,12 @@ from functools import partial
 
 from confluent_kafka.admin import BrokerMetadata, ClusterMetadata
 
+from schemas.topics import topics as all_topics
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError
 from streams.kafka.isolated import Isolated
+from streams.kafka.partitioner import Placement, misplaced
+from streams.kafka.reader import UnreadableTopicError, newest
 from streams.kafka.topics import TopicState, compare
 from streams.lag.evaluate import LagMemory, PartitionLag
 from streams.lag.reader import isolated_looks
@@ -21,6 +24,8 @@ _PATIENCE_S = 4
 #: Longest all questions of one check may take, in seconds; the doctor gives up on a check a little later.
 _LIMIT_S = 25
 _ASKED_AT_ONCE = 8
+#: Newest uploads of each partition that are looked at.
+_SAMPLED = 25
 #: An upload older than this is later than anyone expects (docs/operations.md).
 LATE_S = 300
 
@@ -50,6 +55,27 @@ async def topics(settings: Settings, _machine: Machine) -> list[Checked]:
 async def lag(settings: Settings, _machine: Machine) -> list[Checked]:
     """Whether each stage is read by someone, and is not late. One look: what stands still, `hangtag lag` tells."""
     return await asyncio.to_thread(_lag, settings)
+
+
+async def partitioner(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Whether the newest uploads lie on the partition of their key, so that each shopper's keep their order."""
+    return [await asyncio.to_thread(_partitioner, settings)]
+
+
+def _partitioner(settings: Settings) -> Checked:
+    topic = all_topics(settings.topic_prefix).uploads.name
+    try:
+        # A missing topic is the business of another check, and so is a broker that does not answer.
+        _cluster(settings)
+        records, partitions = newest(settings, topic, _SAMPLED)
+    except NoKafkaError as error:
+        return fail("partitioner", error.trouble, error.advice)
+    except UnreadableTopicError as error:
+        return fail("partitioner", str(error), "look at the checks of broker and topics")
+    found = misplaced([Placement(one.key, one.partition) for one in records], partitions)
+    if found is not None:
+        return warn("partitioner", f"{topic}: {found.told}", found.advice)
+    return ok("partitioner", f"the newest {len(records)} uploads are on their key's partition")
 
 
 def _cluster(settings: Settings) -> ClusterMetadata:
@@ -116,10 +142,19 @@ def _lag(settings: Settings) -> list[Checked]:
         return [fail("lag", error.trouble, error.advice)]
     verdicts = LagMemory(settings.lag_stalled_s).judge(look.readings)
     troubles = [warn("lag", "; ".join(look.troubles), "look at the cluster, then again")] if look.troubles else []
-    return troubles + [
-        _group(group, look.members[group], [one for one in verdicts if one.place.group == group])
-        for group in dict.fromkeys(verdict.place.group for verdict in verdicts)
+    foreign = [
+        fail(f"lag {group}", *sentence.rsplit(": ", 1))
+        for group, sentences in look.strangers.items()
+        for sentence in sentences
     ]
+    return (
+        troubles
+        + foreign
+        + [
+            _group(group, look.members[group], [one for one in verdicts if one.place.group == group])
+            for group in dict.fromkeys(verdict.place.group for verdict in verdicts)
+        ]
+    )
 
 
 def _group(group: str, members: int | None, verdicts: Sequence[PartitionLag]) -> Checked:

@@ -1,0 +1,101 @@
+"""Asks the cluster about consumer groups: who their members are, and what they committed."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import (
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+
+from streams.kafka.clients import Admin
+from streams.lag.evaluate import Owner
+from streams.lag.strangers import Member
+
+#: Groups in these states have just no assignment to tell.
+_MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
+
+Log = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMembers:
+    """Who is in a group."""
+
+    #: None where the cluster does not say (the embedded broker).
+    members: tuple[Member, ...] | None = None
+    #: Who reads each partition; None where the cluster does not say, as while the group rebalances.
+    owners: Mapping[Log, Owner] | None = None
+
+
+def members_of(admin: Admin, groups: Iterable[str], patience_s: float, troubles: list[str]) -> dict[str, GroupMembers]:
+    """Ask who is in each group; appends to `troubles` what cannot be read."""
+    found: dict[str, GroupMembers] = {}
+    for group, future in admin.describe_consumer_groups(list(groups), request_timeout=patience_s).items():
+        described, error = answer_of(future)
+        if error is None:
+            found[group] = _members(described)
+        # Kafka 4 answers so for a group that never was; before, it described it as dead.
+        elif error == KafkaError.GROUP_ID_NOT_FOUND:
+            found[group] = GroupMembers((), {})
+        else:
+            if error == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                troubles.append(f"the members of {group} cannot be read ({error_text(error)})")
+            found[group] = GroupMembers()
+    return found
+
+
+def commits_of(
+    admin: Admin, logs: Mapping[str, list[Log]], patience_s: float, troubles: list[str]
+) -> dict[str, dict[Log, int | None]]:
+    """Ask what each group committed on its partitions; None for nothing yet. Appends to `troubles` as `members_of`."""
+    asked = {
+        group: admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group, [TopicPartition(*log) for log in theirs])],
+            request_timeout=patience_s,
+        )[group]
+        for group, theirs in logs.items()
+    }
+    commits: dict[str, dict[Log, int | None]] = {}
+    for group, future in asked.items():
+        found, error = answer_of(future)
+        if error is not None:
+            troubles.append(f"the commits of {group} cannot be read ({error_text(error)})")
+            continue
+        commits[group] = {
+            (place.topic, place.partition): place.offset if place.offset >= 0 else None
+            for place in found.topic_partitions
+            if place.error is None
+        }
+        if unread := [str(place.partition) for place in found.topic_partitions if place.error is not None]:
+            troubles.append(f"the commits of {group} on partition {', '.join(unread)} cannot be read")
+    return commits
+
+
+def answer_of(future: "Future[Any]") -> tuple[Any, int | None]:
+    """Wait for an answer, at most as long as its request may take: return it, or the code of the error."""
+    try:
+        return future.result(), None
+    except KafkaException as error:
+        return None, error.args[0].code()
+
+
+def error_text(code: int | None) -> str:
+    """Return librdkafka's words for an error code."""
+    return str(KafkaError(code).str())
+
+
+def _members(described: Any) -> GroupMembers:
+    members: list[Member] = []
+    owners: dict[Log, Owner] = {}
+    for one in described.members:
+        host = one.host.removeprefix("/")
+        places = one.assignment.topic_partitions
+        members.append(Member(one.client_id, host, frozenset(place.topic for place in places)))
+        owners |= {(place.topic, place.partition): Owner(one.client_id, host, one.member_id) for place in places}
+    return GroupMembers(tuple(members), None if described.state in _MOVING else owners)
