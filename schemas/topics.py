@@ -74,5 +74,10 @@ def notifications(name: str) -> tuple[Topic, Topic]:
     return Topic(name, None, partitions=12, retention=WEEK), _dead_letters(name)
 
 
+def uploads_to_rekey(name: str) -> tuple[Topic, Topic]:
+    """Give the topic of uploads that `rekey` publishes again, and its dead letters."""
+    return Topic(name, PhotoUploaded, partitions=12, retention=WEEK), _dead_letters(name)
+
+
 def _dead_letters(topic: str) -> Topic:
     return Topic(dlq_name(topic), None, partitions=3, retention=2 * WEEK, max_message_bytes=2_097_152)

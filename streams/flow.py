@@ -1,6 +1,6 @@
 """Which topic each stage consumes, and which it publishes to. Knows no part that does the work."""
 
-from schemas.topics import Topic, notifications, topics
+from schemas.topics import Topic, notifications, topics, uploads_to_rekey
 from streams.config.settings import Settings
 
 
@@ -12,6 +12,8 @@ def flow_of(settings: Settings) -> dict[str, tuple[Topic, tuple[Topic, ...]]]:
         "tag": (all_topics.texts, (all_topics.tags,)),
         "sync": (all_topics.tags, (all_topics.profiles,)),
     }
-    if settings.notifications_topic is None:
-        return flow
-    return flow | {"notifications": (notifications(settings.notifications_topic)[0], (all_topics.uploads,))}
+    if settings.notifications_topic is not None:
+        flow["notifications"] = (notifications(settings.notifications_topic)[0], (all_topics.uploads,))
+    if settings.rekey_topic is not None:
+        flow["rekey"] = (uploads_to_rekey(settings.rekey_topic)[0], (all_topics.uploads,))
+    return flow

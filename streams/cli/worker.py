@@ -67,10 +67,24 @@ def notifications() -> None:
     stages.run_stage(stages.notifications(Settings()))
 
 
+@app.command()
+def rekey() -> None:
+    """
+    Uploads to uploads: consume HANGTAG_REKEY_TOPIC, publish each upload again by the shopper's id.
+
+    Only for a producer whose partitioner cannot be changed (docs/producers.md).
+    """
+    from streams.wiring import stages
+
+    stages.run_stage(stages.rekey(Settings()))
+
+
 @app.command(name="all")
 def all_stages() -> None:
     """
-    Run the three stages as children (four with HANGTAG_NOTIFICATIONS_TOPIC); start them again when they end.
+    Run every stage as a child, and start it again when it ends.
+
+    These are recognize, tag and sync, and notifications and rekey where their topics are set.
 
     Signals are passed on, SIGHUP too. Exits with code 73 when a stage halts on purpose (too many dead
     letters), and stops the others.

@@ -122,6 +122,10 @@ class Settings(BaseSettings):
         "uploads/{shopper_id}/{upload_id}.{ext}",
         description="Template of an object's key. A field is the name of one folder or file; other names are skipped.",
     )
+    rekey_topic: str | None = Field(
+        None,
+        description="Topic of uploads partitioned by another hash; `hangtag worker rekey` publishes them again.",
+    )
     gateway_host: str = Field("127.0.0.1", description="Address `hangtag gateway` listens on.")
     gateway_port: int = Field(8080, ge=0, le=65535, description="Port of the gateway; 0 picks a free one.")
     gateway_token: SecretStr | None = Field(

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from pydantic import BaseModel, ConfigDict
 
-from schemas.topics import TIMESTAMPS, Topic, notifications, topics
+from schemas.topics import TIMESTAMPS, Topic, notifications, topics, uploads_to_rekey
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError
 
@@ -38,9 +38,13 @@ class TopicState(BaseModel):
 
 
 def designed(settings: Settings) -> tuple[Topic, ...]:
-    """List the topics there must be: the flow's, and those of a bucket's notifications where settings name one."""
+    """List the topics there must be: the flow's, and those of `notifications` and `rekey` where settings name them."""
     flow = topics(settings.topic_prefix).all()
-    return flow if settings.notifications_topic is None else (*flow, *notifications(settings.notifications_topic))
+    if settings.notifications_topic is not None:
+        flow += notifications(settings.notifications_topic)
+    if settings.rekey_topic is not None:
+        flow += uploads_to_rekey(settings.rekey_topic)
+    return flow
 
 
 def create_missing(settings: Settings) -> list[str]:

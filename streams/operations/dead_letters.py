@@ -54,6 +54,8 @@ def dlq_topics(settings: Settings, short: str | None = None) -> list[str]:
     names = [topic.name for topic in topics(settings.topic_prefix).all() if topic.event is None]
     if settings.notifications_topic is not None:
         names.append(dlq_name(settings.notifications_topic))
+    if settings.rekey_topic is not None:
+        names.append(dlq_name(settings.rekey_topic))
     if short is None:
         return names
     topic = short.removesuffix(dlq_name(""))

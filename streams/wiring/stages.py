@@ -36,7 +36,7 @@ Close = Callable[[], Awaitable[None]]
 class StagePlan:
     """What one stage adds to the parts that every stage has. `assemble` builds the stage from it."""
 
-    #: Name in `streams.flow`: recognize, tag, sync or notifications.
+    #: Name in `streams.flow`: recognize, tag, sync, notifications or rekey.
     name: str
     settings: Settings
     #: Opens the handler's own parts (pool, sink) on the event loop; returns the handler and what closes them.
@@ -192,6 +192,27 @@ def notifications(settings: Settings) -> StagePlan:
 
     delete = partial(delete_forgotten, store=store)
     return StagePlan("notifications", settings, opened, reads=Notification, on_forgotten=delete)
+
+
+def rekey(settings: Settings) -> StagePlan:
+    """
+    Plan the stage that publishes a foreign producer's uploads again, keyed and partitioned as ours.
+
+    Raises:
+        UnusableError: HANGTAG_REKEY_TOPIC is not set, or names a topic of the flow.
+
+    """
+    from streams.agents.rekey import rekey as publish_again
+    from streams.wiring.kafka import make_topics
+
+    if settings.rekey_topic is None:
+        raise UnusableError("This stage publishes uploads again: set HANGTAG_REKEY_TOPIC to the topic they are on")
+    if settings.rekey_topic in {topic.name for topic in make_topics(settings).all()}:
+        raise UnusableError(
+            f"HANGTAG_REKEY_TOPIC: {settings.rekey_topic} is a topic of the flow, so that each upload would come back"
+            " for ever. Let the producer publish to a topic of its own, and name that"
+        )
+    return with_handler("rekey", settings, publish_again)
 
 
 async def assemble(
