@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import AliasChoices, DirectoryPath, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from streams.config import contradictions
 from streams.config.addresses import Address
 from streams.config.secret_files import SecretFiles
 
@@ -284,6 +285,16 @@ class Settings(BaseSettings):
             self.kafka_tls()
         return self
 
+    @model_validator(mode="after")
+    def _nothing_contradicts(self) -> Self:
+        for wrong in (
+            contradictions.of_flow(self.in_flight, self.pending, self.span),
+            contradictions.of_retries(self.retry_base_s, self.retry_cap_s),
+        ):
+            if wrong is not None:
+                raise ValueError(wrong)
+        return self
+
     def kafka_tls(self) -> ssl.SSLContext:
         """
         Build the TLS context for the brokers: trusted CAs and the client certificate.
@@ -308,9 +319,10 @@ class Settings(BaseSettings):
         return context
 
     def for_sync(self) -> Self:
-        """Return settings with windows large enough to fill Klaviyo's jobs of 1,000, where none were set."""
-        ample = {"in_flight": 2000, "pending": 4000, "span": 8000}
-        return self.model_copy(update={name: ample[name] for name in ample.keys() - self.model_fields_set})
+        """Hold enough uploads at once to fill Klaviyo's jobs of 1,000, where nothing else was set."""
+        sizes: tuple[str, ...] = ("in_flight", "pending", "span")
+        own = {name: getattr(self, name) for name in sizes if name in self.model_fields_set}
+        return self.model_copy(update=contradictions.around(own, in_flight=2000, pending=4000, span=8000))
 
 
 class S3Access(BaseSettings):
