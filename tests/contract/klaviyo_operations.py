@@ -55,8 +55,21 @@ def from_sdk() -> dict[tuple[str, str], dict[str, Any]]:
                 "since": revision[1],
                 "scopes": sorted(re.findall(r"`([\w:-]+)`", scopes[1])) if scopes else [],
                 "limits": [int(rate[1]), int(rate[2])] if rate else [],
+                "parameters": sorted(set(re.findall(r"_query_params\.append\(\('([^']+)'", inner))),
             }
     return found
+
+
+def merged(spec: dict[tuple[str, str], Any], sdk: dict[tuple[str, str], Any]) -> list[dict[str, Any]]:
+    """Put both together: the specification says more, the SDK knows newer operations and parameters."""
+    for key, operation in spec.items():
+        known = set(operation.pop("parameters"))
+        newer = [one for one in sdk[key]["parameters"] if one not in known]
+        if newer and operation["id"] in SERVED:
+            operation["newer_parameters"] = newer
+    for operation in sdk.values():
+        operation.pop("parameters")
+    return sorted((sdk | spec).values(), key=lambda operation: operation["id"])
 
 
 def from_spec(spec: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -75,6 +88,7 @@ def from_spec(spec: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
                 "since": spec["info"]["version"],
                 "scopes": sorted(operation.get("x-klaviyo-scopes", [])),
                 "limits": [int(re.sub(r"\D", "", rate[name])) for name in ("burst", "steady") if rate.get(name)],
+                "parameters": [one["name"] for one in operation.get("parameters", [])],
                 **(_query(operation) if operation["operationId"] in SERVED else {}),
             }
     return found
@@ -176,8 +190,7 @@ def main() -> None:
         spec = json.loads(spec_file.read_text(encoding="utf-8"))
         EXCERPT.parent.mkdir(parents=True, exist_ok=True)
         EXCERPT.write_text(json.dumps(excerpt(spec), separators=(",", ":")) + "\n", encoding="utf-8")
-        table = sdk | from_spec(spec)
-        lines = [json.dumps(table[name], ensure_ascii=False) for name in sorted(table)]
+        lines = [json.dumps(one, ensure_ascii=False) for one in merged(from_spec(spec), sdk)]
         TABLE.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
         return
     table = {(one["method"], one["path"]): one for one in json.loads(TABLE.read_text(encoding="utf-8"))}

@@ -290,3 +290,19 @@ def test_every_official_field_to_filter_sort_and_include_by_is_in_the_table():
         said = json.dumps(SPEC["paths"][path][method.lower()])
         for field in operation.parameters.filters:
             assert json.dumps(field) in said
+
+
+async def test_a_parameter_of_the_newer_revision_is_named(shop):
+    newer = {"filter": "equals(messages.channel,'sms')", "fields[campaign-audience]": "id"}
+    answer = await shop.http.get("/api/campaigns", params=newer, headers=HEADERS | {"revision": "2026-10-15"})
+    assert (answer.status_code, answer.json()["errors"][0]["source"]) == (
+        501,
+        {"parameter": "fields[campaign-audience]"},
+    )
+
+
+async def test_the_judge_would_find_a_field_that_is_left_out(shop):
+    made = await shop.call("POST", "/api/segments", of("segment", {"name": "S", "definition": cotton()}), status=201)
+    judge = schema_file.answer_judge(SPEC, "POST", "/api/segments", 201)
+    del made["data"]["attributes"]["is_starred"]
+    assert not judge.is_valid(made)

@@ -35,6 +35,8 @@ class QueryParameters:
     paged: bool = False
     page_default: int = 0
     page_largest: int = 0
+    #: Names of parameters that came with the newer revision.
+    newer: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +53,7 @@ class Operation:
     parameters: QueryParameters
 
 
-def _parameters(said: dict[str, Any]) -> QueryParameters:
+def _parameters(said: dict[str, Any], newer: list[str]) -> QueryParameters:
     page = said.get("page")
     return QueryParameters(
         fields={name: frozenset(values) for name, values in said.get("fields", {}).items()},
@@ -65,6 +67,7 @@ def _parameters(said: dict[str, Any]) -> QueryParameters:
         paged=page is not None,
         page_default=page[0] if page else 0,
         page_largest=page[1] if page else 0,
+        newer=frozenset(newer),
     )
 
 
@@ -79,7 +82,7 @@ def _read() -> dict[tuple[str, str], Operation]:
             row["limits"][0],
             row["limits"][1],
             row["since"],
-            _parameters(row.get("query", {})),
+            _parameters(row.get("query", {}), row.get("newer_parameters", [])),
         )
         for row in rows
     }

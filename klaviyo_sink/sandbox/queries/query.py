@@ -56,6 +56,8 @@ def read_query(request: Request) -> Query:
     additional: dict[str, tuple[str, ...]] = {}
     for name, value in given.items():
         found = _PARAMETER.fullmatch(name)
+        if name in known.newer:
+            raise not_modelled(f"the parameter {name}", parameter=name)
         if found is not None:
             sparse = found[1] == "fields"
             allowed = (known.fields if sparse else known.additional_fields).get(found[2])
