@@ -68,6 +68,23 @@ class Keys:
         return found
 
 
+def read_key(text: str) -> tuple[str, frozenset[str]]:
+    """
+    Read a key as a command line gives it: `pk_x`, or `pk_x=events:write,profiles:write`.
+
+    Raises:
+        ValueError: no key, or a scope that Klaviyo has not.
+
+    """
+    value, equals, said = text.partition("=")
+    scopes = frozenset(said.split(",")) if equals else EVERY_SCOPE
+    if not value:
+        raise ValueError("a key needs a name")
+    if unknown := scopes - EVERY_SCOPE:
+        raise ValueError(f"Klaviyo has no scope {', '.join(sorted(unknown)) or 'of no name'}")
+    return value, scopes
+
+
 def check(headers: Mapping[str, str], operation: Operation, keys: Keys, now: datetime) -> None:
     """
     Let a request pass.

@@ -10,6 +10,7 @@ import typer
 from streams.cli.klaviyo.canary import canary
 from streams.cli.klaviyo.login import login
 from streams.cli.klaviyo.preview import preview
+from streams.cli.klaviyo.sandbox import sandbox
 from streams.cli.support.boundary import CommandError
 
 if TYPE_CHECKING:
@@ -21,49 +22,12 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 app.command()(canary)
 app.command()(preview)
 app.command()(login)
+app.command()(sandbox)
 
 
 @app.callback()
 def klaviyo() -> None:
     """Work with Klaviyo, or with the local one."""
-
-
-@app.command()
-def sandbox(
-    host: str = typer.Option("127.0.0.1", help="Address to listen on."),
-    port: int = typer.Option(4011, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
-    key: str = typer.Option("pk_sandbox", help="The one private key it takes."),
-    speed: float = typer.Option(1.0, min=0.001, help="Factor on Klaviyo's published rate limits."),
-) -> None:
-    """
-    Run a local, stateful Klaviyo that refuses what Klaviyo refuses; all is forgotten on exit.
-
-    Its page at / shows profiles and events, /sandbox/state the same as JSON; POST /sandbox/faults orders failures.
-    """
-    import asyncio
-
-    from klaviyo_sink.sandbox.app import create_app
-    from klaviyo_sink.sandbox.server import listen, make_server, url_of
-    from streams.runtime.garbage import collect_seldom
-
-    try:
-        listening = listen(host, port)
-    except OSError as error:
-        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-    server = make_server(create_app(key, speed=speed))
-    # What it is sent stays: some four full jobs in a row.
-    collect_seldom(200_000)
-
-    async def serve() -> None:
-        # Connections wait in the socket's queue from here on, so the line is true when it is read.
-        print(f"Klaviyo sandbox ready on {url_of(listening)}", flush=True)
-        await server.serve(sockets=[listening])
-
-    try:
-        asyncio.run(serve())
-    except KeyboardInterrupt:
-        # Uvicorn has shut down in order, then passed the signal on.
-        raise typer.Exit(0) from None
 
 
 @app.command()
