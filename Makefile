@@ -27,7 +27,8 @@ test: .venv/dev .venv/hangtag .venv-s3/locked ## Run the tests (real Kafka too, 
 .PHONY: test-vllm
 test-vllm: .venv/dev .venv/hangtag .venv-vllm/vllm ## Test against vLLM itself, with a tiny model on the CPU (x86-64 Linux, 6 GB)
 	PYTHONPATH=. .venv-vllm/bin/python -m pytest --noconftest -W ignore tests/contract/test_vllm_models.py
-	HANGTAG_TEST_VLLM=$(CURDIR)/.venv-vllm/bin/vllm $(BIN)/pytest tests/contract/test_vllm_server.py
+	HANGTAG_TEST_VLLM=$(CURDIR)/.venv-vllm/bin/vllm HANGTAG_TEST_VLLM_OLDER=$(CURDIR)/.venv-vllm/older \
+	  $(BIN)/pytest tests/contract/test_vllm_server.py
 
 .PHONY: check
 check: .venv/dev .venv/hangtag ## Format, lint, types and import direction
@@ -76,6 +77,8 @@ lock: ## Choose dependency versions again (needs uv)
 	  pyproject.toml --extra cpu --extra ui -o requirements/ui.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  --override requirements/vllm-overrides.in requirements/vllm.in -o requirements/vllm.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-deps --python-version 3.11 \
+	  requirements/vllm-older.in -o requirements/vllm-older.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  requirements/audit.in -o requirements/audit.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
@@ -124,10 +127,11 @@ clean: ## Remove what the targets made
 .venv-vllm/bin/python:
 	$(PYTHON) -m venv --without-pip .venv-vllm
 
-.venv-vllm/vllm: requirements/vllm.lock $(wildcard tests/contract/vllm_on_cpu/*.*) | .venv-vllm/bin/python
+.venv-vllm/vllm: requirements/vllm.lock requirements/vllm-older.lock $(wildcard tests/contract/vllm_on_cpu/*.*) | .venv-vllm/bin/python
 	@echo 'Installing vLLM for CPUs into .venv-vllm (6 GB, some minutes, once)'
 	$(VLLM_PIP) install --require-hashes --no-deps -r $<
 	$(VLLM_PIP) install -q --no-deps --no-index --no-build-isolation --force-reinstall ./tests/contract/vllm_on_cpu
+	$(VLLM_PIP) install -q --require-hashes --no-deps --upgrade --target .venv-vllm/older -r requirements/vllm-older.lock
 	@touch $@
 
 .venv-audit/bin/python:

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from ocr_worker.engines.hunyuan.chat import PROMPT, Sampling, chat_request
 from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine, Prepared
 from ocr_worker.engines.hunyuan.stand_in import QUAD, QUAD_END, REF, REF_END
+from ocr_worker.engines.vllm.canary import canary_photos
 from ocr_worker.images.decode import Limits, open_photo
 from ocr_worker.pool.pool import OcrPool
 from ocr_worker.result import Reading, Refused
@@ -54,6 +55,9 @@ class School:
     """What was taught, and the servers that serve it."""
 
     lessons: tuple[Lesson, ...]
+    #: The folder of the taught checkpoint, and the vllm command.
+    model: Path
+    command: str
     vllm: str
     version: str
     workers: tuple[str, ...]
@@ -97,9 +101,14 @@ def school(tmp_path_factory, start_vllm, start_workers) -> School:
         )
         for at, name in enumerate(TAUGHT)
     } | {WORDLESS: ()}
-    for name, photo in photos.items():
-        (folder / name).write_bytes(sent(photo))
-    lessons = {"prompt": PROMPT, "answers": {name: answer(lines[name]) for name in photos}}
+    pictures = {name: sent(photo) for name, photo in photos.items()}
+    # What the worker's own proof sends, as it is.
+    canary = {f"canary-{at}.jpg": photo for at, photo in enumerate(canary_photos())}
+    for name, picture in (pictures | canary).items():
+        (folder / name).write_bytes(picture)
+    answers = {name: answer(lines[name]) for name in photos}
+    answers |= {name: answer(((f"CANARY {at * 7} {name}", (100, 200, 900, 400)),)) for at, name in enumerate(canary)}
+    lessons = {"prompt": PROMPT, "answers": answers}
     (folder / "lessons.json").write_text(json.dumps(lessons), encoding="utf-8")
     teacher = Path(__file__).with_name("tiny_hunyuan.py")
     subprocess.run([Path(vllm).with_name("python"), teacher, folder], check=True, timeout=600)
@@ -115,7 +124,29 @@ def school(tmp_path_factory, start_vllm, start_workers) -> School:
     version = httpx.get(f"{url}/version", trust_env=False).json()["version"]
     workers = start_workers(url, "a vLLM server's key", revision=REVISION, workers=2, slots=BATCH)
     known = tuple(Lesson(photos[name], lines[name], tuple(scores[name])) for name in photos)
-    return School(known, url, version, tuple(workers))
+    return School(known, folder / "model", vllm, url, version, tuple(workers))
+
+
+async def test_a_server_with_a_transformers_that_mixes_photos_is_found_out_and_sent_nothing_more(school, start_vllm):
+    """The same vLLM and weights; only transformers is older."""
+    older = os.environ.get("HANGTAG_TEST_VLLM_OLDER")  # noqa: TID251 - a switch of the tests
+    assert older, "make test-vllm names a folder with transformers 5.19.0"
+    url = start_vllm(
+        school.command,
+        str(school.model),
+        *("--dtype", "float32", "--enforce-eager"),
+        options=("--batch", str(BATCH)),
+        VLLM_CPU_KVCACHE_SPACE="1",
+        HF_HUB_OFFLINE="1",
+        PYTHONPATH=older,
+    )
+    engine = HunyuanEngine(HunyuanConfig(url=url, key=SecretStr("a vLLM server's key"), revision=REVISION))
+    outcome = await engine.recognize(Prepared(sent(school.lessons[0].photo), (1, 1)))
+    await engine.aclose()
+
+    assert isinstance(outcome, Misconfigured)
+    assert outcome.reason == "vllm-mixes"
+    assert "transformers==5.20.2" in outcome.message
 
 
 def lines_of(reading: Reading) -> list[tuple[str, tuple[int, int, int, int]]]:

@@ -1,17 +1,14 @@
 """
-The exact request HunyuanOCR wants from a vLLM server's OpenAI API, and the parts of the answer that are read. Pure.
+The exact request that HunyuanOCR wants from a vLLM server's OpenAI API. Pure.
 
 An empty system message, the image before the text, and the official Chinese prompt: other shapes give text without
 boxes, or descriptions (Tencent-Hunyuan/HunyuanOCR: inference/vLLM/infer_vllm_client.py, issues 52, 63, 72, 80).
 """
 
-import base64
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from schemas.events import FrozenModel
+from ocr_worker.engines.vllm.chat import image_url
 
 #: Spotting, Hunyuan format (`inference/utils/tasks.py`, key spotting_hunyuan). Free wordings degrade silently.
 PROMPT = "检测并识别图片中的文字，将文本坐标格式化输出。"
@@ -33,14 +30,16 @@ def chat_request(
     jpeg: bytes, model: str, sampling: Sampling, *, temperature: float = 0.0, seed: int = 0
 ) -> dict[str, Any]:
     """Build the JSON body of POST /v1/chat/completions. At temperature 0 the answer is the likeliest one."""
-    image = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
     return {
         "model": model,
         "messages": [
             {"role": "system", "content": ""},
             {
                 "role": "user",
-                "content": [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": PROMPT}],
+                "content": [
+                    {"type": "image_url", "image_url": {"url": image_url(jpeg)}},
+                    {"type": "text", "text": PROMPT},
+                ],
             },
         ],
         "max_tokens": sampling.max_tokens,
@@ -59,38 +58,3 @@ def chat_request(
         "logprobs": True,
         "top_logprobs": 0,
     }
-
-
-class ChatToken(FrozenModel):
-    """One generated token; markers and the end of the answer are among them."""
-
-    token: str = Field(repr=False)
-    logprob: float
-
-
-class _Logprobs(FrozenModel):
-    content: tuple[ChatToken, ...]
-
-
-class _Message(FrozenModel):
-    content: str | None = Field(default=None, repr=False)
-
-
-class Choice(FrozenModel):
-    """One answer: its text, its tokens, and why it ended (stop, length, repetition, abort, error)."""
-
-    message: _Message
-    logprobs: _Logprobs
-    finish_reason: str | None = None
-
-
-class ChatAnswer(FrozenModel):
-    """What vLLM answers with status 200."""
-
-    choices: Annotated[tuple[Choice, ...], Field(min_length=1, max_length=1)]
-
-
-class Release(FrozenModel):
-    """What vLLM answers to GET /version."""
-
-    version: Annotated[str, Field(min_length=1, max_length=64)]

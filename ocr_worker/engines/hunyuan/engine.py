@@ -1,27 +1,28 @@
 """
 The GPU engine: HunyuanOCR behind a vLLM server's OpenAI API.
 
-Knows HTTP as a client; what is asked is `chat.py`, what the answer means is `output.py`.
+`chat.py` builds the request, `parse.py` reads the answer, `vllm/` speaks to the server and proves it.
 """
 
-import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from types import MappingProxyType
 
 import cv2
 import httpx
 import numpy as np
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
-from ocr_worker.engines.hunyuan.chat import ChatAnswer, Choice, Release, Sampling, chat_request
-from ocr_worker.engines.hunyuan.parse import ParsedAnswer, Token, judge_answer, to_pixels
-from ocr_worker.engines.hunyuan.serve import MAX_PIXELS, MODEL, REVISION, check_vllm
+from ocr_worker.engines.hunyuan.chat import Sampling, chat_request
+from ocr_worker.engines.hunyuan.parse import ParsedAnswer, judge_answer, to_pixels
+from ocr_worker.engines.hunyuan.serve import MAX_PIXELS, MODEL, REVISION
 from ocr_worker.engines.protocol import Lines
-from ocr_worker.http.connections import Connections
+from ocr_worker.engines.vllm.canary import Canary
+from ocr_worker.engines.vllm.chat import Choice
+from ocr_worker.engines.vllm.client import UNREACHABLE, VllmClient
+from ocr_worker.engines.vllm.releases import ADVICE, fault_of
+from ocr_worker.engines.vllm.scores import Token
 from ocr_worker.images.contrast import lift_contrast
 from ocr_worker.images.decode import DecodedPhoto, Pixels
 from ocr_worker.images.strips import pad_strip
@@ -34,26 +35,8 @@ from schemas.outcomes import Later, Misconfigured
 _MOST_ASPECT = 20
 _JPEG_QUALITY = 95
 _WHITE = (255, 255, 255)
-#: A server that answers, but not with an answer, is asked this often per photo.
-_TRIES = 3
-#: vLLM is asked for its version again after this many seconds, in case it was replaced meanwhile.
+#: vLLM's version, for results and messages, is read again after this many seconds.
 _VERSION_S = 30.0
-#: Longest wait for a TCP connection, in seconds.
-_CONNECT_S = 5.0
-#: An idle connection is closed after this many seconds: before vLLM does, after 5 (its VLLM_HTTP_TIMEOUT_KEEP_ALIVE).
-_KEEP_ALIVE_S = 4.0
-_OUTCOMES: Mapping[int, Later | Misconfigured | Refused] = MappingProxyType(
-    {
-        HTTPStatus.BAD_REQUEST: Refused("unreadable", "the model's server refused the photo (HTTP 400)"),
-        HTTPStatus.UNAUTHORIZED: Misconfigured("vllm-unauthorized", "the vLLM server does not take our key (HTTP 401)"),
-        HTTPStatus.FORBIDDEN: Misconfigured("vllm-unauthorized", "the vLLM server does not take our key (HTTP 403)"),
-        HTTPStatus.NOT_FOUND: Misconfigured("vllm-no-model", "the vLLM server has no such model (HTTP 404)"),
-        HTTPStatus.TOO_MANY_REQUESTS: Later("vllm-busy", "the vLLM server is full (HTTP 429)"),
-        HTTPStatus.BAD_GATEWAY: Later("vllm-down", "the vLLM server is down (HTTP 502)"),
-        HTTPStatus.SERVICE_UNAVAILABLE: Later("vllm-busy", "the vLLM server is full or down (HTTP 503)"),
-        HTTPStatus.GATEWAY_TIMEOUT: Later("vllm-down", "the vLLM server is down (HTTP 504)"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +82,19 @@ class HunyuanEngine:
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
+        canary: Canary | None = None,
     ) -> None:
-        self._config = config
-        self._clock = clock
-        self._version: str | None = None
-        self._asked_at = -math.inf
-        self._client = httpx.AsyncClient(
-            base_url=config.url,
-            headers={"Authorization": f"Bearer {config.key.get_secret_value()}"} if config.key else {},
-            timeout=httpx.Timeout(None, connect=min(_CONNECT_S, config.timeout_s)),
-            transport=transport or Connections(keep_alive_s=_KEEP_ALIVE_S),
-            trust_env=False,
-        )
+        self._config, self._clock = config, clock
+        self._version, self._version_due = "unknown", -math.inf
+        self._client = VllmClient(config.url, config.key, config.timeout_s, transport)
+        self._canary = canary or Canary(clock=clock)
 
     @property
     def info(self) -> EngineInfo:
         """Model, revision and vLLM's version, as they were for the photo read last."""
-        release = self._version or "unknown"
-        return EngineInfo(name="hunyuan", model=self._config.model, revision=f"{self._config.revision} vllm-{release}")
+        return EngineInfo(
+            name="hunyuan", model=self._config.model, revision=f"{self._config.revision} vllm-{self._version}"
+        )
 
     def prepare(self, photo: DecodedPhoto) -> Prepared:
         """Scale to the pixels the model is given, widen strips, and save as JPEG without any metadata."""
@@ -133,7 +111,7 @@ class HunyuanEngine:
 
     async def recognize(self, prepared: Prepared) -> Raw | Refused | Later | Misconfigured:
         """Ask; ask again, a little less strictly, while the answer makes no sense; keep the one with most lines."""
-        unfit = await self._check_version()
+        unfit = await self._check_server()
         if unfit is not None:
             return unfit
         best: ParsedAnswer | None = None
@@ -162,59 +140,36 @@ class HunyuanEngine:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await self._canary.aclose()
         await self._client.aclose()
 
-    async def _check_version(self) -> Later | Misconfigured | None:
-        """Learn vLLM's version now and then; one that mixes photos must never be sent any."""
-        if self._clock() - self._asked_at < _VERSION_S:
-            return None
-        asked_at = self._clock()
-        answer = await self._send("GET", "/version")
-        if isinstance(answer, Later | Misconfigured):
-            return answer
-        untold = Misconfigured("vllm-unknown", "the server does not tell its version; is it a vLLM server?")
-        if isinstance(answer, Refused):
-            return untold
-        try:
-            version = Release.model_validate_json(answer.content).version
-        except ValidationError:
-            return untold
-        unfit = check_vllm(version)
-        if unfit is None:
-            self._version, self._asked_at = version, asked_at
-        return unfit
+    async def _check_server(self) -> Later | Misconfigured | None:
+        """Learn the server's version now and then, and have it prove that it keeps photos apart."""
+        if self._clock() >= self._version_due:
+            asked_at = self._clock()
+            version = await self._client.version()
+            if not isinstance(version, str):
+                return version
+            if version != self._version:
+                self._canary.distrust()
+            self._version, self._version_due = version, asked_at + _VERSION_S
+        fault = fault_of(self._version)
+        hint = f"{fault}; {ADVICE}" if fault else ADVICE
+        return await self._canary.check(self._read_text, hint)
+
+    async def _read_text(self, jpeg: bytes) -> str | Refused | Later | Misconfigured:
+        answer = await self._ask(jpeg, 0.0, 0)
+        return "\n".join(line.text for line in answer.lines) if isinstance(answer, ParsedAnswer) else answer
 
     async def _ask(self, jpeg: bytes, temperature: float, seed: int) -> ParsedAnswer | Refused | Later | Misconfigured:
         config = self._config
         body = chat_request(jpeg, config.model, config.sampling, temperature=temperature, seed=seed)
-        answer = await self._send("POST", "/v1/chat/completions", body)
-        if not isinstance(answer, httpx.Response):
-            return answer
-        try:
-            choice = ChatAnswer.model_validate_json(answer.content).choices[0]
-        except ValidationError as error:
-            faults = f"{error.error_count()} faults"
-            return Later("vllm-bad-answer", f"the vLLM server's answer is no chat completion ({faults})", tries=_TRIES)
-        if choice.finish_reason in {"abort", "error"}:
-            return Later("vllm-failed", f"the vLLM server gave up ({choice.finish_reason})", tries=_TRIES)
-        return _judged(choice)
-
-    async def _send(
-        self, method: str, path: str, body: object = None
-    ) -> httpx.Response | Refused | Later | Misconfigured:
-        try:
-            async with asyncio.timeout(self._config.timeout_s):
-                answer = await self._client.request(method, path, json=body)
-        except TimeoutError:
-            return Later("vllm-timeout", f"the vLLM server took over {self._config.timeout_s:g} s", tries=_TRIES)
-        except httpx.HTTPError as error:
-            # Another one may be there in a moment. What was read meanwhile is still of this version.
-            self._asked_at = -math.inf
-            return Later("vllm-unreachable", f"no answer from the vLLM server ({type(error).__name__})")
-        if answer.status_code == HTTPStatus.OK:
-            return answer
-        failed = Later("vllm-failed", f"the vLLM server failed (HTTP {answer.status_code})", tries=_TRIES)
-        return _OUTCOMES.get(answer.status_code, failed)
+        choice = await self._client.complete(body)
+        if isinstance(choice, Later) and choice.reason == UNREACHABLE:
+            # Another server may answer next. A photo that is being read meanwhile is still this version's.
+            self._version_due = -math.inf
+            self._canary.distrust()
+        return _judged(choice) if isinstance(choice, Choice) else choice
 
 
 def _judged(choice: Choice) -> ParsedAnswer:

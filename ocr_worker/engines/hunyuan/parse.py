@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ocr_worker.engines.hunyuan.spotting import Corners, Spot, markers, spots, without_controls
+from ocr_worker.engines.vllm.scores import Token, score, scores_by_span
 from schemas.events import BBox
 
 #: Boxes are written in thousandths of the picture as sent (HunyuanOCR's own README and `utils.py`).
@@ -29,15 +30,7 @@ _CUT = frozenset({"length", "repetition"})
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """One generated token."""
-
-    text: str = field(repr=False)
-    logprob: float
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
+class FoundLine:
     """One line: its box in thousandths of the picture sent, its score 0..1."""
 
     text: str = field(repr=False)
@@ -54,7 +47,7 @@ class ParsedAnswer:
     little temperature may help.
     """
 
-    lines: tuple[Found, ...]
+    lines: tuple[FoundLine, ...]
     cut_off: bool
     astray: bool
 
@@ -67,16 +60,16 @@ def judge_answer(content: str, tokens: Sequence[Token], finish_reason: str | Non
     if finish_reason not in _CUT and _says_nothing(content, read.found):
         return ParsedAnswer((), cut_off=False, astray=False)
     scores = _scores(content, tokens, read.found)
-    kept: dict[tuple[str, Corners], Found] = {}
+    kept: dict[tuple[str, Corners], FoundLine] = {}
     again, looped = 0, finish_reason == "repetition"
-    for spot, score in zip(read.found, scores, strict=True):
+    for spot, own in zip(read.found, scores, strict=True):
         box = _inside(spot.corners)
         if box is None:
             continue
         text = _LOOP.sub(r"\1", spot.text) if len(spot.text) >= _LOOP_LENGTH else spot.text
         looped = looped or text != spot.text
         again += (text, box) in kept
-        kept.setdefault((text, box), Found(text, box, score))
+        kept.setdefault((text, box), FoundLine(text, box, own))
     astray = looped or again >= _SAME_LINE - 1 or not kept
     return ParsedAnswer(tuple(kept.values()), cut_off=astray or read.torn or finish_reason in _CUT, astray=astray)
 
@@ -113,16 +106,13 @@ def _scores(content: str, tokens: Sequence[Token], found: Sequence[Spot]) -> lis
     alphabet = markers(content)
     opening = next((marker for marker, kind in alphabet.items() if kind == "ref"), None)
     closing = next((marker for marker, kind in alphabet.items() if kind == "/ref"), None)
-    whole = _score(tokens)
+    whole = score(tokens)
     if opening is not None and closing is not None and any(token.text == opening for token in tokens):
         between = _between(tokens, opening, closing)
         if len(between) != content.count(opening):
             return [whole] * len(found)
-        return [_score(between[content.count(opening, 0, spot.span[0]) - 1]) for spot in found]
-    # Tokens that make up one character may be empty or carry it whole: only if they add up can they be told apart.
-    if "".join(token.text for token in tokens) != content:
-        return [whole] * len(found)
-    return _by_span(tokens, found)
+        return [score(between[content.count(opening, 0, spot.span[0]) - 1]) for spot in found]
+    return scores_by_span(content, tokens, [spot.span for spot in found])
 
 
 def _between(tokens: Sequence[Token], opening: str, closing: str) -> list[list[Token]]:
@@ -138,26 +128,3 @@ def _between(tokens: Sequence[Token], opening: str, closing: str) -> list[list[T
         elif inside:
             cut[-1].append(token)
     return cut
-
-
-def _by_span(tokens: Sequence[Token], found: Sequence[Spot]) -> list[float]:
-    scores: list[float] = []
-    at, start = 0, 0
-    for spot in found:
-        own: list[Token] = []
-        while at < len(tokens) and start < spot.span[1]:
-            end = start + len(tokens[at].text)
-            if end > spot.span[0]:
-                own.append(tokens[at])
-            if end > spot.span[1]:
-                # It reaches into what follows, which may be the next line.
-                break
-            at, start = at + 1, end
-        scores.append(_score(own))
-    return scores
-
-
-def _score(tokens: Sequence[Token]) -> float:
-    """Give exp(mean log probability), 0 for no tokens; whatever a server says, it is within 0..1."""
-    values = [-math.inf if math.isnan(token.logprob) else min(token.logprob, 0.0) for token in tokens]
-    return round(math.exp(sum(values) / len(values)), 4) if values else 0.0

@@ -1,29 +1,24 @@
 """
-The exact `vllm serve` command for HunyuanOCR, and which vLLM may run it. Pure: starts nothing.
+The exact `vllm serve` command for HunyuanOCR. Pure: starts nothing.
 
-Flags and versions are those tried out with `make test-vllm` (docs/ocr.md).
+The flags are those that `make test-vllm` runs with (docs/ocr.md).
 """
 
 import json
 import re
 from dataclasses import dataclass
 
-from schemas.outcomes import Misconfigured
-
 MODEL = "tencent/HunyuanOCR"
 #: A commit of HunyuanOCR 1.5. The repository has no tags, and 1.5 once replaced 1.0 in place: never follow `main`.
 REVISION = "9e01f897bf8956f77a80c350dc0491d6bbbd43e6"
-#: From the release that HunyuanOCR 1.5 itself asks for, to before vLLM lost its own model of it. What came then mixes.
-LEAST_VLLM, BEFORE_VLLM = (0, 25), (0, 29)
-#: What `make test-vllm` runs: in it photos read in one batch were seen to stay apart.
-TESTED_VLLM = "0.28.0"
+#: A name that can never resolve (RFC 6761), because an empty list allows every domain.
+NO_DOMAIN = "none.invalid"
 #: Visual tokens, not parallel requests, are what costs: 2 MP are about 2,080 of them. (2 ** 21)
 MAX_PIXELS = 2_097_152
 LICENCE = (
     "The weights come under the Tencent Hunyuan Community License, which grants nothing in the European Union,"
     " the United Kingdom and South Korea: neither running the model there nor using its output."
 )
-_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.|[a-z+-]|$)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -68,29 +63,7 @@ def vllm_serve(serve: VllmServe, executable: str = "vllm") -> list[str]:
         # What we do not send must not come from a file beside the weights.
         *("--generation-config", "vllm"),
         *("--gpu-memory-utilization", f"{serve.memory:g}"),
+        # Photos come inside requests; without a domain that exists, vLLM fetches no image_url of a caller.
+        *("--allowed-media-domains", NO_DOMAIN),
         *("--disable-access-log-for-endpoints", "/health,/metrics"),
     ]
-
-
-def check_vllm(version: str) -> Misconfigured | None:
-    """
-    Say why this vLLM must not be used, if so.
-
-    From 0.29 on the model runs on the Transformers backend, which cuts what the vision tower made of a batch by the
-    number of patches where it has to count tokens: of photos read at the same time, one gets another's picture.
-    """
-    found = _VERSION.match(version.strip())
-    use = f"use {TESTED_VLLM}"
-    if found is None:
-        return Misconfigured("vllm-unknown", f"cannot tell which vLLM this is; {use}")
-    release = (int(found[1]), int(found[2]))
-    if LEAST_VLLM <= release < BEFORE_VLLM:
-        return None
-    name = f"{release[0]}.{release[1]}"
-    if release == (0, 29):
-        why = "it fails on the first photo"
-    elif release == (0, 12) or release > (0, 29):
-        why = "it answers one photo with another's text"
-    else:
-        why = "it was never seen to work"
-    return Misconfigured("vllm-unfit", f"vLLM {name} must not run HunyuanOCR: {why}; {use}")

@@ -51,6 +51,8 @@ class StandIn:
     lie: Lie | None = None
     #: Lie at temperature 0 only: asking again helps.
     honest_when_warm: bool = False
+    #: A photo that is read beside another one gets the other one's text.
+    mixes: bool = False
     #: Every request body since the start, without its image.
     seen: list[dict[str, Any]] = field(default_factory=list)
     served: int = 0
@@ -69,6 +71,7 @@ def stand_in_app(behaviour: StandIn) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     places = asyncio.Semaphore(behaviour.slots)
     waiting = 0
+    under_way: list[Pixels | None] = []
 
     @app.get("/version")
     async def version() -> dict[str, str]:
@@ -92,26 +95,35 @@ def stand_in_app(behaviour: StandIn) -> FastAPI:
         if behaviour.running + waiting >= behaviour.slots + behaviour.queue:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, "The engine is currently busy")
         waiting += 1
+        body = await request.json()
+        image = _take_image(body)
+        under_way.append(image)
         try:
-            body = await request.json()
             async with places:
                 waiting -= 1
                 behaviour.running += 1
                 try:
                     await asyncio.sleep(behaviour.seconds)
+                    mixed = _of_another(under_way, image) if behaviour.mixes else image
                 finally:
                     behaviour.running -= 1
                     waiting += 1
         finally:
             waiting -= 1
-        image = _take_image(body)
+            under_way[:] = [one for one in under_way if one is not image]
         behaviour.seen.append(body)
-        if image is None:
+        if mixed is None:
             return _error(HTTPStatus.BAD_REQUEST, "cannot decode the image")
         behaviour.served += 1
-        return _answer(behaviour, image, body)
+        return _answer(behaviour, mixed, body)
 
     return app
+
+
+def _of_another(under_way: list[Pixels | None], image: Pixels | None) -> Pixels | None:
+    """Return a photo that is being read at the same time and differs from this one; this one if there is none."""
+    others = (one for one in under_way if one is not None and image is not None and one.shape != image.shape)
+    return next(others, image)
 
 
 def _answer(behaviour: StandIn, image: Pixels, body: dict[str, Any]) -> Response:

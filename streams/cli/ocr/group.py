@@ -126,10 +126,11 @@ def vllm(
     ),
     execute: Annotated[bool, typer.Option("--exec", help="Become that server instead of printing it.")] = False,
 ) -> None:
-    """Print the command that serves HunyuanOCR on vLLM, or with --exec run it. Refuses releases that mix photos."""
+    """Print the command that serves HunyuanOCR on vLLM, or run it (--exec). Refuses releases that mix photos."""
     import shlex
 
     from ocr_worker.engines.hunyuan.serve import LICENCE, MODEL, REVISION, VllmServe, vllm_serve
+    from ocr_worker.engines.vllm.releases import ADVICE
 
     wanted = VllmServe(model or MODEL, revision or REVISION, host, port, batch, memory)
     try:
@@ -139,25 +140,43 @@ def vllm(
     typer.echo(LICENCE, err=True)
     if execute:
         _become_vllm(command)
+    typer.echo(f"{ADVICE} in an environment of its own, and set VLLM_API_KEY to HANGTAG_OCR_VLLM_KEY", err=True)
     print(shlex.join(command))
 
 
 def _become_vllm(command: list[str]) -> NoReturn:
     import os
+    import shutil
+
+    from ocr_worker.engines.vllm.releases import ADVICE, fault_of
+    from streams.config.settings import Settings, child_environment
+
+    key, environment = Settings().ocr_vllm_key, child_environment()
+    if key is not None:
+        environment["VLLM_API_KEY"] = key.get_secret_value()
+    if not environment.get("VLLM_API_KEY"):
+        raise CommandError("set HANGTAG_OCR_VLLM_KEY: without a key, whoever reaches the server may use it", UNUSABLE)
+    version = _last_line(command[0], "--version").rpartition(" ")[2]
+    beside = Path(shutil.which(command[0]) or command[0]).with_name("python")
+    asks = "from importlib.metadata import version; print(version('transformers'))"
+    transformers = _last_line(str(beside), "-c", asks) if beside.exists() else None
+    fault = fault_of(version, transformers or None)
+    if fault is not None:
+        raise CommandError(f"{fault}; {ADVICE}")
+    os.execvpe(command[0], command, environment)  # noqa: S606 - becoming the server is what --exec is for
+
+
+def _last_line(*command: str) -> str:
+    """Run a program and return the last line of its output; empty if it has none."""
     import subprocess
 
-    from ocr_worker.engines.hunyuan.serve import check_vllm
-
     try:
-        told = subprocess.run((command[0], "--version"), capture_output=True, text=True, check=False)  # noqa: S603 - the operator names the program
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the operator names the program
     except OSError as error:
         raise CommandError(
             f"Cannot run {command[0]}: {error.strerror}. vLLM needs an environment of its own."
         ) from None
-    unfit = check_vllm(told.stdout.strip().rpartition("\n")[2])
-    if unfit is not None:
-        raise CommandError(unfit.message)
-    os.execvp(command[0], command)  # noqa: S606 - becoming the server is what --exec is for
+    return ran.stdout.strip().rpartition("\n")[2]
 
 
 def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":

@@ -114,38 +114,53 @@ def test_vllm_refuses_weights_that_can_move():
     assert runner.invoke(app, ["ocr", "vllm", "--revision", "main"]).exit_code == 2
 
 
-def fake_vllm(folder, version: str) -> str:
-    """A program that tells its version, and otherwise what it was started with."""
-    program = folder / "vllm"
-    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "INFO starting\n{version}" || echo "ran $*"\n')
+def fake_vllm(folder, version: str, transformers: str) -> str:
+    """A vllm command that says its version or what it was started with, and a Python beside it."""
+    program, python = folder / "vllm", folder / "python"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && echo "INFO starting\n{version}" || echo "ran $* with $VLLM_API_KEY"\n'
+    )
+    python.write_text(f"#!/bin/sh\necho {transformers}\n")
     program.chmod(0o755)
+    python.chmod(0o755)
     return str(program)
 
 
-def test_vllm_exec_becomes_the_server(tmp_path):
-    done = subprocess.run(
-        (*COMMAND, "vllm", "--exec", "--vllm", fake_vllm(tmp_path, "0.28.0")),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def exec_vllm(*arguments: str, key: str = "a key") -> subprocess.CompletedProcess[str]:
+    environment = child_environment(ocr_vllm_key=key)
+    command = (*COMMAND, "vllm", "--exec", "--vllm", *arguments)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("version", "transformers"), [("0.28.0", "5.19.0"), ("0.33.0", "5.20.2")])
+def test_vllm_exec_becomes_the_server_with_our_key(tmp_path, version, transformers):
+    done = exec_vllm(fake_vllm(tmp_path, version, transformers))
 
     assert done.stdout.startswith("ran serve tencent/HunyuanOCR --revision")
+    assert done.stdout.rstrip().endswith("with a key")
 
 
-@pytest.mark.parametrize("version", ["0.12.0", "0.29.0", "0.20.1", "0.32.0"])
-def test_vllm_exec_refuses_releases_that_mix_or_break(tmp_path, version):
-    result = runner.invoke(app, ["ocr", "vllm", "--exec", "--vllm", fake_vllm(tmp_path, version)])
+@pytest.mark.parametrize(
+    ("version", "transformers"),
+    [("0.12.0", "4.57.0"), ("0.29.0", "5.20.2"), ("0.32.0", "5.19.0"), ("0.33.0", "5.20.0")],
+)
+def test_vllm_exec_refuses_what_is_known_to_mix_or_break(tmp_path, version, transformers):
+    done = exec_vllm(fake_vllm(tmp_path, version, transformers))
 
-    assert result.exit_code == 1
-    assert "use 0.28.0" in result.stderr
+    assert done.returncode == 1
+    assert "install vllm==0.33.0 with transformers==5.20.2" in done.stderr
+
+
+def test_vllm_exec_without_a_key_is_refused(tmp_path):
+    done = exec_vllm(fake_vllm(tmp_path, "0.33.0", "5.20.2"), key="")
+
+    assert (done.returncode, "HANGTAG_OCR_VLLM_KEY" in done.stderr) == (2, True)
 
 
 def test_vllm_exec_without_vllm_says_so(tmp_path):
-    result = runner.invoke(app, ["ocr", "vllm", "--exec", "--vllm", str(tmp_path / "nothing")])
+    done = exec_vllm(str(tmp_path / "nothing"))
 
-    assert result.exit_code == 1
-    assert "Cannot run" in result.stderr
+    assert (done.returncode, "Cannot run" in done.stderr) == (1, True)
 
 
 async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serve, tmp_path, draw):
@@ -156,7 +171,7 @@ async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serv
     result = await asyncio.to_thread(
         runner.invoke,
         app,
-        ["read", "--engine", "hunyuan", "--json", str(photo)],
+        ["ocr", "read", "--engine", "hunyuan", "--json", str(photo)],
         env={"HANGTAG_OCR_VLLM_KEY": "right", "HANGTAG_OCR_VLLM_URL": url},
     )
 

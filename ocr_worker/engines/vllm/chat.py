@@ -1,0 +1,52 @@
+"""The parts of vLLM's chat completion that engines read. Pure."""
+
+import base64
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.events import FrozenModel
+
+
+def image_url(jpeg: bytes) -> str:
+    """Return the data URL that carries a photo in a request."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+class ChatToken(FrozenModel):
+    """One generated token; markers and the end of the answer are among them."""
+
+    token: str = Field(repr=False)
+    logprob: float
+
+
+class Logprobs(FrozenModel):
+    """The tokens of one answer."""
+
+    content: tuple[ChatToken, ...]
+
+
+class Message(FrozenModel):
+    """The text of one answer."""
+
+    content: str | None = Field(default=None, repr=False)
+
+
+class Choice(FrozenModel):
+    """One answer: its text, its tokens, and why it ended (stop, length, repetition, abort, error)."""
+
+    message: Message
+    logprobs: Logprobs
+    finish_reason: str | None = None
+
+
+class ChatAnswer(FrozenModel):
+    """What vLLM answers with status 200."""
+
+    choices: Annotated[tuple[Choice, ...], Field(min_length=1, max_length=1)]
+
+
+class Release(FrozenModel):
+    """What vLLM answers to GET /version."""
+
+    version: Annotated[str, Field(min_length=1, max_length=64)]
