@@ -22,7 +22,7 @@ from klaviyo_sink.account.steps import Calls, SetupError, SetupStep, all_clear
 from klaviyo_sink.api.client import KlaviyoClient
 from klaviyo_sink.bodies import ProfileAttributes
 from klaviyo_sink.profile.naming import PropertyNames
-from schemas.outcomes import Later, Misconfigured
+from schemas.outcomes import Later, Never
 
 __all__ = ["Setup", "SetupError", "SetupStep", "all_clear"]
 
@@ -84,7 +84,7 @@ class Setup:
         except SetupError as error:
             raise SetupError(error.failure, steps) from None
         except AmbiguousMetricError as error:
-            raise SetupError(Misconfigured("ambiguous-metric", str(error)), steps) from None
+            raise SetupError(Never("ambiguous-metric", str(error)), steps) from None
         return steps
 
     async def _run(self, campaigns: Sequence[Campaign], steps: list[SetupStep]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ocr_worker.engines.hunyuan.serve import TESTED_VLLM, VllmServe, vllm_serve
+from ocr_worker.engines.hunyuan.serve import VllmServe, vllm_serve
+from ocr_worker.engines.vllm.releases import IMAGE_VLLM
 from schemas.topics import WEEK
 from streams.config.settings import Settings
 from streams.flow import flow_of
@@ -203,7 +204,7 @@ def test_what_is_mounted_is_there():
 
 def test_vllm_is_started_as_hangtag_would():
     assert SERVICES["vllm"]["command"] == vllm_serve(VllmServe(host="0.0.0.0"))
-    assert SERVICES["vllm"]["image"].endswith(f":v{TESTED_VLLM}")
+    assert SERVICES["vllm"]["image"].endswith(f":v{IMAGE_VLLM}")
 
 
 def test_nobody_but_its_worker_reaches_vllm_and_either_may_be_started_again():

@@ -141,11 +141,15 @@ def test_every_metric_asked_for_is_exported_with_its_labels(place):
 
 
 def test_the_alert_on_misconfiguration_knows_every_such_reason_in_the_code():
-    reasons = set()
+    reasons, named_reasons, constants = set(), set(), {}
     for path in (
         one for package in ("streams", "ocr_worker", "klaviyo_sink") for one in (ROOT / package).rglob("*.py")
     ):
-        reasons |= set(re.findall(r'Misconfigured\(\s*"([a-z-]+)"', path.read_text()))
+        code = path.read_text()
+        constants = dict(re.findall(r'^([A-Z_]+)(?:: Final)? = "([a-z-]+)"', code, re.MULTILINE)) | constants
+        reasons |= set(re.findall(r'Misconfigured\(\s*"([a-z-]+)"', code))
+        named_reasons |= set(re.findall(r"Misconfigured\(\s*([A-Z_]+),", code))
+    reasons |= {constants[name] for name in named_reasons}
     table = re.search(r"_SET_UP_WRONG = \{(.*?)\}", (ROOT / "ocr_worker/pool/answers.py").read_text(), re.DOTALL)[1]
     reasons |= set(re.findall(r'\("([a-z-]+)"', table))
     named = set(re.search(r'reason=~"([^"]+)"', ALERTS["Misconfigured"]["expr"])[1].split("|"))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ocr_worker.engines.hunyuan.serve import TESTED_VLLM, VllmServe, vllm_serve
+from ocr_worker.engines.hunyuan.serve import VllmServe, vllm_serve
+from ocr_worker.engines.vllm.releases import IMAGE_VLLM
 from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.runtime.process import _GOODBYE_S
@@ -185,7 +186,7 @@ def test_vllm_on_gpu_nodes_is_started_as_hangtag_would():
     pod = ocr["spec"]["template"]["spec"]
     vllm = next(container for container in pod["containers"] if container["name"] == "vllm")
     assert vllm["command"] == vllm_serve(VllmServe())
-    assert vllm["image"].endswith(f":v{TESTED_VLLM}")
+    assert vllm["image"].endswith(f":v{IMAGE_VLLM}")
     assert vllm["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert pod["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
 

@@ -11,6 +11,8 @@ import re
 #: What `hangtag ocr vllm` names, and what `make test-vllm` runs: vLLM for CPUs lags behind.
 VLLM, TRANSFORMERS = "0.33.0", "5.20.2"
 TESTED_VLLM = "0.32.0"
+#: Tag of vLLM's own image in compose and Kubernetes: its model of HunyuanOCR keeps photos apart, with any transformers.
+IMAGE_VLLM = "0.28.0"
 #: vLLM's own model of HunYuanVL: from the release that HunyuanOCR 1.5 asks for to before it was dropped.
 _OWN_MODEL, _BACKEND = (0, 25), (0, 29)
 _ONE_TENSOR_A_PHOTO = (5, 20, 1)
