@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from fastapi import Request
-from starlette.datastructures import FormData, UploadFile
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
@@ -16,27 +17,51 @@ from ocr_worker.http.problems import BadRequestError
 
 #: Boundaries, part headers and small fields besides the photo.
 _OVERHEAD = 64 * 1024
+#: What a part is called that has no file's name.
+_UNNAMED = "unnamed part"
 #: A caller still sending loses our answer if we hang up; up to this much is read and dropped first.
 _DROP = 128 * 1024 * 1024
 _DROP_S = 5.0
 
 
+class _PhotoForm(MultiPartParser):
+    """
+    A form whose part `photo` is a file, also where its sender names none.
+
+    Node's form-data names no file for a Buffer, some clients name it by `filename*` alone (RFC 6266, 4.3).
+    """
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], photo: str) -> None:
+        super().__init__(headers, stream, max_files=2, max_fields=8)
+        self._photo = photo.encode()
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        _, options = parse_options_header(part.content_disposition)
+        if options.get(b"name") == self._photo and b"filename" not in options:
+            part.content_disposition = (part.content_disposition or b"") + b'; filename="' + _UNNAMED.encode() + b'"'
+        super().on_headers_finished()
+
+
 def check_size(request: Request, max_bytes: int) -> None:
     """
-    Refuse a body that says itself that its photo has more than `max_bytes`.
+    Refuse a body by its headers: one that is compressed, or says itself that its photo has more than `max_bytes`.
 
     Raises:
-        BadRequestError: 413.
+        BadRequestError: 413 or 415.
 
     """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise BadRequestError(415, "encoded", "send the body as it is, without Content-Encoding: photos are compressed")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes + _OVERHEAD:
         raise _too_large(max_bytes)
 
 
-async def receive_form(request: Request, *, max_bytes: int, upload_s: float) -> FormData:
+async def receive_form(request: Request, name: str, *, max_bytes: int, upload_s: float) -> FormData:
     """
-    Receive a multipart form with a photo of at most `max_bytes`, in memory only and within `upload_s` seconds.
+    Receive a multipart form with a photo `name` of at most `max_bytes`, in memory only and within `upload_s` seconds.
 
     Raises:
         BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when it is too large, 422 when
@@ -44,7 +69,8 @@ async def receive_form(request: Request, *, max_bytes: int, upload_s: float) -> 
 
     """
     most = max_bytes + _OVERHEAD
-    parser = MultiPartParser(request.headers, bounded(request, most, _too_large(max_bytes)), max_files=2, max_fields=8)
+    body = bounded(request, most, _too_large(max_bytes))
+    parser = _PhotoForm(request.headers, _without_preamble(body, request.headers), name)
     # Past this size Starlette would write the photo to a temporary file.
     parser.spool_max_size = most
     try:
@@ -71,6 +97,8 @@ async def only_photo(form: FormData, name: str, *, max_bytes: int) -> bytes:
         if len(files) != 1 or not isinstance(files[0], UploadFile):
             raise BadRequestError(422, "one-image", f"send exactly one file in the field {name}")
         photo = await files[0].read()
+        if files[0].filename == _UNNAMED and _is_text(photo):
+            raise BadRequestError(422, "one-image", f"the field {name} holds text; send exactly one file in it")
     finally:
         await form.close()
     if len(photo) > max_bytes:
@@ -92,6 +120,24 @@ async def drop_rest(request: Request) -> None:
         return
 
 
+async def _without_preamble(body: AsyncGenerator[bytes, None], headers: Headers) -> AsyncGenerator[bytes, None]:
+    """Drop what stands before the first boundary, as RFC 2046 (5.1.1) asks; the parser would take it for broken."""
+    _, options = parse_options_header(headers.get("content-type"))
+    boundary = b"--" + options.get(b"boundary", b"")
+    begun = b""
+    async for chunk in body:
+        begun += chunk
+        # A boundary stands at the start of a line.
+        at = (b"\r\n" + begun).find(b"\r\n" + boundary)
+        if at >= 0:
+            yield begun[at:]
+            break
+    else:
+        yield begun
+    async for chunk in body:
+        yield chunk
+
+
 async def bounded(request: Request, most: int, too_large: BadRequestError) -> AsyncGenerator[bytes, None]:
     """Yield the body's chunks; raise `too_large` once it passes `most` bytes."""
     received = 0
@@ -100,6 +146,15 @@ async def bounded(request: Request, most: int, too_large: BadRequestError) -> As
         if received > most:
             raise too_large
         yield chunk
+
+
+def _is_text(part: bytes) -> bool:
+    try:
+        part.decode()
+    except UnicodeDecodeError:
+        # As every format of photos is.
+        return False
+    return True
 
 
 def _too_large(max_bytes: int) -> BadRequestError:

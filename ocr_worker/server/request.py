@@ -57,7 +57,7 @@ async def receive(request: Request, config: OcrConfig) -> bytes | PhotoAt:
 
     """
     if kind_of(request) == "multipart/form-data":
-        form = await receive_form(request, max_bytes=config.limits.max_bytes, upload_s=config.upload_s)
+        form = await receive_form(request, FIELD, max_bytes=config.limits.max_bytes, upload_s=config.upload_s)
         return await only_photo(form, FIELD, max_bytes=config.limits.max_bytes)
     too_large = BadRequestError(413, "too-large", f"the name of a photo may have at most {_NAME_BYTES:,} bytes")
     try:

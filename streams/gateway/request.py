@@ -65,7 +65,7 @@ async def receive(request: Request, max_bytes: int, *, allow_email: bool) -> Pos
             when it is none, 422 when a field is missing or there twice.
 
     """
-    form = await receive_form(request, max_bytes=max_bytes, upload_s=_UPLOAD_S)
+    form = await receive_form(request, PHOTO, max_bytes=max_bytes, upload_s=_UPLOAD_S)
     photo = await only_photo(form, PHOTO, max_bytes=max_bytes)
     fields = {name: _one(form, name) for name in FIELDS}
     shopper_id, email = fields["shopper_id"], fields["email"]
