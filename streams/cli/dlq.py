@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from streams.cli.support.boundary import CommandError
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
 
@@ -58,13 +59,17 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """Show one letter whole: why it died, its headers and its original value."""
-    name, _, _ = letter.rpartition(":")[0].partition(":")
-    found = _letters(name, None, None, is_wanted=lambda seen: seen.place == letter)
-    if not found:
-        typer.echo(f"no letter at {letter}; see `hangtag dlq list --replayed`", err=True)
-        raise typer.Exit(1)
-    seen = found[0].seen
-    whole = _facts(found[0]) | {
+    from streams.operations.dead_letters import letter_at
+
+    name, _, place = letter.partition(":")
+    partition, _, offset = place.partition(":")
+    if not (partition.isdecimal() and offset.isdecimal()):
+        raise typer.BadParameter(f"{letter} is no place: write TOPIC:PARTITION:OFFSET as `hangtag dlq list` shows it")
+    found = letter_at(Settings(), name, int(partition), int(offset))
+    if found is None:
+        raise CommandError(f"no letter at {letter}; see `hangtag dlq list --replayed`")
+    seen = found.seen
+    whole = _facts(found) | {
         "key": _text(seen.key),
         "headers": [[header, _text(value)] for header, value in seen.headers],
         "value": _text(seen.value),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,17 +12,21 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.support.boundary import CommandError
+from streams.cli.support.search import AT, SHOPPER, SINCE, search, within
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
 
 if TYPE_CHECKING:
+    from schemas.events import OutfitTagged
     from streams.operations.trace import Trace
 
 
 def trace(
     upload_id: str = typer.Argument(..., help="As in the upload's event."),
-    since: str = typer.Option(None, help="Search from here on: an age (15m, 2h, 7d) or an RFC 3339 time."),
+    since: str = SINCE,
     *,
+    shopper: str = SHOPPER,
+    at: str = AT,
     body: bool = typer.Option(True, help="Show what Klaviyo is sent, too."),
     as_json: bool = typer.Option(
         False, "--json", help="One JSON object per message, then per request to Klaviyo, then where the upload is."
@@ -35,36 +38,33 @@ def trace(
     Klaviyo's body is the one that would be sent now, with all that the state database holds of the shopper and
     without e-mail addresses. Nothing is sent or stored.
     """
-    from streams.kafka.reader import parse_since
     from streams.operations.trace import trace_upload
 
-    settings = Settings()
-    found = trace_upload(settings, upload_id, since=parse_since(since, now=time.time()))
+    settings, part = Settings(), within(shopper, since, at)
+    found = search(part, lambda there: trace_upload(settings, upload_id, within=there), lambda trace: trace.begins)
     if not found.steps:
         raise CommandError(f"no message of upload {upload_id} in any topic (they are kept for 7 days)")
-    tagged = body and any(step.what == "OutfitTagged" for step in found.steps)
-    requests = _requests(settings, upload_id) if tagged else []
+    requests = _requests(settings, found.tagged) if body and found.tagged is not None else []
     (_print_json if as_json else _print_table)(found, requests)
 
 
-def _requests(settings: Settings, upload_id: str) -> list[dict[str, Any]]:
+def _requests(settings: Settings, tagged: OutfitTagged) -> list[dict[str, Any]]:
     """Give what Klaviyo would be sent; where that cannot be told, say why and give nothing."""
     from klaviyo_sink.sink import Written
     from streams.agents.dry_run import without_emails
-    from streams.operations.preview import newest_tagged, rehearse
+    from streams.operations.preview import rehearse
 
-    tagged = newest_tagged(settings, upload_id)
     shown: list[dict[str, Any]] = []
 
     def show(request: str, content: bytes) -> None:
         shown.append({"request": request, "body": without_emails(json.loads(content))})
 
     try:
-        outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False)) if tagged else None
+        outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False))
     except ValueError as error:
         typer.echo(f"Klaviyo's body cannot be told: {error}", err=True)
         return []
-    if outcome is not None and not isinstance(outcome, Written):
+    if not isinstance(outcome, Written):
         typer.echo(f"Klaviyo is sent nothing: {outcome.message}", err=True)
     return shown
 

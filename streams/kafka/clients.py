@@ -89,8 +89,12 @@ class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type i
         return NoKafkaError(f"no Kafka at {self._place}", "Start it, or set HANGTAG_BOOTSTRAP_SERVERS")
 
 
-def reader(settings: Settings, *, group: str = "hangtag-reader") -> Consumer:
-    """Make a consumer that reads where it is told, and commits nothing."""
+#: For who reads few messages: librdkafka fetches 100,000 ahead of each partition by default, however few are wanted.
+_FEW: ClientConfig = {"queued.min.messages": 100, "max.partition.fetch.bytes": 262_144, "fetch.wait.max.ms": 10}
+
+
+def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = False) -> Consumer:
+    """Make a consumer that reads where it is told, and commits nothing. `few`: few messages are wanted."""
     return Consumer(
         client_config(settings)
         | {
@@ -102,6 +106,7 @@ def reader(settings: Settings, *, group: str = "hangtag-reader") -> Consumer:
             # What Faust reads, we must see too.
             "isolation.level": "read_uncommitted",
         }
+        | (_FEW if few else {})
     )
 
 

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from schemas.codec import Headers
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError, reader
+from streams.kafka.partitioner import partition_of
 
 #: Reading to an end is given up after so long without a word.
 _SILENCE_S = 15
@@ -47,11 +48,42 @@ class UnreadableTopicError(Exception):
     """A topic is missing or Kafka does not answer. Check `hangtag topics list`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A part of some topics: what a reader need not look at costs nothing."""
+
+    #: Only messages from here on and up to here, seconds since the epoch.
+    since: float | None = None
+    until: float | None = None
+    #: Only the partition of this key, in each topic. Messages that another partitioner placed are not found there.
+    key: str | None = None
+    #: Only this partition, from this offset on.
+    start: tuple[int, int] | None = None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether few messages are expected, so that fetching many ahead would be in vain."""
+        return self.until is not None or self.start is not None
+
+    def has(self, place: TopicPartition, partitions: int) -> bool:
+        """Whether a partition, of so many in its topic, is part of it."""
+        if self.start is not None:
+            return bool(place.partition == self.start[0])
+        return self.key is None or bool(place.partition == partition_of(self.key.encode(), partitions))
+
+    def has_time(self, timestamp_ms: int) -> bool:
+        """Whether a message of this time is part of it."""
+        if self.since is not None and timestamp_ms < int(self.since * 1000):
+            return False
+        return self.until is None or timestamp_ms <= self.until * 1000
+
+
 def follow(
     settings: Settings,
     names: list[str],
     *,
     since: float | None = None,
+    within: Within | None = None,
     from_end: bool = False,
     forever: bool = False,
     going: Callable[[], bool] = lambda: True,
@@ -64,6 +96,7 @@ def follow(
         settings: Where Kafka is.
         names: The topics.
         since: Pass over what is older, seconds since the epoch; None starts at the beginning.
+        within: Read this part only; replaces `since`.
         from_end: Start behind the newest message instead.
         forever: Wait for new messages too, until `going` says no; else stop at the newest as of now.
         going: CallbackGauge about twice a second.
@@ -73,11 +106,12 @@ def follow(
         UnreadableTopicError: a topic is missing, or no broker answered.
 
     """
-    consumer = reader(settings)
+    part = within or Within(since)
+    consumer = reader(settings, few=part.is_narrow)
     try:
-        partitions = _partitions(settings, names)
-        starts = _starts(consumer, partitions, since=since, from_end=from_end)
-        ends = {} if forever else _ends(consumer, partitions)
+        partitions = _partitions(settings, names, part)
+        starts = _starts(consumer, partitions, part, from_end=from_end)
+        ends = {} if forever else _ends(consumer, partitions, part.until)
         left = {_at(start) for start in starts if forever or start.offset < ends[_at(start)]}
         if not left:
             return
@@ -91,7 +125,7 @@ def follow(
             elif forever or place in left:
                 if not forever and message.offset() + 1 >= ends[place]:
                     left.discard(place)
-                if since is None or message.timestamp()[1] >= int(since * 1000):
+                if part.has_time(message.timestamp()[1]):
                     yield _seen(message)
             if not forever and not left:
                 return
@@ -111,7 +145,7 @@ def newest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen
     """
     consumer = reader(settings)
     try:
-        partitions = _partitions(settings, [name])
+        partitions = _partitions(settings, [name], Within())
         ends = {at.partition: consumer.get_watermark_offsets(at, timeout=10) for at in partitions}
         left = {number for number, (low, high) in ends.items() if high > low}
         consumer.assign(
@@ -168,7 +202,7 @@ def parse_since(text: str | None, *, now: float) -> float | None:
     return moment.timestamp()
 
 
-def _partitions(settings: Settings, names: list[str]) -> list[TopicPartition]:
+def _partitions(settings: Settings, names: list[str], part: Within) -> list[TopicPartition]:
     try:
         metadata = Admin(settings).cluster()
     except NoKafkaError as error:
@@ -176,15 +210,19 @@ def _partitions(settings: Settings, names: list[str]) -> list[TopicPartition]:
     missing = [name for name in names if name not in metadata.topics]
     if missing:
         raise UnreadableTopicError(f"no topic {', '.join(missing)}. Create it with `hangtag topics apply`")
-    return [TopicPartition(name, number) for name in names for number in metadata.topics[name].partitions]
+    there = {name: metadata.topics[name].partitions for name in names}
+    places = [TopicPartition(name, number) for name, numbers in there.items() for number in numbers]
+    return [place for place in places if part.has(place, len(there[place.topic]))]
 
 
 def _starts(
-    consumer: Consumer, partitions: list[TopicPartition], *, since: float | None, from_end: bool
+    consumer: Consumer, partitions: list[TopicPartition], part: Within, *, from_end: bool
 ) -> list[TopicPartition]:
-    if since is None:
+    if part.start is not None:
+        return [TopicPartition(at.topic, *part.start) for at in partitions]
+    if part.since is None:
         return _edges(consumer, partitions, end=from_end)
-    found = _found(consumer, partitions, since)
+    found = _found(consumer, partitions, part.since)
     if all(at.offset < 0 for at in found) and all(at.offset < 0 for at in _found(consumer, partitions, 0)):
         # The embedded broker finds nothing by time, not even by the earliest: all is read, and the old passed over.
         return _edges(consumer, partitions, end=False)
@@ -204,8 +242,13 @@ def _edges(consumer: Consumer, partitions: list[TopicPartition], *, end: bool) -
     ]
 
 
-def _ends(consumer: Consumer, partitions: list[TopicPartition]) -> dict[tuple[str, int], int]:
-    return {_at(at): consumer.get_watermark_offsets(at, timeout=10)[1] for at in partitions}
+def _ends(consumer: Consumer, partitions: list[TopicPartition], until: float | None) -> dict[tuple[str, int], int]:
+    ends = {_at(at): at.offset for at in _edges(consumer, partitions, end=True)}
+    if until is None:
+        return ends
+    # The first message behind `until`; none (-1) where the log ends before it, and on the embedded broker.
+    behind = {_at(at): at.offset for at in _found(consumer, partitions, until + 0.001)}
+    return {at: end if behind[at] < 0 else min(end, behind[at]) for at, end in ends.items()}
 
 
 def _at(place: TopicPartition) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from schemas.events import DeadLetter
 from schemas.outcomes import Later, Never
 from schemas.topics import dlq_name, topics
 from streams.config.settings import Settings
-from streams.kafka.reader import Seen, follow
+from streams.kafka.reader import Seen, Within, follow
 from streams.runtime.dead_letters import (
     REPLAYED,
     lacks_value,
@@ -102,6 +102,31 @@ def letters(
             found[letter.place] = letter if values else _light(letter)
     read = [replace(letter, replayed=place in marked) for place, letter in found.items()]
     return sorted(read, key=lambda letter: letter.seen.timestamp)
+
+
+def letter_at(settings: Settings, topic: str, partition: int, offset: int) -> Letter | None:
+    """
+    Read the letter at a place, and the rest of its partition up to the mark of its replay; None if none is there.
+
+    Raises:
+        NoLettersError: no such topic.
+        UnreadableTopicError: a topic is missing, or no broker answered.
+
+    """
+    names, found = dlq_topics(settings, topic), None
+    for seen in follow(settings, names, within=Within(start=(partition, offset))):
+        if found is None:
+            if seen.offset != offset or place_replayed(seen) is not None:
+                return None
+            found = letter_of(seen)
+        elif place_replayed(seen) == found.place:
+            return replace(found, replayed=True)
+    if found is not None and found.seen.key is None:
+        # Without a key its mark may lie on any partition.
+        since = Within(since=found.seen.timestamp)
+        marks = (place_replayed(seen) for seen in follow(settings, names, within=since))
+        return replace(found, replayed=found.place in marks)
+    return found
 
 
 def whole(settings: Settings, chosen: Iterable[Letter]) -> Iterator[Letter]:

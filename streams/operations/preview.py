@@ -1,6 +1,6 @@
 """What the sync stage would send to Klaviyo for one upload: the real sink over its newest tags, sending nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.dry_run import DryRun
@@ -9,7 +9,7 @@ from schemas.codec import UndecodableError, decode
 from schemas.events import OutfitTagged
 from schemas.topics import topics
 from streams.config.settings import Settings
-from streams.kafka.reader import follow
+from streams.kafka.reader import Seen, Within, follow
 from streams.wiring.klaviyo import make_sink
 
 
@@ -32,16 +32,21 @@ async def rehearse(
         await sink.aclose()
 
 
-def newest_tagged(settings: Settings, upload_id: str) -> OutfitTagged | None:
+def newest_tagged(settings: Settings, upload_id: str, *, within: Within | None = None) -> OutfitTagged | None:
     """
-    Give the last event that the tag stage published of an upload; None when the topic holds none.
+    Return the last event that the tag stage published of an upload; None when that part of the topic holds none.
 
     Raises:
         UnreadableTopicError: the topic is missing, or no broker answered.
 
     """
+    return newest_tagged_of(follow(settings, [topics(settings.topic_prefix).tags.name], within=within), upload_id)
+
+
+def newest_tagged_of(messages: Iterable[Seen], upload_id: str) -> OutfitTagged | None:
+    """Return the last event of an upload among messages of the tags topic; None if there is none."""
     needle, found = upload_id.encode(), None
-    for seen in follow(settings, [topics(settings.topic_prefix).tags.name]):
+    for seen in messages:
         # Reading every event in full would be slow; the id stands in the bytes, or it is none of ours.
         if needle not in (seen.value or b"") and ("ce_id", needle) not in seen.headers:
             continue

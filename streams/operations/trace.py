@@ -1,6 +1,6 @@
 """One upload's life, put together from the topics alone: every message of it, and how it ended or what it waits for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -11,9 +11,10 @@ from schemas.events import DeadLetter, Event, OutfitTagged, PhotoUploaded, Profi
 from schemas.framing import unframed
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
-from streams.kafka.reader import Seen, follow
+from streams.kafka.reader import Seen, Within, follow
 from streams.operations.dead_letters import place_replayed
 from streams.operations.journeys import Journeys
+from streams.operations.preview import newest_tagged_of
 from streams.runtime.dead_letters import read_letter
 
 #: How messages of ours begin to say who wrote them (`ce_source`).
@@ -54,11 +55,18 @@ class Trace:
     ended: str | None
     #: How it ended or what it waits for, as a sentence.
     standing: str
+    #: The last event that the tag stage published of it.
+    tagged: OutfitTagged | None = field(default=None, repr=False)
+
+    @property
+    def begins(self) -> bool:
+        """Whether its first message is there: without it, others may lie elsewhere too."""
+        return any(step.what == PhotoUploaded.__name__ for step in self.steps)
 
 
-def trace_upload(settings: Settings, upload_id: str, *, since: float | None = None) -> Trace:
+def trace_upload(settings: Settings, upload_id: str, *, within: Within | None = None) -> Trace:
     """
-    Find every message of an upload.
+    Find every message of an upload, or those within a part of the topics.
 
     Raises:
         UnreadableTopicError: a topic is missing, or no broker answered.
@@ -68,7 +76,7 @@ def trace_upload(settings: Settings, upload_id: str, *, since: float | None = No
     by_name = {topic.name: topic for topic in order}
     needle = upload_id.encode()
     found, replayed = [], set()
-    for seen in follow(settings, list(by_name), since=since):
+    for seen in follow(settings, list(by_name), within=within):
         place = place_replayed(seen)
         if place is not None:
             replayed.add(place)
@@ -91,7 +99,8 @@ def trace_upload(settings: Settings, upload_id: str, *, since: float | None = No
                 # A replayed letter's upload is on its way again.
                 journey.stop(read_letter(seen.headers) or _unexplained(seen), seen)
     journeys.ended()
-    return Trace(tuple(steps), journey.outcome, _standing(steps, journey.outcome))
+    tagged = newest_tagged_of((one for one in found if by_name[one.topic].event is OutfitTagged), upload_id)
+    return Trace(tuple(steps), journey.outcome, _standing(steps, journey.outcome), tagged)
 
 
 def _unexplained(seen: Seen) -> DeadLetter:

@@ -29,6 +29,7 @@ from schemas.topics import Topics, topics
 from streams.cli.main import app
 from streams.config.settings import Settings
 from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.partitioner import partition_of
 from streams.operations.dead_letters import letters, replay
 from streams.runtime.dead_letters import letter_headers
 from streams.wiring.kafka import make_emitter
@@ -37,11 +38,16 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 EMAIL = "li.na@her-shop.cn"
 TEXT = "100% SECRET COTTON"
 NAMES: Topics = topics()
+PARTITIONS = 2
+#: A shopper on the other partition.
+ELSEWHERE = next(
+    f"x{n}" for n in range(99) if partition_of(f"x{n}".encode(), PARTITIONS) != partition_of(b"s1", PARTITIONS)
+)
 
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
-    with EmbeddedBroker({topic.name: 2 for topic in NAMES.all()}) as broker:
+    with EmbeddedBroker({topic.name: PARTITIONS for topic in NAMES.all()}) as broker:
         settings = Settings(bootstrap_servers=broker.bootstrap_servers)
         asyncio.run(fill(settings))
         yield settings
@@ -171,3 +177,28 @@ def test_an_unknown_upload_is_nowhere(settings, tmp_path):
     told = trace(settings, tmp_path, "u")
     assert (told.exit_code, told.stdout) == (1, "")
     assert told.stderr == "no message of upload u in any topic (they are kept for 7 days)\n"
+
+
+def test_a_search_by_shopper_or_time_finds_the_same(settings, tmp_path):
+    def found(*options: str) -> list[dict]:
+        told = trace(settings, tmp_path, "u1", "--no-body", "--json", *options)
+        assert told.stderr == ""
+        return lines(told)
+
+    whole = found()
+    assert [step["what"] for step in whole[:-1]] == ["PhotoUploaded", "TextRecognized", "OutfitTagged", "ProfileSynced"]
+    for options in (["--shopper", "s1"], ["--at", "30s"], ["--shopper", "s1", "--since", "5m"]):
+        assert found(*options) == whole
+
+
+@pytest.mark.parametrize("options", [["--shopper", ELSEWHERE], ["--at", "2h"], ["--shopper", "s1", "--at", "6d"]])
+def test_a_search_that_looked_in_the_wrong_place_says_so_and_reads_all(settings, tmp_path, options):
+    told = trace(settings, tmp_path, "u1", "--no-body", "--json", *options)
+    assert "so all is read" in told.stderr
+    assert len(lines(told)) == 5
+
+
+def test_a_time_and_a_beginning_exclude_each_other(settings, tmp_path):
+    told = trace(settings, tmp_path, "u1", "--at", "1h", "--since", "2h")
+    assert told.exit_code == 2
+    assert "exclude each other" in told.stderr

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from streams.cli.support.boundary import CommandError
+from streams.cli.support.search import AT, SHOPPER, SINCE, search, within
 from streams.cli.support.terminal import json_line
 
 if TYPE_CHECKING:
     from schemas.events import OutfitTagged
     from streams.config.settings import Settings
+    from streams.kafka.reader import Within
 
 #: Bytes of a file with one event; Kafka takes a million.
 _LARGEST = 10_000_000
@@ -23,6 +25,10 @@ def preview(
         metavar="UPLOAD_ID|FILE",
         help="An upload in the tags topic; or a file with one OutfitTagged event, - for stdin.",
     ),
+    *,
+    shopper: str = SHOPPER,
+    since: str = SINCE,
+    at: str = AT,
     as_json: bool = typer.Option(False, "--json", help="One JSON object per request, on a line."),
 ) -> None:
     """
@@ -38,7 +44,7 @@ def preview(
     from streams.operations.preview import rehearse
 
     settings = Settings()
-    tagged = _tagged(settings, upload)
+    tagged = _tagged(settings, upload, within(shopper, since, at))
 
     def show(request: str, body: bytes) -> None:
         content = json.loads(body)
@@ -65,7 +71,7 @@ def _given(upload: str) -> bytes:
     return sys.stdin.buffer.read() if upload == "-" else read_small(Path(upload), most_bytes=_LARGEST)
 
 
-def _tagged(settings: Settings, upload: str) -> OutfitTagged:
+def _tagged(settings: Settings, upload: str, part: Within) -> OutfitTagged:
     """Find the event that an argument means."""
     from schemas.codec import UndecodableError, decode
     from schemas.events import OutfitTagged
@@ -77,7 +83,7 @@ def _tagged(settings: Settings, upload: str) -> OutfitTagged:
             return decode(OutfitTagged, _given(upload))
     except (UndecodableError, UnfitFileError, OSError) as error:
         raise CommandError(str(error)) from None
-    found = newest_tagged(settings, upload)
+    found = search(part, lambda there: newest_tagged(settings, upload, within=there), lambda tagged: tagged is not None)
     if found is None:
         raise CommandError(f"no tags of upload {upload}: not tagged, unknown, or older than the topic keeps (7 days)")
     return found
