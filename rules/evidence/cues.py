@@ -44,7 +44,7 @@ def cues_on(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Cue
         numbers = [number for number in range(first, after) if number in lines or number in percents]
         block = [match for number in numbers for match in lines.get(number, ())]
         kinds = {match.term.kind for match in block}
-        if "negation" in kinds:
+        if block:
             cues.negated |= vocabulary.negations.negated(page.text, block)
         if not kinds.isdisjoint(("part", "field")):
             cues.announced |= _announced(page.text, vocabulary, block)

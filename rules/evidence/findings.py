@@ -21,13 +21,15 @@ from rules.text.seams import find_on
 from schemas.events import TextLine
 
 #: How much a find is worth by how it was found. A tag's score is this times its line's OCR score.
-QUALITY = {"composition": 1.0, "word": 0.95, "beside_percent": 0.9, "misread": 0.75, "size": 0.95}
+QUALITY = {"composition": 1.0, "word": 0.95, "beside_percent": 0.9, "misread": 0.75, "size": 0.95, "negated": 0.9}
 #: Once for every way in which the text had to be mended first.
 MENDED = 0.9
 #: The category of sizes.
 SIZE = "size"
 #: From this percentage on a garment is of one fibre (GB/T 29862-2013: up to 0.5 % may go unnamed).
 _PURE = 99.5
+#: Negations that turn a care instruction into its opposite.
+_FORBIDS = {"without", "directly", "bare", "not allowed", "forbidding", "answered no"}
 #: Kinds of matches that are shown, and why they give no tag.
 _NO_TAG = {"trap": "the phrase means something else", "ignored": "never a tag"}
 
@@ -59,7 +61,7 @@ class Finding(NamedTuple):
 
 def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
     """Judge what the vocabulary finds on a page, in reading order."""
-    matches = find_on(page, vocabulary.matcher)
+    matches = vocabulary.local_words.resolved(page.text, find_on(page, vocabulary.matcher))
     judge = _Judge(page, vocabulary, cues_on(page, vocabulary, matches), matches)
     found = [finding for match in matches if (finding := judge.finding(match)) is not None]
     return found + list(judge.pure(found)) + [judge.size(size) for size in sizes_on(page)]
@@ -102,6 +104,10 @@ class _Judge:
         if kind not in GIVING and kind not in _NO_TAG:
             return None
         line = page.line_at(start)
+        opposite = self._vocabulary.entries[tag].opposite if start in self._cues.negated else None
+        if opposite is not None and self._cues.negated[start] in _FORBIDS:
+            score = QUALITY["negated"] * line.score
+            return Finding(opposite, f"{opposite}#negated", page.text[start:stop], line, score)
         if kind in _NO_TAG:
             return Finding(tag, f"{tag}#{kind}", page.text[start:stop], line, 0.0, None, _NO_TAG[kind])
         share = self._cues.shares.get(start)

@@ -8,13 +8,22 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rules.lexicon.context import Context
-from rules.text.match import Match
+from rules.text.match import GIVING, Match
 from rules.text.normalize import CJK, normal_words
 
 #: A negation does not reach over these, nor over figures other than one percentage.
 _BREAK = re.compile(r"[\n,.;:!?。；！？、()|/\d]")
 _PERCENTAGE = re.compile(r"\s*\d{1,3}(?:[.,]\d+)? ?%\s*")
 _FIGURE = re.compile(r"[ :]*\d")
+#: The rest of a list divided by commas: a few unknown words at most between them.
+_ITEMS = re.compile(r"\s*(?:[^\W\d_]+\s){0,2}(?:[^\W\d_]*(?:\s[^\W\d_]+)?,\s*){1,3}")
+_CLAUSE = re.compile(r"[.;:!?。；！？|]")
+#: How far to look for the word that closes a list.
+_LIST = 60
+#: What a word that opens a negated list begins with.
+_NEGATES = re.compile(r"no |not |do not |dont |不可|请勿|勿|不要|切勿|ne pas |nicht |non |no se ")
+#: Matches nothing.
+_NEVER = "(?!)"
 _CJK_LETTER = re.compile(f"[{CJK}]")
 _LATIN_WORD = re.compile(r"[^\W\d_]+")
 
@@ -27,6 +36,13 @@ class Negations:
         joiners = normal_words([word for words in context.joiners.values() for word in words])
         words = "".join(f"|{re.escape(word)}" for word in sorted(joiners, key=len, reverse=True))
         self._joined = re.compile(rf"(?:[\s、/&+]{words})*")
+        #: What closes a list whose other items are divided by commas: "wool, silk or leather".
+        self._closing = re.compile(rf"(?:^|[^\w])(?:、{words})(?:[^\w]|$)|[或和及与]")
+        names = {word: name for name, rule in self._rules.items() if rule.stand == "before" for word in rule.words}
+        #: The negation that each word begins with: "do not" of "do not wring".
+        self._opening = {form: names[word] for word, form in zip(names, normal_words(list(names)), strict=True)}
+        answers = normal_words([word for words in context.answers.values() for word in words])
+        self._answer = re.compile(rf"[ )]*: *({'|'.join(map(re.escape, answers)) or _NEVER})(?= *[\n,.;|/)。]| *$)")
 
     def negated(self, text: str, line: Sequence[Match]) -> dict[int, str]:
         """
@@ -34,11 +50,33 @@ class Negations:
 
         Returns the name of the negation by the start of each word that it takes away.
         """
-        if not any(match.term.kind == "negation" for match in line):
-            return {}
         spent: set[int] = set()
+        answered = self._answered(text, line, spent)
+        if not any(match.term.kind == "negation" or self._opens(match) for match in line):
+            return answered
         backwards = self._sweep(text, reversed(line), "after", spent)
-        return backwards | self._sweep(text, line, "before", spent)
+        return backwards | self._sweep(text, line, "before", spent) | answered
+
+    def _opens(self, match: Match) -> str | None:
+        """Name the negation that a word begins with, which a list may carry on: "do not wring, bleach or iron"."""
+        text = match.term.text
+        if match.term.kind not in GIVING or not _NEGATES.match(text):
+            return None
+        if text[0].isascii():
+            words = text.split(" ")
+            return next((name for at in (3, 2, 1) if (name := self._opening.get(" ".join(words[:at])))), None)
+        return next((name for at in (3, 2, 1) if (name := self._opening.get(text[:at]))), None)
+
+    def _answered(self, text: str, line: Sequence[Match], spent: set[int]) -> dict[int, str]:
+        """Find the words that are a question answered with no: "Wool: no"."""
+        taken: dict[int, str] = {}
+        for match in line:
+            if match.term.categories and ":" in text[match.stop : match.stop + 3]:
+                answer = self._answer.match(text, match.stop)
+                if answer is not None:
+                    taken[match.start] = "answered no"
+                    spent.add(answer.start(1))
+        return taken
 
     def _sweep(self, text: str, line: Iterable[Match], stand: str, spent: set[int]) -> dict[int, str]:
         """Go through a line in one direction. `spent` are the negations that did their work in the other."""
@@ -50,10 +88,13 @@ class Negations:
             if match.term.kind == "negation":
                 if self._rules[owner].stand in {stand, "either"} and match.start not in spent:
                     last, name = match, owner
+            elif stand == "before" and (opened := self._opens(match)):
+                last, name = match, opened
             elif last is not None and match.term.categories:
                 gap = text[last.stop : match.start] if last.start < match.start else text[match.stop : last.start]
                 begins = last.term.kind == "negation"
                 near = self._near(name, gap) if begins else self._goes_on(name, gap, text[match.stop : match.stop + 3])
+                near = near or (stand == "before" and self._listed(gap, text[match.stop : match.stop + _LIST]))
                 if near and self._rules[name].of in {None, *match.term.categories}:
                     taken[match.start] = name
                     if begins:
@@ -73,6 +114,13 @@ class Negations:
         if gap:
             return bool(gap.strip()) and self._joined.fullmatch(gap) is not None
         return self._rules[name].reach > 1 and not _FIGURE.match(rest)
+
+    def _listed(self, gap: str, rest: str) -> bool:
+        """Tell whether a comma goes on a list that "or" closes further on: "no fur, feathers or leather"."""
+        if _ITEMS.fullmatch(gap) is None or _FIGURE.match(rest):
+            return False
+        clause = _CLAUSE.split(rest, maxsplit=1)[0]
+        return self._closing.search(clause) is not None and not any(map(str.isdigit, clause))
 
     def _near(self, name: str, gap: str) -> bool:
         if not gap.strip():

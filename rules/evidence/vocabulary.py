@@ -6,11 +6,14 @@ Built once for each lexicon, in about 0.1 s. Knows the data, not the text it wil
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from rules.evidence.local_words import LocalWords
 from rules.evidence.negation import Negations
 from rules.evidence.pairing import Figure
 from rules.lexicon.entries import Entry
 from rules.lexicon.load import Lexicon
+from rules.text.compounds import Compounds
 from rules.text.match import Kind, Matcher, Term
 from rules.text.normalize import CJK, normal_words
 from rules.text.repair import Repair
@@ -29,7 +32,9 @@ class Vocabulary:
         self.entries = lexicon.entries
         self.parts = lexicon.context.parts
         words = list(terms(lexicon))
-        self.matcher = Matcher(words)
+        local = list(local_terms(lexicon))
+        self.matcher = Matcher([*words, *(term for _, term in local)])
+        self.local_words = LocalWords(lexicon.languages, [(name, replace(term, kind="word")) for name, term in local])
         self.negations = Negations(lexicon.context)
         self.labels = {tag_id: Labels(en=entry.en, zh=entry.zh) for tag_id, entry in self.entries.items()}
         #: Every tag that comes with a tag, itself first.
@@ -52,6 +57,10 @@ class Vocabulary:
                 (term.text, self.fibres[term.owner])
                 for term in words
                 if term.owner in self.fibres and term.kind == "word"
+            ),
+            Compounds(
+                [word for one in lexicon.languages for words in one.compounds.first.values() for word in words],
+                [word for one in lexicon.languages for word in one.compounds.last],
             ),
         )
         #: Claims that a garment is of one fibre only.
@@ -97,13 +106,32 @@ def terms(lexicon: Lexicon) -> Iterator[Term]:
     claims += [(word, "field", language) for language, words in context.fields.items() for word in words]
     claims += [(word, "harmless", language) for language, words in context.harmless.items() for word in words]
     claims += [(word, "trade", language) for language, words in context.trade.items() for word in words]
-    categories = {
-        tag: frozenset(lexicon.entries[one].category for one in brought(tag, lexicon.entries))
-        for tag in lexicon.entries
-    }
+    categories = _categories(lexicon)
     for normal, (_, kind, owner) in zip(normal_words([claim[0] for claim in claims]), claims, strict=True):
         if normal:
             yield Term(normal, kind, owner, categories.get(owner, frozenset()))
+
+
+def local_terms(lexicon: Lexicon) -> Iterator[tuple[str, Term]]:
+    """List the words that count only in a text in their language, with that language."""
+    claims = [
+        (one.language, tag, word)
+        for one in lexicon.languages
+        for table in (one.local, one.compounds.first)
+        for tag, words in table.items()
+        for word in words
+    ]
+    categories = _categories(lexicon)
+    for normal, (language, tag, _) in zip(normal_words([claim[2] for claim in claims]), claims, strict=True):
+        yield language, Term(normal, "local", tag, categories[tag])
+
+
+def _categories(lexicon: Lexicon) -> dict[str, frozenset[str]]:
+    """Map every tag to the categories of the tags that come with it."""
+    return {
+        tag: frozenset(lexicon.entries[one].category for one in brought(tag, lexicon.entries))
+        for tag in lexicon.entries
+    }
 
 
 def brought(tag_id: str, entries: Mapping[str, Entry]) -> Iterator[str]:

@@ -35,6 +35,8 @@ class Context(Data):
     """Everything that is not a tag but decides about tags."""
 
     negations: dict[str, Negation] = Field(default_factory=dict)
+    #: Answers that say no to what stands before their colon ("Wool: no").
+    answers: dict[str, Texts] = Field(default_factory=dict)
     #: Phrases that look like a negation and are none ("非常", "not only").
     harmless: dict[str, Texts] = Field(default_factory=dict)
     parts: dict[str, Part] = Field(default_factory=dict)

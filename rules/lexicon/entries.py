@@ -37,6 +37,8 @@ class Entry(Data):
     traps: Texts = ()
     #: Tags that come along.
     implies: tuple[TagId, ...] = ()
+    #: The tag that a negated word gives ("do not tumble dry").
+    opposite: TagId | None = None
     #: The same idea in Shopify's product taxonomy (https://github.com/Shopify/product-taxonomy).
     shopify: Text | None = None
     #: Recognized so that nothing else is, but never a tag.

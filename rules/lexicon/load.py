@@ -15,6 +15,7 @@ from types import MappingProxyType
 from rules.lexicon.context import Context
 from rules.lexicon.entries import Entry
 from rules.lexicon.interests import Interest
+from rules.lexicon.languages import Language
 from rules.lexicon.parse import Parser
 from rules.lexicon.problems import LexiconError, Problem
 
@@ -23,7 +24,7 @@ SHIPPED = Path(__file__).parent
 #: Files of a shop's own lexicon.
 MOST_FILES = 200
 #: Raise it when the code itself reads the same text differently: it is part of every lexicon's version.
-GRAMMAR = 1
+GRAMMAR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Lexicon:
     entries: Mapping[str, Entry]
     context: Context
     interests: tuple[Interest, ...]
+    languages: tuple[Language, ...]
     #: Twelve hex digits of a hash over the content: same content, same version, whatever the files' layout.
     version: str
 
@@ -49,14 +51,15 @@ def load_lexicon(own: Path | None = None) -> Lexicon:
         LexiconError: with the file and line of everything that is wrong.
 
     """
+    shipped = [*sorted(SHIPPED.glob("*.toml")), *sorted((SHIPPED / "languages").glob("*.toml"))]
     if own is None:
-        return read_lexicon(sorted(SHIPPED.glob("*.toml")))
+        return read_lexicon(shipped)
     if not own.is_dir():
         raise LexiconError((Problem(own, 0, "is not a folder; a shop's lexicon is a folder of .toml files"),))
     files = list(islice(own.glob("*.toml"), MOST_FILES + 1))
     if len(files) > MOST_FILES:
         raise LexiconError((Problem(own, 0, f"has more than {MOST_FILES} .toml files"),))
-    return read_lexicon((*sorted(SHIPPED.glob("*.toml")), *sorted(files)))
+    return read_lexicon((*shipped, *sorted(files)))
 
 
 def read_lexicon(paths: Iterable[Path]) -> Lexicon:
@@ -69,4 +72,5 @@ def read_lexicon(paths: Iterable[Path]) -> Lexicon:
     parser.raise_problems()
     # TOML has dates, which an entry that is switched off may still hold.
     content = json.dumps([GRAMMAR, parser.content()], sort_keys=True, ensure_ascii=True, default=str)
-    return Lexicon(MappingProxyType(entries), context, interests, sha256(content.encode()).hexdigest()[:12])
+    version = sha256(content.encode()).hexdigest()[:12]
+    return Lexicon(MappingProxyType(entries), context, interests, parser.languages(), version)

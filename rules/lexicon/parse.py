@@ -5,6 +5,7 @@ Knows nothing of matching.
 """
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +16,9 @@ from pydantic_core import ErrorDetails
 from rules.lexicon.context import Context
 from rules.lexicon.entries import Entry
 from rules.lexicon.interests import Interest
+from rules.lexicon.languages import Language
 from rules.lexicon.problems import LexiconError, Problem, line_in_entry
-from rules.text.normalize import is_cjk
+from rules.text.normalize import is_cjk, normal_words
 from schemas.input_files import UnfitFileError, parse_toml, read_small
 
 #: Bytes of one file. The largest that ships has a twentieth of it.
@@ -46,10 +48,14 @@ class Parser:
         self._texts: dict[Path, str] = {}
         self._problems: list[Problem] = []
         self._bytes = 0
+        self._languages: list[Language] = []
 
     def read(self, path: Path) -> None:
         """Merge a file over what was read so far."""
         content = self._parsed(path)
+        if "language" in content:
+            self._read_language(path, content)
+            return
         lines = _header_lines(self._texts.get(path, ""))
         category = path.stem if path.stem in _SPECIAL else content.pop("category", path.stem)
         defaults = {name: content.pop(name) for name in _FOR_ALL if name in content}
@@ -66,6 +72,34 @@ class Parser:
             self._tables[key] = _merged(self._tables.get(key, {}), given)
             self._places[key] = place
 
+    def _read_language(self, path: Path, content: Table) -> None:
+        """Add a language's words to the entries and the context."""
+        try:
+            language = Language.model_validate(content)
+        except ValidationError as error:
+            self._problems += [Problem(path, 1, _explained(detail, Language)) for detail in error.errors()]
+            return
+        self._languages.append(language)
+        for field in ("words", "beside_percent", "traps"):
+            for key, words in getattr(language, field).items():
+                if key not in self._tables:
+                    self._problems.append(Problem(path, 1, f"no file defines '{key}', for which it has words"))
+                    continue
+                self._tables[key] = self._tables[key] | {field: _with_new(self._tables[key].get(field, ()), words)}
+        name = language.language
+        for group, fields in (("parts", language.parts), ("negations", language.negations)):
+            self._add_context(group, {part: {"words": list(words)} for part, words in fields.items()})
+        for group in ("fields", "fillers", "joiners", "trade"):
+            self._add_context(group, {name: list(getattr(language, group))})
+
+    def _add_context(self, group: str, tables: Table) -> None:
+        key = f"context/{group}"
+        self._tables[key] = _merged(self._tables.get(key, {}), tables)
+
+    def languages(self) -> tuple[Language, ...]:
+        """Give the languages whose files were read."""
+        return tuple(self._languages)
+
     def entries(self) -> dict[str, Entry]:
         """Make the entries, by tag id."""
         keys = [key for key in self._kept() if key.partition("/")[0] not in _SPECIAL]
@@ -76,7 +110,7 @@ class Parser:
             if entry is not None:
                 found[key] = entry
                 self._check_words(key, entry)
-                self._check_tags(key, entry.implies, keys)
+                self._check_tags(key, (*entry.implies, *filter(None, [entry.opposite])), keys)
         return found
 
     def context(self) -> Context:
@@ -98,7 +132,7 @@ class Parser:
 
     def content(self) -> dict[str, Table]:
         """Everything that was read, for the version."""
-        return self._tables
+        return self._tables | {f"language/{one.language}": one.model_dump(mode="json") for one in self._languages}
 
     def raise_problems(self) -> None:
         """Raise a LexiconError when anything was wrong."""
@@ -206,6 +240,17 @@ def _merged(old: Table, new: Table) -> Table:
             if isinstance(value, list) and name != "without":
                 merged[name] = [item for item in value if not (isinstance(item, str) and item in words)]
     return merged
+
+
+def _with_new(known: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Add the words that no known one equals once both are normalised."""
+    forms = set(normal_words(list(known)))
+    found = list(known)
+    for word, form in zip(words, normal_words(list(words)), strict=True):
+        if form not in forms:
+            found.append(word)
+            forms.add(form)
+    return found
 
 
 def _header_lines(text: str) -> dict[str, int]:

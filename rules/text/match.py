@@ -13,15 +13,17 @@ from typing import Literal, NamedTuple
 import ahocorasick
 
 #: What a word is for: the fields of `rules.lexicon.entries.Entry` and `rules.lexicon.context.Context` that hold words.
-Kind = Literal["word", "beside_percent", "misread", "trap", "ignored", "negation", "harmless", "part", "field", "trade"]
+Kind = Literal[
+    "word", "beside_percent", "misread", "trap", "ignored", "negation", "harmless", "part", "field", "trade", "local"
+]
 #: Where one word is claimed twice, the first of these has it.
 _PRECEDENCE: tuple[Kind, ...] = (
-    "word", "ignored", "beside_percent", "misread", "harmless", "negation", "part", "field", "trade", "trap",
+    "word", "ignored", "beside_percent", "misread", "harmless", "negation", "part", "field", "trade", "trap", "local",
 )  # fmt: skip
 #: What a letter covered counts for. A word in its own right wins over a negation that it could begin
 #: with ("常规" in "非常规").
 _WORTH: dict[Kind, int] = {
-    "harmless": 2, "trap": 2, "word": 2, "ignored": 2, "misread": 2,
+    "harmless": 2, "trap": 2, "word": 2, "ignored": 2, "misread": 2, "local": 2,
     "beside_percent": 1, "negation": 1, "part": 1, "field": 1, "trade": 1,
 }  # fmt: skip
 #: Kinds of which nothing within them is worth more than they are.

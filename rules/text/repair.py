@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import product
 
+from rules.text.compounds import Compounds
 from rules.text.normalize import Normal
 
 #: Letters that OCR takes for digits and signs.
@@ -39,8 +40,11 @@ _LONGEST = 30
 class Repair:
     """Knows the Latin words of a lexicon, and those of them that are names of fibres."""
 
-    def __init__(self, words: Iterable[str], fibres: Iterable[tuple[str, str]]) -> None:
-        """Take every word of the lexicon, and pairs of a fibre's word and its tag id."""
+    def __init__(
+        self, words: Iterable[str], fibres: Iterable[tuple[str, str]], compounds: Compounds | None = None
+    ) -> None:
+        """Take every word of the lexicon, pairs of a fibre's word and its tag id, and the halves of compounds."""
+        self._compounds = compounds or Compounds((), ())
         self._known = frozenset(words)
         self._owners = {word: owner for word, owner in fibres if _AFTER.fullmatch(word)}
         self._near: dict[str, set[str]] = defaultdict(set)
@@ -56,6 +60,8 @@ class Repair:
         pieces, gaps, at, shift = [], [], 0, 0
         old_gaps = list(normal.gaps)
         for start, stop, right in changes:
+            if start < at:
+                continue
             while old_gaps and old_gaps[0] <= start:
                 gaps.append(old_gaps.pop(0) + shift)
             pieces += [normal.text[at:start], right]
@@ -73,6 +79,7 @@ class Repair:
                 right = None if (text[start - 1] + text[stop]).strip("( )\n/,:;") else self._letters_for_signs(token)
                 if right is not None:
                     yield start, stop, right
+        yield from self._compounds.splits(text, self._known)
         for percent in _PERCENT.finditer(text) if "%" in text else ():
             start, stop = percent.span()
             for near in (_BEFORE.search(text, max(0, start - _LONGEST), start), _AFTER.match(text, stop)):
@@ -91,7 +98,8 @@ class Repair:
         """Find the fibre whose name is one letter off, when there is just one."""
         if token in self._known:
             return None
-        near = {
+        swapped = {token[:at] + token[at + 1] + token[at] + token[at + 2 :] for at in range(len(token) - 1)}
+        near = {word for word in swapped if word in self._owners} or {
             word
             for spelling in (token, token.replace("rn", "m"), token.replace("vv", "w"), token.replace("cl", "d"))
             for short in (spelling, *_shortened(spelling))

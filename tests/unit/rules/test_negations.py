@@ -64,3 +64,40 @@ def test_the_reason_names_the_negation(reasons: Callable[[str], dict[str, str]])
 
 def test_an_imitation_takes_away_materials_only(ids: Callable[[str], set[str]]):
     assert ids("仿羊绒围巾") == {"category/scarf"}
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("no cashmere, mohair or angora", {"material/cashmere", "material/mohair", "material/angora"}),
+        ("contains no animal fur, feathers, silk or wool", {"material/fur", "material/silk", "material/wool"}),
+        ("不含羊毛，兔毛和真丝", {"material/wool", "material/angora", "material/silk"}),
+        ("NO LEATHER, SUEDE\nOR FUR", {"material/leather", "material/suede", "material/fur"}),
+    ],
+)
+def test_a_negation_holds_over_the_commas_of_a_list(ids: Callable[[str], set[str]], text: str, gone: set[str]):
+    assert not ids(text) & gone
+
+
+@pytest.mark.parametrize("text", ["Silk: No", "含真丝：否", "Silk: none", "真丝：无", "Soie : non"])
+def test_what_is_answered_with_no_is_not_there(ids: Callable[[str], set[str]], text: str):
+    assert ids(text) == set()
+
+
+def test_an_answer_takes_away_what_it_answers_only(ids: Callable[[str], set[str]]):
+    assert "material/linen" in ids("Leather: no\nLinen: 100%")
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("Do not wring, bleach or iron", {"care/do-not-wring", "care/do-not-bleach"}),
+        ("Do not machine wash, bleach or tumble dry", {"care/do-not-bleach", "care/do-not-tumble-dry"}),
+        ("Please do not use bleach", {"care/do-not-bleach"}),
+        ("请勿将本品放入转笼干燥", {"care/do-not-tumble-dry"}),
+        ("DO NOT\nDRY CLEAN", {"care/do-not-dry-clean"}),
+        ("No bleach, tumble dry low", {"care/do-not-bleach", "care/tumble-dry"}),
+    ],
+)
+def test_a_forbidden_treatment_gives_its_opposite(ids: Callable[[str], set[str]], text: str, tags: set[str]):
+    assert ids(text) == tags

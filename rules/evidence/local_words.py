@@ -1,0 +1,47 @@
+"""
+Words that mean different things in different languages: "robe" is a dress in French, "Rock" a skirt in German.
+
+Pure. Tells a page's languages by everyday words; knows nothing of tags.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from rules.lexicon.languages import Language
+from rules.text.match import Match, Term
+from rules.text.normalize import normal_words
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+class LocalWords:
+    """Chooses, for each match of a local word, what it means in the language of its page."""
+
+    def __init__(self, languages: Iterable[Language], terms: Iterable[tuple[str, Term]]) -> None:
+        """Take the languages, and pairs of a language and the term that is local to it."""
+        self._cues = {one.language: frozenset(normal_words(list(one.cues))) for one in languages}
+        self._meanings: dict[str, dict[str, Term]] = {}
+        for language, term in terms:
+            self._meanings.setdefault(term.text, {})[language] = term
+
+    def resolved(self, text: str, matches: Sequence[Match]) -> list[Match]:
+        """Give the matches with local words put right; those of a language that is not on the page are left out."""
+        if not any(match.term.text in self._meanings for match in matches):
+            return list(matches)
+        spoken = self._spoken(text)
+        found: list[Match] = []
+        for match in matches:
+            meanings: Mapping[str, Term] = self._meanings.get(match.term.text, {})
+            term = next((meanings[language] for language in spoken if language in meanings), None)
+            if term is not None:
+                found.append(match._replace(term=term))
+            elif match.term.kind != "local":
+                found.append(match)
+        return found
+
+    def _spoken(self, text: str) -> list[str]:
+        """List the languages that the page shows the most words of."""
+        words = set(_WORD.findall(text))
+        shown = {language: len(words & cues) for language, cues in self._cues.items()}
+        most = max(shown.values(), default=0)
+        return [language for language, count in shown.items() if count == most > 0]

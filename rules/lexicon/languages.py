@@ -1,0 +1,49 @@
+"""
+What a language's file says (`languages/de.toml`): its words for tags, parts and negations. Matches nothing itself.
+
+One file a language keeps what Hangtag covers of it in one place; docs/rules.md has the table.
+"""
+
+from pydantic import Field
+
+from rules.lexicon.entries import Data, Texts
+from schemas.events import TagId
+
+
+class Compounds(Data):
+    """Halves of compound nouns ("Woll" + "mantel"), which are written in one."""
+
+    #: First halves, by the tag that they give.
+    first: dict[TagId, Texts] = Field(default_factory=dict)
+    #: Last halves, with their inflections.
+    last: Texts = ()
+
+
+class Language(Data):
+    """The words of one language."""
+
+    #: As in BCP 47: `de`, `pt`.
+    language: str
+    #: Everyday words that show a text to be in this language.
+    cues: Texts = ()
+    #: Words by tag: they give it in any text.
+    words: dict[TagId, Texts] = Field(default_factory=dict)
+    #: Words by tag that mean something else in another language ("robe", "rock"): only in a text in this language.
+    local: dict[TagId, Texts] = Field(default_factory=dict)
+    #: Short fibre names by tag: only beside a percentage.
+    beside_percent: dict[TagId, Texts] = Field(default_factory=dict)
+    #: Phrases by tag that hold a word and mean something else.
+    traps: dict[TagId, Texts] = Field(default_factory=dict)
+    #: Names of garment parts, by the part's name in context.toml.
+    parts: dict[str, Texts] = Field(default_factory=dict)
+    #: Words that negate, by the negation's name in context.toml.
+    negations: dict[str, Texts] = Field(default_factory=dict)
+    #: Names of fields that announce a composition.
+    fields: Texts = ()
+    #: What may stand between a percentage and its fibre.
+    fillers: Texts = ()
+    #: What carries a negation on to the next word of a list.
+    joiners: Texts = ()
+    #: Words of the trade that are no tags.
+    trade: Texts = ()
+    compounds: Compounds = Compounds()
