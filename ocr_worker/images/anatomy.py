@@ -5,6 +5,7 @@ Some files are small, sound and ruinous: decoders walk their pieces in Python, m
 or believe a size that no limit on width and height covers. Knows no pixels.
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, repeat
@@ -19,6 +20,8 @@ MOST_PIECES = 100_000
 #: JPEG markers without a length, and the one behind which no decoder of ours works in Python (ITU T.81, table B.1).
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
 _START_OF_SCAN = 0xDA
+#: A scan's marker, and the upper half of its length, which is 8 to 14 (ITU T.81, B.2.3).
+_SCAN = re.compile(rb"\xff\xda\x00")
 #: What begins an extension of a GIF, a frame, and its end (GIF89a, appendix A).
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
 #: TIFF tags (TIFF 6.0, sections 8 and 15); sides are shorts or longs, of so many bytes.
@@ -52,11 +55,17 @@ def examine(data: bytes, kind: Format, max_pixels: int) -> Refused | None:
     return None
 
 
-def _segments(data: bytes) -> Iterator[None]:
-    """Walk a JPEG up to its first scan. Each byte between segments is a piece of its own, as to Pillow."""
+def count_scans(data: bytes, most: int) -> int:
+    """Count a JPEG's scans, up to `most`. Those of a thumbnail inside its metadata are none."""
+    start = max(_segments(data), default=0)
+    return sum(1 for _ in islice(_SCAN.finditer(data, start), most))
+
+
+def _segments(data: bytes) -> Iterator[int]:
+    """Walk a JPEG up to its first scan, the offset of each piece. To Pillow, too, a byte between segments is one."""
     at = 2
     while at + 1 < len(data):
-        yield
+        yield at
         code = data[at + 1]
         if data[at] != 0xFF or code == 0xFF:  # noqa: PLR2004 - what every marker begins with
             at += 1
@@ -99,7 +108,7 @@ def _parts(data: bytes) -> Iterator[None]:
             yield from repeat(None, min(count, MOST_PIECES))
 
 
-_WALKS: Mapping[Format, Callable[[bytes], Iterator[None]]] = MappingProxyType(
+_WALKS: Mapping[Format, Callable[[bytes], Iterator[object]]] = MappingProxyType(
     {"JPEG": _segments, "PNG": _chunks, "GIF": _blocks, "TIFF": _parts}
 )
 

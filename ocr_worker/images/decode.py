@@ -6,15 +6,12 @@ is read for its orientation and dropped.
 """
 
 import hashlib
-import re
-import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
-from itertools import islice
 
 import cv2
 import numpy as np
@@ -22,10 +19,12 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
-from ocr_worker.images.anatomy import examine
+from ocr_worker.images.anatomy import count_scans, examine
 from ocr_worker.images.backing import backing_of
+from ocr_worker.images.cost import decoding_bytes, opening_bytes
 from ocr_worker.images.formats import Format, sniff
-from ocr_worker.images.mend import mend
+from ocr_worker.images.memory import BUDGET, MOST_FOR_ONE_PHOTO
+from ocr_worker.images.mend import MENDING_BYTES, mend
 from ocr_worker.result import Refused
 
 #: uint8, shape (height, width, 3), RGB, upright.
@@ -38,13 +37,10 @@ _CLOSE_ENOUGH = 0.9
 #: Ordinary progressive JPEGs have about ten scans. Each costs a pass over the whole picture, also where it holds
 #: nothing, and a JPEG need not be progressive to have many.
 _MAX_SCANS = 100
-#: A scan's marker, and the upper half of its length, which is 8 to 14 (ITU T.81, B.2.3).
-_SCAN = re.compile(rb"\xff\xda\x00")
-#: Larger pictures become RGB a band at a time; phone photos are smaller, once JPEG's own decoder has scaled them down.
-_BAND_PIXELS = 2**22
-#: Pictures still larger than this when they are decoded take up to 16 bytes a pixel: one at a time, whatever the slots.
-_LARGE_PIXELS = 2**24
-_LARGE = threading.Lock()
+#: Larger pictures are converted a band at a time. Phone photos are smaller once JPEG's own decoder has scaled them.
+_WHOLE_PIXELS = 2**22
+#: What a band has: its steps take 14 bytes a pixel.
+_BAND_PIXELS = 2**20
 #: EXIF tag and what undoes each value (CIPA DC-008, 4.6.4).
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -87,6 +83,8 @@ class DecodedPhoto:
     small: Pixels = field(repr=False)
     #: The largest long side that `pixels` gives.
     long_side: int
+    #: Passes over the whole picture that a JPEG takes.
+    scans: int
     #: Rows at the bottom are missing from the file.
     cut_off: bool = False
 
@@ -96,7 +94,7 @@ class DecodedPhoto:
 
         Takes about as long as reading the file did; call it off the event loop.
         """
-        return _decode(self.data, self.format, long_side or self.long_side)
+        return _decode(self.data, self.format, long_side or self.long_side, self.scans)[0]
 
 
 def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:
@@ -111,7 +109,7 @@ def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:
     try:
         return _open(data, kind, limits)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return _too_many_pixels(limits, "far more")
+        return Refused("too_large", f"the photo has far more than {limits.max_pixels:,} pixels")
     except Exception as error:  # noqa: BLE001 - decoders raise anything at all on hostile bytes
         refused = Refused("unreadable", f"a damaged or truncated {kind} image ({type(error).__name__})")
         return _open_mended(data, kind, limits) or refused
@@ -120,7 +118,8 @@ def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:
 def _open_mended(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | None:
     """Open a file that a decoder has refused, where it can be mended."""
     with suppress(Exception):
-        mended = mend(data, kind)
+        with BUDGET.hold(MENDING_BYTES):
+            mended = mend(data, kind)
         photo = None if mended is None else _open(mended.data, kind, limits)
         if mended is not None and isinstance(photo, DecodedPhoto):
             return replace(photo, sha256=hashlib.sha256(data).hexdigest(), cut_off=mended.cut_off)
@@ -130,16 +129,36 @@ def _open_mended(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | No
 def _open(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | Refused:
     if (refused := examine(data, kind, limits.max_pixels)) is not None:
         return refused
+    if (opening := opening_bytes(data, kind)) > MOST_FOR_ONE_PHOTO:
+        return _too_much_memory(opening)
+    with BUDGET.hold(opening):
+        header = _read_header(data, kind, limits)
+    if isinstance(header, Refused):
+        return header
+    small, orientation = _decode(data, kind, min(SMALL_SIDE, limits.long_side), header.scans)
+    width, height = header.size if orientation not in _SIDEWAYS else header.size[::-1]
+    digest = hashlib.sha256(data).hexdigest()
+    return DecodedPhoto(data, kind, width, height, digest, small, limits.long_side, header.scans)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    size: tuple[int, int]
+    scans: int
+
+
+def _read_header(data: bytes, kind: Format, limits: Limits) -> _Header | Refused:
     with Image.open(BytesIO(data), formats=[kind]) as image:
         width, height = image.size
         if width * height > limits.max_pixels:
-            return _too_many_pixels(limits, f"{width:,} x {height:,}")
-        if kind == "JPEG" and sum(1 for _ in islice(_SCAN.finditer(data), _MAX_SCANS + 1)) > _MAX_SCANS:
+            size = f"{width:,} x {height:,} pixels"
+            return Refused("too_large", f"the photo has {size}; at most {limits.max_pixels:,} are decoded")
+        scans = count_scans(data, _MAX_SCANS + 1) if kind == "JPEG" else 1
+        if scans > _MAX_SCANS:
             return Refused("unreadable", f"a JPEG of more than {_MAX_SCANS} scans")
-        if _orientation(image, kind) in _SIDEWAYS:
-            width, height = height, width
-    small = _decode(data, kind, min(SMALL_SIDE, limits.long_side))
-    return DecodedPhoto(data, kind, width, height, hashlib.sha256(data).hexdigest(), small, limits.long_side)
+        _scale_in_decoder(image, kind, max(limits.long_side, SMALL_SIDE))
+        needed = decoding_bytes(image, kind, width * height, scans)
+    return _too_much_memory(needed) if needed > MOST_FOR_ONE_PHOTO else _Header((width, height), scans)
 
 
 def scale_down(pixels: Pixels, long_side: int) -> Pixels:
@@ -153,8 +172,9 @@ def scale_down(pixels: Pixels, long_side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _too_many_pixels(limits: Limits, size: str) -> Refused:
-    return Refused("too_large", f"the photo has {size} pixels; at most {limits.max_pixels:,} are decoded")
+def _too_much_memory(needed: int) -> Refused:
+    allowed = f"at most {MOST_FOR_ONE_PHOTO // 10**6:,} MB are given to one photo"
+    return Refused("too_large", f"decoding the photo would take {needed // 10**6:,} MB of memory; {allowed}")
 
 
 def _whole_reduction(longest: int, long_side: int) -> int | None:
@@ -162,34 +182,51 @@ def _whole_reduction(longest: int, long_side: int) -> int | None:
     return factor if longest / factor >= long_side * _CLOSE_ENOUGH else None
 
 
-def _decode(data: bytes, kind: Format, long_side: int) -> Pixels:
-    with Image.open(BytesIO(data), formats=[kind]) as image:
-        orientation = _orientation(image, kind)
-        longest = max(image.size)
-        if kind == "JPEG" and longest > long_side:
-            # The decoder itself can skip to 1/2, 1/4 or 1/8: never below what is wanted, or barely.
-            factor = _whole_reduction(longest, long_side) or longest // long_side
-            image.draft("RGB", (max(1, image.width // factor), max(1, image.height // factor)))
+def _decode(data: bytes, kind: Format, long_side: int, scans: int) -> tuple[Pixels, int]:
+    """Decode, and turn upright; gives how the file's picture lay, too. To know that of a PNG is to decode it."""
+    with BUDGET.hold(opening_bytes(data, kind)), Image.open(BytesIO(data), formats=[kind]) as image:
+        file_pixels = image.width * image.height
+        _scale_in_decoder(image, kind, long_side)
         if kind == "JPEG":
             # All of it at once: each further block costs the decoder a look back, 5 % in all.
             image.decodermaxblock = len(data)
-        with _LARGE if image.width * image.height > _LARGE_PIXELS else nullcontext():
-            upright = scale_down(_rgb(image), long_side)
+        with BUDGET.hold(decoding_bytes(image, kind, file_pixels, scans)):
+            orientation = _orientation(image, kind)
+            upright = scale_down(_rgb(image, long_side), long_side)
     if orientation in _UPRIGHT:
         upright = _pixels(Image.fromarray(upright).transpose(_UPRIGHT[orientation]))
-    return upright
+    return upright, orientation
 
 
-def _rgb(image: Image.Image) -> Pixels:
-    """Make it 8-bit RGB, a band of rows at a time where it is large: the steps between take several times its size."""
+def _scale_in_decoder(image: Image.Image, kind: Format, long_side: int) -> None:
+    longest = max(image.size)
+    if kind == "JPEG" and longest > long_side:
+        # The decoder itself can skip to 1/2, 1/4 or 1/8: never below what is wanted, or barely.
+        factor = _whole_reduction(longest, long_side) or longest // long_side
+        image.draft("RGB", (max(1, image.width // factor), max(1, image.height // factor)))
+
+
+def _rgb(image: Image.Image, long_side: int) -> Pixels:
+    """
+    Make it 8-bit RGB.
+
+    A large picture is also scaled down, by a whole number, a band of rows at a time: all of it in RGB, and the steps
+    on the way, would take several times the memory of the picture itself.
+    """
     image.load()
     to_rgb = _conversion(image)
-    rows = max(1, _BAND_PIXELS // image.width)
-    if image.height <= rows:
+    if image.width * image.height <= _WHOLE_PIXELS:
         return _pixels(to_rgb(image))
-    rgb = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    longest = max(image.size)
+    factor = _whole_reduction(longest, long_side) or max(1, longest // long_side)
+    rows = max(1, _BAND_PIXELS // image.width // factor) * factor
+    width, height = max(1, round(image.width / factor)), max(1, round(image.height / factor))
+    rgb = np.empty((height, width, 3), dtype=np.uint8)
     for top, band in _bands(image, rows):
-        rgb[top : top + rows] = _pixels(to_rgb(band))
+        # The last band may have less than half a row of the result left, which is none.
+        target = rgb[top // factor : (top + rows) // factor]
+        if len(target):
+            cv2.resize(_pixels(to_rgb(band)), (width, len(target)), dst=target, interpolation=cv2.INTER_AREA)
     return rgb
 
 

@@ -16,12 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ocr_worker.images.anatomy import count_scans
 from ocr_worker.images.formats import Format
 
 #: Less of a picture than this is not worth reading.
 _LEAST_SHARE = 0.75
 #: At an eighth, the rows that a JPEG decoder holds back until it knows what follows.
 _WAITING_ROWS = 2
+
+#: Of a PNG that has more, unpacked, nothing is mended: a header may promise anything.
+_MOST_UNPACKED = 100_000_000
+#: Memory that mending takes at most: the picture unpacked, packed again, and the file.
+MENDING_BYTES = 2 * _MOST_UNPACKED
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 #: Beside the critical chunks: what changes how a picture looks, or which way up it is.
@@ -51,7 +57,7 @@ def _mend_jpeg(data: bytes) -> Mended | None:
     if data.rstrip(b"\0").endswith(_JPEG_END):
         return None
     ended = data + _JPEG_END
-    if any(marker in data for marker in _PROGRESSIVE):
+    if any(marker in data for marker in _PROGRESSIVE) or count_scans(data, 2) > 1:
         # All rows are there from the first scan on; each later one adds detail.
         refined = _last_scan_is_final(data)
         return Mended(ended, cut_off=False) if refined else None
@@ -98,6 +104,8 @@ def _mend_png(data: bytes) -> Mended | None:
     cut_off = False
     if names[-1] != b"IEND" and rows is not None:
         height, size = rows
+        if height * size > _MOST_UNPACKED:
+            return None
         unpacked = zlib.decompressobj()
         pixels = unpacked.decompress(packed, height * size)
         if len(pixels) < height * size * _LEAST_SHARE:

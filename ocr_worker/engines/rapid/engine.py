@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 from ocr_worker.engines.protocol import Lines, Unfinished
-from ocr_worker.engines.rapid.models import Models
+from ocr_worker.engines.rapid.models import LOOK_BYTES, Models
 from ocr_worker.engines.rapid.order import arrange
 from ocr_worker.engines.rapid.page import Page
 from ocr_worker.engines.rapid.passes import Passes, Seen
@@ -21,6 +21,7 @@ from ocr_worker.engines.rapid.tiles import is_long
 from ocr_worker.engines.rapid.view import View
 from ocr_worker.images.contrast import lift_contrast
 from ocr_worker.images.decode import DecodedPhoto, Pixels
+from ocr_worker.images.memory import BUDGET, ORDINARY_PHOTO
 from ocr_worker.result import Flaw
 from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
@@ -57,6 +58,7 @@ class RapidEngine:
         """
         self._lift, self._most_tiles = lift, most_tiles
         self._passes = Passes(Models(), lift=lift, look_closer=look_closer)
+        BUDGET.grow_to(slots * (LOOK_BYTES + ORDINARY_PHOTO))
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="rapid")
         release = version("rapidocr")
         self.info = EngineInfo(name="rapid", model="PP-OCRv6-small", revision=f"rapidocr-{release}")

@@ -19,6 +19,7 @@ from rapidocr.main import RapidOCRError
 
 from ocr_worker.engines.rapid.quads import Quad
 from ocr_worker.images.decode import Pixels
+from ocr_worker.images.memory import BUDGET
 from ocr_worker.images.strips import pad_strip
 
 #: Of one line, clockwise: float32 (4, 2), px.
@@ -47,6 +48,8 @@ _BETTER = 0.03
 #: The detector enlarges the shorter side to 736 px: a strip of 1,000 x 13 would become 56,000 px long and take minutes.
 #: So strips are padded to at most this many times as long as wide.
 MOST_ASPECT = 3
+#: Memory that the models take for one picture, measured with two slots (docs/ocr.md).
+LOOK_BYTES = 260_000_000
 
 
 class Models:
@@ -61,7 +64,8 @@ class Models:
         """Find and read the lines of a picture."""
         bgr = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), dtype=np.uint8)
         bgr = pad_strip(bgr, MOST_ASPECT, cv2.mean(bgr)[:3])
-        return self.read(bgr, self.find(bgr))
+        with BUDGET.hold(LOOK_BYTES):
+            return self.read(bgr, self.find(bgr))
 
     def find(self, bgr: Pixels) -> list[Corners]:
         """Find the lines of a picture: corners clockwise from its top left, whichever way the line runs."""

@@ -1,6 +1,5 @@
 """Large pictures become RGB a band of rows at a time, and nobody can tell."""
 
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -9,7 +8,6 @@ from PIL import Image
 
 from ocr_worker.images import decode
 from ocr_worker.images.decode import DecodedPhoto, Limits, open_photo
-from ocr_worker.result import Refused
 
 SIZE = (50, 40)
 RANDOM = np.random.default_rng(7)
@@ -60,21 +58,6 @@ def test_a_picture_is_the_same_in_bands(monkeypatch, name, band):
 
     whole = opened()
     monkeypatch.setattr(decode, "_BAND_PIXELS", band)
+    monkeypatch.setattr(decode, "_WHOLE_PIXELS", 20)
     assert np.array_equal(opened().small, whole.small)
     assert len(np.unique(whole.small)) > 1
-
-
-def test_a_picture_too_large_to_be_decoded_beside_another_waits_for_it(monkeypatch):
-    out = BytesIO()
-    see_through().save(out, "PNG")
-    photo = out.getvalue()
-    monkeypatch.setattr(decode, "_LARGE_PIXELS", 50 * 40 - 1)
-    with ThreadPoolExecutor(1) as other:
-        with decode._LARGE:
-            waiting = other.submit(open_photo, photo, Limits())
-            with pytest.raises(TimeoutError):
-                waiting.result(0.2)
-        assert isinstance(waiting.result(10), DecodedPhoto)
-    # One that fails leaves the way free.
-    assert isinstance(open_photo(photo[: len(photo) // 2], Limits()), Refused)
-    assert isinstance(open_photo(photo, Limits()), DecodedPhoto)

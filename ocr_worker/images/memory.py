@@ -1,0 +1,71 @@
+"""
+How much memory decoders and engines of this process may hold at the same time.
+
+Whoever is about to take much memory holds so many bytes of the budget first, and waits while others hold them. Knows
+no photo and no engine.
+"""
+
+import ctypes
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+#: Bytes that one photo may need while it is decoded: a PNG of 60 MP, a WebP of 20 MP.
+MOST_FOR_ONE_PHOTO = 320_000_000
+#: Bytes that a JPEG of 12 MP needs.
+ORDINARY_PHOTO = 50_000_000
+
+
+class MemoryBudget:
+    """Counts bytes; first come, first served, so that small photos cannot starve a large one."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._held = 0
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    def grow_to(self, total: int) -> None:
+        """Have at least `total` bytes, for an engine that needs them to keep its slots busy."""
+        with self._changed:
+            self.total = max(self.total, total)
+            self._changed.notify_all()
+
+    @contextmanager
+    def hold(self, amount: int) -> Iterator[None]:
+        """Wait until `amount` bytes are free, and hold them for the block. Who holds some must not ask for more."""
+        if amount == 0:
+            yield
+            return
+        ticket = object()
+        with self._changed:
+            self._queue.append(ticket)
+            self._changed.wait_for(lambda: self._queue[0] is ticket and self._fits(amount))
+            self._queue.popleft()
+            self._held += amount
+            self._changed.notify_all()
+        if amount > 2 * ORDINARY_PHOTO:
+            _trim_heap()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= amount
+                self._changed.notify_all()
+
+    def _fits(self, amount: int) -> bool:
+        # More than the whole budget is held by one alone.
+        return self._held == 0 or self._held + amount <= self.total
+
+
+def _trim_heap() -> None:
+    """Return free pages to the kernel: glibc keeps hundreds of MB in the heaps of other threads."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+#: Memory belongs to the process, and so does its budget.
+BUDGET = MemoryBudget(MOST_FOR_ONE_PHOTO)
