@@ -1,19 +1,20 @@
 """The way into an account, from what the sink is told: the address, the revision, and the key or the OAuth tokens."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
 
 from klaviyo_sink.api.client import KlaviyoClient, Listener, PrivateKey
 from klaviyo_sink.api.oauth import OAuth
 from klaviyo_sink.config import SinkConfig
+from schemas.steady_clock import now as steady_now
 
 
 def open_client(
     config: SinkConfig,
     *,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = steady_now,
     listener: Listener | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> KlaviyoClient:

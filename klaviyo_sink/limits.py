@@ -42,6 +42,9 @@ SPEND: Final = 0.92
 #: Seconds; spending is remembered in steps this long, so that a minute of it is at most 600 numbers.
 TICK_S: Final = 0.1
 MINUTE_S: Final = 60
+#: Clocks of processes differ by less, and Klaviyo asks nobody to stay away for longer, seconds.
+SKEW_S: Final = 10
+LONGEST_CLOSED_S: Final = 3600
 #: Someone else spends the account's limit too (a 429 though ours was kept): halve, at most so often, and double back
 #: after each quiet minute.
 MOST_HALVINGS: Final = 3
@@ -93,7 +96,7 @@ class Standing:
 
 def grant(spent: Spent, operation: str, wanted: int, now: float) -> tuple[Spent, Grant]:
     """Spend up to `wanted` requests."""
-    spent = _recovered(_forgotten(spent, now), now)
+    spent = _recovered(_forgotten(_believed(spent, now), now), now)
     if now < spent.closed_until:
         return spent, Grant(0, spent.closed_until - now)
     burst, steady = _allowed(spent, operation)
@@ -110,7 +113,7 @@ def grant(spent: Spent, operation: str, wanted: int, now: float) -> tuple[Spent,
 
 def standing(spent: Spent, operation: str, now: float) -> Standing:
     """Tell how much of a minute's requests is left."""
-    spent = _recovered(_forgotten(spent, now), now)
+    spent = _recovered(_forgotten(_believed(spent, now), now), now)
     _burst, steady = _allowed(spent, operation)
     used = _used(spent, math.floor(now / TICK_S), MINUTE_S)
     left = 0 if now < spent.closed_until else min(steady - used, _left(spent, steady, now))
@@ -176,6 +179,19 @@ def _wait(spent: Spent, burst: int, steady: int, tick: int, now: float) -> float
     if _left(spent, steady, now) <= 0:
         moments.append(spent.resets_at)
     return max(moments) - now
+
+
+def _believed(spent: Spent, now: float) -> Spent:
+    """Leave out what a process wrote whose clock was far ahead: it would close the budget until then."""
+    latest = now + SKEW_S
+    return spent.model_copy(
+        update={
+            "ticks": tuple(one for one in spent.ticks if one[0] * TICK_S <= latest),
+            "closed_until": min(spent.closed_until, now + LONGEST_CLOSED_S),
+            "throttled_at": min(spent.throttled_at, latest),
+            "told_left": spent.told_left if spent.resets_at <= now + LONGEST_CLOSED_S else None,
+        }
+    )
 
 
 def _forgotten(spent: Spent, now: float) -> Spent:

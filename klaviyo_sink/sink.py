@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, ParamSpec, TypeVar, get_args
 
 import httpx
@@ -32,6 +32,7 @@ from klaviyo_sink.state.store import Current, OvertakenError, StateDatabase, ope
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from schemas.spans import TraceHeaders
+from schemas.steady_clock import now as steady_now
 
 __all__ = ["Sink", "SinkConfig", "Written", "open_sink"]
 
@@ -193,7 +194,7 @@ class Sink:
 
 
 async def open_sink(
-    config: SinkConfig, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), dry_run: DryRun | None = None
+    config: SinkConfig, *, now: Callable[[], datetime] = steady_now, dry_run: DryRun | None = None
 ) -> Sink:
     """
     Open the state database (migrating it) and the way to Klaviyo. Makes no request.

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -25,6 +25,7 @@ from schemas.emitter import Delivered, Emitter
 from schemas.events import Identity, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.spans import NO_SPANS, Span, Spans, TraceHeaders
+from schemas.steady_clock import now as steady_now
 
 #: Longest wait for publishes that have begun, when closing, in seconds.
 _GOODBYE_S = 10.0
@@ -72,7 +73,7 @@ class Upload:
     locale: str | None = None
     backfill: bool = False
     upload_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    uploaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    uploaded_at: datetime = field(default_factory=steady_now)
     #: Headers of what led to it: with a W3C trace context among them, the upload goes on in that trace.
     trace: TraceHeaders = field(default=(), repr=False)
 

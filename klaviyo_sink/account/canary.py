@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from klaviyo_sink.account.probe import probe_event
@@ -14,6 +14,7 @@ from klaviyo_sink.api.client import Accepted, KlaviyoClient
 from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.bodies import ProfileAttributes
 from schemas.outcomes import Later
+from schemas.steady_clock import now as steady_now
 
 #: Seconds between looks.
 LOOK_EVERY_S: Final = 2.0
@@ -25,7 +26,7 @@ class Canary:
 
     client: KlaviyoClient
     metric: str
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = steady_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from klaviyo_sink.account.campaigns import Campaign
@@ -23,6 +23,7 @@ from klaviyo_sink.api.client import KlaviyoClient
 from klaviyo_sink.bodies import ProfileAttributes
 from klaviyo_sink.profile.naming import PropertyNames
 from schemas.outcomes import Later, Never
+from schemas.steady_clock import now as steady_now
 
 __all__ = ["Setup", "SetupError", "SetupStep", "all_clear"]
 
@@ -64,7 +65,7 @@ class Setup:
     live: bool
     #: By tag id, the words that profiles hold in place of tag values; empty where they hold ids.
     words: Mapping[str, str] = field(default_factory=dict)
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = steady_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     #: Whether segments and flows that differ are replaced.
     replace: bool = False

@@ -166,6 +166,10 @@ class _Failed:
     error: httpx.HTTPError | OSError
     until: float
 
+    def holds(self, now: float) -> bool:
+        """Tell whether to go on waiting. No pause is longer than `REFUSED_S`: then the clock was set back."""
+        return 0 < self.until - now <= REFUSED_S
+
 
 class OAuth(httpx.Auth):
     """
@@ -219,7 +223,7 @@ class OAuth(httpx.Auth):
         if self._lasts(stored, refused, MARGIN_S):
             return stored
         failed = self._failed
-        if failed is None or failed.pair != stored or self._now() >= failed.until:
+        if failed is None or failed.pair != stored or not failed.holds(self._now()):
             try:
                 return self._renewed(refused)
             except (httpx.HTTPError, OSError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Select, select
+from sqlalchemy import Column, Connection, Select, func, select
 
 from klaviyo_sink.state.tables import forgotten_shoppers, written_events
 
@@ -63,6 +63,11 @@ def forgotten_since(
     newest = max(times, default=moment)
     # An entry by a clock that is ahead must not hide those that follow it.
     return {row.shopper_digest for row in found}, newest if newest is None else min(newest, now)
+
+
+def count_forgotten(connection: Connection) -> int:
+    """Count the shoppers who were forgotten."""
+    return connection.execute(select(func.count()).select_from(forgotten_shoppers)).scalar_one()
 
 
 def digest(shopper_id: str) -> str:

@@ -41,8 +41,13 @@ def sweep_now(
 
     settings = Settings()
     store, folders = make_store(settings), swept_folders(settings)
-    before = now() - timedelta(days=settings.photo_retention_days)
-    swept, trouble = asyncio.run(_sweep(store, folders, before, dry_run=dry_run))
+    kept_for = timedelta(days=settings.photo_retention_days)
+
+    async def sweep_by_store_time() -> "tuple[datetime, Swept, str | None]":
+        before = (await store.time() or now()) - kept_for
+        return before, *await _sweep(store, folders, before, dry_run=dry_run)
+
+    before, swept, trouble = asyncio.run(sweep_by_store_time())
     _tell(swept, before, trouble, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(0 if trouble is None else 1)
 

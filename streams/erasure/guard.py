@@ -8,16 +8,17 @@ besides; for the stages before it this keeps a forgotten shopper out of the topi
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
 from sqlalchemy import Engine
 
 from klaviyo_sink.state.database import LOOK_S, is_missing, open_for_reading
-from klaviyo_sink.state.ledgers import digest, forgotten_since
+from klaviyo_sink.state.ledgers import count_forgotten, digest, forgotten_since
 from schemas.events import Event
 from schemas.outcomes import Never
+from schemas.steady_clock import now
 from streams.runtime.stage import Handler, HandlerResult
 
 log = structlog.get_logger()
@@ -79,8 +80,12 @@ class ForgottenShoppers:
             else:
                 self._engine = self._engine or open_for_reading(self._url)
                 with self._engine.connect() as connection:
-                    new, self._newest = forgotten_since(connection, self._newest, now=datetime.now(UTC))
-                self._digests |= new
+                    new, self._newest = forgotten_since(connection, self._newest, now=now())
+                    known = self._digests | new
+                    if count_forgotten(connection) != len(known):
+                        # An entry by a clock that was far behind, or one that was taken out again.
+                        known, self._newest = forgotten_since(connection, None, now=now())
+                self._digests = known
                 self._said.clear()
         except Exception as error:  # noqa: BLE001 - a guard must not end events, whatever a damaged row or disk raises
             self._say_once(

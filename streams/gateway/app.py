@@ -7,7 +7,6 @@ Handed what publishes and what remembers; knows no settings and no Kafka client.
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -25,6 +24,7 @@ from ocr_worker.http.service import new_service
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Never
 from schemas.producer import AlreadyPublished, Published, UploadProducer
+from schemas.steady_clock import now as steady_now
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.gateway.middleware import IN_FLIGHT, REMEMBERED, STREAMS, EveryAnswer
@@ -201,7 +201,7 @@ class _Gateway:
             photo=Photo(uri=answer.uri, sha256=posted.sha256),
             identity=Identity(external_id=upload.shopper_id),
         )
-        return self._memory.note(event, datetime.now(UTC))
+        return self._memory.note(event, steady_now())
 
     async def _is_published(self, upload_id: str) -> bool:
         """Wait for the event of an upload whose photo is in the store: another gateway may be publishing it."""

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
 
 from schemas.codec import UndecodableError, decode
+from schemas.steady_clock import now as steady_now
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
 from streams.erasure.guard import ForgottenShoppers
@@ -77,7 +77,7 @@ class Follower:
             for seen in follow(
                 self._settings,
                 list(by_name),
-                since=time.time() - self._settings.gateway_remember_s,
+                since=steady_now().timestamp() - self._settings.gateway_remember_s,
                 forever=True,
                 going=lambda: not self._stop.is_set(),
                 caught_up=lambda: self._tell(self._caught_up),
@@ -90,7 +90,7 @@ class Follower:
 
     def _note(self, topic: Topic, seen: Seen) -> None:
         # Producers set their own clocks: what lay in the future would be remembered until then.
-        at = datetime.fromtimestamp(min(max(seen.timestamp, 0.0), time.time()), UTC)
+        at = datetime.fromtimestamp(min(max(seen.timestamp, 0.0), steady_now().timestamp()), UTC)
         if topic.event is None:
             letter = read_letter(seen.headers)
             if letter is not None:

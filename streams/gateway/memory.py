@@ -8,16 +8,17 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from schemas.events import DeadLetter, Event
+from schemas.steady_clock import now as steady_now
 from streams.gateway.status import Status, after, stopped
 
 
 class Memory:
     """The status of the uploads that changed last: for `keep_s` seconds, and at most `most` of them."""
 
-    def __init__(self, *, keep_s: float, most: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, *, keep_s: float, most: int, clock: Callable[[], datetime] = steady_now) -> None:
         """Start with none."""
         self._keep_s, self._most, self._clock = keep_s, most, clock
         self._known: OrderedDict[str, Status] = OrderedDict()

@@ -17,6 +17,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import OffsetSpec
 
+from schemas.steady_clock import now as steady_now
 from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.kafka.clients import Admin, client_config
@@ -24,6 +25,11 @@ from streams.kafka.isolated import Isolated
 from streams.lag.evaluate import GroupPartition, PartitionOffsets, RecordTime
 from streams.lag.groups import Log, answer_of, commits_of, error_text, members_of
 from streams.lag.strangers import strangers
+
+
+def _now() -> float:
+    # Ages must not jump with the machine's clock: an alert would fire, or never again.
+    return steady_now().timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class LagReader:
     Its client library may crash when a broker freezes, so whatever must live on asks by `isolated_looks`.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time, patience_s: float = 5) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = _now, patience_s: float = 5) -> None:
         """Wait at most `patience_s` seconds for each kind of answer."""
         self._settings, self._clock, self._patience_s = settings, clock, patience_s
         self._admin = Admin(settings)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from schemas.codec import UndecodableError, decode
 from schemas.events import DeadLetter, OutfitTagged, PhotoUploaded, Tag, TextRecognized
+from schemas.steady_clock import now as steady_now
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
 from streams.gateway.status import Ending, Status, after, ending, stopped
@@ -130,4 +131,4 @@ def _moment(seen: Seen) -> datetime:
 
 
 def _now() -> float:
-    return datetime.now(UTC).timestamp()
+    return steady_now().timestamp()

@@ -6,6 +6,7 @@ it, for the days on which no stage runs.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from typing import Final
 
 import structlog
 
+from schemas.steady_clock import SteadyClock
+from schemas.steady_clock import now as steady_now
 from streams.config.settings import Settings, UnusableError
 from streams.photos.answers import StoreError
 from streams.photos.bucket_events import KeyTemplate
@@ -173,16 +176,23 @@ async def keep_sweeping(
 
     It sweeps `AHEAD`, so that nothing is ever older than `kept_for`. A new leader sweeps at once. A store that fails is
     tried again soon, and stops nothing.
+
+    A jump of `now` between two looks changes nothing: the hours are counted in sleeps then, and a bucket's own time
+    decides what is old.
     """
+    passed_s = 0.0
+    steady = SteadyClock(now, lambda: passed_s)
     due: datetime | None = None
     while True:
         if not leads():
             due = None
-        elif due is None or now() >= due:
-            began = now()
-            swept = await _sweep_once(store, folders, before=began - kept_for + AHEAD)
+        elif due is None or steady() >= due:
+            began, counted = steady(), time.monotonic()
+            swept = await _sweep_once(store, folders, before=(await store.time() or began) - kept_for + AHEAD)
             due = began + (SWEEP_EVERY if swept else _TRY_AGAIN)
+            passed_s += time.monotonic() - counted
         await sleep(_LOOK_S)
+        passed_s += _LOOK_S
 
 
 async def _sweep_once(store: PhotoStore, folders: tuple[Folder, ...], *, before: datetime) -> bool:
@@ -194,6 +204,6 @@ async def _sweep_once(store: PhotoStore, folders: tuple[Folder, ...], *, before:
         log.warning("photos not swept, trying again", reason=error.failure.reason, message=error.failure.message)
         return False
     metrics.PHOTOS_SWEPT.inc(done.due)
-    metrics.SWEEP_ENDED.set_to_current_time()
+    metrics.SWEEP_ENDED.set(steady_now().timestamp())
     log.info("photos swept", seen=done.seen, deleted=done.due)
     return True

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
@@ -33,6 +34,7 @@ _NOT_OURS = Never("photo-not-ours", "photo.uri lies outside the store (HANGTAG_S
 _OTHER_PHOTO = Never("other-photo", "another photo lies in the store under this shopper_id and upload_id; it stays")
 #: Producers store first and publish then, but not every bucket shows a new object at once.
 MISSING = Later("photo-missing", "there is no photo at photo.uri", tries=4)
+_TIME_KEY: Final = f"{READ}/.time"
 #: Objects listed, and removed, in one go: what S3 takes (DeleteObjects, AWS API reference).
 _AT_ONCE: Final = 1000
 
@@ -156,6 +158,22 @@ class PhotoStore:
     def is_mark(self, uri: str) -> bool:
         """Tell whether a URI is that of a mark, and no photo's."""
         return (self._key(uri) or "").startswith(f"{READ}/")
+
+    async def time(self) -> datetime | None:
+        """
+        Ask a bucket for its time, by which it dates what it stores; None where it does not tell.
+
+        A folder on disk has no time but the machine's own, which may have jumped.
+        """
+        if self._folder is not None:
+            return None
+        try:
+            # Under the marks, so that it is swept and forgotten like them.
+            await self._store.put_async(_TIME_KEY, b"")
+            return (await self._store.head_async(_TIME_KEY))["last_modified"]
+        except TROUBLE:
+            # Without the right to write: see docs/privacy.md.
+            return None
 
     async def find(self, folder: str) -> AsyncIterator[Sequence[Stored]]:
         """

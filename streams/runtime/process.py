@@ -17,6 +17,7 @@ from typing import NoReturn
 import structlog
 from aiokafka.errors import KafkaError
 
+from schemas.steady_clock import now as steady_now
 from streams.config.settings import Settings, UnusableError
 from streams.kafka.clients import first_readable, wait_for_topics
 from streams.runtime.app import StageApp
@@ -174,7 +175,7 @@ def _window(settings: Settings, stage: Stage, app: StageApp) -> Window[Record]:
 def _oldest_s(window: Window[Record]) -> float:
     """Tell for how many seconds the oldest unfinished event has been in Kafka; 0 with none."""
     came = [delivery.record.timestamp for delivery in window.oldest()]
-    return max(0.0, time.time() - min(came)) if came else 0.0
+    return max(0.0, steady_now().timestamp() - min(came)) if came else 0.0
 
 
 async def _live(app: StageApp, stage: Stage) -> None:

@@ -1,10 +1,15 @@
-"""The wall clock, passed to everything that needs the time."""
+"""The clock that is passed to whatever needs the time. A jump of the machine's clock does not move it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from schemas.steady_clock import now as steady_now
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def now() -> datetime:
     """Tell the time, with its zone."""
-    return datetime.now(UTC)
+    return steady_now()

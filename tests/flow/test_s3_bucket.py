@@ -18,6 +18,7 @@ from streams.cli.main import app as hangtag
 from streams.config.settings import Settings
 from streams.erasure.photos import remove_photos
 from streams.photos.signing import AwsKey, SignedForS3
+from streams.photos.store import PhotoStore
 from streams.wiring import clock
 from streams.wiring.photos import make_store
 
@@ -93,11 +94,24 @@ def test_no_photo_is_older_than_photos_may_be(s3, s3_environment, bucket):
     today = datetime.now(UTC)
 
     for days, deleted in ((6, 0), (8, len(ours))):
-        s3_environment.setattr(clock, "now", lambda days=days: today + timedelta(days=days))
+
+        async def later(_store: PhotoStore, days: int = days) -> datetime:
+            return today + timedelta(days=days)
+
+        s3_environment.setattr(PhotoStore, "time", later)
         said = CliRunner().invoke(hangtag, ["retention", "sweep", "--json"])
         assert said.exit_code == 0, said.output
         assert json.loads(said.stdout)["deleted"] == deleted
     assert s3.keys(bucket) == others
+
+
+@pytest.mark.parametrize("days", [30, -30])
+def test_a_wrong_clock_of_this_machine_deletes_nothing_of_a_bucket(s3, s3_environment, bucket, days):
+    s3_environment.setenv("HANGTAG_STORE_URL", f"s3://{bucket}")
+    s3.send("PUT", object_path(bucket, "uploads/s/u.jpg"), content=b"x")
+    s3_environment.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(days=days))
+    said = CliRunner().invoke(hangtag, ["retention", "sweep", "--json"])
+    assert (said.exit_code, json.loads(said.stdout)["deleted"]) == (0, 0)
 
 
 async def test_nothing_is_left_of_a_shopper_who_is_forgotten(s3, bucket):

@@ -126,6 +126,18 @@ async def test_no_address_that_cannot_be_keeps_an_upload_waiting(bucket, name: s
     assert (type(answer), answer.reason) == (Never, "invalid-upload")
 
 
+async def test_a_bucket_tells_its_time_to_whoever_may_write(s3, bucket, monkeypatch):
+    store = PhotoStore(f"s3://{bucket}", max_bytes=10)
+    told = await store.time()
+    assert abs(told - now()) < timedelta(minutes=1)
+    # Its probe is a mark: swept as they are, and no photo.
+    assert s3.keys(bucket) == ["read/.time"]
+    with s3.only("GetObject", "DeleteObject", "ListBucket") as (key_id, secret):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        assert await PhotoStore(f"s3://{bucket}", max_bytes=10).time() is None
+
+
 async def test_an_object_that_nobody_can_name_is_told_of_and_not_taken_for_an_outage(s3, bucket):
     s3.send("PUT", f"{bucket}/uploads//u.jpg", content=b"x")
     with pytest.raises(StoreError) as told:

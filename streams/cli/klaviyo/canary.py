@@ -67,6 +67,7 @@ async def _again_and_again(settings: Settings, email: str, limit_s: float, every
     import structlog
 
     from streams.telemetry import canary_metrics
+    from streams.wiring.clock import now
 
     log = structlog.get_logger()
     while True:
@@ -77,7 +78,7 @@ async def _again_and_again(settings: Settings, email: str, limit_s: float, every
             log.error("canary missing", message=seen)
         else:
             canary_metrics.CANARIES.labels("seen").inc()
-            canary_metrics.SEEN.set_to_current_time()
+            canary_metrics.SEEN.set(now().timestamp())
             canary_metrics.SECONDS.set(seen)
             log.info("canary seen", seconds=round(seen, 1))
         await asyncio.sleep(max(0.0, every_s - (time.monotonic() - began)))

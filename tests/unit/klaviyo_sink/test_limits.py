@@ -116,3 +116,24 @@ def test_a_limit_that_klaviyo_has_changed_is_taken_over():
     assert worth_telling(JOBS, 1500, limit=1500, left=100)
     spent = told(Spent(), limit=1500, left=1499, reset_s=60, now=START)
     assert grant(spent, JOBS, 500, START)[1].slots == 92
+
+
+MONTH = 30 * 86_400
+
+
+def spoilt(at: float) -> Spent:
+    """What a process leaves behind whose clock is wrong."""
+    spent, _ = grant(Spent(), EVENTS, 100, at)
+    spent = told(spent, limit=3500, left=0, reset_s=60, now=at)
+    return throttled(spent, 60, at)
+
+
+@pytest.mark.parametrize("wrong", [MONTH, -MONTH, 3600, -3600])
+def test_a_process_whose_clock_is_wrong_closes_the_budget_to_nobody(wrong):
+    spent, given = grant(spoilt(START + wrong), EVENTS, 10, START)
+    if given.slots < 10:
+        # An hour at most, which is what Klaviyo itself might ask for.
+        assert given.wait_s <= 3600
+        spent, given = grant(spent, EVENTS, 10, START + 3601)
+    assert given.slots == 10
+    assert standing(spent, EVENTS, START + 3700).left > 0

@@ -97,6 +97,21 @@ async def test_while_no_renewal_can_be_had_a_token_that_lasts_is_used_and_few_ar
         assert len(merchant.forms) == (0 if status is None else 2)
 
 
+@pytest.mark.parametrize("jump", [-30 * 86_400, 30 * 86_400])
+async def test_a_jump_of_the_clock_neither_ends_a_token_nor_stops_its_renewal(file, merchant, jump):
+    now, base = 990.0, f"http://127.0.0.1:{merchant.server_port}"
+    merchant.status = 500
+    async with signing(file, lambda: now, base) as http:
+        assert (await http.get("/")).status_code == 200
+        await renewal(http)
+        merchant.status, now = 200, 990 + jump
+        # The pair of the file may seem to have ended, or to last for a month.
+        assert (await http.get("/")).status_code == 200
+        await renewal(http)
+        now = 1010.0
+        assert (await http.get("/")).status_code == 200
+
+
 async def test_a_token_that_lasts_waits_for_nobody_who_renews(file):
     with file.locked():
         async with asyncio.timeout(5):

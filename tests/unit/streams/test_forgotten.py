@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from klaviyo_sink.state.database import open_database
 from klaviyo_sink.state.forgetting import forget
+from klaviyo_sink.state.ledgers import digest
 from schemas.outcomes import Later, Never
 from streams.erasure.guard import REFRESH_S, ForgottenShoppers, drop_forgotten
 
@@ -63,6 +64,23 @@ async def test_an_entry_by_a_clock_that_is_ahead_hides_none_that_follow(url):
     forget_now(url, "s2", at=datetime.now(UTC))
     clock.seconds += REFRESH_S
     assert await known.includes("s2")
+    known.close()
+
+
+async def test_a_clock_that_is_a_month_behind_hides_no_entry_and_an_entry_taken_out_counts_no_more(url):
+    clock = Clock()
+    forget_now(url, "s1")
+    known = ForgottenShoppers(url, clock=clock)
+    assert await known.includes("s1")
+    forget_now(url, "s2", at=NOW - timedelta(days=30))
+    clock.seconds += REFRESH_S
+    assert await known.includes("s2")
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM forgotten_shoppers WHERE shopper_digest = :one"), {"one": digest("s1")})
+    engine.dispose()
+    clock.seconds += REFRESH_S
+    assert [await known.includes(one) for one in ("s1", "s2")] == [False, True]
     known.close()
 
 

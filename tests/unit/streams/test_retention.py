@@ -52,6 +52,55 @@ async def test_while_the_clock_moves_on_no_photo_is_ever_older_than_a_week(store
     assert WEEK - timedelta(hours=7) < oldest <= WEEK
 
 
+@pytest.mark.parametrize("days", [30, -30])
+@pytest.mark.parametrize("looks", [1, 10_000], ids=["for one look", "for good"])
+async def test_a_jump_of_the_clock_deletes_nothing_early_and_keeps_nothing_longer(store, folder, days, looks):
+    true, look, deleted_at = NOW, 0, {}
+    await put(store, folder, "new", at=NOW)
+    await put(store, folder, "six-days", at=NOW - timedelta(days=6))
+
+    def now() -> datetime:
+        return true + (timedelta(days=days) if 100 <= look < 100 + looks else timedelta())
+
+    async def sleep(_seconds: float) -> None:
+        nonlocal true, look
+        for photo in {"new", "six-days"} - set(photos(folder)):
+            deleted_at.setdefault(photo, true - NOW)
+        look += 1
+        true += timedelta(seconds=5)
+        if len(deleted_at) == 1 and true - NOW > timedelta(days=1, hours=6):
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        await keep_sweeping(lambda: True, store, FOLDERS, kept_for=WEEK, now=now, sleep=sleep)
+    assert set(deleted_at) == {"six-days"}
+    assert timedelta(hours=21) < deleted_at["six-days"] <= timedelta(days=1)
+
+
+class Bucket(PhotoStore):
+    """Tells its own time."""
+
+    async def time(self) -> datetime:
+        return NOW
+
+
+async def test_a_bucket_tells_by_its_own_time_what_is_old_whatever_this_machine_believes(folder):
+    store = Bucket(f"file:{folder}", max_bytes=1000)
+    await put(store, folder, "new", at=NOW)
+    await put(store, folder, "old", at=NOW - WEEK)
+    for days in (30, -30):
+
+        async def sleep(_seconds: float) -> None:
+            raise TimeoutError
+
+        def now(days: int = days) -> datetime:
+            return NOW + timedelta(days=days)
+
+        with pytest.raises(TimeoutError):
+            await keep_sweeping(lambda: True, store, FOLDERS, kept_for=WEEK, now=now, sleep=sleep)
+        assert set(photos(folder)) == {"new"}
+
+
 async def test_only_the_leader_sweeps_and_a_new_leader_does_so_at_once(store, folder):
     await put(store, folder, "old", at=NOW - WEEK)
     seen = []

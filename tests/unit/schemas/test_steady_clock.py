@@ -1,0 +1,46 @@
+"""A clock that follows small corrections, and that no jump of the machine's clock moves."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.steady_clock import CORRECTION, SteadyClock
+
+START = datetime(2026, 11, 22, tzinfo=UTC)
+DAYS = st.sampled_from([-30, 30, -1, 1, 3650])
+STEPS = st.lists(st.tuples(st.floats(0, 100_000), st.none() | DAYS), max_size=20)
+
+
+class Machine:
+    """A machine whose clock somebody sets."""
+
+    def __init__(self) -> None:
+        self.true, self.offset, self.booted = START, timedelta(), 0.0
+
+    def wall(self) -> datetime:
+        return self.true + self.offset
+
+    def wait(self, seconds: float) -> None:
+        self.true += timedelta(seconds=seconds)
+        self.booted += seconds
+
+
+@given(STEPS)
+def test_whenever_the_machine_is_set_by_days_the_time_stays_right(steps):
+    machine = Machine()
+    clock = SteadyClock(machine.wall, lambda: machine.booted)
+    for seconds, jump in steps:
+        machine.wait(seconds)
+        if jump is not None:
+            machine.offset = timedelta(days=jump)
+        assert abs(clock() - machine.true) < timedelta(milliseconds=1)
+
+
+def test_a_correction_is_followed_and_so_are_many():
+    machine = Machine()
+    clock = SteadyClock(machine.wall, lambda: machine.booted)
+    for _ in range(10):
+        machine.wait(60)
+        machine.offset += CORRECTION
+        assert clock() == machine.wall()
