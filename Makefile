@@ -87,7 +87,7 @@ lock: ## Choose dependency versions again (needs uv)
 .PHONY: clean
 clean: ## Remove what the targets made
 	rm -rf .venv .venv-audit .venv-s3 .venv-ui .venv-vllm hangtag.cdx.json deploy/*/target samples/subscribers/node_modules \
-	  tests/contract/asyncapi/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	  tests/contract/asyncapi/node_modules tests/contract/klaviyo_node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo 'Hangtag needs pip: apt-get install python3-pip'; exit 1; }

@@ -21,6 +21,7 @@ PLANTS = {
     "inside streams": ("streams/config/settings.py", "import streams.kafka.clients"),
     "inside klaviyo_sink": ("klaviyo_sink/api/errors.py", "import klaviyo_sink.sink"),
     "the sandbox shares no models": ("klaviyo_sink/sandbox/app.py", "import klaviyo_sink.bodies"),
+    "inside the sandbox": ("klaviyo_sink/sandbox/access/limits.py", "import klaviyo_sink.sandbox.api.gate"),
     "inside ocr_worker": ("ocr_worker/result.py", "import ocr_worker.reader"),
     "inside rules": ("rules/text/page.py", "import rules.tagger"),
     "pure modules do no I/O": ("streams/runtime/window.py", "import structlog"),
