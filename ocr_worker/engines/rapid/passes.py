@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ocr_worker.engines.rapid.merging import merge
 from ocr_worker.engines.rapid.mirror import is_mirrored
 from ocr_worker.engines.rapid.models import LEAST_SCORE, Models, cut_out
-from ocr_worker.engines.rapid.quads import Quad, merge
+from ocr_worker.engines.rapid.quads import Quad
 from ocr_worker.engines.rapid.second_pass import Box, unsure_regions
 from ocr_worker.engines.rapid.view import View, closer
 from ocr_worker.images.contrast import lift_contrast

@@ -1,5 +1,5 @@
 """
-Lines as tilted quadrilaterals: overlap, merging of two passes, upright boxes. Pure.
+Lines as tilted quadrilaterals: overlap and upright boxes. Pure.
 
 Overlap is that of polygons: upright bounding boxes of tilted lines overlap their neighbours', and merging by them
 cost ten points of recall (docs/ocr.md).
@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 from schemas.events import BBox
 
 Point = tuple[float, float]
-
-#: Two quads are the same text when they share more than this part of the smaller one.
-SAME = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,25 +70,6 @@ def overlap(a: Quad, b: Quad) -> float:
     return min(_area(_clip(first, second)) / smaller, 1.0)
 
 
-def merge(kept: Sequence[Quad], found: Sequence[Quad]) -> list[Quad]:
-    """
-    Join a second reading to a first.
-
-    Quads that are the same text form a group; of each group the side worth more stays, the first on a tie.
-    """
-    groups: list[tuple[list[Quad], list[Quad]]] = [([quad], []) for quad in kept]
-    for quad in found:
-        touched = [group for group in groups if any(overlap(quad, other) > SAME for other in group[0])]
-        joined: tuple[list[Quad], list[Quad]] = ([], [])
-        for group in touched:
-            joined[0].extend(group[0])
-            joined[1].extend(group[1])
-            groups.remove(group)
-        joined[1].append(quad)
-        groups.append(joined)
-    return [quad for old, new in groups for quad in (new if _worth(new) > _worth(old) else old)]
-
-
 def upright_box(quad: Quad, size: tuple[int, int]) -> BBox:
     """Box in whole px, inside a picture of `size` (width, height)."""
     x1, y1, x2, y2 = quad.bounds
@@ -135,7 +113,3 @@ def _clip(corners: list[Point], window: list[Point]) -> list[Point]:
                 kept.append((x, y))
         corners = kept
     return corners
-
-
-def _worth(quads: Sequence[Quad]) -> float:
-    return sum(quad.worth for quad in quads)

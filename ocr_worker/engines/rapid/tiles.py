@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ocr_worker.engines.rapid.quads import Quad, merge
+from ocr_worker.engines.rapid.merging import merge
+from ocr_worker.engines.rapid.quads import Quad
 
-#: Pictures this many times as long as wide, and this many px long, are read in tiles; others in one look.
-_LONG, _LEAST_LENGTH = 2.6, 1400
+#: Pictures this many times as high as wide, and this many px long, are read in tiles; others in one look.
+_TALL, _LEAST_LENGTH = 2.6, 1400
+#: Wide ones have fewer and larger lines, which seams would cut.
+_WIDE = 4.5
 #: A tile is this many times as long as wide, and at least this many px long.
 _TILE_SHAPE, _LEAST_TILE = 1.5, 1024
 #: Tiles overlap by this share of their width: a line of text is lower.
@@ -35,7 +38,7 @@ class Tiles(NamedTuple):
 
 def is_long(width: int, height: int) -> bool:
     """Tell whether a photo is to be read in tiles."""
-    return max(width, height) >= max(_LEAST_LENGTH, _LONG * min(width, height))
+    return max(width, height) >= _LEAST_LENGTH and (height >= _TALL * width or width >= _WIDE * height)
 
 
 def tiles_of(width: int, height: int, most: int) -> Tiles:
@@ -100,17 +103,18 @@ def _chained(cut: Sequence[Quad], upright: bool) -> list[Quad]:
 
 
 def _continues(chain: Quad, piece: Quad, upright: bool) -> bool:
-    _, end, low, high = along(chain, upright)
-    start, _, low_2, high_2 = along(piece, upright)
-    level = min(high, high_2) - max(low, low_2) > 0.5 * min(high - low, high_2 - low_2)
-    way = float(np.dot(chain.points[1] - chain.points[0], piece.points[1] - piece.points[0]))
-    return start < end and level and way > 0
+    """Tell whether a piece begins before a chain ends, runs the same way, and lies on the chain's own axis."""
+    way = chain.points[1] - chain.points[0]
+    way = way / max(float(np.linalg.norm(way)), 1.0)
+    apart = piece.points.mean(axis=0) - chain.points.mean(axis=0)
+    off_axis = abs(float(way[0] * apart[1] - way[1] * apart[0]))
+    same_way = float(np.dot(way, piece.points[1] - piece.points[0])) > 0
+    return along(piece, upright)[0] < along(chain, upright)[1] and same_way and off_axis < 0.5 * chain.height
 
 
 def _united(chain: Quad, piece: Quad) -> Quad:
-    """Give the upright box around both, its corners in the order of the first."""
-    points = np.concatenate([chain.points, piece.points])
-    (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
-    turn = round(chain.angle / 90) % 4
-    corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], dtype=np.float32)
-    return Quad(np.roll(corners, -turn, axis=0), chain.text, chain.score)
+    """Give the line from where the first of both begins to where the last ends."""
+    way = chain.points[1] - chain.points[0]
+    first, last = (chain, piece) if float(np.dot(piece.points[0] - chain.points[0], way)) >= 0 else (piece, chain)
+    corners = np.array([first.points[0], last.points[1], last.points[2], first.points[3]], dtype=np.float32)
+    return Quad(corners, chain.text, chain.score)

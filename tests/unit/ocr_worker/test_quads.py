@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.rapid.quads import Quad, merge, overlap, upright_box
+from ocr_worker.engines.rapid.quads import Quad, overlap, upright_box
 
 
 def line(text: str, x: float, y: float, w: float = 100, h: float = 20, *, score: float = 0.9, tilt: float = 0) -> Quad:
@@ -26,10 +26,6 @@ quads = st.builds(
 )
 
 
-def texts(found) -> list[str]:
-    return [quad.text for quad in found]
-
-
 @given(quads, quads)
 def test_overlap_is_a_share_and_does_not_depend_on_order(a: Quad, b: Quad):
     assert 0 <= overlap(a, b) <= 1.001
@@ -46,30 +42,6 @@ def test_tilted_neighbours_do_not_overlap_though_their_upright_boxes_do():
 
     assert upper.bounds[3] > lower.bounds[1]
     assert overlap(upper, lower) == 0
-
-
-@given(st.lists(quads, max_size=6))
-def test_merging_with_nothing_changes_nothing(found: list[Quad]):
-    assert merge(found, []) == found
-
-
-def test_a_better_reading_of_the_same_line_replaces_it():
-    assert texts(merge([line("COTT0", 0, 0, score=0.6)], [line("COTTON", 2, 1, score=0.95)])) == ["COTTON"]
-
-
-def test_a_worse_reading_of_the_same_line_is_dropped():
-    assert texts(merge([line("COTTON", 0, 0)], [line("COT", 0, 0, 50)])) == ["COTTON"]
-
-
-def test_a_new_line_elsewhere_is_added():
-    assert texts(merge([line("COTTON", 0, 0)], [line("WOOL", 0, 100)])) == ["COTTON", "WOOL"]
-
-
-def test_one_line_read_as_two_is_replaced_only_when_both_are_worth_more():
-    halves = [line("65% POLY", 0, 0, 50), line("35% COTTON", 50, 0, 50)]
-
-    assert texts(merge([line("65% P0 35%", 0, 0, score=0.6)], halves)) == ["65% POLY", "35% COTTON"]
-    assert texts(merge(halves, [line("65% P0 35%", 0, 0, score=0.6)])) == ["65% POLY", "35% COTTON"]
 
 
 @given(quads, st.floats(0.3, 6))

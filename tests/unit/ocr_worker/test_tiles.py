@@ -40,6 +40,7 @@ def test_ordinary_photos_are_not_long():
     assert not is_long(4000, 3000)
     assert not is_long(1080, 2400)
     assert not is_long(300, 1000)
+    assert not is_long(3000, 750)
     assert is_long(1080, 6000)
     assert is_long(20000, 1080)
 
@@ -60,5 +61,25 @@ def test_a_line_that_runs_over_several_seams_is_to_be_read_again_as_one():
     lines, (again,) = join(tiles, pieces)
 
     assert lines == []
-    assert again.bounds == (500, 10, 2000, 41)
+    assert again.bounds == (500, 10, 2000, 40)
     assert again.angle == 0
+
+
+def test_a_tilted_line_over_a_seam_keeps_its_tilt_and_its_neighbours_stay_apart():
+    tiles = Tiles(upright=False, length=1000, starts=(0, 900), too_long=False)
+
+    def tilted(text: str, left: float, right: float, y: float) -> Quad:
+        upper, lower = (
+            [(left, y + left / 10), (right, y + right / 10)],
+            [(right, y + right / 10 + 30), (left, y + left / 10 + 30)],
+        )
+        return Quad(np.array(upper + lower, dtype=np.float32), text, 0.9)
+
+    pieces = [
+        [tilted(text, left, right, y) for text, y in (("a", 0), ("b", 40))]
+        for left, right in ((100, 1000), (900, 1500))
+    ]
+
+    _, again = join(tiles, pieces)
+
+    assert [one.points.tolist() for one in again] == [tilted("", 100, 1500, y).points.tolist() for y in (0, 40)]
