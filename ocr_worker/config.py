@@ -20,3 +20,7 @@ class OcrConfig:
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: Seconds a caller may take to send one photo.
     upload_s: float = 30.0
+    #: Seconds that a thread may work on one photo before the server ends its process, to be started again.
+    photo_limit_s: float = 120.0
+    #: Seconds after which a slot whose thread has not come back counts as stuck, and readiness may say no.
+    stuck_s: float = 10.0

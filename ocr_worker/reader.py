@@ -15,6 +15,7 @@ from ocr_worker.engines.protocol import AnyEngine, Lines, Unfinished
 from ocr_worker.images.decode import DecodedPhoto, open_photo
 from ocr_worker.images.quality import focus, judge, sharpness
 from ocr_worker.result import ReadImage, Reading, Refused
+from ocr_worker.watchdog import WATCHDOG
 from schemas.outcomes import Later, Misconfigured
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class Reader:
         )
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, WATCHDOG.watched(work))
 
 
 class _Laps:

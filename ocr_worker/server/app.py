@@ -27,6 +27,7 @@ from ocr_worker.server.metrics import Meters
 from ocr_worker.server.openapi import PROBLEMS, complete, ocr_operation
 from ocr_worker.server.request import Fetch, PhotoAt, check_head, receive
 from ocr_worker.server.warm_up import warm_up
+from ocr_worker.watchdog import WATCHDOG
 from schemas.codec import TRACE_HEADERS
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.spans import NO_SPANS, Span, Spans, TraceHeaders
@@ -60,12 +61,15 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        WATCHDOG.start(config.photo_limit_s)
         warming = asyncio.create_task(worker.warm_up(on_ready))
         yield
         warming.cancel()
         with suppress(asyncio.CancelledError):
             await warming
         await worker.reader.aclose()
+        # A thread that does not come back is waited for until now.
+        WATCHDOG.stop()
 
     app = new_service("Hangtag OCR worker", lifespan)
     app.add_api_route(
@@ -78,7 +82,7 @@ def create_app(
     )
     # Told in full, or the document would promise JSON.
     unwell = problem_answer(500, "The warm-up photo could not be read, and never will be.")
-    unready = problem_answer(503, "The warm-up photo has not been read yet.")
+    unready = problem_answer(503, "The warm-up photo has not been read yet, or every slot is stuck.")
     app.add_api_route("/healthz", worker.healthz, response_class=PlainTextResponse, responses={500: unwell})
     app.add_api_route("/readyz", worker.readyz, response_class=PlainTextResponse, responses={503: unready})
     app.add_api_route("/metrics", worker.metrics, response_class=PlainTextResponse)
@@ -180,9 +184,11 @@ class _Worker:
         return Response("ok\n", media_type="text/plain")
 
     async def readyz(self) -> Response:
-        """Answer 200 once the warm-up photo was read."""
+        """Answer 200 once the warm-up photo was read, and while some slot is free of photos that never come back."""
         if not self._ready:
             return problem(503, "not-ready", "the warm-up photo has not been read yet", {"Retry-After": "1"})
+        if WATCHDOG.overdue(self._config.stuck_s) >= min(self._config.slots, self._config.threads):
+            return problem(503, "no-slot", "every slot is stuck", {"Retry-After": "5"})
         return Response("ready\n", media_type="text/plain")
 
     async def metrics(self) -> Response:

@@ -23,6 +23,7 @@ from ocr_worker.images.contrast import lift_contrast
 from ocr_worker.images.decode import DecodedPhoto, Pixels
 from ocr_worker.images.memory import BUDGET, ORDINARY_PHOTO
 from ocr_worker.result import Flaw
+from ocr_worker.watchdog import WATCHDOG
 from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
 
@@ -70,7 +71,7 @@ class RapidEngine:
     async def recognize(self, prepared: Prepared) -> Read | Unfinished[Prepared]:
         """Read the small picture, then look closer where that pays; or one tile of a long page."""
         read = self._read_tile if is_long(prepared.photo.width, prepared.photo.height) else self._read
-        return await asyncio.get_running_loop().run_in_executor(self._threads, read, prepared)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, WATCHDOG.watched(lambda: read(prepared)))
 
     def finish(self, raw: Read, photo: DecodedPhoto) -> Lines:
         """Order the lines and map their boxes to the upright original."""
