@@ -74,20 +74,17 @@ def broker(
         False, "--faults", help="Read faults from stdin, one JSON object a line (docs/kafka.md)."
     ),
 ) -> None:
-    r"""
+    """
     Run the embedded broker in the foreground, until Ctrl-C or SIGTERM.
 
     It speaks Kafka's protocol to any client on this machine and has all of Hangtag's topics.
     Its first line of output is 'Embedded broker ready on HOST:PORT'.
-    It is for demos and tests, not for messages you need:
 
-    \b
-    * everything is in memory, and gone when it stops;
-    * a partition keeps about 5 MB and 100,000 messages, older ones are dropped;
-    * clients cannot create topics; an unknown name appears with 4 partitions;
-    * no offset is committed during a rebalance: expect repeated messages;
-    * it describes no configs and no groups, and lists no groups;
-    * no TLS, passwords, retention or usable transactions; 127.0.0.1 only.
+    It is for demos and tests, not for messages you need. Everything is in memory, and gone when it stops. A partition
+    keeps about 5 MB and 100,000 messages, and drops older ones. Clients cannot create topics; an unknown name appears
+    with 4 partitions. No offset is committed during a rebalance, so expect repeated messages. It describes no configs
+    and no groups, and lists no groups. It has no TLS, passwords, retention or usable transactions, and listens on
+    127.0.0.1 only.
 
     For anything more: `make kafka`, or a cluster of your own.
     """

@@ -31,7 +31,7 @@ def list_letters(
     since: str = SINCE,
     limit: int = LIMIT,
     *,
-    replayed: bool = typer.Option(False, help="Show letters that were replayed, too."),
+    replayed: bool = typer.Option(False, "--replayed", help="Show letters that were replayed, too."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per letter."),
 ) -> None:
     """List dead letters, oldest first."""
@@ -89,7 +89,7 @@ def replay(
     since: str = SINCE,
     limit: int = LIMIT,
     *,
-    dry_run: bool = typer.Option(False, help="Only say what would be replayed."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would be replayed."),
 ) -> None:
     """
     Put dead letters back on their topics. Safe to interrupt and to repeat; new letters wait for the next time.

@@ -34,9 +34,15 @@ def forget(
     email: str = typer.Option(None, help="An e-mail address by which Klaviyo knows the shopper."),
     klaviyo_id: str = typer.Option(None, help="Klaviyo's own id of the shopper's profile."),
     *,
-    soft: bool = typer.Option(False, help="Keep the profiles at Klaviyo; remove only the properties we wrote there."),
-    include_shared: bool = typer.Option(False, help="Erase a profile at Klaviyo although other shoppers use it too."),
-    dry_run: bool = typer.Option(False, help="List and count what would be removed; remove and erase nothing."),
+    soft: bool = typer.Option(
+        False, "--soft", help="Keep the profiles at Klaviyo; remove only the properties we wrote there."
+    ),
+    include_shared: bool = typer.Option(
+        False, "--include-shared", help="Erase a profile at Klaviyo although other shoppers use it too."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="List and count what would be removed; remove and erase nothing."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """

@@ -1,6 +1,7 @@
 """The `hangtag` command: puts the command groups together. Holds no logic of its own."""
 
 import sys
+from importlib.metadata import version
 
 import structlog
 import typer
@@ -28,33 +29,53 @@ from streams.cli.ocr import ui as ocr_ui
 from streams.cli.rules import group as rules
 from streams.cli.support.boundary import Boundary
 
+#: Where the help lists a command: by what somebody wants.
+TRY, RUN, WATCH, MEND, SET_UP = "Try it", "Run", "Watch", "Mend", "Set up"
+
 app = typer.Typer(
     cls=Boundary,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     # Its tracebacks show local variables, and those hold what shoppers photographed.
     pretty_exceptions_enable=False,
-    help="Hangtag reads the text in shoppers' outfit photos and keeps their Klaviyo profiles up to date.",
 )
-app.command()(demo.demo)
-app.command()(broker.broker)
-app.add_typer(topics.app, name="topics")
-app.add_typer(worker.app, name="worker")
-app.add_typer(ocr.app, name="ocr")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hangtag {version('hangtag')}")
+        raise typer.Exit
+
+
+@app.callback()
+def hangtag(
+    *,
+    _version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Hangtag reads the text in shoppers' outfit photos and keeps their Klaviyo profiles up to date."""
+
+
+app.command(rich_help_panel=TRY)(demo.demo)
+app.command(rich_help_panel=TRY)(broker.broker)
+app.command(rich_help_panel=TRY)(upload.upload)
+app.add_typer(rules.app, name="rules", rich_help_panel=TRY)
+app.add_typer(worker.app, name="worker", rich_help_panel=RUN)
+app.add_typer(ocr.app, name="ocr", rich_help_panel=RUN)
 ocr.app.command()(ocr_ui.ui)
-app.command()(upload.upload)
-app.command()(gateway.gateway)
-app.command()(tail.tail)
-app.command()(trace.trace)
-app.add_typer(lag.app, name="lag")
-app.add_typer(dlq.app, name="dlq")
-app.add_typer(rules.app, name="rules")
-app.command()(retag.retag)
-app.add_typer(klaviyo.app, name="klaviyo")
-app.add_typer(store.app, name="store")
-app.add_typer(retention.app, name="retention")
-app.command()(forget.forget)
-app.command()(doctor.doctor)
+app.command(rich_help_panel=RUN)(gateway.gateway)
+app.add_typer(lag.app, name="lag", rich_help_panel=WATCH)
+app.command(rich_help_panel=WATCH)(trace.trace)
+app.command(rich_help_panel=WATCH)(tail.tail)
+app.command(rich_help_panel=WATCH)(doctor.doctor)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=MEND)
+app.command(rich_help_panel=MEND)(retag.retag)
+app.command(rich_help_panel=MEND)(forget.forget)
+app.add_typer(retention.app, name="retention", rich_help_panel=MEND)
+app.add_typer(topics.app, name="topics", rich_help_panel=SET_UP)
+app.add_typer(store.app, name="store", rich_help_panel=SET_UP)
+app.add_typer(klaviyo.app, name="klaviyo", rich_help_panel=SET_UP)
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def retag(
     since: str = typer.Option(None, help="Only texts from here on: an age (15m, 2h, 7d) or an RFC 3339 time."),
     shopper: str = typer.Option(None, help="Only this shopper's uploads."),
     *,
-    dry_run: bool = typer.Option(False, help="Show what would change, upload by upload; publish nothing."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Show what would change, upload by upload; publish nothing."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per changed upload, then one summary object."),
 ) -> None:
     """

@@ -26,7 +26,7 @@ def retention() -> None:
 @app.command(name="sweep")
 def sweep_now(
     *,
-    dry_run: bool = typer.Option(False, help="Count what would be deleted; delete nothing."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Count what would be deleted; delete nothing."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """

@@ -19,7 +19,7 @@ def tail(
     ),
     *,
     follow: bool = typer.Option(True, help="Wait for new messages; --no-follow stops at the newest."),
-    values: bool = typer.Option(False, help="Show values too. They hold what shoppers photographed."),
+    values: bool = typer.Option(False, "--values", help="Show values too. They hold what shoppers photographed."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per message."),
 ) -> None:
     """Follow a topic."""

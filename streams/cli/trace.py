@@ -27,7 +27,7 @@ def trace(
     *,
     shopper: str = SHOPPER,
     at: str = AT,
-    body: bool = typer.Option(True, help="Show what Klaviyo is sent, too."),
+    body: bool = typer.Option(True, "--body/--no-body", help="Show what Klaviyo is sent, too."),
     as_json: bool = typer.Option(
         False, "--json", help="One JSON object per message, then per request to Klaviyo, then where the upload is."
     ),

@@ -24,7 +24,7 @@ def upload(
     shopper: str = typer.Option(..., help="The shop's own id of the shopper."),
     email: str = typer.Option(None, help="Identify the shopper to Klaviyo by e-mail instead of by shopper id."),
     *,
-    backfill: bool = typer.Option(False, help="Old uploads: recorded, but they set off no Klaviyo flow."),
+    backfill: bool = typer.Option(False, "--backfill", help="Old uploads: recorded, but they set off no Klaviyo flow."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per photo."),
 ) -> None:
     """
