@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from streams.cli.support.tables import console
 from streams.cli.support.terminal import plain
 
 if TYPE_CHECKING:
@@ -32,15 +33,13 @@ def doctor(
     """
     import asyncio
 
-    from rich.console import Console
-
     from streams.config.settings import Settings
     from streams.operations.doctor import CHECKS, examine
 
     unknown = set(only or ()) - CHECKS.keys()
     if unknown:
         raise typer.BadParameter(f"no check {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}")
-    console = Console()
+    screen = console()
 
     async def look() -> bool:
         failed = False
@@ -49,7 +48,7 @@ def doctor(
             if as_json:
                 print(json.dumps(asdict(line), ensure_ascii=False), flush=True)
             else:
-                console.print(_shown(line))
+                screen.print(_shown(line))
         return failed
 
     if asyncio.run(look()):
@@ -65,5 +64,6 @@ def _shown(line: Checked) -> RenderableType:
         told.append(f"\n{line.advice}", style="bold")
     row = Table.grid(padding=(0, 2))
     row.add_column(width=4)
+    row.add_column(overflow="fold")
     row.add_row(Text(line.status, style=_STYLES[line.status]), told)
     return row

@@ -9,11 +9,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from streams.cli.support.tables import WIDE, console
 from streams.cli.support.terminal import plain
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def lag(
     *,
     watch: bool = typer.Option(False, "--watch", "-w", help="Look again and again, until Ctrl-C."),
     every: float = typer.Option(2, min=0.2, metavar="S", help="Seconds between looks."),
+    wide: bool = WIDE,
     over: float = typer.Option(
         0, min=0, metavar="S", help="Look for so long before answering: one look cannot tell what is stalled."
     ),
@@ -55,14 +57,14 @@ def lag(
     settings = Settings()
     try:
         if watch:
-            _watch(settings, every, as_json=as_json)
+            _watch(settings, every, as_json=as_json, wide=wide)
             return
         until = None
         for look, verdicts in _looks(settings, min(every, over)):
             # From the first look on: it has to connect, and takes its time.
             until = time.monotonic() + over if until is None else until
             if time.monotonic() >= until:
-                _print(look, verdicts, as_json=as_json)
+                _print(look, verdicts, as_json=as_json, wide=wide)
                 return
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
@@ -128,21 +130,21 @@ def _looks(
             time.sleep(every_s)
 
 
-def _watch(settings: Settings, every_s: float, *, as_json: bool) -> None:
-    console = Console()
-    if as_json or not console.is_terminal:
+def _watch(settings: Settings, every_s: float, *, as_json: bool, wide: bool) -> None:
+    screen = console(wide=wide)
+    if as_json or not screen.is_terminal:
         for look, verdicts in _looks(settings, every_s):
-            _print(look, verdicts, as_json=as_json)
+            _print(look, verdicts, as_json=as_json, wide=wide)
         return
-    with Live(console=console, auto_refresh=False) as live:
+    with Live(console=screen, auto_refresh=False) as live:
         for look, verdicts in _looks(settings, every_s):
-            fits = len(verdicts) + _AROUND * len(look.members) < console.height
+            fits = len(verdicts) + _AROUND * len(look.members) < screen.height
             live.update(_table(look, verdicts, quiet_too=fits), refresh=True)
 
 
-def _print(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, as_json: bool) -> None:
+def _print(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, as_json: bool, wide: bool) -> None:
     if not as_json:
-        Console().print(_table(look, verdicts))
+        console(wide=wide).print(_table(look, verdicts))
         return
     for told in (*look.troubles, *chain.from_iterable(look.strangers.values())):
         typer.echo(plain(told), err=True)
@@ -166,12 +168,13 @@ def _table(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, quiet_too: 
 def _group(group: str, members: int | None, verdicts: list[PartitionLag], *, quiet_too: bool) -> Table:
     told = [one for one in verdicts if quiet_too or one.lag or one.state in {"stalled", "no-commit"}]
     hidden = f", {len(verdicts) - len(told)} partitions with nothing ahead left out" if told != verdicts else ""
+    ahead = f", {sum(one.lag for one in verdicts)} ahead"
     people = "" if members is None else f", {members} member{'' if members == 1 else 's'}"
-    table = Table(title=f"{group} on {verdicts[0].place.topic}{people}{hidden}", title_justify="left")
+    table = Table(title=f"{group} on {verdicts[0].place.topic}{people}{ahead}{hidden}", title_justify="left")
     for name in ("partition", "committed", "end", "lag", "seconds"):
-        table.add_column(name, justify="right")
-    table.add_column("state")
-    table.add_column("read by")
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("state", overflow="fold")
+    table.add_column("read by", overflow="fold")
     for verdict in told:
         owner = verdict.owner
         table.add_row(

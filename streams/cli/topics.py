@@ -3,9 +3,8 @@
 import json
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from streams.cli.support.tables import console, table
 from streams.config.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -44,16 +43,16 @@ def _show(settings: Settings, *, as_json: bool) -> None:
         for topic in found:
             typer.echo(json.dumps(topic.model_dump()))
     else:
-        table = Table("topic", "partitions", "kept for", "differs from the design")
+        shown = table("topic", "partitions", "kept for", "differs from the design")
         for topic in found:
             days = "?" if topic.retention_ms is None else f"{topic.retention_ms / 86_400_000:g} days"
-            table.add_row(
+            shown.add_row(
                 topic.name,
                 str(topic.partitions or "-"),
                 days,
                 "; ".join(topic.drift),
                 style="yellow" if topic.drift else None,
             )
-        Console().print(table)
+        console().print(shown)
     if any(topic.drift for topic in found):
         raise typer.Exit(1)

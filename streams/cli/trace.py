@@ -7,12 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from streams.cli.support.boundary import CommandError
 from streams.cli.support.search import AT, SHOPPER, SINCE, search, within
+from streams.cli.support.tables import WIDE, console, table
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
 
@@ -28,6 +27,7 @@ def trace(
     shopper: str = SHOPPER,
     at: str = AT,
     body: bool = typer.Option(True, "--body/--no-body", help="Show what Klaviyo is sent, too."),
+    wide: bool = WIDE,
     as_json: bool = typer.Option(
         False, "--json", help="One JSON object per message, then per request to Klaviyo, then where the upload is."
     ),
@@ -45,7 +45,10 @@ def trace(
     if not found.steps:
         raise CommandError(f"no message of upload {upload_id} in any topic (they are kept for 7 days)")
     requests = _requests(settings, found.tagged) if body and found.tagged is not None else []
-    (_print_json if as_json else _print_table)(found, requests)
+    if as_json:
+        _print_json(found, requests)
+    else:
+        _print_table(found, requests, wide=wide)
 
 
 def _requests(settings: Settings, tagged: OutfitTagged) -> list[dict[str, Any]]:
@@ -77,15 +80,15 @@ def _print_json(found: Trace, requests: list[dict[str, Any]]) -> None:
     typer.echo(json.dumps({"what": "standing", "ended": found.ended, "outcome": found.standing}))
 
 
-def _print_table(found: Trace, requests: list[dict[str, Any]]) -> None:
+def _print_table(found: Trace, requests: list[dict[str, Any]], *, wide: bool) -> None:
     first = found.steps[0].at
-    table = Table("when (UTC)", "after", "stage", "topic", "at", "what", "outcome", title=f"{first:%Y-%m-%d}")
+    shown = table("when (UTC)", "after", "stage", "topic", "at", "what", "outcome", title=f"{first:%Y-%m-%d}")
     for step in found.steps:
         after = f"{(step.at - first).total_seconds() * 1000:.0f} ms"
         when = f"{step.at:%H:%M:%S.%f}"[:-3] if step.at.date() == first.date() else f"{step.at:%Y-%m-%d %H:%M:%S}"
         place = f"{step.partition}:{step.offset}"
-        table.add_row(when, after, Text(plain(step.stage)), step.topic, place, step.what, Text(plain(step.outcome)))
-    Console().print(table)
+        shown.add_row(when, after, Text(plain(step.stage)), step.topic, place, step.what, Text(plain(step.outcome)))
+    console(wide=wide).print(shown)
     for request in requests:
         typer.echo(f"To Klaviyo: {request['request']}")
         typer.echo(json_line(request["body"], indent=2))

@@ -206,6 +206,13 @@ async def test_fault_6_an_ocr_worker_that_is_not_ready(settings, around):
     assert "not ready" in found["ocr"].told
 
 
+async def test_fault_6_an_ocr_worker_that_is_busy_is_not_told_to_be_started(settings, around):
+    found = await complaints(settings.model_copy(update={"ocr_timeout_s": 0.01}), None, "ocr")
+    assert (found["ocr"].name, found["ocr"].status) == (f"ocr {around.ocr}", "warn")
+    assert "it is busy, or its CPU is slow" in found["ocr"].told
+    assert "hangtag ocr serve" not in found["ocr"].advice
+
+
 async def test_fault_7_a_key_that_klaviyo_does_not_know(settings):
     found = await complaints(settings.model_copy(update={"klaviyo_key": None}), None, "klaviyo")
     assert found["klaviyo"].status == "fail"

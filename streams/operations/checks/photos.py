@@ -19,6 +19,7 @@ from streams.wiring.photos import make_store
 _PROBE: Final = b"written by hangtag doctor"
 #: Longest a photo may take here, in seconds: one worker that hangs must not hide the others.
 _READ_S: Final = 12.0
+_ITS_LOG: Final = "it runs; its log says why it failed"
 _STORE: Final = "set HANGTAG_STORE_URL, and give this process the right to read and write there"
 
 
@@ -65,18 +66,33 @@ async def _worker(settings: Settings, url: str) -> Checked:
         return fail(
             name, outcome.message, "give both sides the same HANGTAG_OCR_TOKEN, and HANGTAG_OCR_URLS the worker"
         )
-    if await _is_warming_up(settings, url):
+    if isinstance(outcome, Later):
+        return _judged(name, outcome, await _readiness(settings, url), patience_s)
+    return fail(name, outcome.message, _ITS_LOG)
+
+
+def _judged(name: str, outcome: Later, readiness: int | None, patience_s: float) -> Checked:
+    """Say why a worker read no photo, by what `/readyz` answers: its HTTP status, None for no answer."""
+    reason = outcome.reason
+    if reason != "ocr-unreachable" and readiness is None:
+        return fail(name, f"{outcome.message}, and answers nothing else either", "look at its log, and start it again")
+    if readiness == HTTPStatus.SERVICE_UNAVAILABLE:
         return fail(name, "is not ready: it has not read its warm-up photo", "wait; if it lasts, its log says why")
-    if isinstance(outcome, Later) and outcome.reason == "ocr-busy":
+    if reason == "ocr-busy":
         return warn(name, outcome.message, "start more OCR workers if this lasts")
-    return fail(name, outcome.message, "start it with `hangtag ocr serve`, or set HANGTAG_OCR_URLS")
+    if reason == "ocr-timeout":
+        told = f"runs, and did not read a small photo within {patience_s:g} s: it is busy, or its CPU is slow"
+        return warn(name, told, "start more OCR workers, give each more CPU, or set HANGTAG_OCR_SLOTS to its cores")
+    if reason == "ocr-unreachable":
+        return fail(name, outcome.message, "start it with `hangtag ocr serve`, or set HANGTAG_OCR_URLS")
+    return fail(name, outcome.message, _ITS_LOG)
 
 
-async def _is_warming_up(settings: Settings, url: str) -> bool:
+async def _readiness(settings: Settings, url: str) -> int | None:
     verify = make_ocr_tls(settings) or True
     try:
         async with httpx.AsyncClient(verify=verify, timeout=_READ_S / 4, trust_env=False) as http:
             answer = await http.get(f"{url.removeprefix('dns+')}/readyz")
     except httpx.HTTPError:
-        return False
-    return answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        return None
+    return answer.status_code
