@@ -18,7 +18,7 @@ import psutil
 import uvicorn
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_worker.engines.hunyuan.stand_in import CODE_GRID, StandIn, stand_in_app
+from ocr_worker.engines.vllm.stand_in import CODE_GRID, StandIn, stand_in_app
 from streams.config.settings import child_environment
 
 SLOTS = 32

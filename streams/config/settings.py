@@ -173,11 +173,15 @@ class Settings(BaseSettings):
     ocr_uri_roots: tuple[Address, ...] = Field(
         (), description="`https://` addresses below which callers may name photos by `image_uri`; each ends with `/`."
     )
-    ocr_engine: Literal["rapid", "hunyuan", "scripted"] = Field("rapid", description="Engine of the OCR worker.")
-    ocr_vllm_url: Address = Field("http://127.0.0.1:8100", description="vLLM server of the hunyuan engine.")
+    ocr_engine: Literal["rapid", "hunyuan", "paddle-vl", "scripted"] = Field(
+        "rapid", description="Engine of the OCR worker."
+    )
+    ocr_vllm_url: Address = Field(
+        "http://127.0.0.1:8100", description="vLLM server of the hunyuan or paddle-vl engine."
+    )
     ocr_vllm_key: SecretStr | None = Field(None, description="Key of the vLLM server.")
     ocr_vllm_revision: str | None = Field(
-        None, description="Commit of the weights that vLLM serves. Default: the pinned one."
+        None, description="Commit of the weights that vLLM serves. Default for hunyuan: the pinned one."
     )
     ocr_slots: int = Field(
         default_factory=lambda: os.cpu_count() or 1,

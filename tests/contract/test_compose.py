@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ocr_worker.engines.hunyuan.serve import VllmServe, vllm_serve
+from ocr_worker.engines.hunyuan.serve import MODEL, REVISION, vllm_serve
+from ocr_worker.engines.vllm.command import VllmServe
 from ocr_worker.engines.vllm.releases import IMAGE_VLLM
 from schemas.topics import WEEK
 from streams.config.settings import Settings
@@ -203,7 +204,7 @@ def test_what_is_mounted_is_there():
 
 
 def test_vllm_is_started_as_hangtag_would():
-    assert SERVICES["vllm"]["command"] == vllm_serve(VllmServe(host="0.0.0.0"))
+    assert SERVICES["vllm"]["command"] == vllm_serve(VllmServe(MODEL, REVISION, host="0.0.0.0"))
     assert SERVICES["vllm"]["image"].endswith(f":v{IMAGE_VLLM}")
 
 

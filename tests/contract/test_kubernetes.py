@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ocr_worker.engines.hunyuan.serve import VllmServe, vllm_serve
+from ocr_worker.engines.hunyuan.serve import MODEL, REVISION, vllm_serve
+from ocr_worker.engines.vllm.command import VllmServe
 from ocr_worker.engines.vllm.releases import IMAGE_VLLM
 from streams.config.settings import Settings
 from streams.flow import flow_of
@@ -185,7 +186,7 @@ def test_vllm_on_gpu_nodes_is_started_as_hangtag_would():
     (ocr,) = yaml.safe_load_all((K8S / "gpu/ocr.yaml").read_text())
     pod = ocr["spec"]["template"]["spec"]
     vllm = next(container for container in pod["containers"] if container["name"] == "vllm")
-    assert vllm["command"] == vllm_serve(VllmServe())
+    assert vllm["command"] == vllm_serve(VllmServe(MODEL, REVISION))
     assert vllm["image"].endswith(f":v{IMAGE_VLLM}")
     assert vllm["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert pod["nodeSelector"] == {"nvidia.com/gpu.present": "true"}

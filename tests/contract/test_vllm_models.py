@@ -6,12 +6,18 @@ Runs where vllm is installed (an environment of its own), and is skipped elsewhe
 
 import dataclasses
 import importlib
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from ocr_worker.engines.hunyuan.chat import ChatAnswer, Sampling, chat_request
-from ocr_worker.engines.hunyuan.serve import VllmServe, check_vllm, vllm_serve
+from ocr_worker.engines.hunyuan import chat as hunyuan_chat
+from ocr_worker.engines.hunyuan import serve as hunyuan_serve
+from ocr_worker.engines.paddle_vl import chat as paddle_chat
+from ocr_worker.engines.paddle_vl import serve as paddle_serve
+from ocr_worker.engines.vllm.chat import ChatAnswer
+from ocr_worker.engines.vllm.command import VllmServe
+from ocr_worker.engines.vllm.releases import fault_of
 
 # vLLM pins dependencies that ours exclude, so it is never in the environment of the other tests.
 vllm = pytest.importorskip("vllm", reason="needs vLLM: run `make test-vllm`")
@@ -39,24 +45,28 @@ def protocol(name: str) -> Any:
     return theirs(name, f"{_OPENAI}.chat_completion.protocol", f"{_OPENAI}.protocol")
 
 
-def test_this_vllm_may_run_the_model():
+def test_nothing_bad_is_known_of_this_vllm_with_this_transformers():
+    assert fault_of(vllm.__version__, version("transformers")) is None
+
+
+def test_this_vllm_has_a_model_of_its_own_for_paddle_vl():
     registry = theirs("ModelRegistry", "vllm.model_executor.models.registry")
 
-    assert check_vllm(vllm.__version__) is None
-    assert "HunYuanVLForConditionalGeneration" in registry.get_supported_archs()
+    assert "PaddleOCRVLForConditionalGeneration" in registry.get_supported_archs()
 
 
-def test_vllm_knows_every_field_of_our_request_and_takes_our_sampling():
-    body = chat_request(b"\xff\xd8\xff", "tencent/HunyuanOCR", Sampling(), temperature=0.2, seed=1)
+@pytest.mark.parametrize(("chat", "most", "penalty"), [(hunyuan_chat, 2048, 1.08), (paddle_chat, 4096, 1.0)])
+def test_vllm_knows_every_field_of_our_request_and_takes_our_sampling(chat, most, penalty):
+    body = chat.chat_request(b"\xff\xd8\xff", "a/model", chat.Sampling(), temperature=0.2, seed=1)
     model = protocol("ChatCompletionRequest")
     request = model.model_validate(body)
-    sampling = request.to_sampling_params(2048, {})
+    sampling = request.to_sampling_params(most, {})
 
     # Unknown fields are taken without a word: a field that was renamed must be noticed here.
     assert set(body) <= set(model.model_fields)
     assert (sampling.temperature, sampling.top_p, sampling.top_k, sampling.seed) == (0.2, 1.0, -1, 1)
-    assert sampling.repetition_penalty == 1.08
-    assert sampling.max_tokens == 2048
+    assert sampling.repetition_penalty == penalty
+    assert sampling.max_tokens == most
     assert sampling.skip_special_tokens is False
     assert sampling.logprobs == 0
     found = sampling.repetition_detection
@@ -89,7 +99,8 @@ def test_vllm_s_parser_takes_our_command():
     make_arg_parser = theirs("make_arg_parser", "vllm.entrypoints.launchers.cli_args", f"{_OPENAI}.cli_args")
     parser = theirs("FlexibleArgumentParser", "vllm.utils.argparse_utils", "vllm.utils")
 
-    _, _, *arguments = vllm_serve(VllmServe(batch=16, memory=0.5))
+    wanted = VllmServe(hunyuan_serve.MODEL, hunyuan_serve.REVISION, batch=16, memory=0.5)
+    _, _, *arguments = hunyuan_serve.vllm_serve(wanted)
     parsed = make_arg_parser(parser()).parse_args(arguments)
 
     assert parsed.revision == parsed.tokenizer_revision == "9e01f897bf8956f77a80c350dc0491d6bbbd43e6"
@@ -97,3 +108,15 @@ def test_vllm_s_parser_takes_our_command():
     assert parsed.enable_prefix_caching is False
     assert parsed.gpu_memory_utilization == 0.5
     assert parsed.mm_processor_kwargs == {"max_pixels": 2_097_152}
+    assert parsed.allowed_media_domains == ["none.invalid"]
+
+
+def test_vllm_s_parser_takes_our_command_for_paddle_vl():
+    make_arg_parser = theirs("make_arg_parser", "vllm.entrypoints.launchers.cli_args", f"{_OPENAI}.cli_args")
+    parser = theirs("FlexibleArgumentParser", "vllm.utils.argparse_utils", "vllm.utils")
+
+    _, _, *arguments = paddle_serve.vllm_serve(VllmServe(paddle_serve.MODEL, "ab" * 20))
+    parsed = make_arg_parser(parser()).parse_args(arguments)
+
+    assert (parsed.revision, parsed.trust_remote_code) == ("ab" * 20, False)
+    assert parsed.max_num_batched_tokens == 16384

@@ -15,10 +15,8 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-#: Corners as written, in thousandths of the picture's width and height: x1, y1, x2, y2 with x1 <= x2 and y1 <= y2.
-Corners = tuple[int, int, int, int]
+from ocr_worker.engines.vllm.lines import Spot, Spots, bounds_of
 
 _SPECIAL = {
     "<｜hy_place▁holder▁no▁112｜>": "ref",
@@ -33,23 +31,6 @@ _TAIL = re.compile(_PAIR + r"\s*,\s*" + _PAIR)
 _JSON_TEXT = re.compile(r'"text"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _JSON_START = re.compile(r"\s*(?:```(?:json)?\s*)?\[")
 _BETWEEN = " \t\r\n,，;；"
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """One line as the model wrote it, and where in its answer the text stands."""
-
-    text: str = field(repr=False)
-    corners: Corners
-    span: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Spots:
-    """All lines of an answer. `torn`: it ends in the middle of one, or holds what is no line."""
-
-    found: tuple[Spot, ...]
-    torn: bool
 
 
 def without_controls(text: str) -> str:
@@ -90,7 +71,7 @@ def _tagged(text: str, alphabet: dict[str, str]) -> Spots:
             continue
         at += 2
         start, end = next((a, b) for kind, a, b in pair if kind == "ref")
-        corners = next(_corners(re.findall(r"\d+", text[a:b])) for kind, a, b in pair if kind == "quad")
+        corners = next(bounds_of(re.findall(r"\d+", text[a:b])) for kind, a, b in pair if kind == "quad")
         if corners is None or not text[start:end].strip():
             torn = True
         else:
@@ -119,7 +100,7 @@ def _plain(text: str) -> Spots:
     start = 0
     for tail in _TAIL.finditer(text):
         line = text[start : tail.start()]
-        corners = _corners(list(tail.groups()))
+        corners = bounds_of(list(tail.groups()))
         if corners is None or not line.strip(_BETWEEN):
             torn = True
         else:
@@ -152,14 +133,6 @@ def _json_spot(item: dict[str, object], text: str, start: int, end: int) -> Spot
     if not isinstance(line, str) or not line.strip() or not isinstance(box, list):
         return None
     numbers = [edge for edge in box if isinstance(edge, int | float) and math.isfinite(edge)]
-    corners = _corners([str(int(edge)) for edge in numbers]) if len(numbers) == len(box) else None
+    corners = bounds_of([str(int(edge)) for edge in numbers]) if len(numbers) == len(box) else None
     where = _JSON_TEXT.search(text, start, end)
     return None if corners is None else Spot(line.strip(), corners, where.span(1) if where else (start, end))
-
-
-def _corners(numbers: list[str]) -> Corners | None:
-    """Put the corners of a box (or of a polygon: its bounds) in order; None when they are no box."""
-    if len(numbers) < 4 or len(numbers) % 2 or not all(number.isdecimal() and len(number) <= 6 for number in numbers):  # noqa: PLR2004 - two points
-        return None
-    xs, ys = [int(number) for number in numbers[::2]], [int(number) for number in numbers[1::2]]
-    return min(xs), min(ys), max(xs), max(ys)

@@ -1,6 +1,7 @@
 """`hangtag ocr`: run an OCR worker, or the model server behind it, or read photos once."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-EngineName = Literal["rapid", "hunyuan", "scripted"]
+EngineName = Literal["rapid", "hunyuan", "paddle-vl", "scripted"]
 EngineOption = Annotated[
     EngineName | None, typer.Option("--engine", help="What reads the photos. Default: HANGTAG_OCR_ENGINE.")
 ]
@@ -115,29 +116,36 @@ def read(
 @app.command()
 def vllm(
     *,
+    engine: Annotated[Literal["hunyuan", "paddle-vl"], typer.Option(help="Whose model to serve.")] = "hunyuan",
     model: Annotated[str | None, typer.Option(help="A Hugging Face name, or a folder with the weights.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Commit of the weights. Default: the pinned one.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Commit of the weights. Default for hunyuan: the pinned one.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address vLLM listens on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="One per GPU.")] = 8100,
-    batch: Annotated[int, typer.Option(min=1, help="Photos read in one batch.")] = 32,
+    port: Annotated[int, typer.Option(help="Port vLLM listens on; one per GPU.")] = 8100,
+    batch: Annotated[int, typer.Option(min=1, help="Photos in one batch.")] = 32,
     memory: Annotated[float, typer.Option(min=0.05, max=0.99, help="Share of the GPU's memory to take.")] = 0.9,
     executable: Annotated[str, typer.Option("--vllm", help="The vllm command; it lives in its own environment.")] = (
         "vllm"
     ),
     execute: Annotated[bool, typer.Option("--exec", help="Become that server instead of printing it.")] = False,
 ) -> None:
-    """Print the command that serves HunyuanOCR on vLLM, or run it (--exec). Refuses releases that mix photos."""
+    """Print the command that serves an engine's model on vLLM, or run it (--exec). Refuses releases that mix photos."""
     import shlex
 
-    from ocr_worker.engines.hunyuan.serve import LICENCE, MODEL, REVISION, VllmServe, vllm_serve
+    from ocr_worker.engines.hunyuan import serve as hunyuan
+    from ocr_worker.engines.paddle_vl import serve as paddle_vl
+    from ocr_worker.engines.vllm.command import VllmServe
     from ocr_worker.engines.vllm.releases import ADVICE
 
-    wanted = VllmServe(model or MODEL, revision or REVISION, host, port, batch, memory)
+    served = hunyuan if engine == "hunyuan" else paddle_vl
+    pinned = hunyuan.REVISION if engine == "hunyuan" else ""
+    wanted = VllmServe(model or served.MODEL, revision or pinned, host, port, batch, memory)
     try:
-        command = vllm_serve(wanted, executable)
+        command = served.vllm_serve(wanted, executable)
     except ValueError as error:
         raise CommandError(str(error), UNUSABLE) from None
-    typer.echo(LICENCE, err=True)
+    typer.echo(served.LICENCE, err=True)
     if execute:
         _become_vllm(command)
     typer.echo(f"{ADVICE} in an environment of its own, and set VLLM_API_KEY to HANGTAG_OCR_VLLM_KEY", err=True)
@@ -190,6 +198,12 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
 
         revision = settings.ocr_vllm_revision or REVISION
         return HunyuanEngine(HunyuanConfig(settings.ocr_vllm_url, settings.ocr_vllm_key, revision=revision))
+    if name == "paddle-vl":
+        from ocr_worker.engines.paddle_vl.engine import PaddleVlConfig, PaddleVlEngine
+
+        config = PaddleVlConfig(settings.ocr_vllm_url, settings.ocr_vllm_key)
+        known = settings.ocr_vllm_revision
+        return PaddleVlEngine(replace(config, revision=known) if known else config)
     try:
         from ocr_worker.engines.rapid.engine import RapidEngine
     except ModuleNotFoundError as error:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from ocr_worker.engines.hunyuan.stand_in import StandIn, stand_in_app
+from ocr_worker.engines.vllm.stand_in import StandIn, stand_in_app
 from ocr_worker.result import Reading
 from schemas.outcomes import Later
 from streams.cli.main import app

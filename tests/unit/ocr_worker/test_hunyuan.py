@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.hunyuan.chat import PROMPT
 from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
-from ocr_worker.engines.hunyuan.stand_in import CODE_GRID, StandIn, stand_in_app
 from ocr_worker.engines.vllm.canary import Canary
+from ocr_worker.engines.vllm.stand_in import CODE_GRID, StandIn, stand_in_app
 from ocr_worker.images.decode import Limits, open_photo
 from ocr_worker.pool.pool import OcrPool
 from ocr_worker.reader import Reader

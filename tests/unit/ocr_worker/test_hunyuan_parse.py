@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.hunyuan.parse import Token, judge_answer, to_pixels
-from ocr_worker.engines.hunyuan.stand_in import END, QUAD, QUAD_END, REF, REF_END
+from ocr_worker.engines.hunyuan.parse import judge_answer
+from ocr_worker.engines.vllm.lines import to_pixels
+from ocr_worker.engines.vllm.scores import Token
+from ocr_worker.engines.vllm.stand_in import END, QUAD, QUAD_END, REF, REF_END
 
 EDGES = st.tuples(st.integers(0, 999), st.integers(0, 999)).flatmap(
     lambda low: st.tuples(

@@ -10,9 +10,9 @@ from test_hunyuan import coded
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
-from ocr_worker.engines.hunyuan.stand_in import StandIn, stand_in_app
 from ocr_worker.engines.vllm.canary import Canary, judge
 from ocr_worker.engines.vllm.releases import ADVICE, fault_of
+from ocr_worker.engines.vllm.stand_in import StandIn, stand_in_app
 from ocr_worker.reader import Reader
 from ocr_worker.result import Reading
 from schemas.outcomes import Later, Misconfigured

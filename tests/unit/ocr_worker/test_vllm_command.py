@@ -4,11 +4,13 @@ import itertools
 
 import pytest
 
-from ocr_worker.engines.hunyuan.serve import REVISION, VllmServe, vllm_serve
+from ocr_worker.engines.hunyuan.serve import MODEL, REVISION, vllm_serve
+from ocr_worker.engines.paddle_vl import serve as paddle_vl
+from ocr_worker.engines.vllm.command import VllmServe
 
 
 def test_the_command_pins_the_weights_and_keeps_nothing_between_photos():
-    command = vllm_serve(VllmServe(port=8101, batch=16, memory=0.5))
+    command = vllm_serve(VllmServe(MODEL, REVISION, port=8101, batch=16, memory=0.5))
 
     assert command[:3] == ["vllm", "serve", "tencent/HunyuanOCR"]
     values = dict(itertools.pairwise(command))
@@ -23,7 +25,7 @@ def test_the_command_pins_the_weights_and_keeps_nothing_between_photos():
 @pytest.mark.parametrize("revision", ["main", "v1.0", "", REVISION[:12]])
 def test_a_revision_that_can_move_is_refused(revision):
     with pytest.raises(ValueError, match="full commit"):
-        vllm_serve(VllmServe(revision=revision))
+        vllm_serve(VllmServe(MODEL, revision))
 
 
 def test_a_folder_of_weights_has_no_revision():
@@ -35,6 +37,19 @@ def test_a_folder_of_weights_has_no_revision():
 
 
 def test_the_command_lets_no_caller_make_vllm_fetch_a_photo():
-    values = dict(itertools.pairwise(vllm_serve(VllmServe())))
+    values = dict(itertools.pairwise(vllm_serve(VllmServe(MODEL, REVISION))))
 
     assert values["--allowed-media-domains"].endswith(".invalid")
+
+
+def test_paddle_vl_is_served_by_vllm_s_own_model_and_pinned_too():
+    command = paddle_vl.vllm_serve(VllmServe(paddle_vl.MODEL, REVISION))
+    values = dict(itertools.pairwise(command))
+
+    assert command[:3] == ["vllm", "serve", "PaddlePaddle/PaddleOCR-VL-1.6"]
+    assert "--trust-remote-code" not in command
+    assert values["--revision"] == REVISION
+    assert values["--max-num-batched-tokens"] == "16384"
+    assert "--no-enable-prefix-caching" in command
+    with pytest.raises(ValueError, match="full commit"):
+        paddle_vl.vllm_serve(VllmServe(paddle_vl.MODEL))

@@ -1,5 +1,5 @@
 """
-A stand-in for a vLLM server with HunyuanOCR: its API, its batching and its faults, without a GPU or a model.
+A stand-in for a vLLM server with HunyuanOCR or PaddleOCR-VL: its API, batching and faults, without a GPU or a model.
 
 It reads nothing: the first line of an answer is `code_of` the very photo sent, so that a mix-up cannot go unnoticed.
 For tests, benchmarks and trying out a worker; answers are of the documented forms (docs/ocr.md).
@@ -20,13 +20,14 @@ from fastapi.responses import JSONResponse, Response
 
 from ocr_worker.images.decode import Pixels
 
-Form = Literal["tagged", "quad_first", "plain", "json"]
+#: How lines are written: four ways of HunyuanOCR, two of PaddleOCR-VL.
+Form = Literal["tagged", "quad_first", "plain", "json", "polygon", "bare_polygon"]
 Lie = Literal["loop", "cut", "babble", "no_text", "no_logprobs", "not_json", "nobody"]
 
 #: What the model's special tokens are called (Tencent-Hunyuan/HunyuanOCR issue 52).
 REF, REF_END = "<｜hy_place▁holder▁no▁112｜>", "<｜hy_place▁holder▁no▁113｜>"
 QUAD, QUAD_END = "<｜hy_place▁holder▁no▁110｜>", "<｜hy_place▁holder▁no▁111｜>"
-END = "<｜hy_place▁holder▁no▁2｜>"
+END, PADDLE_END = "<｜hy_place▁holder▁no▁2｜>", "</s>"
 #: Log probability of each token of the n-th line, and of everything between the lines.
 LINE_LOGPROBS = (math.log(0.9), math.log(0.7), math.log(0.5))
 _REST_LOGPROB = -0.001
@@ -143,7 +144,7 @@ def _answer(behaviour: StandIn, image: Pixels, body: dict[str, Any]) -> Response
             tokens = [("这是一张衣服的照片", -0.5)]
         case "no_text":
             tokens = [("没有文字", -0.1)]
-    content = "".join(text for text, _ in tokens).removesuffix(END)
+    content = "".join(text for text, _ in tokens).removesuffix(END).removesuffix(PADDLE_END)
     listed = [
         {"token": text, "logprob": value, "bytes": list(text.encode()), "top_logprobs": []} for text, value in tokens
     ]
@@ -189,16 +190,26 @@ def _tokens(form: Form, lines: tuple[tuple[str, tuple[int, int, int, int]], ...]
             case "plain":
                 tokens += line
                 rest(*corners)
+            case "polygon" | "bare_polygon":
+                places = [f"<|LOC_{number}|>" for number in (x1, y1, x2, y1, x2, y2, x1, y2)]
+                marked = form == "polygon"
+                rest(*(["<|TEXT_START|>"] if marked else []))
+                tokens += line
+                rest(
+                    *(["<|TEXT_END|>", "<|LOC_BEGIN|>"] if marked else []),
+                    *places,
+                    *(["<|LOC_END|>"] if marked else []),
+                )
             case "json":
                 rest("[" if at == 0 else ", ", '{"box": ', json.dumps([x1, y1, x2, y2]), ', "text": "')
                 tokens += line
                 rest('"}', *("]" if at == len(lines) - 1 else ()))
-    rest(END)
+    rest(PADDLE_END if "polygon" in form else END)
     return tokens
 
 
 def _take_image(body: dict[str, Any]) -> Pixels | None:
-    url = body["messages"][1]["content"][0]["image_url"].pop("url")
+    url = body["messages"][-1]["content"][0]["image_url"].pop("url")
     data = np.frombuffer(base64.b64decode(url.partition(",")[2]), dtype=np.uint8)
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     return None if decoded is None else np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
