@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from schemas.codec import encode
 from schemas.emitter import Delivered, Emitter
+from schemas.entry import UNFIT, unfit_field
 from schemas.events import Identity, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.spans import NO_SPANS, Span, Spans, TraceHeaders
@@ -259,7 +260,7 @@ async def _never_published(_upload_id: str) -> bool:
 
 def _event(upload: Upload, photo: Mapping[str, str]) -> PhotoUploaded | Never:
     try:
-        return PhotoUploaded.model_validate(
+        event = PhotoUploaded.model_validate(
             {
                 "upload_id": upload.upload_id,
                 "shopper_id": upload.shopper_id,
@@ -273,6 +274,8 @@ def _event(upload: Upload, photo: Mapping[str, str]) -> PhotoUploaded | Never:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         return Never("invalid-upload", f"not a valid upload: {wrong}")
+    unfit = unfit_field(event)
+    return Never("invalid-upload", f"not a valid upload: {unfit}: {UNFIT}") if unfit else event
 
 
 def _read(photo: bytes | Path) -> bytes | Never:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from schemas.entry import unfit_field
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
 from streams.photos.bucket_events import CreatedObject, Ids, KeyTemplate, Notification
@@ -68,7 +69,7 @@ async def _upload(created: CreatedObject, ids: Ids, store: PhotoStore) -> PhotoU
         return labels
     identity = {name: labels[name] for name in _IDENTITY if name in labels}
     try:
-        return PhotoUploaded(
+        upload = PhotoUploaded(
             upload_id=ids.upload_id,
             shopper_id=ids.shopper_id,
             uploaded_at=created.at,
@@ -79,3 +80,5 @@ async def _upload(created: CreatedObject, ids: Ids, store: PhotoStore) -> PhotoU
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) or "identity" for one in error.errors())
         return Never("invalid-upload", f"the object's key or metadata make no upload: {fields}")
+    unfit = unfit_field(upload)
+    return Never("invalid-upload", f"the object's key or metadata make no upload: {unfit}") if unfit else upload

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 
 from streams.cli.support.tables import console
-from streams.cli.support.terminal import plain
+from streams.cli.support.terminal import json_line, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -46,7 +45,7 @@ def doctor(
         async for line in examine(Settings(), only=only or ()):
             failed |= line.status == "fail"
             if as_json:
-                print(json.dumps(asdict(line), ensure_ascii=False), flush=True)
+                print(json_line(asdict(line)), flush=True)
             else:
                 screen.print(_shown(line))
         return failed

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Column, Table
 
+from streams.cli.support.terminal import json_line
 from streams.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _run(
             if change is not None:
                 tally.add(change, published=not dry_run)
                 if as_json:
-                    typer.echo(json.dumps(_facts(change), ensure_ascii=False))
+                    typer.echo(json_line(_facts(change)))
 
         async def run() -> str | None:
             emitter = make_emitter(settings)

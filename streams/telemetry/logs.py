@@ -4,16 +4,20 @@ import logging
 import sys
 import time
 from contextvars import ContextVar
+from typing import Final
 
 import structlog
 
 from schemas.spans import trace_id
+from schemas.steering import escaped
 from streams.config.settings import Settings
 from streams.telemetry.spans import SPAN
 
 #: The upload this task works on: stands in every line it logs. Set for each event, which structlog's own way of binding
 #: made a twentieth of a stage's work.
 UPLOAD_ID: ContextVar[str | None] = ContextVar("upload_id", default=None)
+#: What is a traceback.
+_OF_MANY_LINES: Final = {"exception", "at"}
 
 
 def set_up_logs(settings: Settings) -> None:
@@ -23,8 +27,7 @@ def set_up_logs(settings: Settings) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if settings.log_format == "json":
-        shared.append(structlog.processors.format_exc_info)
+    shared += [structlog.processors.format_exc_info, _escape]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if settings.log_format == "json"
@@ -64,6 +67,16 @@ def _add_ids(
     trace = trace_id(SPAN.get().carried)
     if trace is not None:
         event.setdefault("trace_id", trace)
+    return event
+
+
+def _escape(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Write out what would steer a terminal, forge a line or turn one around: ids and reasons come from outside."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = escaped(value, keep="\n\t" if name in _OF_MANY_LINES else "")
     return event
 
 

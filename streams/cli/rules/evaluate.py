@@ -1,6 +1,5 @@
 """`hangtag rules eval`: how good a lexicon is on labelled texts or on composition lines."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from streams.cli.rules.loading import OWN, own_folder, tagger_of
+from streams.cli.support.terminal import json_line
 
 if TYPE_CHECKING:
     from rules.quality.compositions import CompositionReport
@@ -46,7 +46,7 @@ def evaluate(
         texts = misread_all(texts, misread / 100, seed)
     report = measure(tagger, texts)
     if as_json:
-        typer.echo(json.dumps(_report_as_json(report), ensure_ascii=False))
+        typer.echo(json_line(_report_as_json(report)))
     else:
         _print_report(report)
     raise typer.Exit(1 if report.total.f1 < at_least else 0)
@@ -63,7 +63,7 @@ def _compositions(tagger: "Tagger", file: Path, misread: float, seed: int, at_le
         composed = misread_all(composed, misread / 100, seed)
     report = evaluate_compositions(tagger, composed)
     if as_json:
-        typer.echo(json.dumps(_compositions_as_json(report), ensure_ascii=False))
+        typer.echo(json_line(_compositions_as_json(report)))
     else:
         console = Console()
         console.print(f"{report.right} of {report.lines} lines about one component have every share right")

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from streams.cli.rules.evaluate import evaluate
 from streams.cli.rules.loading import OWN, own_folder, print_problems, tagger_of
+from streams.cli.support.terminal import json_line
 
 if TYPE_CHECKING:
     from rules.evidence.findings import Finding
@@ -43,7 +44,7 @@ def tag(
             "found": [_as_json(one) for one in tagging.findings if one.reason is None],
             "suppressed": [_as_json(one) for one in tagging.suppressed],
         }
-        typer.echo(json.dumps(shown, ensure_ascii=False))
+        typer.echo(json_line(shown))
         return
     console = Console()
     for line in tagging.normalized:
@@ -95,7 +96,7 @@ def diff(
     found = list(differences(before, after, texts))
     if as_json:
         for one in found:
-            typer.echo(json.dumps(one._asdict(), ensure_ascii=False))
+            typer.echo(json_line(one._asdict()))
     else:
         table = Table("text", "added", "removed")
         for one in found:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from streams.cli.support.terminal import plain
 from streams.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,4 +32,4 @@ def tagger_of(own: Path | None) -> "Tagger":
 def print_problems(problems: "Sequence[Problem]") -> None:
     """Print problems to standard error, a line each."""
     for problem in problems:
-        typer.echo(str(problem), err=True)
+        typer.echo(plain(str(problem)), err=True)

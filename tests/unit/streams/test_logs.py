@@ -59,3 +59,17 @@ def test_a_traceback_never_shows_local_variables(capsys, form):
     err = capsys.readouterr().err
     assert "RuntimeError" in err
     assert "planted secret" not in err
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_nothing_that_came_from_outside_steers_a_terminal_or_forges_a_line(capsys, form):
+    hostile = "u\u202eevil\u2028x\u2066\x1b[31mc\nforged\x9b\x00\ud800"
+    set_up_logs(Settings(log_format=form))
+    structlog.get_logger().warning("dead letter", reason=hostile, message=hostile, upload_id=hostile)
+    logging.getLogger("library").warning("said %s", hostile)
+    structlog.get_logger().error("failed", exc_info=RuntimeError(hostile))
+    err = capsys.readouterr().err
+    assert not {"\u202e", "\u2028", "\u2066", "\x1b", "\x9b", "\x00"} & set(err)
+    assert not [line for line in err.splitlines()[:2] if line.startswith("forged")]
+    assert "evil" in err
+    assert len([line for line in err.splitlines() if "dead letter" in line]) == 1
