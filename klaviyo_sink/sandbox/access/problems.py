@@ -78,6 +78,9 @@ def misshapen(error: ValidationError, content: Any) -> RefusedError:
             problem = invalid(pointer, f"'{name}' is not a valid field for the resource.")
         elif one["type"] == "missing":
             problem = Problem("required", "This field is required.", f"'{name}' is a required field.", pointer)
+        elif one["type"] == "model_type":
+            # Pydantic's words would name a class of ours.
+            problem = invalid(pointer, f"'{name}' must be an object.")
         else:
             problem = invalid(pointer, one["msg"])
         problems.setdefault(pointer, problem)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from klaviyo_sink.sandbox.shapes.base import Shape, absent
+from klaviyo_sink.sandbox.shapes.base import Shape
 from klaviyo_sink.sandbox.shapes.conditions import ProfileFilter, TriggerFilter
 
 Status = Literal["draft", "live", "manual", "disabled"]
@@ -237,6 +237,6 @@ class FlowDefinition(Shape):
 
     triggers: list[AnyTrigger] = Field(min_length=1, max_length=1)
     profile_filter: ProfileFilter | None = None
-    reentry_criteria: Reentry = absent()
+    reentry_criteria: Reentry | None = None
     entry_action_id: str
     actions: list[AnyAction] = Field(min_length=1)

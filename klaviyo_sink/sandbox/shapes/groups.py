@@ -90,14 +90,14 @@ class Yes(Shape):
 class YesToMarketing(Shape):
     """Consent to a channel's marketing."""
 
-    marketing: Yes = absent()
+    marketing: Yes | None = None
 
 
 class YesByChannel(Shape):
     """Consent by channel."""
 
-    email: YesToMarketing = absent()
-    sms: YesToMarketing = absent()
+    email: YesToMarketing | None = None
+    sms: YesToMarketing | None = None
 
 
 class Subscriber(Shape):
@@ -154,14 +154,14 @@ class No(Shape):
 class NoToMarketing(Shape):
     """Refusal of a channel's marketing."""
 
-    marketing: No = absent()
+    marketing: No | None = None
 
 
 class NoByChannel(Shape):
     """Refusal by channel."""
 
-    email: NoToMarketing = absent()
-    sms: NoToMarketing = absent()
+    email: NoToMarketing | None = None
+    sms: NoToMarketing | None = None
 
 
 class Unsubscriber(Shape):

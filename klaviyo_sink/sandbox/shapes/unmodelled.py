@@ -93,15 +93,16 @@ def unmodelled(definition: Any, pointer: str, inside: str = "") -> Iterator[tupl
 
 def _named(said: dict[str, Any], inside: str) -> str | None:
     """Name what an object stands for, if that is not modelled. `inside` is the key that holds it."""
-    kind, operator = said.get("type"), said.get("operator")
-    if isinstance(kind, str) and kind in TYPES.get(inside, ()):
-        return f"{inside.removesuffix('s')} {kind}"
-    if isinstance(operator, str) and operator in OPERATORS:
-        return f"filter operator {operator}"
-    if inside == "consent" and said.get("channel") in {"push", "whatsapp"}:
-        return f"consent by {said['channel']}"
+    # Only texts can be names; whatever else stands there is for the shapes to refuse.
+    texts = {key: value for key, value in said.items() if isinstance(value, str)}
+    if texts.get("type") in TYPES.get(inside, ()):
+        return f"{inside.removesuffix('s')} {texts['type']}"
+    if texts.get("operator") in OPERATORS:
+        return f"filter operator {texts['operator']}"
+    if inside == "consent" and texts.get("channel") in {"push", "whatsapp"}:
+        return f"consent by {texts['channel']}"
     if inside == "consent_status" and said.get("filters"):
         return "filters of a consent's status"
-    if inside == "profile_operations" and said.get("property_type") in {"date", "list"}:
-        return f"profile operation on a {said['property_type']}"
+    if inside == "profile_operations" and texts.get("property_type") in {"date", "list"}:
+        return f"profile operation on a {texts['property_type']}"
     return None

@@ -125,3 +125,9 @@ async def test_a_pointer_names_places_of_the_body_and_nothing_of_ours(api):
     answer = await api.http.post("/api/segments", json=body, headers=HEADERS)
     at = "/data/attributes/definition/condition_groups/0/conditions/0/filter"
     assert {one["source"]["pointer"] for one in answer.json()["errors"]} == {f"{at}/value", f"{at}/colour"}
+
+
+async def test_what_is_no_object_is_refused_in_klaviyo_s_words(api):
+    body = of("segment", {"name": "S", "definition": []})
+    problem = await api.refused(400, "POST", "/api/segments", body)
+    assert problem["detail"] == "'definition' must be an object."
