@@ -14,6 +14,7 @@ from streams.cli import (
     forget,
     gateway,
     lag,
+    plan,
     retag,
     retention,
     store,
@@ -73,6 +74,7 @@ app.add_typer(dlq.app, name="dlq", rich_help_panel=MEND)
 app.command(rich_help_panel=MEND)(retag.retag)
 app.command(rich_help_panel=MEND)(forget.forget)
 app.add_typer(retention.app, name="retention", rich_help_panel=MEND)
+app.command(rich_help_panel=SET_UP)(plan.plan)
 app.add_typer(topics.app, name="topics", rich_help_panel=SET_UP)
 app.add_typer(store.app, name="store", rich_help_panel=SET_UP)
 app.add_typer(klaviyo.app, name="klaviyo", rich_help_panel=SET_UP)
