@@ -22,13 +22,15 @@ from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.config import SinkConfig
 from klaviyo_sink.delivery.batches import Batches, Written
+from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.gatherer import Gatherer
 from klaviyo_sink.delivery.lanes import BREAK_EVEN, BULK_MOST, JOBS_AT_ONCE, Lanes
 from klaviyo_sink.delivery.refusals import refusal
 from klaviyo_sink.delivery.results import LaneName
 from klaviyo_sink.dry_run import DryRun, Unsent, open_rehearsal
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND, Spent, Standing
-from klaviyo_sink.state.store import Current, OvertakenError, StateDatabase, open_state
+from klaviyo_sink.state.settling import Current
+from klaviyo_sink.state.store import OvertakenError, StateDatabase, open_state
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from schemas.spans import TraceHeaders
@@ -82,7 +84,10 @@ class Sink:
         self._budget = budget = Budget(self._spend, now=now)
         self._client = open_client(config, now=now, listener=budget, transport=transport)
         self._lanes = Lanes(self._client, budget, self._find_current)
-        self._batches = Batches(state, self._lanes, self._in_database, config.metric, config.stale_after, now)
+        self._follow_ups = FollowUps(self._write_again, config.timeout_s)
+        self._batches = Batches(
+            state, self._lanes, self._in_database, config.metric, config.stale_after, now, self._follow_ups.add
+        )
         self._gatherer: Gatherer[Waiting] = Gatherer()
         self._jobs = asyncio.Semaphore(JOBS_AT_ONCE)
         self._running: dict[asyncio.Task[None], LaneName] = {}
@@ -102,9 +107,7 @@ class Sink:
             return CLOSED
         if self._dispatching is None:
             self._dispatching = asyncio.create_task(self._dispatch())
-        answer: asyncio.Future[Written | Failure] = asyncio.get_running_loop().create_future()
-        self._gatherer.add(event.shopper_id, (event, trace, answer))
-        return await answer
+        return await self._put_in_line(event, trace)
 
     def status(self) -> SinkStatus:
         """Tell what is on its way, and what is left of the limits."""
@@ -115,6 +118,7 @@ class Sink:
         """Finish what is on its way, answer the rest with Later, close the connections."""
         # From here on nobody would take what is put in line.
         self._closing = True
+        self._follow_ups.clear()
         if self._dispatching is not None:
             self._dispatching.cancel()
             await asyncio.gather(self._dispatching, return_exceptions=True)
@@ -127,6 +131,16 @@ class Sink:
         await self._client.aclose()
         await self._in_database(self._state.close)
         self._threads.shutdown(wait=False)
+
+    def _put_in_line(self, event: OutfitTagged, trace: TraceHeaders) -> "asyncio.Future[Written | Failure]":
+        answer: asyncio.Future[Written | Failure] = asyncio.get_running_loop().create_future()
+        self._gatherer.add(event.shopper_id, (event, trace, answer))
+        return answer
+
+    def _write_again(self, event: OutfitTagged) -> None:
+        # Nobody awaits the answer: a row that is still dirty then comes back by itself.
+        if not self._closing:
+            self._put_in_line(event, ())
 
     async def _dispatch(self) -> None:
         """Choose lanes: few waiting uploads go one by one and at once, many go as jobs that fill while they wait."""
@@ -169,7 +183,8 @@ class Sink:
         except (SQLAlchemyError, OvertakenError) as error:
             # The text of a database error may quote the row.
             failure = Later("state-database", f"the state database failed ({type(error).__name__})")
-            for _, _, answer in waiting:
+            for event, _, answer in waiting:
+                self._follow_ups.add(event)
                 _give(answer, failure)
         except asyncio.CancelledError:
             for _, _, answer in waiting:

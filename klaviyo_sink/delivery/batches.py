@@ -16,8 +16,7 @@ from klaviyo_sink.bodies import Properties
 from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, LaneName, RowResult
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.state.folding import Folded
-from klaviyo_sink.state.settling import Duty
-from klaviyo_sink.state.store import Settled, Write
+from klaviyo_sink.state.settling import Duty, Settled, Write
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later, Never
 from schemas.spans import TraceHeaders
@@ -37,6 +36,10 @@ class Database(Protocol):
 
     def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
         """Fold events into their shoppers' profiles."""
+        ...
+
+    def rebuild(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Folded | Never | None]:
+        """Fold events, and begin a write for every shopper."""
         ...
 
     def settle(self, writes: Sequence[Write], *, at: datetime) -> dict[str, Settled | None]:
@@ -84,6 +87,7 @@ class _Shopper:
     ticket: int
     #: Whether the profile must also be set by itself.
     alone: bool
+    unsure: bool
     #: The events that are sent, by name.
     events: dict[str, OutfitTagged] = field(default_factory=dict)
     #: What became of the newest state: the version that Klaviyo took, or why it was not taken; None: not sent.
@@ -101,6 +105,8 @@ class Batches:
     metric: str
     stale_after: timedelta
     now: Callable[[], datetime]
+    #: Gets an event whose shopper's row was left dirty, to write it again once all on its way has landed.
+    look_again: Callable[[OutfitTagged], None] = lambda _event: None
 
     async def write(
         self,
@@ -122,6 +128,23 @@ class Batches:
         await self._settle(shoppers, results, make_room)
         return [
             self._outcome(one, results, shoppers.get(event.shopper_id), lane)
+            for event, one in zip(events, folded, strict=True)
+        ]
+
+    async def reconcile(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Written | Failure]:
+        """
+        Make profiles say what the events and the state database say together, whatever they said before.
+
+        For after a restore: sets profiles only and sends no event. `versions` are those that Klaviyo has, by shopper.
+        """
+        folded = await self.in_database(self.database.rebuild, events, versions)
+        shoppers = _shoppers(events, folded, {})
+        for shopper in shoppers.values():
+            shopper.events.clear()
+        await self._send_states(shoppers.values(), lambda: None)
+        await self._settle(shoppers, {}, lambda: None)
+        return [
+            self._outcome(one, {}, shoppers.get(event.shopper_id), "bulk")
             for event, one in zip(events, folded, strict=True)
         ]
 
@@ -172,10 +195,12 @@ class Batches:
             for shopper_id, shopper in unsettled.items():
                 now = settled.get(shopper_id, GONE)
                 shopper.forgotten = now is None
+                if now is not None and now.duty is Duty.LEFT:
+                    self.look_again(shopper.event)
                 if now is GONE:
                     shopper.state = OVERTAKEN
                 elif now is not None and now.duty is Duty.MEND and now.newest is not None:
-                    shopper.ticket = now.ticket
+                    shopper.ticket, shopper.unsure = now.ticket, now.unsure
                     shopper.properties, shopper.version = now.newest.properties, now.newest.version
                     mending[shopper_id] = shopper
             unsettled = mending
@@ -220,7 +245,7 @@ def _shoppers(
         shopper = shoppers.get(event.shopper_id)
         if shopper is None:
             trace = traces.get(event.upload_id, ())
-            shopper = _Shopper(event, trace, one.properties, one.version, one.ticket, alone=False)
+            shopper = _Shopper(event, trace, one.properties, one.version, one.ticket, alone=False, unsure=one.unsure)
             shoppers[event.shopper_id] = shopper
         shopper.alone |= one.alone
         if not one.known:
@@ -257,6 +282,6 @@ def _ended(shopper: _Shopper, results: Mapping[str, RowResult]) -> Write:
     }
     if isinstance(state, Delivered):
         shopper.version = max(shopper.version, state.version)
-        return Write(shopper.event.shopper_id, shopper.ticket, state.version, taken)
+        return Write(shopper.event.shopper_id, shopper.ticket, state.version, taken, unsure=shopper.unsure)
     # What failed for good does not come again; whatever else failed does, and must not be known by then.
     return Write(shopper.event.shopper_id, shopper.ticket, None, taken if isinstance(state, Never) else {})

@@ -18,7 +18,7 @@ from klaviyo_sink.bodies import bulk_import_body
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.delivery.jobs import Job, bring_up_to_date, traces_of
 from klaviyo_sink.delivery.results import Delivered, RowResult
-from klaviyo_sink.state.store import Current
+from klaviyo_sink.state.settling import Current
 from schemas.outcomes import Later, Never
 
 POST: Final = "POST /api/profile-bulk-import-jobs"

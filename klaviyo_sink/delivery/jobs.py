@@ -18,7 +18,7 @@ from klaviyo_sink.api.row_errors import Fault
 from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, RowResult, unbuildable
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.delivery.waiting import all_finished
-from klaviyo_sink.state.store import Current
+from klaviyo_sink.state.settling import Current
 from schemas.outcomes import Never
 from schemas.spans import TraceHeaders
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from klaviyo_sink.bodies import BulkEntry, EventBody, Profile, ProfileImportBody, Properties
 from klaviyo_sink.profile.style import event_properties, identifiers, instant
-from klaviyo_sink.state.store import Current
+from klaviyo_sink.state.settling import Current
 from schemas.events import OutfitTagged
 from schemas.spans import TraceHeaders
 

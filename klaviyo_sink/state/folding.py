@@ -1,6 +1,7 @@
 """A shopper's style profile before and after a batch of events: what is stored, and what Klaviyo gets. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from pydantic_core import to_json
 from sqlalchemy import Row
 
 from klaviyo_sink.bodies import Properties
-from klaviyo_sink.profile.style import StyleProfile, contribution, fold
+from klaviyo_sink.profile.style import StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.profile.wording import Wording
 from schemas.events import OutfitTagged
 from schemas.outcomes import Never
@@ -41,6 +42,8 @@ class Folded:
     ticket: int = 0
     #: Whether the profile must also be set by itself: Klaviyo may know the event, and drop it with its state.
     alone: bool = False
+    #: Whether another's write was not settled when this one began.
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Reckoned:
     written_version: int
     row_version: int
     dirty: int
+    #: Whether the row says something else now.
+    changed: bool
 
     @property
     def settled(self) -> bool:
@@ -66,12 +71,26 @@ class Reckoned:
         """Answer an event of this shopper; `name` is the event's at Klaviyo."""
         alone = self.dirty < 0 or (not known and self.old.was_given(event))
         return Folded(
-            self.profile, self.properties, self.version, self.written_version, name, known, ticket, alone=alone
+            self.profile,
+            self.properties,
+            self.version,
+            self.written_version,
+            name,
+            known,
+            ticket,
+            alone=alone,
+            unsure=self.dirty > 0,
         )
 
 
-def reckon(row: Row[Any] | None, events: Sequence[OutfitTagged], wording: Wording) -> Reckoned | Never:
-    """Fold events into what the row holds (None: the shopper is new); `UNREADABLE` where that is damaged."""
+def reckon(
+    row: Row[Any] | None, events: Sequence[OutfitTagged], wording: Wording, *, above: int = 0
+) -> Reckoned | Never:
+    """
+    Fold events into what the row holds (None: the shopper is new); `UNREADABLE` where that is damaged.
+
+    `above` is a version that Klaviyo has: a row that lies behind it, as after a restore, goes on from there.
+    """
     old, version, written, row_version, dirty = StyleProfile(), 0, 0, 0, 0
     if row is not None:
         try:
@@ -83,8 +102,63 @@ def reckon(row: Row[Any] | None, events: Sequence[OutfitTagged], wording: Wordin
     new = fold(old, [contribution(event, wording.names.labels) for event in events])
     properties = wording.properties(new, version)
     text = to_json(properties).decode()
-    if row is None or text != row.said:
-        version += 1
+    if row is None or text != row.said or version < above:
+        version = max(version, above) + 1
         properties[wording.names.version] = version
         text = to_json(properties).decode()
-    return Reckoned(old, new, new.stored(), properties, text, version, written, row_version, dirty)
+    stored = new.stored()
+    changed = row is None or (stored, text) != (row.profile, row.said)
+    return Reckoned(old, new, stored, properties, text, version, written, row_version, dirty, changed=changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch folded and not yet stored: rows to insert, rows to change, and what each event is answered."""
+
+    made: list[dict[str, Any]]
+    changed: list[dict[str, Any]]
+    answers: list[Folded | Never | None]
+
+
+def event_names(events: Sequence[OutfitTagged]) -> dict[tuple[str, str], str]:
+    """Name each upload's event: one event, even when two of a batch name the shopper differently."""
+    names: dict[tuple[str, str], str] = {}
+    for event in events:
+        names.setdefault((event.shopper_id, event.upload_id), unique_id(event))
+    return names
+
+
+def begin_writes(
+    events: Sequence[OutfitTagged],
+    names: Mapping[tuple[str, str], str],
+    known: AbstractSet[str],
+    reckoned: Mapping[str, Reckoned | Never],
+    *,
+    forced: bool = False,
+) -> Batch:
+    """Begin a write for each shopper who needs one (`forced`: for each), and answer the events."""
+    fresh = {shopper_id for (shopper_id, _), name in names.items() if name not in known}
+    made, changed, tickets = [], [], {}
+    for shopper_id, one in sorted(reckoned.items()):
+        if isinstance(one, Never):
+            continue
+        begins = forced or shopper_id in fresh or not one.settled
+        # Writes of one version may share a ticket: in whatever order they land, Klaviyo ends with the same.
+        shares = begins and not one.changed and one.dirty > 0
+        ticket = tickets[shopper_id] = (one.dirty if shares else one.row_version + 1) if begins else 0
+        if not one.row_version:
+            first = {"shopper_id": shopper_id, "row_version": 1, "version": one.version, "written_version": 0}
+            made.append(first | {"profile": one.stored, "said": one.text, "dirty": ticket})
+        elif one.changed or (begins and not shares):
+            late = {"of_shopper": shopper_id, "read_row": one.row_version, "row": one.row_version + 1}
+            late |= {"to_version": one.version, "to_profile": one.stored, "to_said": one.text}
+            changed.append(late | {"to_dirty": ticket or one.dirty})
+    answers: list[Folded | Never | None] = []
+    for event in events:
+        of_shopper = reckoned.get(event.shopper_id)
+        if isinstance(of_shopper, Reckoned):
+            name = names[event.shopper_id, event.upload_id]
+            answers.append(of_shopper.folded(event, name, tickets[event.shopper_id], known=name in known))
+        else:
+            answers.append(of_shopper)
+    return Batch(made, changed, answers)

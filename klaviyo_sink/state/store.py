@@ -6,21 +6,17 @@ Blocking; knows neither HTTP nor asyncio. Every method is one transaction over a
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from pydantic_core import from_json
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
-from klaviyo_sink.bodies import Properties
 from klaviyo_sink.limits import Spent
-from klaviyo_sink.profile.style import unique_id
 from klaviyo_sink.profile.wording import DEFAULT_WORDING, Wording
 from klaviyo_sink.state.database import insert_new, open_database, reading
-from klaviyo_sink.state.folding import Folded, Reckoned, reckon
+from klaviyo_sink.state.folding import Batch, Folded, Reckoned, begin_writes, event_names, reckon
 from klaviyo_sink.state.ledgers import forgotten, taken_names, taken_uploads
-from klaviyo_sink.state.settling import Duty, dirty_after, duty_after
+from klaviyo_sink.state.settling import Current, Settled, Write, end_writes
 from klaviyo_sink.state.tables import spent_requests, style_profiles, written_events
 from schemas.events import OutfitTagged
 from schemas.outcomes import Never
@@ -52,43 +48,6 @@ class OvertakenError(RuntimeError):
     """Another process stored the shopper's profile since it was read. Nothing was changed; try again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """How the write to a shopper's profile ended that began with `ticket`."""
-
-    shopper_id: str
-    ticket: int
-    #: The version that Klaviyo took; None: the write failed, or its answer was lost.
-    version: int | None
-    #: The events that Klaviyo took: upload ids by the events' names.
-    events: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """A shopper's newest state: what Klaviyo should have now."""
-
-    version: int
-    #: The Klaviyo properties as JSON.
-    text: str
-
-    @property
-    def properties(self) -> Properties:
-        """The Klaviyo properties."""
-        properties: Properties = from_json(self.text)
-        return properties
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """How a shopper's row stands after a write has ended."""
-
-    duty: Duty
-    #: With `Duty.MEND`: the ticket of the mending write, and what it must send.
-    ticket: int = 0
-    newest: Current | None = None
-
-
 class StateDatabase:
     """The state database, opened by `open_state`."""
 
@@ -112,15 +71,28 @@ class StateDatabase:
             OvertakenError: other processes kept winning.
 
         """
+        return self._folded(events, None)
+
+    def rebuild(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Folded | Never | None]:
+        """
+        Fold as `fold` does, and begin a write for every shopper: after a restore no row is to be trusted.
+
+        `versions` are those that Klaviyo has, by shopper: the rows go on from there. Raises as `fold` does.
+        """
+        return self._folded(events, versions)
+
+    def _folded(
+        self, events: Sequence[OutfitTagged], versions: Mapping[str, int] | None
+    ) -> list[Folded | Never | None]:
         if self.serial:
             # Reading and reckoning take most of the time, and would keep every other process from writing.
             with reading(self._engine) as connection:
-                folded = self._fold(connection, events)
+                folded = self._fold(connection, events, versions)
             with suppress(OvertakenError), self._engine.begin() as connection:
                 return self._store(connection, folded)
         for _ in range(FOLD_ATTEMPTS):
             with suppress(OvertakenError), self._engine.begin() as connection:
-                return self._store(connection, self._fold(connection, events))
+                return self._store(connection, self._fold(connection, events, versions))
         raise OvertakenError
 
     def settle(self, writes: Sequence[Write], *, at: datetime) -> dict[str, Settled | None]:
@@ -160,7 +132,9 @@ class StateDatabase:
         """Close the connections."""
         self._engine.dispose()
 
-    def _fold(self, connection: Connection, events: Sequence[OutfitTagged]) -> "_Batch":
+    def _fold(
+        self, connection: Connection, events: Sequence[OutfitTagged], versions: Mapping[str, int] | None
+    ) -> Batch:
         mine: dict[str, list[OutfitTagged]] = {}
         for event in events:
             mine.setdefault(event.shopper_id, []).append(event)
@@ -170,40 +144,16 @@ class StateDatabase:
         theirs = style_profiles.c.shopper_id.in_(sorted(mine))
         query = select(style_profiles).where(theirs).order_by("shopper_id").with_for_update()
         found = {row.shopper_id: row for row in connection.execute(query)}
+        above = versions or {}
         reckoned = {
-            shopper_id: reckon(found.get(shopper_id), uploads, self._wording) for shopper_id, uploads in mine.items()
+            shopper_id: reckon(found.get(shopper_id), uploads, self._wording, above=above.get(shopper_id, 0))
+            for shopper_id, uploads in mine.items()
         }
-        names = _names(events)
+        names = event_names(events)
         known = _known(connection, names, reckoned)
-        fresh = {shopper_id for (shopper_id, _), name in names.items() if name not in known}
-        made, changed, tickets = [], [], {}
-        for shopper_id, one in sorted(reckoned.items()):
-            if isinstance(one, Never):
-                continue
-            row = found.get(shopper_id)
-            same = row is not None and (one.stored, one.text) == (row.profile, row.said)
-            begins = shopper_id in fresh or not one.settled
-            # Writes of one version may share a ticket: in whatever order they land, Klaviyo ends with the same.
-            shares = begins and same and one.dirty > 0
-            ticket = tickets[shopper_id] = (one.dirty if shares else one.row_version + 1) if begins else 0
-            if row is None:
-                first = {"shopper_id": shopper_id, "row_version": 1, "version": one.version, "written_version": 0}
-                made.append(first | {"profile": one.stored, "said": one.text, "dirty": ticket})
-            elif not same or (begins and not shares):
-                late = {"of_shopper": shopper_id, "read_row": row.row_version, "row": row.row_version + 1}
-                late |= {"to_version": one.version, "to_profile": one.stored, "to_said": one.text}
-                changed.append(late | {"to_dirty": ticket or row.dirty})
-        answers: list[Folded | Never | None] = []
-        for event in events:
-            of_shopper = reckoned.get(event.shopper_id)
-            if isinstance(of_shopper, Reckoned):
-                name = names[event.shopper_id, event.upload_id]
-                answers.append(of_shopper.folded(event, name, tickets[event.shopper_id], known=name in known))
-            else:
-                answers.append(of_shopper)
-        return _Batch(made, changed, answers)
+        return begin_writes(events, names, known, reckoned, forced=versions is not None)
 
-    def _store(self, connection: Connection, batch: "_Batch") -> list[Folded | Never | None]:
+    def _store(self, connection: Connection, batch: Batch) -> list[Folded | Never | None]:
         """Store what was folded, if nobody stored another since it was read."""
         if insert_new(connection, style_profiles, batch.made) < len(batch.made):
             raise OvertakenError
@@ -222,32 +172,11 @@ class StateDatabase:
         standing = (columns.row_version, columns.version, columns.written_version, columns.dirty, columns.said)
         theirs = select(columns.shopper_id, *standing).where(columns.shopper_id.in_(sorted(mine)))
         query = theirs.order_by(columns.shopper_id).with_for_update()
-        settled: dict[str, Settled | None] = dict.fromkeys(gone)
-        changed, entries = [], []
-        for row in connection.execute(query):
-            write = mine[row.shopper_id]
-            duty = duty_after(row.dirty, write.ticket, row.version, write.version)
-            row_version = row.row_version + 1
-            settled[row.shopper_id] = Settled(duty, row_version, Current(row.version, row.said))
-            written = max(row.written_version, write.version or 0)
-            to = {"row": row_version, "to_written": written, "to_dirty": dirty_after(duty, row_version)}
-            changed.append({"of_shopper": row.shopper_id} | to)
-            if duty is not Duty.MEND:
-                entry = {"shopper_id": row.shopper_id, "written_at": at}
-                entries += [entry | {"unique_id": name, "upload_id": one} for name, one in write.events.items()]
-        if changed:
-            connection.execute(_SETTLE, changed)
-        insert_new(connection, written_events, entries)
-        return settled
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """A batch folded and not yet stored: rows to insert, rows to change, and what each event is answered."""
-
-    made: list[dict[str, Any]]
-    changed: list[dict[str, Any]]
-    answers: list[Folded | Never | None]
+        end = end_writes(mine, connection.execute(query), at)
+        if end.changed:
+            connection.execute(_SETTLE, end.changed)
+        insert_new(connection, written_events, end.entries)
+        return dict.fromkeys(gone) | end.settled
 
 
 def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> StateDatabase:
@@ -259,14 +188,6 @@ def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> StateDatabase:
 
     """
     return StateDatabase(open_database(url), wording)
-
-
-def _names(events: Sequence[OutfitTagged]) -> dict[tuple[str, str], str]:
-    """Name each upload's event: one event, even when two of a batch name the shopper differently."""
-    names: dict[tuple[str, str], str] = {}
-    for event in events:
-        names.setdefault((event.shopper_id, event.upload_id), unique_id(event))
-    return names
 
 
 def _known(

@@ -14,8 +14,7 @@ from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.profile.style import StyleProfile
 from klaviyo_sink.sink import Written, open_sink
 from klaviyo_sink.state.folding import Folded
-from klaviyo_sink.state.settling import Duty
-from klaviyo_sink.state.store import Current, Settled
+from klaviyo_sink.state.settling import Current, Duty, Settled
 from schemas.events import Identity
 from schemas.outcomes import Later, Never
 

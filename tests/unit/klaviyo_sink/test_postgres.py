@@ -20,7 +20,8 @@ from klaviyo_sink.profile.wording import DEFAULT_WORDING
 from klaviyo_sink.state.database import StateUnavailableError, open_database, open_for_reading
 from klaviyo_sink.state.forgetting import forget
 from klaviyo_sink.state.ledgers import digest, forgotten_since
-from klaviyo_sink.state.store import Write, open_state
+from klaviyo_sink.state.settling import Write
+from klaviyo_sink.state.store import open_state
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 #: The newest of Debian's versions.

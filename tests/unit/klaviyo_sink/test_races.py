@@ -9,8 +9,8 @@ import sqlalchemy
 
 from klaviyo_sink.profile.style import unique_id
 from klaviyo_sink.profile.wording import DEFAULT_WORDING
-from klaviyo_sink.state.settling import Duty
-from klaviyo_sink.state.store import OvertakenError, Write, open_state
+from klaviyo_sink.state.settling import Duty, Write
+from klaviyo_sink.state.store import OvertakenError, open_state
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 

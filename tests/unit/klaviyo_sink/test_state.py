@@ -18,7 +18,8 @@ from klaviyo_sink.profile.style import MEMORY, StyleProfile, contribution, fold,
 from klaviyo_sink.state.database import BUSY_S, StateUnavailableError
 from klaviyo_sink.state.folding import UNREADABLE
 from klaviyo_sink.state.forgetting import forget
-from klaviyo_sink.state.store import Write, open_state
+from klaviyo_sink.state.settling import Write
+from klaviyo_sink.state.store import open_state
 from schemas.events import Identity
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)

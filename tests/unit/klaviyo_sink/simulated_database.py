@@ -1,0 +1,123 @@
+"""The state database in memory, with the store's own decisions; and any database with errors and waits around it."""
+
+import asyncio
+import copy
+import random
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from outfits import NOON
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import OperationalError
+
+from klaviyo_sink.profile.wording import DEFAULT_WORDING
+from klaviyo_sink.state.database import open_database
+from klaviyo_sink.state.folding import begin_writes, event_names, reckon
+from klaviyo_sink.state.forgetting import forget
+from klaviyo_sink.state.settling import Current, end_writes
+from klaviyo_sink.state.store import StateDatabase
+from klaviyo_sink.state.tables import metadata
+
+
+@dataclass
+class MemoryDatabase:
+    """`StateDatabase` without SQL: what `begin_writes` and `end_writes` decide is kept in dictionaries."""
+
+    rows: dict[str, Any] = field(default_factory=dict)
+    ledger: dict[str, tuple[str, str]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+    def fold(self, events):
+        return self._fold(events, None)
+
+    def rebuild(self, events, versions):
+        return self._fold(events, versions)
+
+    def _fold(self, events, versions):
+        mine: dict[str, list] = {}
+        for event in events:
+            if event.shopper_id not in self.gone:
+                mine.setdefault(event.shopper_id, []).append(event)
+        above = versions or {}
+        reckoned = {
+            one: reckon(self.rows.get(one), uploads, DEFAULT_WORDING, above=above.get(one, 0))
+            for one, uploads in mine.items()
+        }
+        batch = begin_writes(events, event_names(events), set(self.ledger), reckoned, forced=versions is not None)
+        for made in batch.made:
+            self.rows[made["shopper_id"]] = SimpleNamespace(**made)
+        for change in batch.changed:
+            row = self.rows[change["of_shopper"]]
+            row.row_version, row.version, row.profile = change["row"], change["to_version"], change["to_profile"]
+            row.said, row.dirty = change["to_said"], change["to_dirty"]
+        return batch.answers
+
+    def settle(self, writes, *, at):
+        mine = {one.shopper_id: one for one in writes if one.shopper_id not in self.gone}
+        end = end_writes(mine, [self.rows[one] for one in mine if one in self.rows], at)
+        for change in end.changed:
+            row = self.rows[change["of_shopper"]]
+            row.row_version, row.written_version, row.dirty = change["row"], change["to_written"], change["to_dirty"]
+        for entry in end.entries:
+            self.ledger.setdefault(entry["unique_id"], (entry["shopper_id"], entry["upload_id"]))
+        return dict.fromkeys(one.shopper_id for one in writes if one.shopper_id in self.gone) | end.settled
+
+    def current(self, shoppers):
+        found = dict.fromkeys(self.gone & set(shoppers))
+        rows = {one: self.rows[one] for one in shoppers if one in self.rows}
+        return found | {one: Current(row.version, row.said) for one, row in rows.items()}
+
+    def forget(self, shopper_id):
+        self.gone.add(shopper_id)
+        self.rows.pop(shopper_id, None)
+        self.ledger = {name: one for name, one in self.ledger.items() if one[0] != shopper_id}
+
+    def snapshot(self):
+        return copy.deepcopy((self.rows, self.ledger, self.gone))
+
+    def restore(self, saved):
+        self.rows, self.ledger, self.gone = copy.deepcopy(saved)
+
+
+class SqliteDatabase(StateDatabase):
+    """The real one, in memory, emptied for each schedule."""
+
+    def __init__(self) -> None:
+        super().__init__(open_database("sqlite://"), DEFAULT_WORDING)
+
+    def forget(self, shopper_id):
+        forget(self._engine, shopper_id, at=NOON)
+
+    def snapshot(self):
+        with self._engine.connect() as connection:
+            return {
+                name: [dict(row) for row in connection.execute(select(table)).mappings()]
+                for name, table in metadata.tables.items()
+            }
+
+    def restore(self, saved):
+        with self._engine.begin() as connection:
+            for name, table in metadata.tables.items():
+                connection.execute(delete(table))
+                if saved.get(name):
+                    connection.execute(insert(table), saved[name])
+
+
+@dataclass
+class Shaky:
+    """Calls a database as the sink does, with waits, and with errors before or after the work was done."""
+
+    chance: random.Random
+    trouble: float
+    calm: bool = False
+
+    async def __call__(self, call, *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(self.chance.expovariate(50))
+        fate = 1.0 if self.calm else self.chance.random()
+        if fate < self.trouble / 2:
+            raise OperationalError("x", {}, Exception("before"))
+        result = call(*args, **kwargs)
+        if fate < self.trouble:
+            raise OperationalError("x", {}, Exception("after"))
+        return result

@@ -1,0 +1,287 @@
+"""
+One schedule: two sync processes, a topic, a database and Klaviyo, with whatever a seed makes go wrong.
+
+The topic delivers each shopper's uploads in order to the process that owns the shopper, again until they are done; a
+rebalance moves shoppers while the old owner's batch is still on its way, and delivers some done uploads once more.
+Real: batches, lanes, jobs, gone profiles, and the decisions of folding and settling.
+"""
+
+import asyncio
+import itertools
+import random
+from collections import deque
+from datetime import timedelta
+
+from outfits import NOON, outfit
+from simulated_database import MemoryDatabase, Shaky
+from simulated_klaviyo import TIMEOUT_S, Profile, SimulatedClient, SimulatedKlaviyo
+from sqlalchemy.exc import OperationalError
+
+from klaviyo_sink.delivery.batches import Batches, Written
+from klaviyo_sink.delivery.follow_up import FollowUps
+from klaviyo_sink.delivery.lanes import Lanes
+from klaviyo_sink.limits import Grant
+from klaviyo_sink.profile.style import StyleProfile, contribution, fold
+from klaviyo_sink.profile.wording import DEFAULT_WORDING
+from schemas.events import Identity
+from schemas.outcomes import Never
+
+ACTIONS = ("publish", "work", "wait", "rebalance", "crash", "forget", "merge", "jump", "save", "restore")
+WEIGHTS = (6, 9, 6, 4, 0.5, 0.3, 0.5, 0.5, 0.5, 0.3)
+TAGS = ("material/cotton", "material/silk", "style/v-neck", "category/dress")
+
+
+class FreeBudget:
+    """Grants everything after a wait, or only some of what is asked for, so that both lanes are taken."""
+
+    def __init__(self, chance) -> None:
+        self.chance = chance
+
+    async def ask(self, _operation, wanted):
+        await asyncio.sleep(self.chance.expovariate(50))
+        return Grant(self.chance.randint(0, wanted), 1.0)
+
+    async def wait(self, _operation):
+        await asyncio.sleep(self.chance.choice((0, 0, 0, 0, 0.1, 5, 3 * TIMEOUT_S)))
+
+
+class Process:
+    """A sync process: a queue for each shopper it owns, one batch of a shopper at a time."""
+
+    def __init__(self, world) -> None:
+        self.world = world
+        self.client = SimulatedClient(world.klaviyo)
+        self.follow_ups = FollowUps(self.write_again, TIMEOUT_S)
+
+        def find_current(shoppers):
+            return world.shaky(world.database.current, shoppers)
+
+        lanes = Lanes(self.client, FreeBudget(world.chance), find_current)
+        add = self.follow_ups.add
+        self.batches = Batches(
+            world.database, lanes, world.shaky, "Outfit Tagged", timedelta(days=1), lambda: world.now, add
+        )
+        self.busy: set[str] = set()
+        self.tasks: set[asyncio.Task] = set()
+
+    def write_again(self, event):
+        """Write a shopper again whose row was left dirty, whoever owns the shopper by now."""
+        if event.shopper_id in self.busy:
+            self.follow_ups.add(event)
+        else:
+            self.start([event.shopper_id], "single", [event])
+
+    def start(self, shoppers, lane, events=None):
+        """Begin a batch with what waits of some shoppers."""
+        events = events or [event for one in shoppers for event in itertools.islice(self.world.waiting[one], 3)]
+        self.busy |= set(shoppers)
+        task = asyncio.create_task(self.work(shoppers, events, lane))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def work(self, shoppers, events, lane):
+        try:
+            outcomes = await self.batches.write(events, lane, {})
+        except OperationalError:
+            outcomes = []
+            for event in events:
+                self.follow_ups.add(event)
+        finally:
+            self.busy -= set(shoppers)
+        for event, outcome in zip(events, outcomes, strict=False):
+            if isinstance(outcome, Written | Never):
+                self.world.done(event, outcome)
+
+    async def crash(self):
+        """End at once, in the middle of everything."""
+        self.follow_ups.clear()
+        for task in [*self.tasks]:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+class World:
+    """The schedule of a seed."""
+
+    def __init__(self, seed, database=None) -> None:
+        self.chance = chance = random.Random(seed)
+        trouble = chance.choice((0, 0.2, 0.6))
+        self.klaviyo = SimulatedKlaviyo(
+            chance, trouble, chance.random() < 0.7, chance.random() < 0.7, 1 / chance.choice((0.05, 0.2, 1, 5))
+        )
+        self.database = database or MemoryDatabase()
+        self.shaky = Shaky(chance, chance.choice((0, 0, 0.05, 0.2)))
+        self.now = NOON
+        self.shoppers = [f"s{i}" for i in range(chance.choice((1, 1, 2, 3, 8)))]
+        self.with_id = {one for one in self.shoppers if chance.random() < 0.3}
+        for one in self.with_id:
+            self.klaviyo.profiles[self.names(one)[0]] = Profile()
+        self.waiting = {one: deque() for one in self.shoppers}
+        self.published = {one: [] for one in self.shoppers}
+        self.forgotten: set[str] = set()
+        self.erasing: list[tuple[float, str]] = []
+        self.dead: list[Never] = []
+        self.processes = [Process(self), Process(self)]
+        self.owner = {one: chance.randrange(2) for one in self.shoppers}
+        self.saved = None
+        # Schedules differ in what happens to them: all of it at once would hide most of it.
+        self.weights = [weight * chance.choice((0, 1, 1, 3)) for weight in WEIGHTS]
+        self.weights[:3] = WEIGHTS[:3]
+        #: Few uploads are tagged anew often, which changes profiles without an event.
+        self.uploads = chance.choice((0, 1, 5))
+        self.longest = chance.choice((1, 40))
+
+    def names(self, shopper):
+        own = ("external_id", shopper)
+        return [("id", f"01{shopper}"), own] if shopper in self.with_id else [own]
+
+    def publish(self):
+        shopper = self.chance.choice(self.shoppers)
+        number = self.chance.randint(0, self.uploads)
+        tags = self.chance.sample(TAGS, self.chance.randint(1, 2))
+        klaviyo_id = f"01{shopper}" if shopper in self.with_id else None
+        tagged = NOON + timedelta(seconds=len(self.published[shopper]))
+        event = outfit(
+            f"u{number}",
+            *tags,
+            shopper_id=shopper,
+            identity=Identity(klaviyo_id=klaviyo_id, external_id=shopper),
+            uploaded_at=NOON - timedelta(minutes=number),
+            tagged_at=tagged,
+        )
+        self.published[shopper].append(event)
+        self.waiting[shopper].append(event)
+
+    def done(self, event, outcome):
+        """Acknowledge an event, if it still heads its queue."""
+        if isinstance(outcome, Never):
+            self.dead.append(outcome)
+        waiting = self.waiting[event.shopper_id]
+        if event in waiting:
+            waiting.remove(event)
+
+    def rebalance(self):
+        shopper = self.chance.choice(self.shoppers)
+        self.owner[shopper] ^= 1
+        known = self.published[shopper]
+        again = known[-self.chance.randint(0, 2) :] if self.chance.random() < 0.7 else []
+        waiting = self.waiting[shopper]
+        waiting.extendleft(event for event in reversed(again) if event not in waiting)
+
+    def forget(self):
+        shopper = self.chance.choice(self.shoppers)
+        self.database.forget(shopper)
+        self.forgotten.add(shopper)
+        # As `hangtag forget` does: what was on its way has landed when Klaviyo is asked to erase.
+        self.erasing.append((asyncio.get_running_loop().time() + 2 * TIMEOUT_S, shopper))
+
+    def merge(self):
+        if self.with_id:
+            shopper = self.chance.choice(sorted(self.with_id))
+            profile_id, own = self.names(shopper)
+            if profile_id not in self.klaviyo.merged:
+                self.klaviyo.merge(profile_id, own)
+
+    async def crash(self):
+        number = self.chance.randrange(2)
+        await self.processes[number].crash()
+        self.processes[number] = Process(self)
+
+    async def restore(self):
+        """Lose the database, and follow docs/operations.md: restore, forget again, reconcile, go on."""
+        if self.saved is None:
+            return
+        for process in self.processes:
+            await process.crash()
+        # Whoever restores takes longer than a request.
+        await asyncio.sleep(TIMEOUT_S)
+        self.database.restore(self.saved)
+        for shopper in self.forgotten:
+            self.database.forget(shopper)
+        self.processes = [Process(self), Process(self)]
+        # The whole topic, also what is not acknowledged yet: it may have been sent before.
+        left = [event for theirs in self.published.values() for event in theirs]
+        while left:
+            versions = {one: self.version_at_klaviyo(one) for one in self.shoppers}
+            try:
+                outcomes = await self.processes[0].batches.reconcile(left, versions)
+            except OperationalError:
+                continue
+            left = [event for event, one in zip(left, outcomes, strict=True) if not isinstance(one, Written | Never)]
+
+    def version_at_klaviyo(self, shopper):
+        found = [self.klaviyo.profiles[one].properties for one in self.names(shopper) if one in self.klaviyo.profiles]
+        return max((one.get("outfit_version", 0) for one in found), default=0)
+
+    async def step(self):
+        """Do one thing that may happen next."""
+        match self.chance.choices(ACTIONS, self.weights)[0]:
+            case "publish":
+                self.publish()
+            case "work":
+                self.work()
+            case "wait":
+                await asyncio.sleep(self.chance.choice((0.01, 0.05, 0.1, 0.3, 1, self.longest)))
+            case "rebalance":
+                self.rebalance()
+            case "crash":
+                await self.crash()
+            case "forget":
+                self.forget()
+            case "merge":
+                self.merge()
+            case "jump":
+                self.now += timedelta(hours=self.chance.choice((-25, -1, 1, 25)))
+            case "save":
+                self.saved = self.database.snapshot()
+            case "restore":
+                await self.restore()
+        self.erase()
+
+    def work(self):
+        for number, process in enumerate(self.processes):
+            mine = [
+                one
+                for one in self.shoppers
+                if self.owner[one] == number and self.waiting[one] and one not in process.busy
+            ]
+            if mine:
+                process.start(mine, self.chance.choice(("single", "bulk")))
+
+    def erase(self):
+        now = asyncio.get_running_loop().time()
+        for due, shopper in [*self.erasing]:
+            if due <= now:
+                self.erasing.remove((due, shopper))
+                self.klaviyo.erase(self.names(shopper))
+
+    async def run(self, steps):
+        for _ in range(steps):
+            await self.step()
+        self.klaviyo.calm = self.shaky.calm = True
+        for _ in range(1000):
+            self.erase()
+            self.work()
+            await asyncio.sleep(5)
+            idle = not any(process.busy or process.follow_ups.waiting for process in self.processes)
+            if idle and not self.erasing and not any(self.waiting.values()):
+                return
+        raise AssertionError("the processes do not come to an end")
+
+    def check(self):
+        """Klaviyo ends with the plain fold, every upload in effect once, and nothing of the forgotten."""
+        assert not self.dead, self.dead
+        for shopper in self.shoppers:
+            profiles = [self.klaviyo.profiles[one] for one in self.names(shopper) if one in self.klaviyo.profiles]
+            kept = [one for one in profiles if one.properties or one.events]
+            if shopper in self.forgotten:
+                assert not kept, f"{shopper} came back"
+                continue
+            events = self.published[shopper]
+            assert len(kept) == bool(events), f"{shopper} has {len(kept)} profiles"
+            if events:
+                whole = fold(StyleProfile(), map(contribution, events))
+                wanted = DEFAULT_WORDING.properties(whole, kept[0].properties["outfit_version"])
+                plain = {name: list(one) if isinstance(one, tuple) else one for name, one in wanted.items()}
+                assert kept[0].properties == plain, f"{shopper} is not what the fold says"
+                assert sorted(kept[0].events.values()) == sorted({event.upload_id for event in events})
