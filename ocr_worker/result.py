@@ -19,6 +19,10 @@ Verdict = Literal["ok", "blurry", "no_text"] | Flaw
 
 #: The multipart field of `POST /ocr` that carries the photo.
 FIELD = "image"
+#: Why a worker takes no photo just now: it is full.
+BUSY = "ocr-busy"
+#: Request header of `POST /ocr`: read this photo only while the worker has no other.
+ALONE = "Hangtag-Alone"
 #: The HTTP status of each refusal: the server writes it, the pool reads it back.
 STATUS: dict[RefusalCode, int] = {"unreadable": 400, "too_large": 413, "unsupported": 415}
 

@@ -5,10 +5,13 @@ from http import HTTPStatus
 import httpx
 from pydantic import ValidationError
 
-from ocr_worker.result import STATUS, Reading, Refused
-from schemas.outcomes import Later, Misconfigured
+from ocr_worker.result import BUSY, STATUS, Reading, Refused
+from schemas.outcomes import Later, Misconfigured, Never
 
-Outcome = Reading | Refused | Later | Misconfigured
+Outcome = Reading | Refused | Later | Never | Misconfigured
+
+#: Why there is no reading: the worker ended while it had the photo, took too long, or is not there.
+BROKE_OFF, TIMED_OUT, UNREACHABLE = "ocr-broke-off", "ocr-timeout", "ocr-unreachable"
 
 #: A photo that a worker fails on is tried this often in all: it may be the photo.
 TRIES = 5
@@ -34,7 +37,7 @@ def outcome_of(answer: httpx.Response, url: str) -> Outcome:
         reason, message = _SET_UP_WRONG[HTTPStatus(status)]
         return Misconfigured(reason, f"{url} {message} (HTTP {status})")
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return Later("ocr-busy", f"the OCR worker at {url} is full or down", retry_after=_retry_after(answer))
+        return Later(BUSY, f"the OCR worker at {url} is full or down", retry_after=_retry_after(answer))
     # 500 is a fault met on this very photo; above it, nobody looked at the photo.
     if status > HTTPStatus.INTERNAL_SERVER_ERROR:
         return Later("ocr-unavailable", f"the OCR worker at {url} is down (HTTP {status})")

@@ -7,6 +7,7 @@ every longer wait are the caller's. Knows no engine.
 
 import asyncio
 import functools
+import hashlib
 import ipaddress
 import math
 import random
@@ -14,7 +15,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Self
 from urllib.parse import urlsplit
@@ -24,10 +25,11 @@ from pydantic import SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from ocr_worker.http.connections import Connections
-from ocr_worker.pool.answers import TRIES, Outcome, outcome_of
+from ocr_worker.pool.answers import BROKE_OFF, TIMED_OUT, UNREACHABLE, Outcome, outcome_of
 from ocr_worker.pool.roster import Roster, Worker, WorkerState, at_address
-from ocr_worker.result import FIELD
-from schemas.outcomes import Later
+from ocr_worker.pool.suspects import TRIES_ALONE, Suspects
+from ocr_worker.result import ALONE, BUSY, FIELD
+from schemas.outcomes import Later, Never
 
 #: A URL that begins so stands for every address its name has: `dns+http://ocr:8000`.
 BY_NAME = "dns+"
@@ -84,6 +86,16 @@ class PoolDependencies:
     on_sent: Callable[[Sent], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """One photo as it is sent, and what it is known by."""
+
+    data: bytes = field(repr=False)
+    content_type: str | None
+    trace: Mapping[str, str]
+    digest: bytes
+
+
 class OcrPool:
     """
     Workers at `urls`, all with the same token.
@@ -109,6 +121,9 @@ class OcrPool:
         self._look_up_at = -math.inf
         self._looking_up = asyncio.Lock()
         self._places = asyncio.Semaphore(max_connections)
+        self._suspects = Suspects()
+        self._one_suspect = asyncio.Lock()
+        self._answered = asyncio.Event()
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
@@ -121,9 +136,15 @@ class OcrPool:
     async def read(
         self, photo: bytes, *, content_type: str | None = None, trace: Mapping[str, str] = _NO_TRACE
     ) -> Outcome:
-        """Have a worker read the photo. `trace` headers (W3C trace context) go along."""
+        """
+        Have a worker read the photo. `trace` headers (W3C trace context) go along.
+
+        `Never` for a photo that ended a worker, or took too long, three times while no other photo was there.
+        """
         async with self._places:
-            deadline = self._deps.clock() + self._timeout_s
+            one = _Photo(photo, content_type, trace, hashlib.sha256(photo).digest())
+            limit_s = self._timeout_s * self._suspects.of(one.digest).patience
+            deadline = self._deps.clock() + limit_s
             sending = AsyncRetrying(
                 retry=retry_if_result(_nobody_looked),
                 wait=self._wait_s,
@@ -131,7 +152,7 @@ class OcrPool:
                 sleep=self._deps.sleep,
                 retry_error_callback=_last_outcome,
             )
-            outcome: Outcome = await sending(self._send, photo, content_type, trace, deadline)
+            outcome: Outcome = await sending(self._send, one, deadline)
             return outcome
 
     def status(self) -> tuple[WorkerStatus, ...]:
@@ -149,48 +170,72 @@ class OcrPool:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _send(self, photo: bytes, content_type: str | None, trace: Mapping[str, str], deadline: float) -> Outcome:
+    async def _send(self, photo: _Photo, deadline: float) -> Outcome:
         await self._look_up()
+        if self._suspects.of(photo.digest).alone:
+            async with self._one_suspect:
+                return await self._send_to(self._roster.pick(self._deps.clock()), photo, deadline, alone=True)
+        return await self._send_to(self._roster.pick(self._deps.clock()), photo, deadline, alone=False)
+
+    async def _send_to(self, worker: Worker | None, photo: _Photo, deadline: float, *, alone: bool) -> Outcome:
         started = self._deps.clock()
-        worker = self._roster.pick(started)
         if worker is None:
             wait = self._roster.wait_s(started)
-            return Later("ocr-no-worker", "no OCR worker is free or well just now", retry_after=round(wait, 3) or None)
-        worker.in_flight += 1
+            return Later("ocr-no-worker", "no OCR worker is free or well just now", retry_after=round(wait, 3))
+        worker.reserved = alone
         try:
-            outcome = await self._ask(worker, photo, content_type, trace, deadline)
+            if alone and not await self._emptied(worker, deadline):
+                return Later(BUSY, f"the OCR worker at {worker.url} has other photos still", retry_after=_REST_S)
+            worker.in_flight += 1
+            try:
+                outcome = await self._ask(worker, photo, deadline, alone=alone)
+            finally:
+                worker.in_flight -= 1
+                self._answered.set()
         finally:
-            worker.in_flight -= 1
+            worker.reserved = False
         now = self._deps.clock()
-        _record(worker, outcome, now)
+        _record(worker, outcome, now, alone=alone)
         if self._deps.on_sent is not None:
-            said = outcome.reason if isinstance(outcome, Later) else type(outcome).__name__.lower()
+            said = outcome.reason if isinstance(outcome, Later | Never) else type(outcome).__name__.lower()
             self._deps.on_sent(Sent(worker.url, {"reading": "read"}.get(said, said), now - started))
         return outcome
 
-    async def _ask(
-        self, worker: Worker, photo: bytes, content_type: str | None, trace: Mapping[str, str], deadline: float
-    ) -> Outcome:
-        headers = dict(trace) | ({"Host": worker.host} if worker.host else {})
+    async def _emptied(self, worker: Worker, deadline: float) -> bool:
+        """Wait until a worker has no photo of this pool; it gets no new one meanwhile."""
+        try:
+            async with asyncio.timeout(deadline - self._deps.clock()):
+                while worker.in_flight:
+                    self._answered.clear()
+                    await self._answered.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _ask(self, worker: Worker, photo: _Photo, deadline: float, *, alone: bool) -> Outcome:
+        headers = dict(photo.trace) | ({"Host": worker.host} if worker.host else {}) | ({ALONE: "1"} if alone else {})
         name = urlsplit(f"//{worker.host}").hostname if worker.host else None
         try:
             async with asyncio.timeout(deadline - self._deps.clock()):
                 answer = await self._client.post(
                     _endpoint(worker.url),
-                    files={FIELD: ("photo", photo, content_type or "application/octet-stream")},
+                    files={FIELD: ("photo", photo.data, photo.content_type or "application/octet-stream")},
                     headers=headers,
                     extensions={"sni_hostname": name} if name else {},
                 )
         except TimeoutError:
-            # It may be the photo: without a limit, one that always takes too long would go round for ever.
-            return Later("ocr-timeout", f"the OCR worker took over {self._timeout_s:g} s", tries=TRIES)
+            blamed = self._suspects.timed_out(photo.digest, alone=alone)
+            return _failure(TIMED_OUT, "the OCR worker took too long", blamed=blamed)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Later("ocr-unreachable", f"no connection to the OCR worker at {worker.url} ({type(error).__name__})")
+            return Later(UNREACHABLE, f"no connection to the OCR worker at {worker.url} ({type(error).__name__})")
         except httpx.HTTPError as error:
-            # It had the photo, or a part of it: it may be the photo that killed it.
-            kind = type(error).__name__
-            return Later("ocr-broke-off", f"the OCR worker at {worker.url} broke off ({kind})", tries=TRIES)
-        return outcome_of(answer, worker.url)
+            # It had the photo, or a part of it: it may be the photo that ended it, or another one it had.
+            blamed = self._suspects.broke_off(photo.digest, alone=alone)
+            return _failure(BROKE_OFF, f"the OCR worker broke off ({type(error).__name__})", blamed=blamed)
+        outcome = outcome_of(answer, worker.url)
+        if not isinstance(outcome, Later):
+            self._suspects.clear(photo.digest)
+        return outcome
 
     def _wait_s(self, state: RetryCallState) -> float:
         most = min(_MOST_WAIT_S, _BASE_S * 2.0 ** (state.attempt_number - 1))
@@ -226,7 +271,9 @@ def _endpoint(url: str) -> httpx.URL:
 
 
 def _nobody_looked(outcome: Outcome) -> bool:
-    return isinstance(outcome, Later) and outcome.tries is None
+    # A photo that may be to blame waits in its stage between its tries: what ends workers may pass by then.
+    may_be_the_photo = {BROKE_OFF, TIMED_OUT}
+    return isinstance(outcome, Later) and outcome.tries is None and outcome.reason not in may_be_the_photo
 
 
 def _last_outcome(state: RetryCallState) -> Outcome:
@@ -235,14 +282,25 @@ def _last_outcome(state: RetryCallState) -> Outcome:
     return outcome
 
 
-def _record(worker: Worker, outcome: Outcome, now: float) -> None:
+def _failure(reason: str, message: str, *, blamed: bool) -> Later | Never:
+    if blamed:
+        return Never(reason, f"{message}, {TRIES_ALONE} times while it had no photo but this one")
+    # With a wait that was asked for, a stage does not count it against the photo.
+    return Later(reason, message, retry_after=0.0)
+
+
+def _record(worker: Worker, outcome: Outcome, now: float, *, alone: bool) -> None:
     """Learn from the answer how the worker is. A refusal, or a fault in our set-up, is an answer like any other."""
-    if not isinstance(outcome, Later):
-        worker.succeeded()
-    elif outcome.reason == "ocr-busy":
+    reason = outcome.reason if isinstance(outcome, Later | Never) else None
+    if reason == BUSY and isinstance(outcome, Later):
         worker.rest(now + (_REST_S if outcome.retry_after is None else outcome.retry_after))
+    elif alone and reason in {BROKE_OFF, TIMED_OUT}:
+        # More likely the photo's fault than the worker's, which is being started again.
+        worker.rest(now + _REST_S)
+    elif isinstance(outcome, Later):
+        worker.failed(now, gone=reason == UNREACHABLE)
     else:
-        worker.failed(now, gone=outcome.reason == "ocr-unreachable")
+        worker.succeeded()
 
 
 async def _addresses(host: str) -> list[str]:

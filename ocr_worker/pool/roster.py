@@ -36,6 +36,8 @@ class Worker:
     ready_at: float = -math.inf
     #: Most photos at once while it returns.
     room: int | None = None
+    #: It gets no photo but the one that must be alone with it.
+    reserved: bool = False
 
     def state(self, now: float) -> WorkerState:
         """Tell how it is doing."""
@@ -45,7 +47,7 @@ class Worker:
 
     def fits(self, now: float) -> bool:
         """Tell whether it may be sent a photo."""
-        return now >= self.ready_at and (self.room is None or self.in_flight < self.room)
+        return now >= self.ready_at and not self.reserved and (self.room is None or self.in_flight < self.room)
 
     def succeeded(self) -> None:
         """It answered as a worker should: let it have more."""

@@ -5,9 +5,11 @@ Knows no HTTP and no engine.
 """
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ocr_worker.result import BUSY
 from schemas.outcomes import Later
 
 #: Weight of the newest photo in the average time a photo takes.
@@ -16,27 +18,61 @@ _NEWEST = 0.2
 _FIRST_GUESS = 1.0
 
 
+#: Seconds for which a photo that must be alone keeps others out while the worker empties for it.
+_MAKES_ROOM_S = 5.0
+
+
 class Admission:
     """`slots` photos being read and `queue` more waiting; used from one event loop only."""
 
-    def __init__(self, slots: int, queue: int) -> None:
+    def __init__(
+        self,
+        slots: int,
+        queue: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        idle: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`idle` tells whether no thread is at work still for a caller who left."""
         self._slots = slots
         self._queue = queue
+        self._clock, self._idle = clock, idle
+        self._closed_until = -math.inf
+        self._alone = False
         self._seconds = _FIRST_GUESS
         #: Photos taken on and not answered yet.
         self.in_flight = 0
 
     @contextmanager
-    def place(self) -> Iterator[Later | None]:
-        """Hold a place for one photo; gives `Later` instead when there is none."""
-        if self.in_flight >= self._slots + self._queue:
-            yield Later("ocr-busy", "every place of this OCR worker is taken", retry_after=self.retry_after())
+    def place(self, *, alone: bool = False) -> Iterator[Later | None]:
+        """
+        Hold a place for one photo; gives `Later` instead when there is none.
+
+        An `alone` photo may end the process, so it gets a place only while there is no other photo. It does not wait
+        here, where it would be taken for guilty of what others do: it comes again, and others are kept out meanwhile.
+        """
+        if (full := self._full(alone=alone)) is not None:
+            yield full
             return
         self.in_flight += 1
+        self._alone = alone
         try:
             yield None
         finally:
             self.in_flight -= 1
+            self._alone = False
+
+    def _full(self, *, alone: bool) -> Later | None:
+        if alone and (self.in_flight or not self._idle()):
+            self._closed_until = self._clock() + _MAKES_ROOM_S
+            return Later(BUSY, "this OCR worker has other photos still", retry_after=1.0)
+        if alone:
+            self._closed_until = -math.inf
+        elif self._alone or self._clock() < self._closed_until:
+            return Later(BUSY, "this OCR worker reads a photo alone", retry_after=1.0)
+        if self.in_flight >= self._slots + self._queue:
+            return Later(BUSY, "every place of this OCR worker is taken", retry_after=self.retry_after())
+        return None
 
     def took(self, seconds: float) -> None:
         """Learn how long the engine took for one photo."""

@@ -21,7 +21,7 @@ from ocr_worker.http.openapi import problem_answer
 from ocr_worker.http.problems import BadRequestError, problem
 from ocr_worker.http.service import new_service
 from ocr_worker.reader import Reader
-from ocr_worker.result import STATUS, Reading, Refused
+from ocr_worker.result import ALONE, STATUS, Reading, Refused
 from ocr_worker.server.admission import Admission
 from ocr_worker.server.metrics import Meters
 from ocr_worker.server.openapi import PROBLEMS, complete, ocr_operation
@@ -100,7 +100,7 @@ class _Worker:
         self._config = config
         self._spans = spans
         self._fetch = fetch
-        self._admission = Admission(config.slots, config.queue)
+        self._admission = Admission(config.slots, config.queue, idle=lambda: WATCHDOG.overdue(0) == 0)
         self._meters = Meters(lambda: self._admission.in_flight)
         self._ready = False
         self._broken: str | None = None
@@ -133,7 +133,7 @@ class _Worker:
     async def _answer(self, request: Request, span: Span) -> Response:
         authorize(request, self._config.token)
         check_head(request, self._config, self._fetch)
-        with self._admission.place() as full:
+        with self._admission.place(alone=ALONE in request.headers) as full:
             if full is not None:
                 raise _unavailable(full, self._admission)
             outcome = await self._read(request)

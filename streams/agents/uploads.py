@@ -108,7 +108,7 @@ async def recognize(
         return Never("photo-changed", "the photo's bytes are not those the event was published for (sha256 differs)")
     trace = trace_headers(SPAN.get().carried)
     reading = await pool.read(photo, content_type=event.photo.content_type, trace=trace)
-    if isinstance(reading, Later | Misconfigured):
+    if isinstance(reading, Later | Never | Misconfigured):
         return reading
     if isinstance(reading, Refused):
         return (feedback(reading.code),)

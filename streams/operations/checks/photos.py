@@ -7,7 +7,8 @@ from typing import Final
 
 import httpx
 
-from ocr_worker.result import Reading
+from ocr_worker.pool.answers import TIMED_OUT, UNREACHABLE
+from ocr_worker.result import BUSY, Reading
 from ocr_worker.server.warm_up import warm_up_photo
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import AlreadyStored
@@ -74,16 +75,20 @@ async def _worker(settings: Settings, url: str) -> Checked:
 def _judged(name: str, outcome: Later, readiness: int | None, patience_s: float) -> Checked:
     """Say why a worker read no photo, by what `/readyz` answers: its HTTP status, None for no answer."""
     reason = outcome.reason
-    if reason != "ocr-unreachable" and readiness is None:
+    if reason != UNREACHABLE and readiness is None:
         return fail(name, f"{outcome.message}, and answers nothing else either", "look at its log, and start it again")
     if readiness == HTTPStatus.SERVICE_UNAVAILABLE:
-        return fail(name, "is not ready: it has not read its warm-up photo", "wait; if it lasts, its log says why")
-    if reason == "ocr-busy":
+        return fail(
+            name,
+            "is not ready: it has not read its warm-up photo, or every slot of it is stuck",
+            "wait; if it lasts, its log says why",
+        )
+    if reason == BUSY:
         return warn(name, outcome.message, "start more OCR workers if this lasts")
-    if reason == "ocr-timeout":
+    if reason == TIMED_OUT:
         told = f"runs, and did not read a small photo within {patience_s:g} s: it is busy, or its CPU is slow"
         return warn(name, told, "start more OCR workers, give each more CPU, or set HANGTAG_OCR_SLOTS to its cores")
-    if reason == "ocr-unreachable":
+    if reason == UNREACHABLE:
         return fail(name, outcome.message, "start it with `hangtag ocr serve`, or set HANGTAG_OCR_URLS")
     return fail(name, outcome.message, _ITS_LOG)
 

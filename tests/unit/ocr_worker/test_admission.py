@@ -50,3 +50,38 @@ def test_retry_after_is_at_least_a_second(took: list[float], slots: int, queue: 
         admission.took(seconds)
 
     assert admission.retry_after() >= 1
+
+
+def test_a_photo_that_must_be_alone_gets_an_empty_worker_and_keeps_others_out():
+    now = [0.0]
+    admission = Admission(slots=2, queue=1, clock=lambda: now[0])
+
+    with admission.place():
+        with admission.place(alone=True) as refused:
+            assert isinstance(refused, Later)
+        with admission.place() as kept_out:
+            assert isinstance(kept_out, Later), "the worker empties for the one"
+    with admission.place(alone=True) as alone:
+        assert alone is None
+        with admission.place() as other, admission.place(alone=True) as second:
+            assert isinstance(other, Later)
+            assert isinstance(second, Later)
+    now[0] = 5.1
+    with admission.place() as again:
+        assert again is None
+
+
+def test_a_worker_does_not_empty_for_ever_for_a_photo_that_never_comes_back():
+    now = [0.0]
+    admission = Admission(slots=1, queue=1, clock=lambda: now[0])
+    with admission.place():
+        with admission.place(alone=True):
+            pass
+        now[0] = 5.1
+        with admission.place() as other:
+            assert other is None
+
+
+def test_no_photo_is_alone_while_a_thread_works_for_a_caller_who_left():
+    with Admission(1, 1, idle=lambda: False).place(alone=True) as refused:
+        assert isinstance(refused, Later)

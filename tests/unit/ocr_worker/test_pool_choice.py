@@ -91,14 +91,6 @@ async def test_a_final_answer_is_not_asked_for_again(final):
     assert asked == ["a"]
 
 
-async def test_a_worker_that_dies_over_a_photo_gets_it_a_limited_number_of_times():
-    async with scripted(Clock(), {"a": httpx.RemoteProtocolError("closed")}, []) as workers:
-        outcome = await workers.read(b"photo")
-
-    assert isinstance(outcome, Later)
-    assert (outcome.reason, outcome.tries) == ("ocr-broke-off", 5)
-
-
 async def test_waits_double_and_end_with_the_tries():
     clock = Clock()
     asked: list[str] = []
