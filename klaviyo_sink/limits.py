@@ -66,6 +66,8 @@ class Spent(BaseModel):
     #: What Klaviyo said is left until `resets_at`, less what was granted since.
     told_left: int | None = None
     resets_at: float = 0
+    #: When this was last changed, by the clock of whoever changed it.
+    noted_at: float = 0
 
     @classmethod
     def read(cls, stored: str) -> Self:
@@ -96,7 +98,7 @@ class Standing:
 
 def grant(spent: Spent, operation: str, wanted: int, now: float) -> tuple[Spent, Grant]:
     """Spend up to `wanted` requests."""
-    spent = _recovered(_forgotten(_believed(spent, now), now), now)
+    spent = _brought_to(spent, now)
     if now < spent.closed_until:
         return spent, Grant(0, spent.closed_until - now)
     burst, steady = _allowed(spent, operation)
@@ -107,13 +109,13 @@ def grant(spent: Spent, operation: str, wanted: int, now: float) -> tuple[Spent,
         ticks = dict(spent.ticks)
         ticks[tick] = ticks.get(tick, 0) + slots
         left = None if spent.told_left is None else spent.told_left - slots
-        spent = spent.model_copy(update={"ticks": tuple(sorted(ticks.items())), "told_left": left})
+        spent = spent.model_copy(update={"ticks": tuple(sorted(ticks.items())), "told_left": left, "noted_at": now})
     return spent, Grant(slots, 0 if slots == wanted else _wait(spent, burst, steady, tick, now))
 
 
 def standing(spent: Spent, operation: str, now: float) -> Standing:
     """Tell how much of a minute's requests is left."""
-    spent = _recovered(_forgotten(_believed(spent, now), now), now)
+    spent = _brought_to(spent, now)
     _burst, steady = _allowed(spent, operation)
     used = _used(spent, math.floor(now / TICK_S), MINUTE_S)
     left = 0 if now < spent.closed_until else min(steady - used, _left(spent, steady, now))
@@ -122,19 +124,24 @@ def standing(spent: Spent, operation: str, now: float) -> Standing:
 
 def throttled(spent: Spent, retry_after_s: float, now: float) -> Spent:
     """Obey a 429: close until Klaviyo's moment, then spend half. Answers to one burst count as one."""
+    spent = _brought_to(spent, now)
     once = now - spent.throttled_at > 1
     return spent.model_copy(
         update={
             "closed_until": max(spent.closed_until, now + retry_after_s),
             "halvings": min(spent.halvings + once, MOST_HALVINGS),
             "throttled_at": now if once else spent.throttled_at,
+            "noted_at": now,
         }
     )
 
 
 def told(spent: Spent, *, limit: int, left: int, reset_s: float, now: float) -> Spent:
     """Take in `RateLimit-Limit`, `-Remaining` and `-Reset` of an answer, which tell of the minute only."""
-    return spent.model_copy(update={"told_steady": limit, "told_left": left, "resets_at": now + reset_s})
+    spent = _brought_to(spent, now)
+    return spent.model_copy(
+        update={"told_steady": limit, "told_left": left, "resets_at": now + reset_s, "noted_at": now}
+    )
 
 
 def worth_telling(operation: str, known_steady: int | None, *, limit: int, left: int) -> bool:
@@ -181,20 +188,36 @@ def _wait(spent: Spent, burst: int, steady: int, tick: int, now: float) -> float
     return max(moments) - now
 
 
-def _believed(spent: Spent, now: float) -> Spent:
-    """Leave out what a process wrote whose clock was far ahead: it would close the budget until then."""
-    latest = now + SKEW_S
+def _brought_to(spent: Spent, now: float) -> Spent:
+    """Bring what was spent up to now: forget what is older than a minute, recover, and set a wrong clock right."""
+    ahead = max(spent.noted_at, spent.throttled_at, spent.ticks[-1][0] * TICK_S if spent.ticks else 0) - now
+    if ahead > SKEW_S:
+        spent = _moved_back(spent, ahead)
+    spent = _recovered(_without_old(spent, now), now)
+    if spent.closed_until <= now + LONGEST_CLOSED_S:
+        return spent
+    return spent.model_copy(update={"closed_until": now + LONGEST_CLOSED_S})
+
+
+def _moved_back(spent: Spent, seconds: float) -> Spent:
+    """
+    Take all of it as noted so many seconds earlier: the clock that noted it ran ahead, or ours was set back.
+
+    What was spent last counts as spent now, so the limits hold, and a minute later all is as it was.
+    """
+    ticks = math.ceil(seconds / TICK_S)
     return spent.model_copy(
         update={
-            "ticks": tuple(one for one in spent.ticks if one[0] * TICK_S <= latest),
-            "closed_until": min(spent.closed_until, now + LONGEST_CLOSED_S),
-            "throttled_at": min(spent.throttled_at, latest),
-            "told_left": spent.told_left if spent.resets_at <= now + LONGEST_CLOSED_S else None,
+            "ticks": tuple((at - ticks, count) for at, count in spent.ticks),
+            "closed_until": spent.closed_until - seconds,
+            "throttled_at": spent.throttled_at - seconds,
+            "resets_at": spent.resets_at - seconds,
+            "noted_at": spent.noted_at - seconds,
         }
     )
 
 
-def _forgotten(spent: Spent, now: float) -> Spent:
+def _without_old(spent: Spent, now: float) -> Spent:
     first = math.floor(now / TICK_S) - round(MINUTE_S / TICK_S) - 1
     if spent.ticks and spent.ticks[0][0] <= first:
         return spent.model_copy(update={"ticks": tuple(one for one in spent.ticks if one[0] > first)})

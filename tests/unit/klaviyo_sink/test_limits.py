@@ -137,3 +137,24 @@ def test_a_process_whose_clock_is_wrong_closes_the_budget_to_nobody(wrong):
         spent, given = grant(spent, EVENTS, 10, START + 3601)
     assert given.slots == 10
     assert standing(spent, EVENTS, START + 3700).left > 0
+
+
+@pytest.mark.parametrize("ahead_s", [3, 60, 3600, 86400])
+def test_a_clock_that_ran_ahead_for_a_while_stops_nobody_for_longer_than_a_minute(ahead_s):
+    spent, grant_now = grant(Spent(), EVENTS, 9999, START + ahead_s)
+    spent = throttled(spent, 5, START + ahead_s)
+    assert grant_now.slots == 322
+    waited, granted = 0.0, 0
+    while not granted:
+        spent, grant_now = grant(spent, EVENTS, 1, START + 14 + waited)
+        granted, waited = grant_now.slots, waited + 1
+    assert waited <= 62
+    assert standing(spent, EVENTS, START + 14 + waited).left > 0
+
+
+def test_what_a_clock_ahead_has_spent_still_counts():
+    spent = Spent()
+    for second in range(20):
+        spent, _ = grant(spent, EVENTS, 9999, START + 3600 + second)
+    _, grant_now = grant(spent, EVENTS, 9999, START + 20)
+    assert grant_now.slots == 0, "the minute's allowance went a moment ago"
