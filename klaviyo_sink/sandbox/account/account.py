@@ -48,6 +48,10 @@ class Account:
         self.templates: dict[str, StoredTemplate] = {}
         self.flows: dict[str, StoredFlow] = {}
         self.journeys: list[Journey] = []
+        self.journeys_of: defaultdict[str, list[Journey]] = defaultdict(list)
+        #: Journeys and messages that wait for their time.
+        self.under_way: list[Journey] = []
+        self.waiting: list[Message] = []
         self.messages: list[Message] = []
         self.messages_to: defaultdict[str, list[Message]] = defaultdict(list)
         self.imports: dict[str, ImportJob] = {}
@@ -149,6 +153,11 @@ class Account:
         self.messages.append(message)
         self.messages_to[message.profile_id].append(message)
 
+    def begin(self, journey: Journey) -> None:
+        """Keep someone's way through a flow."""
+        self.journeys.append(journey)
+        self.journeys_of[journey.profile_id].append(journey)
+
     def erase(self, profile: StoredProfile) -> None:
         """Delete a profile and all that is kept of it."""
         self._drop(profile)
@@ -164,6 +173,7 @@ class Account:
         self.events = sorted([*self.events, *events], key=lambda event: event.time)
         self.events_of[into.id] += events
         self.messages += messages
+        self.waiting += [one for one in messages if one.status == "waiting"]
         self.messages_to[into.id] += messages
         self._recorded |= recorded
         for list_id, joined in memberships.items():
@@ -186,12 +196,16 @@ class Account:
         self.events = [event for event in self.events if event.profile_id != profile.id]
         self.messages = [message for message in self.messages if message.profile_id != profile.id]
         self.journeys = [one for one in self.journeys if one.profile_id != profile.id]
+        self.under_way = [one for one in self.under_way if one.profile_id != profile.id]
+        self.waiting = [one for one in self.waiting if one.profile_id != profile.id]
+        self.journeys_of.pop(profile.id, None)
         self.events_of.pop(profile.id, None)
         self.messages_to.pop(profile.id, None)
         for group in self.lists.values():
             group.members.pop(profile.id, None)
         for segment in self.segments.values():
             segment.seen.pop(profile.id, None)
+            segment.entered.discard(profile.id)
 
 
 def new_id() -> str:

@@ -21,7 +21,11 @@ class StoredList:
 
 @dataclass(slots=True)
 class StoredSegment:
-    """A segment: what was sent, the same as a shape, and since when each member was seen in it."""
+    """
+    A segment: what was sent, and the same as a shape.
+
+    `seen` says since when each member was seen in it, `entered` whom its flows have noticed in it.
+    """
 
     id: str
     name: str
@@ -31,6 +35,7 @@ class StoredSegment:
     definition: SegmentDefinition
     is_starred: bool = False
     seen: dict[str, datetime] = field(default_factory=dict)
+    entered: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

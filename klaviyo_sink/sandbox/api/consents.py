@@ -62,7 +62,7 @@ async def bulk_subscribe_profiles(request: Request) -> Response:
             consent(account, profile, channel, consented_at=consented)
         if group is not None and join(account, group, profile) and not data.attributes.historical_import:
             on_join(account, group.id, profile)
-    on_change(account)
+        on_change(account, profile)
     return Response(status_code=202)
 
 
@@ -79,11 +79,10 @@ async def bulk_unsubscribe_profiles(request: Request) -> Response:
         attributes = row.attributes.model_dump(include={"email", "phone_number"}, exclude_none=True)
         refused = list(_channels(row.attributes.subscriptions, attributes, at))
         profile = _person(account, None, attributes, at)
-        if group is not None and group.members.pop(profile.id, None) is not None:
-            continue
-        for channel, _said in refused:
-            withdraw(account, profile, channel)
-    on_change(account)
+        if group is None or group.members.pop(profile.id, None) is None:
+            for channel, _said in refused:
+                withdraw(account, profile, channel)
+        on_change(account, profile)
     return Response(status_code=202)
 
 
@@ -143,7 +142,7 @@ async def _suppressions(request: Request, kind: Literal["create", "delete"]) -> 
             profile.suppressions = [one for one in profile.suppressions if one not in mine]
         elif not mine:
             profile.suppressions.append(Suppression("USER_SUPPRESSED", account.now()))
-    on_change(account)
+    on_change(account, *people)
     job = SuppressionJob(new_id(), kind, account.now(), len(people), skipped)
     account.suppression_jobs[job.id] = job
     return answer_one(request, suppression_job_json(job, str(request.base_url)), status=202)

@@ -14,6 +14,7 @@ from klaviyo_sink.sandbox.account.account import Account, new_id
 from klaviyo_sink.sandbox.account.journeys import StoredFlow
 from klaviyo_sink.sandbox.api.gate import KlaviyoRoute, account_of, read_body, read_json
 from klaviyo_sink.sandbox.api.modelled import refuse_unmodelled
+from klaviyo_sink.sandbox.automation.engine import watch
 from klaviyo_sink.sandbox.queries.answers import answer_one, answer_page
 from klaviyo_sink.sandbox.resources.automations import action_json, flow_json
 from klaviyo_sink.sandbox.shapes.actions import Branches, FlowDefinition
@@ -46,6 +47,7 @@ async def create_flow(request: Request) -> JSONResponse:
         entry=said["entry_action_id"],
     )
     account.flows[made.id] = made
+    watch(account, made)
     return answer_one(request, flow_json(made, str(request.base_url)), status=201)
 
 

@@ -120,7 +120,7 @@ def _work(account: Account, job: ImportJob, rows: list[ImportProfile]) -> None:
         for group in job.list_ids:
             if join(account, account.lists[group], profile):
                 on_join(account, group, profile)
-    on_change(account)
+    on_change(account, *(account.profiles[one] for one in dict.fromkeys(job.profile_ids)))
 
 
 def _error(index: int, code: str, detail: str, payload: dict[str, Any]) -> dict[str, Any]:

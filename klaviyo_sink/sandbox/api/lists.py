@@ -95,10 +95,11 @@ async def remove_profiles_from_list(request: Request, id: str) -> Response:  # n
     """Take people off a list; this ends no consent."""
     account = account_of(request)
     group = list_named(account, id)
-    for one in await _people(request, account):
+    people = await _people(request, account)
+    for one in people:
         group.members.pop(one, None)
     group.updated = account.now()
-    on_change(account)
+    on_change(account, *(account.profiles[one] for one in people))
     return Response(status_code=204)
 
 

@@ -57,11 +57,11 @@ async def order_consent(consents: Consents, request: Request) -> Consents:
         profile, _made = account.upsert(None, attributes, {})
         if consents.withdraw:
             withdraw(account, profile, "sms")
-            continue
-        if profile.address("sms") is None:
-            _give_number(account, profile)
-        consent(account, profile, "sms")
-    on_change(account)
+        else:
+            if profile.address("sms") is None:
+                _give_number(account, profile)
+            consent(account, profile, "sms")
+        on_change(account, profile)
     return consents
 
 
@@ -72,6 +72,8 @@ async def order_time(ahead: Ahead, request: Request) -> dict[str, str]:
     before, by = account.now, timedelta(seconds=ahead.seconds)
     account.now = lambda: before() + by
     advance(account)
+    # Some come to belong to a segment just by time going by.
+    on_change(account, *account.profiles.values())
     return {"now": account.now().isoformat()}
 
 

@@ -40,7 +40,7 @@ async def create_or_update_profile(request: Request) -> JSONResponse:
         profile, made = account.upsert(data.id, attributes, patch_of(data.meta))
     except ConflictError as conflict:
         raise duplicate(conflict) from None
-    on_change(account)
+    on_change(account, profile)
     return answer_one(request, _json(request, profile), status=201 if made else 200)
 
 
@@ -59,7 +59,7 @@ async def create_profile(request: Request) -> JSONResponse:
     if there is not None:
         raise duplicate(ConflictError(there.id))
     profile, _made = account.upsert(None, attributes, {})
-    on_change(account)
+    on_change(account, profile)
     return answer_one(request, _json(request, profile), status=201)
 
 
@@ -77,7 +77,7 @@ async def update_profile(request: Request, id: str) -> JSONResponse:  # noqa: A0
         account.upsert(id, attributes, patch_of(data.meta))
     except ConflictError as conflict:
         raise duplicate(conflict) from None
-    on_change(account)
+    on_change(account, profile)
     return answer_one(request, _json(request, profile))
 
 
@@ -129,7 +129,7 @@ async def merge_profiles(request: Request) -> JSONResponse:
     if len(others) != 1 or others[0].id == data.id:
         raise RefusedError(400, invalid("/data/relationships/profiles/data", "Name exactly one other profile."))
     account.merge(into, named(account, others[0].id, "/data/relationships/profiles/data/0/id"))
-    on_change(account)
+    on_change(account, into)
     base = str(request.base_url)
     resource = {"type": "profile", "id": into.id, "links": links(base, "profiles", into.id)}
     return JSONResponse({"data": resource, "links": {"self": str(request.url)}}, 201, media_type=MEDIA_TYPE)

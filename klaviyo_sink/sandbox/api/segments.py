@@ -72,7 +72,7 @@ async def update_segment(request: Request, id: str) -> JSONResponse:  # noqa: A0
         segment.definition = data.attributes.definition
         segment.said = content["data"]["attributes"]["definition"]
     segment.updated = account.now()
-    on_change(account)
+    on_change(account, *account.profiles.values())
     return answer_one(request, segment_json(segment, str(request.base_url)))
 
 

@@ -83,7 +83,7 @@ def _holds(account: Account, condition: Any, profile: StoredProfile, journey: Jo
                 for one in mine
             )
         case of.NotInFlow():
-            others = (one for one in account.journeys if one is not journey and one.profile_id == profile.id)
+            others = (one for one in account.journeys_of.get(profile.id, ()) if one is not journey)
             flow = journey.flow_id if journey else None
             return not any(
                 one.counts and one.flow_id == flow and in_time(one.entered, condition.timeframe_filter, now)

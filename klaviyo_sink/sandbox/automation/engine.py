@@ -38,7 +38,7 @@ def on_event(account: Account, event: StoredEvent) -> None:
             groups = trigger.trigger_filter.condition_groups if trigger.trigger_filter else []
             if event_passes(event, groups, account.now()):
                 _enter(account, flow, profile, event.id)
-    on_change(account)
+    on_change(account, profile)
 
 
 def on_join(account: Account, list_id: str, profile: StoredProfile) -> None:
@@ -47,27 +47,38 @@ def on_join(account: Account, list_id: str, profile: StoredProfile) -> None:
         trigger = flow.definition.triggers[0]
         if isinstance(trigger, ListTrigger) and trigger.id == list_id:
             _enter(account, flow, profile, None)
-    on_change(account)
+    on_change(account, profile)
 
 
-def on_change(account: Account) -> None:
-    """Let those who come to belong to a segment start its flows. Costs nothing without such a flow."""
-    for flow in list(account.flows.values()):
-        trigger = flow.definition.triggers[0]
-        if isinstance(trigger, SegmentTrigger) and trigger.id in account.segments:
-            segment = account.segments[trigger.id]
-            before = set(segment.seen)
-            for profile in members(account, segment):
-                if profile.id not in before:
-                    _enter(account, flow, profile, None)
+def on_change(account: Account, *changed: StoredProfile) -> None:
+    """Let those of the changed who come to belong to a segment start its flows."""
+    triggers = [(flow, flow.definition.triggers[0]) for flow in account.flows.values()]
+    flows = [(flow, trigger.id) for flow, trigger in triggers if isinstance(trigger, SegmentTrigger)]
+    for segment in [account.segments[one] for one in {name for _flow, name in flows} if one in account.segments]:
+        for profile in changed:
+            if failing(account, segment.definition.condition_groups, profile) is not None:
+                segment.entered.discard(profile.id)
+            elif profile.id not in segment.entered:
+                segment.entered.add(profile.id)
+                for flow, name in flows:
+                    if name == segment.id:
+                        _enter(account, flow, profile, None)
+
+
+def watch(account: Account, flow: StoredFlow) -> None:
+    """Note who belongs to a new flow's segment already: only those who come later start it."""
+    trigger = flow.definition.triggers[0]
+    if isinstance(trigger, SegmentTrigger) and trigger.id in account.segments:
+        segment = account.segments[trigger.id]
+        segment.entered = {one.id for one in members(account, segment)}
 
 
 def advance(account: Account) -> None:
     """Go on with all who wait, as far as the clock allows."""
     now = account.now()
-    for journey in list(account.journeys):
-        if journey.action is not None and journey.due <= now:
-            _walk(account, journey)
+    for journey in [one for one in account.under_way if one.due <= now]:
+        _walk(account, journey)
+    account.under_way = [one for one in account.under_way if one.action is not None]
     send_waiting(account)
 
 
@@ -77,15 +88,17 @@ def _enter(account: Account, flow: StoredFlow, profile: StoredProfile, event_id:
     if not _may_enter_again(account, flow, profile):
         account.counters["flow_entries_too_early"] += 1
         return
-    account.journeys.append(journey)
+    account.begin(journey)
     _walk(account, journey)
+    if journey.action is not None:
+        account.under_way.append(journey)
 
 
 def _may_enter_again(account: Account, flow: StoredFlow, profile: StoredProfile) -> bool:
     again = flow.definition.reentry_criteria
     if again is None or (again.unit == "alltime" and again.duration == 0):
         return True
-    mine = [one for one in account.journeys if one.counts and one.flow_id == flow.id and one.profile_id == profile.id]
+    mine = [one for one in account.journeys_of.get(profile.id, ()) if one.counts and one.flow_id == flow.id]
     if again.unit == "alltime":
         return not mine
     since = account.now() - again.duration * UNITS[again.unit]

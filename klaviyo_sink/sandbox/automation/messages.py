@@ -45,14 +45,16 @@ def send(account: Account, flow: StoredFlow, journey: Journey, action_id: str) -
         if morning is not None:
             message.at = morning
             message.status = "waiting" if flow.live else "draft"
+            if flow.live:
+                account.waiting.append(message)
 
 
 def send_waiting(account: Account) -> None:
     """Send the messages whose morning has come, unless their flow or their person has changed since."""
     now = account.now()
-    for message in account.messages:
-        if message.status != "waiting" or message.at > now:
-            continue
+    due = [one for one in account.waiting if one.at <= now]
+    account.waiting = [one for one in account.waiting if one.at > now]
+    for message in due:
         flow = account.flows.get(message.flow_id)
         profile = account.profiles[message.profile_id]
         if flow is None or not flow.live:

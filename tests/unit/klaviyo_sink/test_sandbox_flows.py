@@ -251,3 +251,35 @@ async def test_a_condition_that_klaviyo_has_and_the_sandbox_has_not_is_named(api
     problem = await api.refused(501, "POST", "/api/segments", body)
     assert missing in problem["detail"]
     assert problem["source"]["pointer"].startswith("/data/attributes/definition/condition_groups/0/conditions/0")
+
+
+async def test_looking_at_a_segment_takes_no_one_s_entry_away_and_old_members_start_nothing(api):
+    definition = {"name": "S", "definition": likes("silk")}
+    segment = (await api.write("POST", "/api/segments", of("segment", definition)))["data"]["id"]
+    await api.write("POST", "/api/profile-import", profile(email="old@shop.cn", properties={"likes": ["silk"]}))
+    await flow(api, sms(), trigger={"type": "segment", "id": segment})
+    await api.order("consent", emails=[ADA["email"], "old@shop.cn"])
+    await api.get(f"/api/segments/{segment}/profiles")
+    await api.write("POST", "/api/profile-import", profile(**ADA, properties={"likes": ["silk"]}))
+    await api.get(f"/api/segments/{segment}/profiles")
+    assert [to for to, _body, _status in await texts(api)] == ["ada@shop.cn"]
+
+
+async def test_a_segment_that_time_fills_starts_its_flow(api):
+    looked = await metric_id(api)
+    never = {
+        "type": "profile-metric",
+        "metric_id": looked,
+        "measurement": "count",
+        "measurement_filter": {"type": "numeric", "operator": "equals", "value": 0},
+        "timeframe_filter": {"type": "date", "operator": "in-the-last", "unit": "day", "quantity": 7},
+    }
+    definition = {"condition_groups": [{"conditions": [never]}]}
+    body = of("segment", {"name": "Gone", "definition": definition})
+    segment = (await api.write("POST", "/api/segments", body))["data"]["id"]
+    await look(api, 1)
+    await flow(api, sms(), trigger={"type": "segment", "id": segment})
+    await api.order("consent", emails=[ADA["email"]])
+    assert await texts(api) == []
+    await api.order("clock", seconds=8 * 86_400)
+    assert [to for to, _body, _status in await texts(api)] == ["ada@shop.cn"]
