@@ -4,11 +4,13 @@ One account: profiles, metrics, events, groups, flows, messages.
 Unlike Klaviyo, which answers first and processes later, everything is visible at once.
 """
 
+import heapq
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from klaviyo_sink.sandbox.account.groups import StoredList, StoredSegment, StoredTemplate
@@ -49,9 +51,8 @@ class Account:
         self.flows: dict[str, StoredFlow] = {}
         self.journeys: list[Journey] = []
         self.journeys_of: defaultdict[str, list[Journey]] = defaultdict(list)
-        #: Journeys and messages that wait for their time.
-        self.under_way: list[Journey] = []
-        self.waiting: list[Message] = []
+        #: A heap of journeys and messages that wait for their time.
+        self._agenda: list[tuple[datetime, int, Journey | Message]] = []
         self.messages: list[Message] = []
         self.messages_to: defaultdict[str, list[Message]] = defaultdict(list)
         self.imports: dict[str, ImportJob] = {}
@@ -60,6 +61,7 @@ class Account:
         self.suppression_jobs: dict[str, SuppressionJob] = {}
         self.deletions = 0
         self.counters: Counter[str] = Counter()
+        self._numbers = count()
         self._by_identifier: dict[tuple[str, str], str] = {}
         self._recorded: set[tuple[str, tuple[str, str], str]] = set()
 
@@ -158,6 +160,18 @@ class Account:
         self.journeys.append(journey)
         self.journeys_of[journey.profile_id].append(journey)
 
+    def wait(self, until: datetime, what: Journey | Message) -> None:
+        """Have a journey or message come back by `due` when its time has come."""
+        # The number keeps the order of those due together.
+        heapq.heappush(self._agenda, (until, next(self._numbers), what))
+
+    def due(self) -> Iterator[Journey | Message]:
+        """Give what waited and is due, oldest first; what is of someone deleted or merged away is left out."""
+        while self._agenda and self._agenda[0][0] <= self.now():
+            _until, _number, what = heapq.heappop(self._agenda)
+            if what.profile_id in self.profiles:
+                yield what
+
     def erase(self, profile: StoredProfile) -> None:
         """Delete a profile and all that is kept of it."""
         self._drop(profile)
@@ -173,7 +187,9 @@ class Account:
         self.events = sorted([*self.events, *events], key=lambda event: event.time)
         self.events_of[into.id] += events
         self.messages += messages
-        self.waiting += [one for one in messages if one.status == "waiting"]
+        for one in messages:
+            if one.status == "waiting":
+                self.wait(one.at, one)
         self.messages_to[into.id] += messages
         self._recorded |= recorded
         for list_id, joined in memberships.items():
@@ -196,8 +212,6 @@ class Account:
         self.events = [event for event in self.events if event.profile_id != profile.id]
         self.messages = [message for message in self.messages if message.profile_id != profile.id]
         self.journeys = [one for one in self.journeys if one.profile_id != profile.id]
-        self.under_way = [one for one in self.under_way if one.profile_id != profile.id]
-        self.waiting = [one for one in self.waiting if one.profile_id != profile.id]
         self.journeys_of.pop(profile.id, None)
         self.events_of.pop(profile.id, None)
         self.messages_to.pop(profile.id, None)

@@ -12,7 +12,7 @@ from klaviyo_sink.sandbox.account.account import Account
 from klaviyo_sink.sandbox.account.journeys import Journey, StoredFlow
 from klaviyo_sink.sandbox.account.profiles import StoredEvent, StoredProfile, put
 from klaviyo_sink.sandbox.automation.conditions import event_passes, failing, in_words, members
-from klaviyo_sink.sandbox.automation.messages import send, send_waiting
+from klaviyo_sink.sandbox.automation.messages import send, send_in_the_morning
 from klaviyo_sink.sandbox.automation.values import UNITS
 from klaviyo_sink.sandbox.shapes.actions import (
     ConditionalSplit,
@@ -75,11 +75,11 @@ def watch(account: Account, flow: StoredFlow) -> None:
 
 def advance(account: Account) -> None:
     """Go on with all who wait, as far as the clock allows."""
-    now = account.now()
-    for journey in [one for one in account.under_way if one.due <= now]:
-        _walk(account, journey)
-    account.under_way = [one for one in account.under_way if one.action is not None]
-    send_waiting(account)
+    for what in account.due():
+        if isinstance(what, Journey):
+            _walk(account, what)
+        else:
+            send_in_the_morning(account, what)
 
 
 def _enter(account: Account, flow: StoredFlow, profile: StoredProfile, event_id: str | None) -> None:
@@ -90,8 +90,6 @@ def _enter(account: Account, flow: StoredFlow, profile: StoredProfile, event_id:
         return
     account.begin(journey)
     _walk(account, journey)
-    if journey.action is not None:
-        account.under_way.append(journey)
 
 
 def _may_enter_again(account: Account, flow: StoredFlow, profile: StoredProfile) -> bool:
@@ -123,7 +121,9 @@ def _walk(account: Account, journey: Journey) -> None:
             return
         action = flow.actions[journey.action]
         _ACTIONS.get(type(action), _straight)(account, flow, journey, action)
-    if journey.action is None and not journey.ended:
+    if journey.action is not None:
+        account.wait(journey.due, journey)
+    elif not journey.ended:
         journey.ended = "finished"
 
 

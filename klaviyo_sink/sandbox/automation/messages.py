@@ -46,23 +46,19 @@ def send(account: Account, flow: StoredFlow, journey: Journey, action_id: str) -
             message.at = morning
             message.status = "waiting" if flow.live else "draft"
             if flow.live:
-                account.waiting.append(message)
+                account.wait(message.at, message)
 
 
-def send_waiting(account: Account) -> None:
-    """Send the messages whose morning has come, unless their flow or their person has changed since."""
-    now = account.now()
-    due = [one for one in account.waiting if one.at <= now]
-    account.waiting = [one for one in account.waiting if one.at > now]
-    for message in due:
-        flow = account.flows.get(message.flow_id)
-        profile = account.profiles[message.profile_id]
-        if flow is None or not flow.live:
-            message.status, message.reason = "skipped", "the flow is no longer live"
-        elif not profile.can_receive(message.channel) and not _transactional(flow, message.action):
-            message.status, message.reason = "skipped", profile.obstacle(message.channel)
-        else:
-            message.status = "sent"
+def send_in_the_morning(account: Account, message: Message) -> None:
+    """Send a message that waited for the morning, unless its flow or its person has changed since."""
+    flow = account.flows.get(message.flow_id)
+    profile = account.profiles[message.profile_id]
+    if flow is None or not flow.live:
+        message.status, message.reason = "skipped", "the flow is no longer live"
+    elif not profile.can_receive(message.channel) and not _transactional(flow, message.action):
+        message.status, message.reason = "skipped", profile.obstacle(message.channel)
+    else:
+        message.status = "sent"
 
 
 def _obstacle(
