@@ -26,7 +26,7 @@ from klaviyo_sink.sandbox.api import (
     reads,
     segments,
 )
-from klaviyo_sink.sandbox.api.gate import answer_unserved
+from klaviyo_sink.sandbox.api.gate import TrailingSlash, answer_unserved
 from klaviyo_sink.sandbox.pages import audiences, graphs, messages, overview, people, state, workings
 
 #: Klaviyo's operations that are served. Events come first, since they come most often.
@@ -57,6 +57,7 @@ def create_app(
     pages = (overview, people, audiences, graphs, messages, workings, state)
     for router in (*SERVED, faults.router, orders.router, *(one.router for one in pages)):
         app.include_router(router)
+    app.add_middleware(TrailingSlash)
     app.add_exception_handler(HTTPException, _not_served)
     return app
 

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from klaviyo_sink.sandbox.access.auth import check
 from klaviyo_sink.sandbox.access.operations import OPERATIONS, official
@@ -53,6 +54,20 @@ class KlaviyoRoute(APIRoute):
             return answer
 
         return guarded
+
+
+class TrailingSlash:
+    """Takes `/api/lists/` for `/api/lists`, as Klaviyo does: many clients in the field write it so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the path without the slash."""
+        path = scope.get("path", "")
+        if path.startswith("/api/") and path.endswith("/"):
+            scope = {**scope, "path": path.rstrip("/")}
+        await self._app(scope, receive, send)
 
 
 async def answer_unserved(request: Request) -> Response:

@@ -90,6 +90,14 @@ async def test_a_write_that_answers_nothing_still_refuses_a_parameter_it_does_no
     assert problem["source"] == {"parameter": "fields[event]"}
 
 
+async def test_a_slash_at_the_end_is_no_other_path(api):
+    await fill(api, {"email": "ada@shop.cn"})
+    page = await api.get("/api/profiles/", **{"page[size]": "1"})
+    assert [one["attributes"]["email"] for one in page["data"]] == ["ada@shop.cn"]
+    assert (await api.get(f"/api/profiles/{page['data'][0]['id']}/"))["data"]["type"] == "profile"
+    assert "PATCH" in (await api.refused(405, "PATCH", "/api/profiles/", {}))["detail"]
+
+
 async def test_sparse_fields_keep_what_was_asked_for_and_extra_fields_come_only_then(api):
     await fill(api, {"email": "ada@shop.cn", "location": {"city": "Hangzhou", "zip": "310000"}})
     [whole] = (await api.get("/api/profiles"))["data"]
