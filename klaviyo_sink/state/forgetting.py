@@ -4,16 +4,22 @@ Forgetting a shopper in the database: the erasure ledger is entered and all else
 Knows no Klaviyo: `erasure.py` asks it, and after this. Run again, it drops what there is by then.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from klaviyo_sink.state.database import BUSY_S, insert_new
 from klaviyo_sink.state.ledgers import digest, forgotten_at
 from klaviyo_sink.state.tables import forgotten_shoppers, style_profiles, written_events
 
 _THEIRS = (style_profiles, written_events)
+#: Bytes of tables that are rewritten at once: some ten seconds. And seconds to wait for the lock on one.
+LARGEST_REWRITTEN: Final = 1_000_000_000
+LOCK_S: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,36 @@ def forget(engine: Engine, shopper_id: str, *, at: datetime) -> Dropped:
         finally:
             raw.close()
     return Dropped(dropped[0], dropped[1], since)
+
+
+def rewrite_tables(engine: Engine) -> str | None:
+    """
+    Rewrite PostgreSQL's files so that they no longer hold the bytes of dropped rows; answers what is left, if so.
+
+    DELETE leaves a row's bytes in the table and its indexes until other rows overwrite them, and so does VACUUM. The
+    tables are locked meanwhile, so large ones are left to whoever knows a quiet hour. SQLite deletes securely.
+    """
+    if engine.dialect.name != "postgresql":
+        return None
+    names = ", ".join(table.name for table in _THEIRS)
+    advice = f"the files of {names} still hold the bytes of dropped rows: run VACUUM FULL on them in a quiet hour"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        sizes = [
+            connection.execute(text("SELECT pg_total_relation_size(CAST(:name AS regclass))"), {"name": one.name})
+            for one in _THEIRS
+        ]
+        if sum(size.scalar_one() for size in sizes) > LARGEST_REWRITTEN:
+            return f"{advice} (they have more than {LARGEST_REWRITTEN:,} bytes)"
+        connection.execute(text(f"SET lock_timeout = {round(LOCK_S * 1000)}"))
+        try:
+            for table in _THEIRS:
+                connection.execute(text(f"VACUUM FULL {table.name}"))
+        except DBAPIError as error:
+            return f"{advice} ({type(error.orig).__name__})"
+        with suppress(DBAPIError):
+            # Else the old files go with the next checkpoint. It is the right of a superuser or of pg_checkpoint.
+            connection.execute(text("CHECKPOINT"))
+    return None
 
 
 def known_of(engine: Engine, shopper_id: str) -> Dropped:

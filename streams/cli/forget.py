@@ -131,6 +131,7 @@ def _tell(steps: "list[ErasureStep]", *, soft: bool, dry_run: bool, as_json: boo
         told["names"] = [
             {"name": one.kind, "value": one.value, "used_by": one.used_by, "action": one.action} for one in names
         ]
+        told["notes"] = [step.note for step in steps if step.note]
         told["left_to_do"] = {step.what: step.trouble for step in steps if step.trouble}
         typer.echo(json_line(told | {"soft": soft, "dry_run": dry_run}))
         return
@@ -142,6 +143,9 @@ def _tell(steps: "list[ErasureStep]", *, soft: bool, dry_run: bool, as_json: boo
         left = escape(plain(step.trouble or ""))
         table.add_row(_WORDS[step.what], counted, left, style="yellow" if step.trouble else None)
     Console().print(table)
+    for step in steps:
+        if step.note:
+            typer.echo(plain(step.note), err=True)
     if not dry_run:
         typer.echo("from now on every event of this shopper is dropped")
         if any(step.trouble for step in steps):

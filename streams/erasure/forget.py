@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from klaviyo_sink.profile.style import identifiers
 from klaviyo_sink.state.database import reading
 from klaviyo_sink.state.forgetting import forget as forget_in_database
-from klaviyo_sink.state.forgetting import known_of
+from klaviyo_sink.state.forgetting import known_of, rewrite_tables
 from klaviyo_sink.state.ledgers import forgotten
 from schemas.events import Identity
 from streams.config.settings import Settings
@@ -38,6 +38,8 @@ class ErasureStep:
     what: What
     removed: int
     trouble: str | None = None
+    #: What a person may still do; the shopper is forgotten without it.
+    note: str | None = None
     #: Of Klaviyo: every name of the shopper, who else uses it, and what is done about it.
     names: tuple[NameUse, ...] = ()
 
@@ -67,7 +69,10 @@ class Forgetting:
         at = self.now()
         work = known_of if self.dry_run else partial(forget_in_database, at=at)
         dropped = await asyncio.to_thread(work, self.engine, shopper_id)
-        yield ErasureStep("style_profiles", dropped.style_profiles)
+        if not self.dry_run:
+            self.tell("rewriting the database's files")
+        left = None if self.dry_run else await asyncio.to_thread(rewrite_tables, self.engine)
+        yield ErasureStep("style_profiles", dropped.style_profiles, note=left)
         yield ErasureStep("written_events", dropped.written_events)
         if dropped.forgotten_at is not None and not self.dry_run:
             await self._settle(at - dropped.forgotten_at)
@@ -138,4 +143,4 @@ class Forgetting:
                 f"{unread}. Without the topics nobody can tell who else uses a profile, so none is erased unless "
                 "--include-shared. Give the shopper's e-mail address or Klaviyo id if Klaviyo knows them by it"
             )
-        return ErasureStep("klaviyo_profiles", done, "; ".join(sorted(troubles)) or None, tuple(names))
+        return ErasureStep("klaviyo_profiles", done, "; ".join(sorted(troubles)) or None, names=tuple(names))

@@ -18,10 +18,11 @@ from klaviyo_sink.limits import grant
 from klaviyo_sink.profile.style import StyleProfile, contribution, fold, unique_id
 from klaviyo_sink.profile.wording import DEFAULT_WORDING
 from klaviyo_sink.state.database import StateUnavailableError, open_database, open_for_reading
-from klaviyo_sink.state.forgetting import forget
+from klaviyo_sink.state.forgetting import forget, rewrite_tables
 from klaviyo_sink.state.ledgers import digest, forgotten_since
 from klaviyo_sink.state.settling import Write
 from klaviyo_sink.state.store import open_state
+from klaviyo_sink.state.tables import style_profiles, written_events
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 #: The newest of Debian's versions.
@@ -72,6 +73,53 @@ def test_whoever_only_looks_reads_the_erasure_ledger_and_can_write_nothing(url):
             connection.execute(text("DELETE FROM style_profiles"))
     looking.dispose()
     writing.dispose()
+
+
+def files_with(folder: Path, words: bytes) -> list[str]:
+    """The files of the tables that hold these bytes; the log of changes (pg_wal) is kept by its own rules."""
+    found = [path for path in (folder / "data" / "base").rglob("*") if path.is_file() and words in path.read_bytes()]
+    return sorted(path.name for path in found)
+
+
+def test_nothing_of_a_forgotten_shopper_stays_in_the_files_of_the_tables(url):
+    gone, stays = "shopper-4711-gone", "shopper-4712-stays"
+    engine = open_database(url)
+    with engine.begin() as connection:
+        for shopper in (gone, stays):
+            row = {"shopper_id": shopper, "row_version": 1, "version": 1, "written_version": 1, "profile": "[]"}
+            connection.execute(style_profiles.insert(), row | {"said": "{}"})
+            connection.execute(
+                written_events.insert(),
+                [
+                    {
+                        "unique_id": f"{shopper}-{n}",
+                        "shopper_id": shopper,
+                        "upload_id": f"{shopper}-u{n}",
+                        "written_at": AT,
+                    }
+                    for n in range(500)
+                ],
+            )
+    folder = Path(url.rpartition("=")[2])
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CHECKPOINT"))
+    assert files_with(folder, gone.encode())
+    forget(engine, gone, at=AT)
+    assert rewrite_tables(engine) is None
+    assert files_with(folder, gone.encode()) == []
+    assert files_with(folder, stays.encode())
+    engine.dispose()
+
+
+def test_tables_that_somebody_holds_or_that_are_large_are_left_with_advice(url, monkeypatch):
+    engine = open_database(url)
+    monkeypatch.setattr("klaviyo_sink.state.forgetting.LOCK_S", 0.1)
+    with engine.begin() as theirs:
+        theirs.execute(text("LOCK TABLE style_profiles IN ACCESS SHARE MODE"))
+        assert "VACUUM FULL" in rewrite_tables(engine)
+    monkeypatch.setattr("klaviyo_sink.state.forgetting.LARGEST_REWRITTEN", 0)
+    assert "more than 0 bytes" in rewrite_tables(engine)
+    engine.dispose()
 
 
 def test_many_writers_of_the_same_shoppers_lose_nothing(url, outfit):
