@@ -93,7 +93,7 @@ async def _forget(
     from streams.erasure.forget import Forgetting
     from streams.erasure.profiles import KlaviyoAccess
     from streams.wiring.clock import now
-    from streams.wiring.photos import make_store
+    from streams.wiring.photos import make_store, open_versions
 
     store = make_store(settings)
     engine = open_database(config.state_url)
@@ -104,7 +104,11 @@ async def _forget(
             task = progress.add_task("", total=None)
             # Erasing is the right of another key; removing properties is what the sync stage may do anyway.
             erasing = replace(config, key=settings.klaviyo_erasure_key, tokens=None)
-            async with open_client(config) as writer, open_client(erasing) as eraser:
+            async with (
+                open_client(config) as writer,
+                open_client(erasing) as eraser,
+                open_versions(settings) as versions,
+            ):
                 access = KlaviyoAccess(writer, None if soft else eraser, config.names.every, include_shared)
                 forgetting = Forgetting(
                     settings,
@@ -113,6 +117,7 @@ async def _forget(
                     access,
                     now,
                     dry_run=dry_run,
+                    versions=versions,
                     tell=lambda doing: progress.update(task, description=doing),
                 )
                 async for step in forgetting.run(shopper, identity):

@@ -26,6 +26,7 @@ from streams.erasure.guard import REFRESH_S
 from streams.erasure.photos import remove_photos
 from streams.erasure.profiles import Action, Found, KlaviyoAccess, NameUse, users_of
 from streams.kafka.reader import UnreadableTopicError
+from streams.photos.bucket_versions import BucketVersions
 from streams.photos.store import PhotoStore
 
 What = Literal["style_profiles", "written_events", "photos", "klaviyo_profiles"]
@@ -54,6 +55,8 @@ class Forgetting:
     klaviyo: KlaviyoAccess
     now: Callable[[], datetime]
     dry_run: bool = False
+    #: Old versions of the bucket; None for a store that has none that we can reach.
+    versions: BucketVersions | None = None
     #: Called with what is being done.
     tell: Callable[[str], None] = lambda _doing: None
 
@@ -88,10 +91,11 @@ class Forgetting:
         unread = unread or await self._read(add_others, claims, shopper_id)
         claims = await asyncio.to_thread(self._without_forgotten, claims)
         self.tell("photos")
-        photos = await remove_photos(self.store, shopper_id, claims.photos, dry_run=self.dry_run)
-        yield ErasureStep(
-            "photos", photos.removed, "; ".join([*photos.troubles, *([unread] if unread else [])]) or None
+        photos = await remove_photos(
+            self.store, shopper_id, claims.photos, dry_run=self.dry_run, versions=self.versions
         )
+        trouble = "; ".join([*photos.troubles, *([unread] if unread else [])]) or None
+        yield ErasureStep("photos", photos.removed, trouble, photos.note)
         self.tell("Klaviyo")
         yield await self._klaviyo(found, claims, unread)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streams.photos.answers import StoreError
+from streams.photos.bucket_versions import BucketVersions, VersionsError
 from streams.photos.keys import READ, folder_of, owner_of
 from streams.photos.local_folder import Stored
 from streams.photos.store import PhotoStore
@@ -20,38 +21,87 @@ class PhotosRemoved:
 
     removed: int
     troubles: tuple[str, ...]
+    #: What a person may still do.
+    note: str | None = None
 
 
 async def remove_photos(
-    store: PhotoStore, shopper_id: str, named: Mapping[str, set[str]], *, dry_run: bool
+    store: PhotoStore,
+    shopper_id: str,
+    named: Mapping[str, set[str]],
+    *,
+    dry_run: bool,
+    versions: BucketVersions | None = None,
 ) -> PhotosRemoved:
     """Remove photos and marks. `named` are the addresses in the shopper's events, with who else names each."""
-    found: dict[str, Stored] = {}
-    troubles: list[str] = []
-    folder = folder_of(shopper_id)
-    for one in (folder, f"{READ}/{folder}"):
-        try:
-            async for some in store.find(one):
-                found |= {stored.key: stored for stored in some}
-        except StoreError as error:
-            # What can be reached goes all the same.
-            troubles.append(f"folder {one}/: {error.failure.message}")
-    outside = shared = 0
+    found, unlisted = await _find_own(store, shopper_id)
     try:
-        for uri, others in sorted(named.items()):
-            there = await store.stored(uri)
-            if there is None:
-                outside += 1
-                continue
-            theirs = [stored for stored in there if others or owner_of(stored.key) not in {None, shopper_id}]
-            shared += bool(theirs)
-            found |= {stored.key: stored for stored in there if stored not in theirs}
+        troubles = await _find_named(store, shopper_id, named, found)
         if not dry_run:
             await store.remove_all(list(found.values()))
     except StoreError as error:
-        return PhotosRemoved(0, (*troubles, error.failure.message))
-    if outside:
-        troubles.append(f"{outside} uploads point outside the store (HANGTAG_STORE_URL)")
-    if shared:
-        troubles.append(f"{shared} photos belong to other shoppers too, and stay")
-    return PhotosRemoved(sum(not key.startswith(f"{READ}/") for key in found), tuple(troubles))
+        return PhotosRemoved(0, (*unlisted, error.failure.message))
+    note = None
+    if versions is not None and not dry_run:
+        note = await _remove_versions(versions, store, shopper_id, named)
+        # Names that keep a folder from being listed keep no version from being removed.
+        unlisted = unlisted if note is not None else []
+    removed = sum(not key.startswith(f"{READ}/") for key in found)
+    return PhotosRemoved(removed, (*unlisted, *troubles), note)
+
+
+async def _find_own(store: PhotoStore, shopper_id: str) -> tuple[dict[str, Stored], list[str]]:
+    """Find what lies in the shopper's folders, by key, and name the folders that cannot be listed."""
+    found: dict[str, Stored] = {}
+    unlisted: list[str] = []
+    for folder in _folders(shopper_id):
+        try:
+            async for some in store.find(folder):
+                found |= {stored.key: stored for stored in some}
+        except StoreError as error:
+            # What can be reached goes all the same.
+            unlisted.append(f"folder {folder}/: {error.failure.message}")
+    return found, unlisted
+
+
+async def _find_named(
+    store: PhotoStore, shopper_id: str, named: Mapping[str, set[str]], found: dict[str, Stored]
+) -> list[str]:
+    """Add what the shopper's events name and nobody else claims; say what is left."""
+    outside = shared = 0
+    for uri, others in sorted(named.items()):
+        there = await store.stored(uri)
+        if there is None:
+            outside += 1
+            continue
+        theirs = [stored for stored in there if not _is_own(stored.key, others, shopper_id)]
+        shared += bool(theirs)
+        found |= {stored.key: stored for stored in there if stored not in theirs}
+    troubles = [f"{outside} uploads point outside the store (HANGTAG_STORE_URL)"] if outside else []
+    return [*troubles, f"{shared} photos belong to other shoppers too, and stay"] if shared else troubles
+
+
+async def _remove_versions(
+    versions: BucketVersions, store: PhotoStore, shopper_id: str, named: Mapping[str, set[str]]
+) -> str | None:
+    """Remove every version of the same photos and marks from a bucket; answers why not, if so."""
+    try:
+        for folder in _folders(shopper_id):
+            await versions.remove(folder)
+        for uri, others in sorted(named.items()):
+            key = store.key_of(uri)
+            if key is not None and _is_own(key, others, shopper_id):
+                for one in (key, f"{READ}/{key}"):
+                    await versions.remove_one(one)
+    except VersionsError as error:
+        return f"old versions of photos, in a versioned bucket, are left to its rule: {error}"
+    return None
+
+
+def _folders(shopper_id: str) -> tuple[str, str]:
+    folder = folder_of(shopper_id)
+    return folder, f"{READ}/{folder}"
+
+
+def _is_own(key: str, others: set[str], shopper_id: str) -> bool:
+    return not others and owner_of(key) in {None, shopper_id}

@@ -155,6 +155,10 @@ class PhotoStore:
         key = self._key(uri)
         return owner_of(key) if key is not None else None
 
+    def key_of(self, uri: str) -> str | None:
+        """Give the path inside the store of a URI; None for one outside."""
+        return self._key(uri)
+
     def is_mark(self, uri: str) -> bool:
         """Tell whether a URI is that of a mark, and no photo's."""
         return (self._key(uri) or "").startswith(f"{READ}/")

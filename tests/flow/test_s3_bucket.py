@@ -20,7 +20,7 @@ from streams.erasure.photos import remove_photos
 from streams.photos.signing import AwsKey, SignedForS3
 from streams.photos.store import PhotoStore
 from streams.wiring import clock
-from streams.wiring.photos import make_store
+from streams.wiring.photos import make_store, open_versions
 
 SECRET = "planted/secret+of/the=store"
 OTHERS = """<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ID>logs</ID>
@@ -132,6 +132,46 @@ async def test_nothing_is_left_of_a_shopper_who_is_forgotten(s3, bucket):
     left = s3.keys(bucket)
     assert len(left) == 21
     assert all(key.startswith("shop/uploads/=E7=8E=8B=20=E8=8A=B32/") for key in left)
+
+
+async def test_nothing_is_left_of_a_shopper_in_a_versioned_bucket_whatever_the_names(s3, s3_environment, bucket):
+    enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    s3.send("PUT", f"{bucket}?versioning=", content=enabled.encode())
+    settings = Settings(store_url=f"s3://{bucket}/shop")
+    store = make_store(settings)
+    uris = [
+        await store.put(shopper_id=shopper, upload_id=f"u{at}", suffix=".jpg", photo=b"x")
+        for shopper in ("s", "s2")
+        for at in range(21)
+    ]
+    # Read and deleted: an old version, a mark of the deletion, and our own mark.
+    for uri in uris[:3]:
+        await store.remove_read(uri, upload_id="any")
+    s3.send("PUT", f"{bucket}/shop/uploads/s/with%09tab.jpg", content=b"x")
+    s3.send("PUT", f"{bucket}/shop/uploads/s//empty%20part%2B.jpg", content=b"x")
+    told_of = f"{bucket}/shop/app/s/u.jpg"
+    for _ in range(2):
+        s3.send("PUT", told_of, content=b"x")
+    async with open_versions(settings) as versions:
+        done = await remove_photos(store, "s", {f"s3://{told_of}": set()}, dry_run=False, versions=versions)
+    assert (done.troubles, done.note) == ((), None)
+    listed = ET.fromstring(s3.send("GET", f"{bucket}?versions=&max-keys=1000").content)  # noqa: S314 - the test's own server
+    left = {one.text for one in listed.iter() if one.tag.endswith("}Key")}
+    assert len(left) == 21
+    assert all(key.startswith("shop/uploads/s2/") for key in left)
+
+
+async def test_without_the_right_to_versions_the_photos_go_and_the_rest_is_told(s3, s3_environment, bucket):
+    settings = Settings(store_url=f"s3://{bucket}")
+    await make_store(settings).put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"x")
+    with s3.only("GetObject", "DeleteObject", "ListBucket") as (key_id, secret):
+        s3_environment.setenv("AWS_ACCESS_KEY_ID", key_id)
+        s3_environment.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        async with open_versions(settings) as versions:
+            done = await remove_photos(make_store(settings), "s", {}, dry_run=False, versions=versions)
+    assert (done.removed, done.troubles) == (1, ())
+    assert "s3:ListBucketVersions" in done.note
+    assert s3.keys(bucket) == []
 
 
 #: What AWS's own library signs: requests from stdin, their authorizations to stdout.
