@@ -98,12 +98,17 @@ def replay(
     """
     from streams.erasure.guard import ForgottenShoppers
     from streams.operations.dead_letters import replay as put_back
-    from streams.operations.dead_letters import whole
+    from streams.operations.dead_letters import shoppers_in, whole
     from streams.wiring.kafka import make_emitter
 
     forgotten = ForgottenShoppers(Settings().state_url.get_secret_value())
     forgotten.read()
-    found = _letters(topic, reason, since, is_wanted=lambda seen: not forgotten.knows_key(seen.key), values=False)
+    settings = Settings()
+
+    def is_wanted(seen: Any) -> bool:
+        return not any(map(forgotten.knows, shoppers_in(settings, seen)))
+
+    found = _letters(topic, reason, since, is_wanted=is_wanted, values=False)
     waiting = [letter for letter in found if not letter.replayed and letter.facts is not None]
     chosen = [letter for letter in waiting if letter.replayable][:limit]
     if stuck := len(waiting) - sum(letter.replayable for letter in waiting):

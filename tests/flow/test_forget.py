@@ -20,7 +20,7 @@ from klaviyo_sink.sandbox.server import listen, make_server, url_of
 from klaviyo_sink.state.database import open_database
 from klaviyo_sink.state.forgetting import forget as forget_in_database
 from ocr_worker.result import ReadImage, Reading, ReadQuality
-from schemas.events import Identity
+from schemas.events import DeadLetter, Identity
 from schemas.producer import Published, Upload
 from streams.cli.main import app as hangtag
 from streams.config.settings import Settings
@@ -30,6 +30,7 @@ from streams.erasure.profiles import KlaviyoAccess
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.reader import Seen, follow
 from streams.operations.retag import read_kept
+from streams.runtime.dead_letters import letter_headers
 from streams.runtime.stage import Record
 from streams.runtime.window import Delivery, Partition
 from streams.wiring import stages
@@ -95,6 +96,25 @@ class World:
                     photo=b"photo", name="p.jpg", shopper_id=shopper, upload_id=upload_id, identity=identity
                 )
                 assert isinstance(await producer.publish(upload), Published)
+
+    def set_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("bootstrap_servers", "store_url", "klaviyo_url"):
+            monkeypatch.setenv(f"HANGTAG_{name.upper()}", getattr(self.settings, name))
+        monkeypatch.setenv("HANGTAG_STATE_URL", self.settings.state_url.get_secret_value())
+        monkeypatch.setenv("HANGTAG_KLAVIYO_KEY", KEY)
+
+    async def bury(self, shopper: str, *, key: str) -> None:
+        """Leave a letter of an upload of this shopper."""
+        [first, *_] = [one for one in await asyncio.to_thread(self.messages) if one.key == shopper.encode()]
+        facts = {"stage": "recognize", "exception_class": "x", "message": "m", "reason": "bug", "attempts": 1}
+        topic = make_topics(self.settings).uploads.name
+        letter = DeadLetter(topic=topic, partition=0, offset=first.offset, **facts)
+        uploads = [one for one in await asyncio.to_thread(self.messages) if one.topic == topic]
+        value = next(one.value for one in uploads if one.key == shopper.encode())
+        emitter = make_emitter(self.settings)
+        headers = letter_headers(first.headers, letter)
+        assert await emitter.send(f"{topic}.dlq", key=key.encode(), value=value, headers=headers) is None
+        await emitter.aclose()
 
     async def publish_again(self, event: dict) -> None:
         emitter = make_emitter(self.settings)
@@ -224,6 +244,33 @@ async def test_forget_and_a_full_replay_leave_nothing_of_the_shopper_and_all_of_
     assert (await world.forget())["style_profiles"] == 0
 
 
+async def test_after_forgetting_neither_retag_nor_a_replay_of_letters_nor_of_topics_brings_anything_back(
+    world, monkeypatch
+):
+    await world.upload(GONE, "g1", "g2", identity={"email": EMAIL})
+    await world.upload(STAYS, "s1")
+    await world.replay()
+    # Letters of both, one of them under a key that is not the shopper's.
+    for shopper, key in ((GONE, GONE), (GONE, "anything"), (STAYS, STAYS)):
+        await world.bury(shopper, key=key)
+    assert (await world.forget())["klaviyo_profiles"] == 1
+    before = len(await asyncio.to_thread(world.messages))
+    world.set_environment(monkeypatch)
+    # A lexicon that sees every text differently.
+    lexicon = world.folder / "lexicon"
+    lexicon.mkdir()
+    (lexicon / "material.toml").write_text('[cotton]\nen = "Pure cotton"\n', encoding="utf-8")
+    monkeypatch.setenv("HANGTAG_LEXICON", str(lexicon))
+    for command in (["retag", "--since", "1d"], ["dlq", "replay"]):
+        said = await asyncio.to_thread(CliRunner().invoke, hangtag, command)
+        assert said.exit_code == 0, said.output
+        assert GONE not in said.output
+    await world.replay()
+    await world.replay()
+    assert len(await asyncio.to_thread(world.messages)) > before
+    assert await world.remains(before) == []
+
+
 async def test_the_soft_way_leaves_the_profile_and_takes_back_what_we_said(world):
     await world.upload(GONE, "g1", identity={"external_id": GONE})
     await world.replay()
@@ -299,10 +346,7 @@ async def test_nothing_is_erased_while_the_topics_cannot_be_read(world):
 
 
 async def test_the_command_tells_what_was_removed_and_what_is_left_to_do(world, settings, monkeypatch):
-    for name in ("bootstrap_servers", "store_url", "klaviyo_url"):
-        monkeypatch.setenv(f"HANGTAG_{name.upper()}", getattr(settings, name))
-    monkeypatch.setenv("HANGTAG_STATE_URL", settings.state_url.get_secret_value())
-    monkeypatch.setenv("HANGTAG_KLAVIYO_KEY", KEY)
+    world.set_environment(monkeypatch)
     await world.upload(GONE, "g1")
     # Begun long ago and cut off, so that there is nothing to wait for.
     engine = open_database(settings.state_url.get_secret_value())

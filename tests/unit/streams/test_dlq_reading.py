@@ -1,5 +1,6 @@
 """Letters are read one by one: memory holds what was chosen, and no values where none are wanted."""
 
+import json
 import tracemalloc
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ from schemas.events import DeadLetter
 from streams.config.settings import Settings
 from streams.kafka.reader import Seen
 from streams.operations import dead_letters as module
-from streams.operations.dead_letters import letter_of, letters, replay, whole
+from streams.operations.dead_letters import letter_of, letters, replay, shoppers_in, whole
 from streams.runtime.dead_letters import REPLAYED, letter_headers, without_value
 
 DLQ = "outfit.uploads.dlq"
@@ -100,3 +101,17 @@ async def test_a_letter_without_its_value_is_not_replayed_as_a_tombstone():
     assert not letter_of(bare).replayable
     assert await replay([letter_of(bare)], emitter) is None
     assert emitter.sent == []
+
+
+def test_a_letter_is_of_the_shopper_in_its_key_its_value_and_the_object_it_tells_of():
+    def of(value: bytes, *, key: bytes | None = None, dlq: str = DLQ) -> set[str]:
+        settings = Settings(notifications_topic="bucket", notifications_key="uploads/{shopper_id}/{upload_id}.{ext}")
+        return shoppers_in(settings, Seen(dlq, 0, 0, 0.0, key, value, []))
+
+    assert of(b'{"shopper_id": "anna"}', key=b"bob") == {"anna", "bob"}
+    assert of(b'\x00\x00\x00\x00\x01{"shopper_id": "anna"}') == {"anna"}
+    for junk in (b"", b"{", b"[1]", b'{"shopper_id": 1}', b"[" * 5000, b"\xff"):
+        assert of(junk) == of(junk, dlq="bucket.dlq") == set()
+    place = {"bucket": {"name": "b"}, "object": {"key": "uploads/anna/u1.jpg"}}
+    told = {"Records": [{"eventName": "ObjectCreated:Put", "eventTime": "2026-11-22T12:00:00Z", "s3": place}]}
+    assert of(json.dumps(told).encode(), dlq="bucket.dlq") == {"anna"}
