@@ -89,7 +89,9 @@ def judge(
     letters = sum(_letters(line) for line in evidence)
     mean = sum(line.score for line in lines) / len(lines) if lines else 0.0
     verdict: Verdict = "ok"
-    if (mean < GUESSING or letters < _FEW_LETTERS) and _is_blurry(in_focus(), letters, mean):
+    # Ink that is told from its ground and is no letter known here is not blurred.
+    doubtful = (mean < GUESSING or letters < _FEW_LETTERS) and "script_unsupported" not in flaws
+    if doubtful and _is_blurry(in_focus(), letters, mean):
         verdict = "blurry"
     elif flaws:
         verdict = next(flaw for flaw in _WORST_FIRST if flaw in flaws)

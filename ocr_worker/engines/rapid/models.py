@@ -6,6 +6,7 @@ RapidOCR does the work; this keeps what its one call drops: which way each line 
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from rapidocr import RapidOCR
 from rapidocr.main import RapidOCRError
 
 from ocr_worker.engines.rapid.quads import Quad
+from ocr_worker.engines.rapid.scripts import STRONG, unread_ink
 from ocr_worker.images.decode import Pixels
 from ocr_worker.images.memory import BUDGET
 from ocr_worker.images.strips import pad_strip
@@ -29,6 +31,8 @@ PARAMS = {
     "Global.log_level": "error",
     # Strips are padded here, below.
     "Global.use_vertical_padding": False,
+    # Tells where each letter was read.
+    "Global.return_word_box": True,
     "Det.box_thresh": 0.3,
     # One thread per photo: more threads per photo spend up to half their time spinning.
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
@@ -45,6 +49,8 @@ _TURNED, _CERTAIN = 0.9, 0.98
 _SURE = 0.97
 #: The other way round must read this much better.
 _BETTER = 0.03
+#: A line is filled when its letters, half a line height each or a whole one, take up this share of it.
+_FILLED = 0.8
 #: The detector enlarges the shorter side to 736 px: a strip of 1,000 x 13 would become 56,000 px long and take minutes.
 #: So strips are padded to at most this many times as long as wide.
 MOST_ASPECT = 3
@@ -77,7 +83,11 @@ class Models:
         return [np.asarray(corners, dtype=np.float32) for corners in found.boxes]
 
     def read(self, bgr: Pixels, found: Sequence[Corners]) -> list[Quad]:
-        """Read lines, each with its corners from its own top left. Lines without text, or too unsure, are left out."""
+        """
+        Read lines, each with its corners from its own top left.
+
+        Lines too unsure are left out, and those without text, unless they hold ink of letters that are not known.
+        """
         if not found:
             return []
         laid = [_laid(corners) for corners in found]
@@ -85,25 +95,50 @@ class Models:
         certain = [float(score) > _CERTAIN for _, score in turns.cls_res]
         lines = [
             Quad(np.roll(corners, 2, axis=0) if label == "180" and score > _TURNED else corners, *read)
-            for corners, (label, score), read in zip(laid, turns.cls_res, self.recognize(upright), strict=True)
+            for corners, (label, score), read in zip(laid, turns.cls_res, self._said(upright), strict=True)
         ]
         doubtful = [
             at for at, line in enumerate(lines) if line.score < _SURE and not (certain[at] and _agrees(line, lines))
         ]
-        others = self.recognize([np.ascontiguousarray(np.rot90(upright[at], 2)) for at in doubtful])
-        for at, (text, score) in zip(doubtful, others, strict=True):
-            other = Quad(np.roll(lines[at].points, 2, axis=0), text, score)
+        others = self._said([np.ascontiguousarray(np.rot90(upright[at], 2)) for at in doubtful])
+        for at, (text, score, unread) in zip(doubtful, others, strict=True):
+            other = Quad(np.roll(lines[at].points, 2, axis=0), text, score, unread)
             # Single letters are read surely any way round.
             if score > lines[at].score + _BETTER and other.worth > lines[at].worth:
                 lines[at] = other
-        return [line for line in lines if line.text.strip() and line.score >= LEAST_SCORE]
+        return [line for line in lines if is_line(line) or line.unread >= STRONG]
 
     def recognize(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         """Give the text of each crop of one line, and how sure it is."""
+        return [(text, score) for text, score, _ in self._said(crops)]
+
+    def _said(self, crops: Sequence[Pixels]) -> list[tuple[str, float, float]]:
+        """Give text, score, and the longest stretch of ink without a letter, of each crop of one line."""
         if not crops:
             return []
         said = self._ocr.recognize_txt(list(crops))
-        return [(text, float(score)) for text, score in zip(said.txts, said.scores, strict=True)]
+        return [
+            (text, float(score), 0.0 if _is_filled(crop, text) else unread_ink(crop, _places(word)))
+            for crop, text, score, word in zip(crops, said.txts, said.scores, said.word_results, strict=True)
+        ]
+
+
+def _is_filled(crop: Pixels, text: str) -> bool:
+    """Tell whether there are about as many letters as have room, so that no ink needs looking for."""
+    height, width = crop.shape[:2]
+    wide = sum(1.0 if character > "\u2e80" else 0.5 for character in text if not character.isspace())
+    return bool(wide >= _FILLED * width / max(height, 1))
+
+
+def _places(word: Any) -> list[float]:
+    """Give where letters were read, as shares of a line's width, from RapidOCR's columns."""
+    columns = [column for columns in word.word_cols for column in columns]
+    return [(column + 0.5) / word.line_txt_len for column in columns]
+
+
+def is_line(line: Quad) -> bool:
+    """Tell whether text was read, and surely enough."""
+    return bool(line.text.strip()) and line.score >= LEAST_SCORE
 
 
 def _agrees(line: Quad, lines: Sequence[Quad]) -> bool:

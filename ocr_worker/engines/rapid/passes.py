@@ -12,8 +12,9 @@ import numpy as np
 
 from ocr_worker.engines.rapid.merging import merge
 from ocr_worker.engines.rapid.mirror import is_mirrored
-from ocr_worker.engines.rapid.models import LEAST_SCORE, Models, cut_out
+from ocr_worker.engines.rapid.models import Models, cut_out, is_line
 from ocr_worker.engines.rapid.quads import Quad
+from ocr_worker.engines.rapid.scripts import without_foreign
 from ocr_worker.engines.rapid.second_pass import Box, unsure_regions
 from ocr_worker.engines.rapid.view import View, closer
 from ocr_worker.images.contrast import lift_contrast
@@ -43,26 +44,30 @@ class Passes:
         """Read a view, whose small picture has been `lifted`. Only a `whole` photo may be mirrored."""
         if min(view.size) < _LEAST_SIDE:
             return Seen()
-        quads = self._models.look(lifted)
+        found = self._models.look(lifted)
         flaws: frozenset[Flaw] = frozenset()
-        if whole and is_mirrored(_bgr(lifted), quads, self._models.recognize):
+        if whole and is_mirrored(_bgr(lifted), [quad for quad in found if is_line(quad)], self._models.recognize):
             view, flaws = view.mirrored(), frozenset({"mirrored"})
-            quads = self._models.look(np.ascontiguousarray(lifted[:, ::-1]))
-        if not self._look_closer:
-            return Seen(tuple(quads), (), flaws)
-        boxes = view.worth_a_look(unsure_regions(quads, view.size)) if quads else view.where_text_may_hide()
+            found = self._models.look(np.ascontiguousarray(lifted[:, ::-1]))
+        quads, mute = _parted(found)
+        boxes: list[Box] = []
+        if self._look_closer:
+            boxes = view.worth_a_look(unsure_regions(quads, view.size)) if quads else view.where_text_may_hide()
         if boxes:
             large = view.large()
             for box in boxes:
-                quads = merge(quads, self._look_at(large, box, max(large.shape[:2]) / max(view.size)))
-        return Seen(tuple(quads), tuple(boxes), flaws)
+                closely, still_mute = _parted(self._look_at(large, box, max(large.shape[:2]) / max(view.size)))
+                quads = merge(quads, closely)
+                mute += still_mute
+        quads, foreign = without_foreign(quads, mute)
+        return Seen(tuple(quads), tuple(boxes), flaws | {"script_unsupported"} if foreign else flaws)
 
     def read_again(self, pixels: Pixels, lines: Sequence[Quad]) -> list[Quad]:
         """Read lines again where they stand in an RGB picture."""
         bgr = _bgr(pixels)
         said = self._models.recognize([cut_out(bgr, line.points) for line in lines])
         read = [Quad(line.points, *one) for line, one in zip(lines, said, strict=True)]
-        return [line for line in read if line.text.strip() and line.score >= LEAST_SCORE]
+        return [line for line in read if is_line(line)]
 
     def _look_at(self, large: Pixels, box: Box, detail: float) -> list[Quad]:
         crop, zoom, corner = closer(large, box, detail)
@@ -70,6 +75,11 @@ class Passes:
             return []
         quads = self._models.look(lift_contrast(crop)[0] if self._lift else crop)
         return [quad.moved(1 / zoom, corner).moved(1 / detail) for quad in quads]
+
+
+def _parted(found: Sequence[Quad]) -> tuple[list[Quad], list[Quad]]:
+    """Part lines from those in which nothing was read."""
+    return [quad for quad in found if is_line(quad)], [quad for quad in found if not is_line(quad)]
 
 
 def _bgr(rgb: Pixels) -> Pixels:

@@ -23,6 +23,8 @@ class Quad:
     points: NDArray[np.float32]
     text: str = field(repr=False)
     score: float
+    #: The longest stretch of ink in which no letter was read, in line heights; 0 where all was read.
+    unread: float = 0.0
 
     @property
     def height(self) -> float:

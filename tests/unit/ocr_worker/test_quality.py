@@ -39,6 +39,7 @@ SHARP, UNSHARP, WRECKED = 2.4, 1.45, 1.15
         (lines(0.95), {"mirrored"}, SHARP, "mirrored"),
         (lines(0.95), {"mirrored", "script_unsupported", "too_long"}, SHARP, "too_long"),
         (lines(0.95), {"mirrored", "script_unsupported"}, SHARP, "script_unsupported"),
+        ((), {"script_unsupported"}, UNSHARP, "script_unsupported"),
     ],
 )
 def test_the_verdict(found: tuple[TextLine, ...], flaws: set[Flaw], in_focus: float, verdict: str):

@@ -1,0 +1,83 @@
+"""
+Notices text in scripts that the models' alphabet lacks: Cyrillic, Hangul, Arabic, Thai, Hebrew, accented Greek.
+
+The recognizer skips most of their letters and takes some for Latin ones it knows: of "80% ХЛОПОК" it says "80%", of
+"ВОВНА" "BOBHA". What it skipped shows as ink without a letter. Pure; knows no engine.
+"""
+
+import re
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ocr_worker.engines.rapid.quads import Quad, overlap
+from ocr_worker.images.decode import Pixels
+
+#: A photo with a stretch of unread ink this long, in line heights, has a foreign script, and so has one with several
+#: lines of shorter ones.
+STRONG, _WEAK, _SEVERAL = 2.0, 1.2, 2
+#: A letter covers this many line heights to each side of where it was read.
+_LETTER = 0.55
+#: Gaps between letters that are narrower than this are ink too.
+_CLOSE = 0.25
+#: A column holds ink when this share of it does.
+_INK = 0.12
+#: Lower lines, and lines whose ink differs less from its ground (0..255), cannot be told from folds and patterns.
+_LEAST_HEIGHT, _MOST_HEIGHT, _LEAST_CONTRAST = 12, 130, 45.0
+#: In a photo with a foreign script a line is kept for two Chinese letters, or for a Latin word of three so surely read,
+#: with a letter in it that looks like none of Cyrillic or Greek: "COTTON" has its N.
+_SURE = 0.9
+_CHINESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]{2,}")
+_WORD, _DISTINCT = re.compile(r"[^\W\d_]{3,}"), re.compile(r"[DFGLNQRSUVWZbdfghijklmnqrstuvwzäöüßéèñçåø]")
+_GREEK, _LATIN = re.compile(r"[\u0370-\u03ff\u0400-\u04ff∏∩∑Ə∃]"), re.compile(r"[A-Za-z]")
+
+
+def unread_ink(crop: Pixels, places: Sequence[float]) -> float:
+    """
+    Give the longest stretch of ink without a letter, in line heights.
+
+    `crop` is a line lying flat, `places` where letters were read, as shares of its width.
+    """
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+    height, width = grey.shape
+    if not _LEAST_HEIGHT <= height <= _MOST_HEIGHT:
+        return 0.0
+    _, mask = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    dark, light = grey[mask == 0], grey[mask == 1]
+    if not len(dark) or not len(light) or float(light.mean()) - float(dark.mean()) < _LEAST_CONTRAST:
+        return 0.0
+    ink = mask if mask.mean() < 0.5 else 1 - mask  # noqa: PLR2004 - there is less ink than ground
+    columns = (ink.sum(axis=0) > _INK * height).astype(np.uint8)[None]
+    unread = cv2.morphologyEx(columns, cv2.MORPH_CLOSE, np.ones((1, max(1, int(_CLOSE * height))), np.uint8))[0]
+    for place in places:
+        unread[max(0, int(place * width - _LETTER * height)) : int(place * width + _LETTER * height) + 1] = 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], unread, [0]])))
+    longest = max((edges[1::2] - edges[::2]).tolist(), default=0)
+    return float(longest / height)
+
+
+def without_foreign(quads: Sequence[Quad], mute: Sequence[Quad]) -> tuple[list[Quad], bool]:
+    """
+    Leave out lines in foreign scripts; tells whether there are any.
+
+    `mute` are lines found in which nothing was read.
+    """
+    unheard = [quad for quad in mute if not any(overlap(quad, other) > 0.5 for other in quads)]  # noqa: PLR2004 - half
+    strong = any(quad.unread >= STRONG for quad in (*quads, *unheard)) or any(map(_is_mixed, quads))
+    if not strong and sum(quad.unread >= _WEAK for quad in quads) < _SEVERAL:
+        return list(quads), False
+    return [quad for quad in quads if _is_known(quad)], True
+
+
+def _is_known(quad: Quad) -> bool:
+    if _GREEK.search(quad.text):
+        return False
+    words = [word for word in _WORD.findall(quad.text) if _DISTINCT.search(word)]
+    return bool(_CHINESE.search(quad.text)) or (bool(words) and quad.score >= _SURE)
+
+
+def _is_mixed(quad: Quad) -> bool:
+    """Tell whether a word has Latin letters and several Greek ones, as Cyrillic read in bits has."""
+    words = re.findall(r"[^\W\d_]{4,}", quad.text)
+    return any(_LATIN.search(word) and len(_GREEK.findall(word)) > 1 for word in words)
