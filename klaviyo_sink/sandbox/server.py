@@ -1,5 +1,6 @@
 """Serves the sandbox on a socket."""
 
+import asyncio
 import socket
 
 import uvicorn
@@ -24,6 +25,7 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def make_server(app: FastAPI) -> uvicorn.Server:
-    """Make a quiet server; `serve(sockets=[…])` runs it."""
-    return uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off"))
+def make_server(app: FastAPI, http: type[asyncio.Protocol] | None = None) -> uvicorn.Server:
+    """Make a quiet server; `serve(sockets=[…])` runs it. `http` is another protocol class than uvicorn's own."""
+    config = uvicorn.Config(app, http=http or "auto", log_level="critical", access_log=False, lifespan="off")
+    return uvicorn.Server(config)

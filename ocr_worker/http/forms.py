@@ -19,9 +19,6 @@ from ocr_worker.http.problems import BadRequestError
 _OVERHEAD = 64 * 1024
 #: What a part is called that has no file's name.
 _UNNAMED = "unnamed part"
-#: A caller still sending loses our answer if we hang up; up to this much is read and dropped first.
-_DROP = 128 * 1024 * 1024
-_DROP_S = 5.0
 
 
 class _PhotoForm(MultiPartParser):
@@ -104,20 +101,6 @@ async def only_photo(form: FormData, name: str, *, max_bytes: int) -> bytes:
     if len(photo) > max_bytes:
         raise _too_large(max_bytes)
     return photo
-
-
-async def drop_rest(request: Request) -> None:
-    """Read and drop what the caller is still sending, within reason."""
-    dropped = 0
-    try:
-        async with asyncio.timeout(_DROP_S):
-            async for chunk in request.stream():
-                dropped += len(chunk)
-                if dropped > _DROP:
-                    return
-    except (TimeoutError, ClientDisconnect, RuntimeError):
-        # Gone, too slow, or read already: in each case there is nothing left to wait for.
-        return
 
 
 async def _without_preamble(body: AsyncGenerator[bytes, None], headers: Headers) -> AsyncGenerator[bytes, None]:

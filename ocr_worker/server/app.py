@@ -16,7 +16,6 @@ from fastapi.responses import PlainTextResponse
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.protocol import AnyEngine
 from ocr_worker.http.auth import authorize
-from ocr_worker.http.forms import drop_rest
 from ocr_worker.http.openapi import problem_answer
 from ocr_worker.http.problems import BadRequestError, problem
 from ocr_worker.http.service import new_service
@@ -195,10 +194,9 @@ class _Worker:
         """Give the metrics in Prometheus' text format."""
         return Response(self._meters.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def refuse(self, request: Request, error: Exception) -> Response:
+    async def refuse(self, _: Request, error: Exception) -> Response:
         if not isinstance(error, BadRequestError):
             raise error
-        await drop_rest(request)
         self._meters.answered(error.status)
         log.info("refused", status=error.status, code=error.code)
         return problem(error.status, error.code, error.detail, error.headers)

@@ -14,7 +14,6 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.http.forms import drop_rest
 from ocr_worker.http.problems import BadRequestError
 from ocr_worker.result import Refused
 from ocr_worker.server.request import check_head
@@ -56,7 +55,6 @@ class UploadGuard:
                 self._check_names(body)
                 replay = _again(body, receive)
         except BadRequestError as error:
-            await drop_rest(request)
             await PlainTextResponse(error.detail, error.status)(scope, receive, send)
             return
         await self._app(scope, replay, send)

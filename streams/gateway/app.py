@@ -17,7 +17,6 @@ from prometheus_client.exposition import choose_encoder
 from pydantic import SecretStr
 
 from ocr_worker.http.auth import authorize
-from ocr_worker.http.forms import drop_rest
 from ocr_worker.http.openapi import problem_answer
 from ocr_worker.http.problems import BadRequestError, problem
 from ocr_worker.http.service import new_service
@@ -274,10 +273,9 @@ async def _metrics(request: Request) -> Response:
     return Response(write(REGISTRY), headers={"Content-Type": content_type})
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
+async def _refuse(_: Request, error: Exception) -> Response:
     if not isinstance(error, BadRequestError):
         raise error
-    await drop_rest(request)
     return problem(error.status, error.code, error.detail, error.headers)
 
 

@@ -32,6 +32,7 @@ def sandbox(
     from klaviyo_sink.sandbox.access.auth import read_key
     from klaviyo_sink.sandbox.app import create_app
     from klaviyo_sink.sandbox.server import listen, make_server, url_of
+    from streams.cli.support.http_protocol import bounded_http, own_policy
     from streams.runtime.garbage import collect_seldom
 
     try:
@@ -42,7 +43,8 @@ def sandbox(
         listening = listen(host, port)
     except OSError as error:
         raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-    server = make_server(create_app(first, scopes=scopes, more_keys=dict(more), speed=speed))
+    http = bounded_http(own_policy())
+    server = make_server(create_app(first, scopes=scopes, more_keys=dict(more), speed=speed), http)
     # What it is sent stays: some four full jobs in a row.
     collect_seldom(200_000)
 

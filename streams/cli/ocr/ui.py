@@ -52,6 +52,7 @@ def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "S
     from rules.lexicon.load import load_lexicon
     from rules.tagger import Tagger
     from streams.cli.demo import _samples
+    from streams.cli.support.http_protocol import bounded_http, own_policy
 
     tagger = Tagger(load_lexicon(settings.lexicon))
     page = create_page(
@@ -62,7 +63,8 @@ def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "S
         on_ready=lambda: print(f"OCR page ready on {url}", flush=True),
     )
     # Open pages hold a connection for as long as they are open: a second is enough for the photo under way.
-    config = uvicorn.Config(page, access_log=False, log_config=None, timeout_graceful_shutdown=1)
+    http = bounded_http(own_policy())
+    config = uvicorn.Config(page, http=http, access_log=False, log_config=None, timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -5,7 +5,7 @@ import socket
 from streams.cli.support.boundary import CommandError
 
 #: Connections that may wait: as many as callers of a busy worker may open at once while it starts.
-_BACKLOG = 2048
+BACKLOG = 2048
 
 
 def listen(host: str, port: int, scheme: str = "http") -> tuple[socket.socket, str]:
@@ -20,7 +20,7 @@ def listen(host: str, port: int, scheme: str = "http") -> tuple[socket.socket, s
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror}") from None
     shown = f"[{host}]" if ":" in host else host

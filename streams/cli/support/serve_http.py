@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from streams.cli.support.boundary import UNUSABLE, CommandError
+from streams.cli.support.listen import BACKLOG
 
 #: An idle connection is kept longer than callers of ours keep it, so that only they ever close one.
 _KEEP_ALIVE_S = 75
@@ -54,6 +55,10 @@ def serve_http(
 
     import uvicorn
 
+    from streams.cli.support.http_protocol import bounded_http, own_policy
+
+    policy = own_policy()
+
     class Server(uvicorn.Server):
         async def serve(self, sockets: list[socket.socket] | None = None) -> None:
             self.loop = asyncio.get_running_loop()
@@ -68,6 +73,9 @@ def serve_http(
             app,
             ssl_certfile=cert,
             ssl_keyfile=key,
+            http=bounded_http(policy),
+            # As many are accepted in one go, before any of them is counted.
+            backlog=min(policy.most, BACKLOG),
             access_log=False,
             server_header=False,
             log_config=None,
