@@ -3,8 +3,8 @@
 import socket
 
 import pytest
-import typer
 
+from streams.cli.support.boundary import CommandError
 from streams.cli.support.listen import listen
 
 
@@ -23,8 +23,10 @@ def test_an_ipv6_address_stands_in_brackets():
         assert url == f"https://[::1]:{listener.getsockname()[1]}"
 
 
-def test_a_taken_port_is_said_to_be_taken(capsys):
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(typer.Exit) as ended:
+def test_a_taken_port_is_said_to_be_taken():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(CommandError, match=r"Cannot listen on 127\.0\.0\.1") as ended,
+    ):
         listen("127.0.0.1", taken.getsockname()[1])
-    assert ended.value.exit_code == 1
-    assert "Cannot listen on 127.0.0.1" in capsys.readouterr().err
+    assert ended.value.code == 1
