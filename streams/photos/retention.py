@@ -181,7 +181,7 @@ async def keep_sweeping(
     decides what is old.
     """
     passed_s = 0.0
-    steady = SteadyClock(now, lambda: passed_s)
+    steady = SteadyClock(now, lambda: passed_s, believed_after_s=None)
     due: datetime | None = None
     while True:
         if not leads():
