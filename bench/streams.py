@@ -2,8 +2,14 @@
 How fast a stage is, beside its peers, in one run on a real Kafka of this machine.
 
 Every contestant does the same job (bench/contestants/job.py) on the same messages, and commits only
-what was delivered. Prints a table, writes bench/results/streams.json. Quix Streams takes part when
-BENCH_QUIX_PYTHON names a Python that has it.
+what was delivered. Prints a table, writes bench/results/streams.json. Others take part when a variable names a Python
+that has them, for their requirements clash: BENCH_QUIX_PYTHON (Quix Streams), BENCH_PROSODY_PYTHON (prosody-events),
+BENCH_PYRALLEL_PYTHON (pyrallel-consumer, Python 3.12). Those need confluent-kafka and pydantic beside them:
+
+    python3.12 -m venv /tmp/pyrallel && /tmp/pyrallel/bin/pip install pyrallel-consumer==1.0.0
+    python3 -m venv /tmp/prosody && /tmp/prosody/bin/pip install prosody-events==0.6.1 confluent-kafka pydantic
+
+Each contestant's docstring says where its guarantees are less than ours.
 """
 
 import argparse
@@ -24,6 +30,13 @@ from lanes import Lane, race  # noqa: E402 - same
 
 from schemas.topics import topics  # noqa: E402 - same
 
+#: Contestants in an environment of their own, and the variable that names its Python.
+OTHERS = {
+    "quix": "BENCH_QUIX_PYTHON",
+    "prosody_events": "BENCH_PROSODY_PYTHON",
+    "pyrallel": "BENCH_PYRALLEL_PYTHON",
+}
+
 
 def main() -> None:
     """Run every contestant and print the table."""
@@ -33,8 +46,9 @@ def main() -> None:
     parser.add_argument("--only", help="one contestant alone, such as ours")
     arguments = parser.parse_args()
     python = dict.fromkeys(("ours", "faust_plain", "aiokafka_batch", "confluent_batch"), sys.executable)
-    if quix := os.environ.get("BENCH_QUIX_PYTHON"):  # noqa: TID251 - a switch of the bench
-        python["quix"] = quix
+    for name, variable in OTHERS.items():
+        if named := os.environ.get(variable):  # noqa: TID251 - a switch of the bench
+            python[name] = named
     if arguments.only:
         python = {arguments.only: python[arguments.only]}
     rows = []
@@ -44,7 +58,10 @@ def main() -> None:
                 lane = Lane(cluster.bootstrap_servers, arguments.events)
                 names = topics(lane.prefix)
                 command = [executable, f"{name}.py", lane.bootstrap, names.uploads.name, names.texts.name, lane.prefix]
-                rows.append(race(name, command, lane) | {"round": round_number + 1})
+                # Another Python finds our schemas here; our own finds the wheel.
+                path = {"PYTHONPATH": str(HERE.parent)} if name in OTHERS else {}
+                environment = dict(os.environ) | path  # noqa: TID251 - what a child inherits
+                rows.append(race(name, command, lane, environment=environment) | {"round": round_number + 1})
     table = Table("contestant", "round", "events/s", "CPU ms/event", "CPU share", "against plain Faust", "RSS MB")
     for row in rows:
         if "error" in row:
