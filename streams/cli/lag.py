@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -18,13 +19,12 @@ from streams.cli.support.tables import WIDE, console
 from streams.cli.support.terminal import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import RenderableType
 
     from streams.config.settings import Settings
-    from streams.lag.evaluate import LagMemory, PartitionLag
+    from streams.lag.evaluate import PartitionLag
     from streams.lag.reader import LagSnapshot
+    from streams.lag.watch import Judged
 
 app = typer.Typer(help=__doc__)
 
@@ -53,6 +53,8 @@ def lag(
     if context.invoked_subcommand is not None:
         return
     from streams.config.settings import Settings
+    from streams.kafka.clients import NoKafkaError
+    from streams.lag.watch import keep_looking
 
     settings = Settings()
     try:
@@ -60,11 +62,13 @@ def lag(
             _watch(settings, every, as_json=as_json, wide=wide)
             return
         until = None
-        for look, verdicts in _looks(settings, min(every, over)):
+        for seen in keep_looking(settings, min(every, over)):
+            if isinstance(seen, NoKafkaError):
+                raise seen
             # From the first look on: it has to connect, and takes its time.
             until = time.monotonic() + over if until is None else until
             if time.monotonic() >= until:
-                _print(look, verdicts, as_json=as_json, wide=wide)
+                _print(seen, as_json=as_json, wide=wide)
                 return
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
@@ -85,8 +89,8 @@ def exporter(
     from streams.cli.support.metrics_server import serving_metrics
     from streams.config.settings import Settings
     from streams.kafka.clients import NoKafkaError
-    from streams.lag.evaluate import LagMemory
     from streams.lag.exporter import LagCollector
+    from streams.lag.watch import keep_looking
     from streams.telemetry import metrics
     from streams.telemetry.logs import set_up_logs
 
@@ -94,55 +98,51 @@ def exporter(
     set_up_logs(settings)
     log = structlog.get_logger()
     collector, registry = LagCollector(cluster_name), CollectorRegistry()
-    # Outlives a Kafka that is away: what stood still before goes on standing still, and its alert keeps its clock.
-    memory = LagMemory(settings.lag_stalled_s)
     registry.register(collector)
     registry.register(metrics.BUILD)
     told: tuple[str, ...] = ()
     with serving_metrics("Lag exporter", host, port, registry):
-        while True:
-            try:
-                for look, verdicts in _looks(settings, every, memory):
-                    collector.seen = look, verdicts
-                    if look.troubles != told:
-                        told = look.troubles
-                        log.warning("lag is not read in full" if told else "lag is read in full again", troubles=told)
-            except NoKafkaError as error:
+        for seen in keep_looking(settings, every):
+            if isinstance(seen, NoKafkaError):
                 collector.seen = None
-                if told != (str(error),):
-                    told = (str(error),)
-                    log.warning("no lag", message=str(error))
-                time.sleep(every)
-
-
-def _looks(
-    settings: Settings, every_s: float, memory: LagMemory | None = None
-) -> Iterator[tuple[LagSnapshot, tuple[PartitionLag, ...]]]:
-    """Look at the cluster for ever; raises NoKafkaError. Who goes on after that passes the same memory again."""
-    from streams.lag.evaluate import LagMemory
-    from streams.lag.reader import isolated_looks
-
-    remembered = memory or LagMemory(settings.lag_stalled_s)
-    with isolated_looks(settings) as looks:
-        while True:
-            look = looks.ask()
-            yield look, remembered.judge(look.readings)
-            time.sleep(every_s)
+                if told != (str(seen),):
+                    told = (str(seen),)
+                    log.warning("no lag", message=str(seen))
+                continue
+            collector.seen = seen.look, seen.verdicts
+            if seen.look.troubles != told:
+                told = seen.look.troubles
+                log.warning("lag is not read in full" if told else "lag is read in full again", troubles=told)
 
 
 def _watch(settings: Settings, every_s: float, *, as_json: bool, wide: bool) -> None:
+    from streams.kafka.clients import NoKafkaError
+    from streams.lag.watch import keep_looking
+
     screen = console(wide=wide)
-    if as_json or not screen.is_terminal:
-        for look, verdicts in _looks(settings, every_s):
-            _print(look, verdicts, as_json=as_json, wide=wide)
-        return
-    with Live(console=screen, auto_refresh=False) as live:
-        for look, verdicts in _looks(settings, every_s):
-            fits = len(verdicts) + _AROUND * len(look.members) < screen.height
-            live.update(_table(look, verdicts, quiet_too=fits), refresh=True)
+    live = Live(console=screen, auto_refresh=False) if screen.is_terminal and not as_json else None
+    answered = False
+    with live or nullcontext():
+        for seen in keep_looking(settings, every_s):
+            if isinstance(seen, NoKafkaError):
+                if not answered:
+                    raise seen
+                # It may come back, so a watcher goes on.
+                if live is None:
+                    typer.echo(str(seen), err=True)
+                else:
+                    live.update(Text(str(seen), style="red"), refresh=True)
+                continue
+            answered = True
+            if live is None:
+                _print(seen, as_json=as_json, wide=wide)
+            else:
+                fits = len(seen.verdicts) + _AROUND * len(seen.look.members) < screen.height
+                live.update(_table(seen.look, seen.verdicts, quiet_too=fits), refresh=True)
 
 
-def _print(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, as_json: bool, wide: bool) -> None:
+def _print(seen: Judged, *, as_json: bool, wide: bool) -> None:
+    look, verdicts = seen.look, seen.verdicts
     if not as_json:
         console(wide=wide).print(_table(look, verdicts))
         return

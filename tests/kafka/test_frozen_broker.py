@@ -73,6 +73,32 @@ def test_the_exporter_lives_on_and_is_right_again(cluster: KafkaCluster, tmp_pat
         assert process.wait(10) == 0
 
 
+def test_who_watches_goes_on_watching(cluster: KafkaCluster, tmp_path: Path):
+    command = [sys.executable, "-m", "streams", "lag", "--watch", "--json", "--every", "0.5"]
+    environment = child_environment(bootstrap_servers=cluster.bootstrap_servers)
+    with (tmp_path / "out").open("w") as out, (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=log)
+
+    def await_more(file: str, size: int) -> None:
+        deadline = time.monotonic() + 60
+        while (tmp_path / file).stat().st_size <= size:
+            assert process.poll() is None, f"it ended with {process.returncode}"
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    try:
+        await_more("out", 0)
+        cluster.pause(1)
+        await_more("log", 0)
+        cluster.resume(1)
+        await_more("out", (tmp_path / "out").stat().st_size)
+        assert "no Kafka at" in (tmp_path / "log").read_text()
+    finally:
+        cluster.resume(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
 @pytest.mark.parametrize("words", [("lag",), ("lag", "--over", "3"), ("doctor", "broker", "topics", "lag")])
 def test_a_command_that_meets_a_frozen_broker_says_so_in_words(cluster: KafkaCluster, words):
     cluster.pause(1)
