@@ -24,6 +24,7 @@ from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Never
 from schemas.producer import AlreadyPublished, Published, UploadProducer
 from schemas.steady_clock import now as steady_now
+from streams.gateway.answers import LAST, as_event, as_json, away, key_reused
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.gateway.middleware import IN_FLIGHT, REMEMBERED, STREAMS, EveryAnswer
@@ -43,8 +44,6 @@ _SOON, _LATER = 1, 5
 _TOPIC_S = 2
 #: Most uploads that are noted as stored and not published.
 _UNPUBLISHED = 10_000
-#: Id of the event that is the last of its stream.
-_LAST = "final"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +146,9 @@ class _Gateway:
         check_head(request, self._config.photo_max_bytes)
         if not self._ready():
             # An upload of before could be published a second time.
-            raise _away("not-ready", "what lies in the topics has not been read yet", _SOON)
+            raise away("not-ready", "what lies in the topics has not been read yet", _SOON)
         if self._in_flight >= self._config.in_flight:
-            raise _away("busy", "every place of this gateway is taken", _SOON)
+            raise away("busy", "every place of this gateway is taken", _SOON)
         self._in_flight += 1
         try:
             posted = await receive(request, self._config.photo_max_bytes, allow_email=self._config.allow_email)
@@ -158,14 +157,14 @@ class _Gateway:
             status = await self._publish_once(posted)
         finally:
             self._in_flight -= 1
-        return _json(status, 202, {"Location": f"/uploads/{status.upload_id}"})
+        return as_json(status, 202, {"Location": f"/uploads/{status.upload_id}"})
 
     async def _publish_once(self, posted: Posted) -> Status:
         upload_id = posted.upload.upload_id
         known = self._memory.get(upload_id)
         if known is not None:
             if known.sha256 not in {None, posted.sha256}:
-                raise _key_reused(upload_id)
+                raise key_reused(upload_id)
             return known
         if upload_id in self._under_way:
             raise BadRequestError(409, "under-way", "this upload is being published", {"Retry-After": str(_SOON)})
@@ -180,7 +179,7 @@ class _Gateway:
         answer = await self._producer.publish_once(upload, self._is_published)
         if isinstance(answer, Never):
             if answer.reason == "other-photo":
-                raise _key_reused(upload.upload_id)
+                raise key_reused(upload.upload_id)
             raise BadRequestError(422, answer.reason, answer.message)
         if isinstance(answer, AlreadyPublished):
             return self._known(answer.upload_id)
@@ -189,7 +188,7 @@ class _Gateway:
                 self._unpublished.clear()
             self._unpublished.add(upload.upload_id)
             log.warning("not published", reason=answer.reason, message=answer.message)
-            raise _away(answer.reason, answer.message, _LATER)
+            raise away(answer.reason, answer.message, _LATER)
         self._unpublished.discard(upload.upload_id)
         self._forgotten.note_owner(upload.upload_id, upload.shopper_id)
         # The topic tells the same in a moment; who asks at once is answered too.
@@ -212,18 +211,18 @@ class _Gateway:
         """Tell what became of an upload."""
         authorize(request, self._config.token)
         await self._forgotten.hides(upload_id)
-        return _json(self._known(upload_id), 200)
+        return as_json(self._known(upload_id), 200)
 
     async def events(self, request: Request, upload_id: str) -> Response:
         """Tell what becomes of an upload, as it happens: Server-Sent Events."""
         authorize(request, self._config.token)
         await self._forgotten.hides(upload_id)
         status = self._known(upload_id)
-        if status.final and request.headers.get("last-event-id") == _LAST:
+        if status.final and request.headers.get("last-event-id") == LAST:
             # Browsers connect again by themselves when a stream ends, unless told so (HTML, "Server-sent events").
             return Response(status_code=204)
         if self._streams >= self._config.streams:
-            raise _away("busy", "every stream of this gateway is taken", _LATER)
+            raise away("busy", "every stream of this gateway is taken", _LATER)
         return StreamingResponse(
             self._told(status), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
@@ -231,14 +230,14 @@ class _Gateway:
     async def _told(self, status: Status) -> AsyncGenerator[str, None]:
         self._streams += 1
         try:
-            yield _event(status)
+            yield as_event(status)
             for _ in range(_HEARTBEATS):
                 if status.final:
                     return
                 newer = await self._memory.other_than(status, limit_s=_HEARTBEAT_S)
                 if newer is None:
                     return
-                yield ": still here\n\n" if newer == status else _event(newer)
+                yield ": still here\n\n" if newer == status else as_event(newer)
                 status = newer
         finally:
             self._streams -= 1
@@ -281,21 +280,3 @@ async def _refuse(_: Request, error: Exception) -> Response:
 
 async def _bug(_: Request, error: Exception) -> Response:
     return problem(500, "bug", f"an error nobody foresaw: {type(error).__name__}")
-
-
-def _key_reused(upload_id: str) -> BadRequestError:
-    detail = f"this idempotency key was used for another photo, upload {upload_id}"
-    return BadRequestError(422, "key-reused", detail, {"Location": f"/uploads/{upload_id}"})
-
-
-def _away(code: str, detail: str, seconds: int) -> BadRequestError:
-    return BadRequestError(503, code, detail, {"Retry-After": str(seconds)})
-
-
-def _json(status: Status, code: int, headers: dict[str, Any] | None = None) -> Response:
-    return Response(status.model_dump_json(), code, headers, media_type="application/json")
-
-
-def _event(status: Status) -> str:
-    last = f"id: {_LAST}\n" if status.final else ""
-    return f"event: status\n{last}data: {status.model_dump_json()}\n\n"
