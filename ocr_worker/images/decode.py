@@ -15,7 +15,7 @@ from io import BytesIO
 
 import cv2
 import numpy as np
-import pillow_heif
+import pi_heif
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -54,7 +54,7 @@ _UPRIGHT = {
 }
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
-pillow_heif.register_heif_opener()
+pi_heif.register_heif_opener()
 # Hostile files would fill the log with remarks; what matters is refused, and pixels are counted here.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
