@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from streams.cli.support.tables import console
+from streams.cli.support.tables import WIDE, console
 from streams.cli.support.terminal import json_line, plain
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 def doctor(
     only: list[str] | None = typer.Argument(None, metavar="[CHECK]...", help="Names of checks; default: all."),
     *,
+    wide: bool = WIDE,
     as_json: bool = typer.Option(False, "--json", help="One JSON object per line."),
 ) -> None:
     """
@@ -38,7 +39,7 @@ def doctor(
     unknown = set(only or ()) - CHECKS.keys()
     if unknown:
         raise typer.BadParameter(f"no check {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}")
-    screen = console()
+    screen = console(wide=wide)
 
     async def look() -> bool:
         failed = False

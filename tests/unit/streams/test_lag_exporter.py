@@ -1,5 +1,7 @@
 """What the lag exporter serves: figures that add up, and agree with the verdicts that `hangtag lag` prints."""
 
+import math
+
 import pytest
 
 from streams.lag.evaluate import GroupPartition, LagMemory, PartitionOffsets
@@ -41,6 +43,18 @@ def test_a_group_that_was_read_in_part_has_no_sum_and_no_maximum():
     names = {sample.name for family in collector.collect() for sample in family.samples}
     assert {"kafka_consumergroup_lag", "kafka_consumergroup_members", "hangtag_lag_troubles"} <= names
     assert not {name for name in names if "max_lag" in name or name.endswith("_sum")}
+
+
+def test_strangers_are_counted_and_unknown_where_the_broker_names_no_members():
+    readings = partition(0, 80, 0, 100)
+    collector = LagCollector("hangtag")
+    told = []
+    for foreign in ({GROUP: ("rdkafka at 10.0.0.9 is in the group",)}, {GROUP: ()}, {}):
+        collector.seen = LagSnapshot(readings, {GROUP: 1}, (), strangers=foreign), LagMemory(20).judge(readings)
+        (family,) = (one for one in collector.collect() if one.name == "hangtag_consumer_strangers")
+        told.append([sample.value for sample in family.samples])
+    assert told[:2] == [[1], [0]]
+    assert math.isnan(told[2][0])
 
 
 @pytest.mark.parametrize("state", ["no-commit", "idle"])
