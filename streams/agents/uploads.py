@@ -133,16 +133,6 @@ def _quality(read: ReadQuality) -> Quality:
     return Quality(verdict=verdict, sharpness=read.sharpness)
 
 
-async def delete_forgotten(event: Event, *, store: PhotoStore) -> None:
-    """Delete the photo of a forgotten shopper's upload, where it lies in their own folder; else the sweep does."""
-    if not isinstance(event, PhotoUploaded) or store.owner(event.photo.uri) != event.shopper_id:
-        # An event may name any photo.
-        return
-    refused = await store.remove(event.photo.uri)
-    if refused is not None:
-        log.warning("photo not deleted, left to the sweep", reason=refused.reason, message=refused.message)
-
-
 async def delete_read(delivered: tuple[Event, ...], *, store: PhotoStore) -> None:
     """Delete the photos whose text is delivered; what cannot be deleted is left to the sweep."""
     for text in delivered:

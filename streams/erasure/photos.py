@@ -8,11 +8,16 @@ is left alone.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
+
+from schemas.events import Event, PhotoUploaded
 from streams.photos.answers import StoreError
 from streams.photos.bucket_versions import BucketVersions, VersionsError
 from streams.photos.keys import READ, folder_of, owner_of
 from streams.photos.local_folder import Stored
 from streams.photos.store import PhotoStore
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +110,13 @@ def _folders(shopper_id: str) -> tuple[str, str]:
 
 def _is_own(key: str, others: set[str], shopper_id: str) -> bool:
     return not others and owner_of(key) in {None, shopper_id}
+
+
+async def delete_forgotten(event: Event, *, store: PhotoStore) -> None:
+    """Delete the photo of a forgotten shopper's upload, where it lies in their own folder; else the sweep does."""
+    if not isinstance(event, PhotoUploaded) or store.owner(event.photo.uri) != event.shopper_id:
+        # An event may name any photo.
+        return
+    refused = await store.remove(event.photo.uri)
+    if refused is not None:
+        log.warning("photo not deleted, left to the sweep", reason=refused.reason, message=refused.message)

@@ -73,6 +73,7 @@ def recognize(settings: Settings, *, pool: OcrPool | None = None) -> StagePlan:
 
     """
     from streams.agents import uploads
+    from streams.erasure.photos import delete_forgotten
     from streams.photos.retention import keep_sweeping, swept_folders
     from streams.wiring.ocr import make_pool
     from streams.wiring.photos import make_store
@@ -91,7 +92,7 @@ def recognize(settings: Settings, *, pool: OcrPool | None = None) -> StagePlan:
         opened,
         background=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=now),
         on_delivered=partial(uploads.delete_read, store=store) if settings.photo_delete_after_read else None,
-        on_forgotten=partial(uploads.delete_forgotten, store=store),
+        on_forgotten=partial(delete_forgotten, store=store),
     )
 
 
@@ -174,7 +175,7 @@ def notifications(settings: Settings) -> StagePlan:
 
     """
     from streams.agents.notifications import announce
-    from streams.agents.uploads import delete_forgotten
+    from streams.erasure.photos import delete_forgotten
     from streams.photos.bucket_events import KeyTemplate, Notification
     from streams.wiring.photos import make_store
 
