@@ -24,6 +24,7 @@ _neighbour = importlib.util.spec_from_file_location(
 schema_file = importlib.util.module_from_spec(_neighbour)
 _neighbour.loader.exec_module(schema_file)
 SPEC = schema_file.load(schema_file.official_file())
+JUDGED = schema_file.operations(SPEC)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HEADERS = {"Authorization": "Klaviyo-API-Key pk", "revision": "2026-07-15", "content-type": "application/vnd.api+json"}
 NEEDS_BODY = {"POST", "PATCH", "DELETE"}
@@ -39,19 +40,20 @@ class Shop:
 
     async def call(self, method: str, path: str, body: Any = None, *, status: int = 200, **query: str) -> Any:
         operation, _known = official(method, path)
-        said = SPEC["paths"][operation.path][method.lower()]
-        if body is not None and status < 400:
+        # Another schema than the excerpt may lack some operations.
+        judged = (method, operation.path) in JUDGED
+        if body is not None and status < 400 and judged:
             schema_file.body_judge(SPEC, method, operation.path).validate(body)
             self.bodies[method, operation.path] = path, json.loads(json.dumps(body))
         answer = await self.http.request(method, path, json=body, params=query, headers=HEADERS)
         assert answer.status_code == status, answer.text
-        self.called.add(said["operationId"])
-        judge = schema_file.answer_judge(SPEC, method, operation.path, status)
-        if judge is None:
+        self.called.add(operation.id)
+        judge = schema_file.answer_judge(SPEC, method, operation.path, status) if judged else None
+        if judge is not None:
+            judge.validate(answer.json())
+        elif judged:
             assert answer.content == b""
-            return None
-        judge.validate(answer.json())
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 @pytest.fixture
@@ -296,6 +298,11 @@ def mutants(node: Any) -> Iterator[None]:
                 yield
             node[name] = value
             yield from mutants(value)
+
+
+def test_the_excerpt_of_the_schema_has_every_operation_that_is_served():
+    excerpt = schema_file.operations(schema_file.load(schema_file.EXCERPT))
+    assert excerpt.keys() == {(*route.methods, route.path) for router in SERVED for route in router.routes}
 
 
 async def test_no_write_takes_a_body_that_the_closed_official_schema_refuses(shop):
