@@ -19,8 +19,9 @@ from PIL import Image
 from pydantic import SecretStr
 
 from ocr_worker.engines.hunyuan.chat import PROMPT, Sampling, chat_request
-from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine, Prepared
+from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
 from ocr_worker.engines.vllm.canary import canary_photos
+from ocr_worker.engines.vllm.engine import Prepared
 from ocr_worker.engines.vllm.stand_in import QUAD, QUAD_END, REF, REF_END
 from ocr_worker.images.decode import Limits, open_photo
 from ocr_worker.pool.pool import OcrPool
