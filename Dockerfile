@@ -1,18 +1,20 @@
-# syntax=docker/dockerfile:1
-# One image per role: docker build --target streams|ocr-cpu|ui .   (docs/deployment.md)
+# One image per role: docker build --target streams|ocr-gpu|ocr-cpu|ui .   (docs/deployment.md)
 # Pin the base by digest where you build: --build-arg PYTHON=python:3.11.15-slim-bookworm@sha256:...
 ARG PYTHON=python:3.11.15-slim-bookworm
 
 FROM ${PYTHON} AS locks
 WORKDIR /src
 COPY requirements/ requirements/
-# A stage reads no photo by itself, so it goes without the CPU engine's packages, and takes PostgreSQL's driver along.
-# Both kinds of process can send traces (extra `otel`).
+# A stage decodes no photo, so its image goes without the engines' packages and takes PostgreSQL's driver along. An OCR
+# worker before a vLLM server decodes photos and runs no engine. Every process can send traces (extra `otel`).
+# tests/contract/test_dockerfile.py holds each list against what the processes import.
 RUN awk '/^[a-z]/ {take = /^(editables|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
       requirements/runtime.lock > build.lock \
  && awk '/^[a-z]/ {take = !/^(flatbuffers|omegaconf|onnxruntime|pyclipper|pyyaml|rapidocr|shapely|tqdm|editables|hatchling|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
-      requirements/runtime.lock > streams.lock \
+      requirements/runtime.lock > gpu.lock \
+ && awk '/^[a-z]/ {take = !/^(numpy|opencv-python-headless|pi-heif|pillow|pillow-heif)==/} take' gpu.lock > streams.lock \
  && awk '/^[a-z]/ {take = /^(googleapis-common-protos|opentelemetry-(exporter|proto|sdk|semantic).*)==/} take' requirements/dev.lock > otel.lock \
+ && cat otel.lock >> gpu.lock \
  && awk '/^[a-z]/ {take = /^(psycopg|psycopg-binary)==/} take' requirements/dev.lock | cat otel.lock - >> streams.lock
 
 FROM locks AS wheel
@@ -29,6 +31,12 @@ RUN pip wheel --no-cache-dir --no-deps --no-index --no-build-isolation -w /wheel
 FROM locks AS streams-environment
 RUN python -m venv --without-pip /opt/hangtag \
  && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r streams.lock
+COPY --from=wheel /wheel /wheel
+RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
+
+FROM locks AS ocr-gpu-environment
+RUN python -m venv --without-pip /opt/hangtag \
+ && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r gpu.lock
 COPY --from=wheel /wheel /wheel
 RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
 
@@ -50,18 +58,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --no-create-home --home-dir /var/lib/hangtag hangtag \
  && install -d -o hangtag -g hangtag -m 700 /var/lib/hangtag
-COPY --chmod=755 <<'SH' /usr/local/bin/with-secrets
-#!/bin/sh
-# Every file of /run/secrets becomes the variable of its name: no secret stands in a compose file or in `docker inspect`.
-set -eu
-for file in "${SECRETS_AT:-/run/secrets}"/*; do
-  if [ -f "$file" ]; then
-    value=$(cat "$file")
-    export "$(basename "$file")=$value"
-  fi
-done
-exec "$@"
-SH
+COPY deploy/docker/with-secrets /usr/local/bin/with-secrets
 
 ENV PATH=/opt/hangtag/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /var/lib/hangtag
@@ -70,9 +67,13 @@ USER 10001:10001
 ENTRYPOINT ["tini", "-e", "73", "--", "with-secrets", "hangtag"]
 CMD ["--help"]
 
-# The stages, the gateway, the lag exporter, the Klaviyo sandbox, and OCR workers before a vLLM server: no CUDA, no models.
+# The stages, the gateway, the lag exporter, the canary and the Klaviyo sandbox: no image libraries, no models.
 FROM base AS streams
 COPY --from=streams-environment /opt/hangtag /opt/hangtag
+
+# OCR workers before a vLLM server: image libraries, no CUDA, no models.
+FROM base AS ocr-gpu
+COPY --from=ocr-gpu-environment /opt/hangtag /opt/hangtag
 
 # OCR workers that read on the CPU.
 FROM base AS ocr-cpu

@@ -1,11 +1,10 @@
-"""The first photo a worker reads, drawn here, so that ready means ready. Knows no HTTP."""
+"""Reads a plain photo before the worker says that it is ready. Knows no HTTP."""
 
 import asyncio
-from io import BytesIO
 
 import structlog
-from PIL import Image, ImageDraw, ImageFont
 
+from ocr_worker.images.plain_photo import plain_photo
 from ocr_worker.reader import Reader
 from ocr_worker.result import Reading
 from schemas.outcomes import Later, Misconfigured
@@ -15,24 +14,15 @@ log = structlog.get_logger(__name__)
 _AGAIN_S = 1.0
 
 
-def warm_up_photo() -> bytes:
-    """Draw a line of print."""
-    image = Image.new("RGB", (640, 480), "white")
-    ImageDraw.Draw(image).text((40, 200), "100% COTTON", font=ImageFont.load_default(size=64), fill="black")
-    out = BytesIO()
-    image.save(out, "JPEG")
-    return out.getvalue()
-
-
 async def warm_up(reader: Reader) -> None:
     """
-    Read the warm-up photo, again and again while the engine cannot be reached.
+    Read the plain photo, again and again while the engine cannot be reached.
 
     Raises:
-        RuntimeError: the engine answers, but cannot read a sound photo.
+        RuntimeError: the engine answers, but refuses the photo.
 
     """
-    photo = warm_up_photo()
+    photo = plain_photo()
     told = ""
     while True:
         outcome = await reader.read(photo)

@@ -7,9 +7,9 @@ from typing import Final
 
 import httpx
 
+from ocr_worker.images.plain_photo import plain_photo
 from ocr_worker.pool.answers import TIMED_OUT, UNREACHABLE
 from ocr_worker.result import BUSY, Reading
-from ocr_worker.server.warm_up import warm_up_photo
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import AlreadyStored
 from streams.config.settings import Settings, UnusableError
@@ -59,7 +59,7 @@ async def _worker(settings: Settings, url: str) -> Checked:
     name = f"ocr {url}"
     patience_s = min(settings.ocr_timeout_s, _READ_S)
     async with make_pool(settings.model_copy(update={"ocr_urls": (url,), "ocr_timeout_s": patience_s})) as pool:
-        outcome = await pool.read(warm_up_photo(), content_type="image/jpeg")
+        outcome = await pool.read(plain_photo(), content_type="image/jpeg")
     if isinstance(outcome, Reading):
         engine = outcome.engine
         return ok(name, f"{engine.name} {engine.model} {engine.revision}, {outcome.timings_ms['total']:.0f} ms a photo")

@@ -11,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 from klaviyo_sink.state.database import StateUnavailableError, open_database, open_for_reading
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.hunyuan.engine import HunyuanConfig
-from ocr_worker.server.warm_up import warm_up_photo
+from ocr_worker.images.plain_photo import plain_photo
 from streams.cli.main import main
 from streams.config.addresses import Address
 from streams.config.settings import S3Access, Settings
@@ -107,7 +107,7 @@ async def test_what_is_made_of_them_shows_none_and_no_failed_call_does(settings)
         GatewayConfig(settings.gateway_token, 1, 1, 1, 1),
     ]
     said = [f"{one!r} {one}" for one in made]
-    said.append(repr(await pool.read(warm_up_photo())))
+    said.append(repr(await pool.read(plain_photo())))
     with pytest.raises(ValueError, match="HANGTAG_STATE_URL") as refused:
         await make_sink(settings)
     said.append(shown(refused.value))
