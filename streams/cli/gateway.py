@@ -1,6 +1,5 @@
 """`hangtag gateway`: take uploads over HTTP from apps that have no Kafka."""
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from streams.cli.support.listen import listen
+from streams.cli.support.listen import check_exposure, listen
 from streams.cli.support.serve_http import check_tls, serve_http
 from streams.config.settings import Settings
 
@@ -53,9 +52,7 @@ def gateway(
     cert, key = tls_cert or settings.gateway_tls_cert, tls_key or settings.gateway_tls_key
     address = host or settings.gateway_host
     check_tls(cert, key, "HANGTAG_GATEWAY_TLS_CERT")
-    if settings.gateway_token is None and not _is_loopback(address):
-        typer.echo(f"Anyone who reaches {address} could post photos: set HANGTAG_GATEWAY_TOKEN", err=True)
-        raise typer.Exit(2)
+    check_exposure("gateway", address, settings, has_token=settings.gateway_token is not None)
     set_up_logs(settings)
 
     def crash(error: Exception) -> None:
@@ -95,10 +92,3 @@ def gateway(
     )
     app = create_app(config, producer, memory, ready=lambda: follower.caught_up, beside=following, forgotten=forgotten)
     serve_http(app, listener, cert=cert, key=key, drain_s=settings.drain_s, on_stop=memory.close)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

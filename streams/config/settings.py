@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from streams.config import contradictions
 from streams.config.addresses import Address
+from streams.config.exposure import Server, exposed
 from streams.config.secret_files import SecretFiles
 
 
@@ -102,6 +103,10 @@ class Settings(BaseSettings):
         20,
         gt=0,
         description="`hangtag lag` reports a partition as stalled when events wait this long and no offset moves.",
+    )
+    open_servers: tuple[Server, ...] = Field(
+        (),
+        description="Servers that may listen beyond loopback without a token: gateway, metrics, ocr, page, sandbox.",
     )
     health_host: str = Field("127.0.0.1", description="Address of a stage's /healthz, /readyz and /metrics.")
     health_port: int = Field(0, ge=0, le=65535, description="Port of these endpoints; 0 switches them off.")
@@ -294,6 +299,7 @@ class Settings(BaseSettings):
         for wrong in (
             contradictions.of_flow(self.in_flight, self.pending, self.span),
             contradictions.of_retries(self.retry_base_s, self.retry_cap_s),
+            exposed("metrics", self.health_host, self.open_servers) if self.health_port else None,
         ):
             if wrong is not None:
                 raise ValueError(wrong)

@@ -33,12 +33,15 @@ def sandbox(
     from klaviyo_sink.sandbox.app import create_app
     from klaviyo_sink.sandbox.server import listen, make_server, url_of
     from streams.cli.support.http_protocol import bounded_http, own_policy
+    from streams.cli.support.listen import check_exposure
+    from streams.config.settings import Settings
     from streams.runtime.garbage import collect_seldom
 
     try:
         (first, scopes), *more = [read_key(one) for one in key]
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--key") from None
+    check_exposure("sandbox", host, Settings())
     try:
         listening = listen(host, port)
     except OSError as error:

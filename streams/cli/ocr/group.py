@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from streams.cli.support.boundary import UNUSABLE, CommandError
-from streams.cli.support.listen import listen
+from streams.cli.support.listen import check_exposure, listen
 from streams.cli.support.serve_http import check_tls, serve_http
 from streams.cli.support.terminal import json_line
 
@@ -53,14 +53,14 @@ def serve(
     settings = Settings()
     cert, key = tls_cert or settings.ocr_tls_cert, tls_key or settings.ocr_tls_key
     check_tls(cert, key, "HANGTAG_OCR_TLS_CERT")
+    address = host or settings.ocr_host
+    check_exposure("ocr", address, settings, has_token=settings.ocr_token is not None)
     fetch = _fetch(settings, by_uri=by_uri or settings.ocr_by_uri)
     set_up_logs(settings)
     keep_freed_memory()
     spans = _spans(settings)
     reads_with = _engine(engine or settings.ocr_engine, settings)
-    listener, url = listen(
-        host or settings.ocr_host, settings.ocr_port if port is None else port, "https" if cert else "http"
-    )
+    listener, url = listen(address, settings.ocr_port if port is None else port, "https" if cert else "http")
     worker = create_app(
         _config(settings),
         reads_with,

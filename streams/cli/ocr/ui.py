@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.ocr.group import EngineName, EngineOption, _config, _engine
-from streams.cli.support.listen import listen
+from streams.cli.support.listen import check_exposure, listen
 
 if TYPE_CHECKING:
     import socket
@@ -36,6 +36,7 @@ def ui(
 
     settings = Settings()
     set_up_logs(settings)
+    check_exposure("page", host, settings)
     # The port first: the rest takes seconds.
     listener, url = listen(host, port)
     # Ends as with Ctrl-C, so that the folder below goes.

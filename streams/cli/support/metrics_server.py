@@ -9,7 +9,8 @@ import typer
 from prometheus_client import REGISTRY, make_asgi_app
 from prometheus_client.registry import Collector
 
-from streams.cli.support.listen import listen
+from streams.cli.support.listen import check_exposure, listen
+from streams.config.settings import Settings
 
 
 @contextmanager
@@ -19,6 +20,7 @@ def serving_metrics(what: str, host: str, port: int, registry: Collector = REGIS
 
     from streams.cli.support.http_protocol import bounded_http, own_policy
 
+    check_exposure("metrics", host, Settings())
     listener, url = listen(host, port)
     config = uvicorn.Config(
         make_asgi_app(registry), http=bounded_http(own_policy()), access_log=False, log_config=None, lifespan="off"

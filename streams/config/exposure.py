@@ -1,0 +1,36 @@
+"""Which servers of ours may listen beyond this machine. Pure: opens nothing."""
+
+import ipaddress
+from collections.abc import Collection
+from typing import Literal
+
+#: A server by name. `metrics` is whatever serves a process's health and metrics.
+Server = Literal["gateway", "metrics", "ocr", "page", "sandbox"]
+
+_ANYONE_COULD: dict[Server, str] = {
+    "gateway": "post photos",
+    "metrics": "read health and metrics",
+    "ocr": "have photos read",
+    "page": "use the page",
+    "sandbox": "read and change what it holds",
+}
+#: Where a token is set; the others have none.
+_TOKEN: dict[Server, str] = {"gateway": "HANGTAG_GATEWAY_TOKEN", "ocr": "HANGTAG_OCR_TOKEN"}
+
+
+def exposed(server: Server, host: str, open_servers: Collection[str], *, has_token: bool = False) -> str | None:
+    """Say why a server must not listen on `host`, and what to do; None where it may."""
+    if has_token or server in open_servers or _is_loopback(host):
+        return None
+    token = f"set {_TOKEN[server]}, or " if server in _TOKEN else ""
+    return (
+        f"Anyone who reaches {host} could {_ANYONE_COULD[server]}: {token}name the server in"
+        f" HANGTAG_OPEN_SERVERS, as '[\"{server}\"]'"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
