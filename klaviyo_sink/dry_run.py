@@ -5,7 +5,7 @@ Everything between the event and the request is the real thing, so that what is 
 database is read, shopper by shopper, and never written (but brought to the newest schema, as whoever opens it does).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,6 +15,7 @@ from sqlalchemy import Engine, insert, select
 from klaviyo_sink.profile.wording import Wording
 from klaviyo_sink.state.database import is_missing, open_database
 from klaviyo_sink.state.folding import Folded
+from klaviyo_sink.state.settling import Current
 from klaviyo_sink.state.store import StateDatabase
 from klaviyo_sink.state.tables import forgotten_shoppers, metadata
 from schemas.events import OutfitTagged
@@ -76,6 +77,16 @@ class Rehearsal(StateDatabase):
             if self._ledger
             else [replace(one, alone=False) if isinstance(one, Folded) else one for one in folded]
         )
+
+    def rebuild(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Folded | Never | None]:
+        """Rebuild as the real state would."""
+        self._borrow({event.shopper_id for event in events} - self._borrowed)
+        return super().rebuild(events, versions)
+
+    def current(self, shoppers: Collection[str]) -> dict[str, Current | None]:
+        """Give what the real state holds, where nothing was folded yet."""
+        self._borrow(set(shoppers) - self._borrowed)
+        return super().current(shoppers)
 
     def close(self) -> None:
         """Close both."""

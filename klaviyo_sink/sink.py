@@ -6,7 +6,7 @@ Calls that come together are worked on together: few go one by one, many as jobs
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,6 +22,7 @@ from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.config import SinkConfig
 from klaviyo_sink.delivery.batches import Batches, Written
+from klaviyo_sink.delivery.behind import BehindCheck
 from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.gatherer import Gatherer
 from klaviyo_sink.delivery.lanes import BREAK_EVEN, BULK_MOST, JOBS_AT_ONCE, Lanes
@@ -84,9 +85,18 @@ class Sink:
         self._budget = budget = Budget(self._spend, now=now)
         self._client = open_client(config, now=now, listener=budget, transport=transport)
         self._lanes = Lanes(self._client, budget, self._find_current)
+        self._behind = BehindCheck(self._client, budget, self._find_current, config.names.version)
         self._follow_ups = FollowUps(self._write_again, config.timeout_s)
         self._batches = Batches(
-            state, self._lanes, self._in_database, config.metric, config.stale_after, now, self._follow_ups.add
+            state,
+            self._lanes,
+            self._in_database,
+            config.metric,
+            config.stale_after,
+            now,
+            self._follow_ups.add,
+            # A dry run, which puts something else in the network's place, has nothing to compare with.
+            None if transport is not None else self._behind.compare,
         )
         self._gatherer: Gatherer[Waiting] = Gatherer()
         self._jobs = asyncio.Semaphore(JOBS_AT_ONCE)
@@ -108,6 +118,25 @@ class Sink:
         if self._dispatching is None:
             self._dispatching = asyncio.create_task(self._dispatch())
         return await self._put_in_line(event, trace)
+
+    async def reconcile(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Written | Failure]:
+        """
+        Set the profiles of the events' shoppers to what the events and the state database say together.
+
+        For after a restore, see `account/reconcile.py`. `versions` are those that Klaviyo has, by shopper.
+        """
+        try:
+            return await self._batches.reconcile(events, versions)
+        except (SQLAlchemyError, OvertakenError) as error:
+            return [Later("state-database", f"the state database failed ({type(error).__name__})")] * len(events)
+
+    async def rebuild(self, events: Sequence[OutfitTagged]) -> None:
+        """Fold events into the state database and leave their shoppers' rows dirty; `reconcile` must follow."""
+        await self._in_database(self._state.rebuild, events, {})
+
+    async def current(self, shoppers: Collection[str]) -> dict[str, Current | None]:
+        """Give what the state database says of shoppers: None for the forgotten, nothing of the unknown."""
+        return await self._find_current(shoppers)
 
     def status(self) -> SinkStatus:
         """Tell what is on its way, and what is left of the limits."""

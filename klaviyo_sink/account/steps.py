@@ -1,6 +1,6 @@
 """What setting up an account does step by step, and the calls it makes until they are answered."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -61,14 +61,14 @@ class Calls:
             await self.sleep(answer.retry_after or 2.0**tried / 4)
         raise AssertionError
 
-    async def all(self, path: str) -> list[dict[str, Any]]:
+    async def all(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """List everything there is, page by page."""
         rows: list[dict[str, Any]] = []
-        query: dict[str, str] = {}
+        query = dict(query or {})
         while True:
             page = await self.call("GET", path, query=query)
             rows += page["data"]
             cursor = cursor_after(page)
             if cursor is None:
                 return rows
-            query = {"page[cursor]": cursor}
+            query = query | {"page[cursor]": cursor}

@@ -107,6 +107,8 @@ class Batches:
     now: Callable[[], datetime]
     #: Gets an event whose shopper's row was left dirty, to write it again once all on its way has landed.
     look_again: Callable[[OutfitTagged], None] = lambda _event: None
+    #: Compares shoppers who were written before with Klaviyo; a failure stops the batch.
+    compare: Callable[[Sequence[OutfitTagged]], Awaitable[Failure | None]] | None = None
 
     async def write(
         self,
@@ -122,6 +124,15 @@ class Batches:
         """
         folded = await self.in_database(self.database.fold, events)
         shoppers = _shoppers(events, folded, traces)
+        if self.compare is not None:
+            written = {
+                event.shopper_id: event
+                for event, one in zip(events, folded, strict=True)
+                if isinstance(one, Folded) and one.ticket and one.written_version
+            }
+            stop = await self.compare(list(written.values())) if written else None
+            if stop is not None:
+                return [stop for _ in events]
         results = await self._send_events(shoppers.values(), lane, traces)
         lonely = [shopper for shopper in shoppers.values() if _needs_state(shopper, results)]
         await self._send_states(lonely, make_room)

@@ -10,6 +10,7 @@ import typer
 from streams.cli.klaviyo.canary import canary
 from streams.cli.klaviyo.login import login
 from streams.cli.klaviyo.preview import preview
+from streams.cli.klaviyo.reconcile import reconcile
 from streams.cli.klaviyo.sandbox import sandbox
 from streams.cli.support.boundary import CommandError
 
@@ -22,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 app.command()(canary)
 app.command()(preview)
 app.command()(login)
+app.command()(reconcile)
 app.command()(sandbox)
 
 

@@ -1,0 +1,71 @@
+"""
+Notices that the state database is behind Klaviyo, as an old backup is after it was restored.
+
+A write from such a state would take away what newer uploads gave a profile. Klaviyo keeps the version that was written
+last as a property, so the first few shoppers after opening that are known to have been written are compared with it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from klaviyo_sink.api.client import Accepted, KlaviyoClient
+from klaviyo_sink.budget import Budget
+from klaviyo_sink.delivery.imports import FindCurrent
+from klaviyo_sink.profile.style import identifiers
+from schemas.events import OutfitTagged
+from schemas.outcomes import Misconfigured
+
+PROFILES: Final = "/api/profiles"
+#: Shoppers that are compared each time the database is opened.
+COMPARED: Final = 10
+
+BEHIND: Final = Misconfigured(
+    "state-behind",
+    "Klaviyo's profiles are newer than the state database: was an old backup restored? Run `hangtag klaviyo reconcile`"
+    " (docs/operations.md)",
+)
+
+
+class BehindCheck:
+    """Compares versions until enough shoppers agreed."""
+
+    def __init__(self, client: KlaviyoClient, budget: Budget, find_current: FindCurrent, version_property: str) -> None:
+        self._client, self._budget, self._find_current = client, budget, find_current
+        self._version_property = version_property
+        self._left = COMPARED
+
+    async def compare(self, events: Iterable[OutfitTagged]) -> Misconfigured | None:
+        """Compare the shoppers of events, which Klaviyo was written before, as far as that is still to be done."""
+        for event in events:
+            if self._left <= 0:
+                return None
+            theirs = await self._version_at_klaviyo(event)
+            if theirs is None:
+                # Whatever is wrong, the write itself will say it.
+                return None
+            # Read afterwards: another process may have written meanwhile.
+            ours = (await self._find_current({event.shopper_id})).get(event.shopper_id)
+            if ours is not None and theirs > ours.version:
+                return BEHIND
+            self._left -= 1
+        return None
+
+    async def _version_at_klaviyo(self, event: OutfitTagged) -> int | None:
+        """Look a shopper up by each of the names; None: Klaviyo does not say."""
+        newest = 0
+        for name, value in identifiers(event.identity):
+            await self._budget.wait(f"GET {PROFILES}")
+            query = {"filter": f"equals({name},{json.dumps(value, ensure_ascii=False)})"}
+            found = await self._client.call("GET", PROFILES, query=query)
+            if not isinstance(found, Accepted):
+                return None
+            newest = max([newest, *(version_of(one, self._version_property) for one in found.content["data"])])
+        return newest
+
+
+def version_of(profile: Mapping[str, Any], version_property: str) -> int:
+    """Read the version that was written to a profile last; 0 where there is none."""
+    properties = profile["attributes"].get("properties") or {}
+    version = properties.get(version_property) if isinstance(properties, Mapping) else None
+    return version if isinstance(version, int) else 0
