@@ -58,6 +58,47 @@ class NeverCounted(Body):
     timeframe_filter: LastDays
 
 
+class ListContainsAll(Body):
+    """A list that holds all of some values."""
+
+    type: Literal["list"] = "list"
+    operator: Literal["contains-all"] = "contains-all"
+    value: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class EventHas(Body):
+    """What a property of the event must hold for it to count."""
+
+    property: Annotated[str, StringConstraints(min_length=1)]
+    filter: ListContainsAll
+
+
+class AboveZero(Body):
+    """At least one."""
+
+    type: Literal["numeric"] = "numeric"
+    operator: Literal["greater-than"] = "greater-than"
+    value: Literal[0] = 0
+
+
+class Ever(Body):
+    """All the time there was."""
+
+    type: Literal["date"] = "date"
+    operator: Literal["alltime"] = "alltime"
+
+
+class OnceHad(Body):
+    """One event of a metric had all of some tags."""
+
+    type: Literal["profile-metric"] = "profile-metric"
+    metric_id: Id
+    measurement: Literal["count"] = "count"
+    measurement_filter: AboveZero = AboveZero()
+    timeframe_filter: Ever = Ever()
+    metric_filters: tuple[EventHas]
+
+
 class Subscribed(Body):
     """The status asked for."""
 
@@ -98,7 +139,7 @@ class EventList(Body):
 class SegmentGroup(Body):
     """One condition: groups must all hold, conditions of one group need not."""
 
-    conditions: tuple[ProfileList | NeverCounted | MayBeTexted]
+    conditions: tuple[ProfileList | NeverCounted | MayBeTexted | OnceHad]
 
 
 class SegmentDefinition(Body):

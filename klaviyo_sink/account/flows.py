@@ -14,6 +14,7 @@ from klaviyo_sink.account.campaigns import Campaign, CampaignsError
 from klaviyo_sink.account.definitions import (
     EventFilter,
     EventGroup,
+    EventHas,
     EventList,
     Flow,
     FlowAttributes,
@@ -23,10 +24,12 @@ from klaviyo_sink.account.definitions import (
     FlowStatusBody,
     LastDays,
     ListContains,
+    ListContainsAll,
     MayBeTexted,
     MetricTrigger,
     NeverCounted,
     NotTexted,
+    OnceHad,
     ProfileFilter,
     ProfileGroup,
     ProfileList,
@@ -53,19 +56,30 @@ _SMS: Final = "sms-1"
 
 
 def segment_body(
-    campaign: Campaign, names: PropertyNames, order_metric: str | None, words: Mapping[str, str] = _NO_WORDS
+    campaign: Campaign,
+    names: PropertyNames,
+    order_metric: str | None,
+    words: Mapping[str, str] = _NO_WORDS,
+    metric: str | None = None,
 ) -> bytes:
     """
     Write `POST /api/segments`: whom the campaign is for, by the profile alone.
 
-    `words` are, by tag id, what profiles hold in place of the tag's value, where they hold words.
+    `words` are, by tag id, what profiles hold in place of the tag's value, where they hold words. The flow asks one
+    upload for all of the tags, and a profile lists those of all uploads: so with more than one tag the segment also
+    asks whether an event of `metric` ever had them all.
 
     Raises:
         CampaignsError: the segment would admit others than the flow: profiles have no list for one of the tags.
 
     """
     tags = (_has_tag(tag, names, words) for tag in campaign.tags)
-    conditions = [*tags, MayBeTexted(), *_no_order(campaign, order_metric)]
+    together = tuple(sorted(tag for tag in campaign.tags if not tag.startswith(_INTEREST)))
+    once = []
+    if metric is not None and len(together) > 1:
+        had = EventHas(property="tags", filter=ListContainsAll(value=together))
+        once = [OnceHad(metric_id=metric, metric_filters=(had,))]
+    conditions = [*tags, *once, MayBeTexted(), *_no_order(campaign, order_metric)]
     definition = SegmentDefinition(condition_groups=tuple(SegmentGroup(conditions=(one,)) for one in conditions))
     return SegmentBody(data=Segment(attributes=SegmentAttributes(name=campaign.name, definition=definition))).wire()
 

@@ -117,7 +117,7 @@ class Setup:
                 steps.append(SetupStep("flow", name, "set live"))
 
     def _plan(self, campaign: Campaign, metric: str, orders: str | None) -> _Plan:
-        segment = segment_body(campaign, self.names, orders, self.words)
+        segment = segment_body(campaign, self.names, orders, self.words, metric or "-")
         return _Plan(campaign, segment, flow_body(campaign, self.names, metric or "-", orders, self.words))
 
     async def _metrics(self, calls: Calls, steps: list[SetupStep]) -> list[KnownMetric]:

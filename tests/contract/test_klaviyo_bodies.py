@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from klaviyo_sink.account.campaigns import read_campaigns
 from klaviyo_sink.account.erasure import clearing_body, erasure_body
-from klaviyo_sink.account.flows import flow_body, live_body, segment_body
+from klaviyo_sink.account.flows import flow_body, live_body, segment_body, segment_change_body, status_body
 from klaviyo_sink.bodies import bulk_events_body, bulk_import_body
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.limits import PUBLISHED
@@ -27,7 +27,7 @@ from klaviyo_sink.profile.style import StyleProfile, contribution, fold, unique_
 from klaviyo_sink.profile.wording import Wording
 from klaviyo_sink.sandbox.access.operations import OPERATIONS
 from klaviyo_sink.sandbox.shapes.events import BulkEventsRequest, EventRequest
-from klaviyo_sink.sandbox.shapes.flows import FlowRequest, FlowStatusRequest, SegmentRequest
+from klaviyo_sink.sandbox.shapes.flows import FlowRequest, FlowStatusRequest, SegmentRequest, SegmentUpdateRequest
 from klaviyo_sink.sandbox.shapes.imports import ImportJobRequest
 from klaviyo_sink.sandbox.shapes.profiles import ErasureRequest, ImportRequest
 from schemas.events import Engine, Identity, OutfitTagged
@@ -197,13 +197,22 @@ def test_limits_and_scopes_of_the_sandbox_are_the_published_ones(spec):
 
 @pytest.mark.parametrize("orders", [None, "ORDERS"])
 @pytest.mark.parametrize(
-    "tags", [("category/t-shirt",), ("category/dress", "interest/vacation"), ("interest/vacation",)]
+    "tags",
+    [
+        ("category/t-shirt",),
+        ("category/dress", "interest/vacation"),
+        ("interest/vacation",),
+        ("category/dress", "material/cotton"),
+    ],
 )
 def test_segments_flows_and_erasures_that_we_send_are_ones_the_official_schema_takes(spec, orders, tags):
     [campaign] = read_campaigns(None)
     campaign = campaign.model_copy(update={"tags": tags})
+    segment = segment_body(campaign, NAMES_IN_USE, orders, metric="METRIC")
     for method, path, wire, shape in (
-        ("POST", "/api/segments", segment_body(campaign, NAMES_IN_USE, orders), SegmentRequest),
+        ("POST", "/api/segments", segment, SegmentRequest),
+        ("PATCH", "/api/segments/{id}", segment_change_body("abc", segment), SegmentUpdateRequest),
+        ("PATCH", "/api/flows/{id}", status_body("abc", "draft"), FlowStatusRequest),
         ("POST", "/api/flows", flow_body(campaign, NAMES_IN_USE, "METRIC", orders), FlowRequest),
         ("PATCH", "/api/flows/{id}", live_body("abc"), FlowStatusRequest),
         ("POST", "/api/data-privacy-deletion-jobs", erasure_body("id", "01A"), ErasureRequest),

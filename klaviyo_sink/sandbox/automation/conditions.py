@@ -99,10 +99,17 @@ def _measured(account: Account, condition: Any, profile: StoredProfile, journey:
     found = [
         one
         for one in account.events_of.get(profile.id, ())
-        if one.metric.id == condition.metric_id and in_time(one.time, condition.timeframe_filter, now, entered)
+        if one.metric.id == condition.metric_id
+        and in_time(one.time, condition.timeframe_filter, now, entered)
+        and all(_has_all(one, asked) for asked in condition.metric_filters or ())
     ]
     measured = len(found) if condition.measurement == "count" else sum(one.value or 0 for one in found)
     return compare(measured, condition.measurement_filter.operator, condition.measurement_filter.value)
+
+
+def _has_all(event: StoredEvent, asked: of.MetricFilter) -> bool:
+    held = _event_field(event, asked.property)
+    return isinstance(held, list) and set(asked.filter.value) <= set(held)
 
 
 def _consent_holds(consent: Any, profile: StoredProfile) -> bool:

@@ -92,6 +92,21 @@ class ProfileProperty(Shape):
     filter: ProfileFilterOfValue
 
 
+class ListHasAll(Shape):
+    """A list that has all of some values."""
+
+    type: Literal["list"]
+    operator: Literal["contains-all"]
+    value: list[str]
+
+
+class MetricFilter(Shape):
+    """What a property of the metric's event must hold for the event to count."""
+
+    property: str
+    filter: ListHasAll
+
+
 class SegmentMetric(Shape):
     """How often something happened, or how much it was worth."""
 
@@ -100,7 +115,7 @@ class SegmentMetric(Shape):
     measurement: Literal["count", "sum"]
     measurement_filter: Number
     timeframe_filter: Timeframe
-    metric_filters: None = None
+    metric_filters: list[MetricFilter] | None = None
 
 
 class FlowMetric(SegmentMetric):

@@ -61,7 +61,6 @@ OPERATORS: Final = frozenset(
 #: Keys that mean something when they hold something.
 KEYS: Final = frozenset(
     [
-        "metric_filters",
         "image_id",
         "dynamic_image",
         "message_hierarchy",
@@ -85,10 +84,21 @@ def unmodelled(definition: Any, pointer: str, inside: str = "") -> Iterator[tupl
             yield pointer, name
             return
         for key, value in definition.items():
-            if key in KEYS and value:
+            if (key in KEYS and value) or (key == "metric_filters" and not _asks_for_lists(value)):
                 yield f"{pointer}/{key}", key
+            elif key == "metric_filters":
+                continue
             else:
                 yield from unmodelled(value, f"{pointer}/{key}", key)
+
+
+def _asks_for_lists(filters: Any) -> bool:
+    """Tell whether filters on a metric's events only ask that a list has all of some values."""
+    return not filters or (
+        isinstance(filters, list)
+        and all(isinstance(one, dict) and isinstance(one.get("filter"), dict) for one in filters)
+        and all(one["filter"].get("operator") == "contains-all" for one in filters)
+    )
 
 
 def _named(said: dict[str, Any], inside: str) -> str | None:

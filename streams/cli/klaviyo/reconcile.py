@@ -18,7 +18,7 @@ _WORDS = {
 
 def reconcile(
     *,
-    dry_run: bool = typer.Option(False, help="Compare only; change nothing here or at Klaviyo."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Compare only; change nothing here or at Klaviyo."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """
