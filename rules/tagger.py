@@ -22,7 +22,7 @@ LEAST_SCORE = 0.6
 #: Evidence kept for one tag.
 _MOST_EVIDENCE = 5
 #: A finding that gives tags, and how they are told of it.
-_Support = tuple[Finding, dict[str, Any]]
+_Support = tuple[Finding, list[dict[str, Any]]]
 _TAGS = TypeAdapter(tuple[Tag, ...])
 
 
@@ -36,6 +36,8 @@ class Tagging:
     findings: tuple[Finding, ...]
     #: The lines as they were compared, between line breaks.
     text: str = field(repr=False)
+    #: The recognized lines in reading order, without those that were passed over.
+    lines: tuple[TextLine, ...] = field(default=(), repr=False)
 
     @property
     def normalized(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ class Tagger:
         findings = tuple(findings_on(page, self._vocabulary))
         # As plain values, which the model checks and completes in one go: that takes half the time.
         tags = _TAGS.validate_python(tuple(self._tags(findings, lines)))
-        return Tagging(tags, findings, page.text)
+        return Tagging(tags, findings, page.text, tuple(page.lines))
 
     def brought_by(self, tag_id: str) -> tuple[str, ...]:
         """List the tags that come with a tag, itself first."""
@@ -82,7 +84,10 @@ class Tagger:
         given: dict[str, list[_Support]] = {}
         for finding in findings:
             if finding.reason is None:
-                support = (finding, _evidence(finding, places))
+                support = (
+                    finding,
+                    [_evidence(finding, line, places) for line in (finding.line, finding.second) if line],
+                )
                 for tag_id in self._vocabulary.brought.get(finding.tag, (finding.tag,)):
                     given.setdefault(tag_id, []).append(support)
         for tag_id, supports in sorted(given.items()):
@@ -99,7 +104,9 @@ class Tagger:
                 "score": round(best.score, 4),
                 "share": min(sum(shares.values()), 100.0) if shares else None,
                 "share_unsure": any(one.unsure for one, _ in supports),
-                "evidence": tuple([evidence for _, evidence in supports[:_MOST_EVIDENCE]]),
+                "evidence": tuple(
+                    [one for _, evidence in supports[:_MOST_EVIDENCE] for one in evidence][:_MOST_EVIDENCE]
+                ),
             }
 
 
@@ -107,6 +114,5 @@ def _worst_last(support: _Support) -> float:
     return -support[0].score
 
 
-def _evidence(finding: Finding, places: Mapping[int, int]) -> dict[str, Any]:
-    line = finding.line
+def _evidence(finding: Finding, line: TextLine, places: Mapping[int, int]) -> dict[str, Any]:
     return {"text": line.text, "bbox": line.bbox, "rule": finding.rule, "line": places[id(line)]}

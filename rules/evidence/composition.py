@@ -142,7 +142,9 @@ class _Sections:
     def name(self, name: PartName) -> None:
         """Begin a section, or name the composition that has just ended."""
         self.bind()
-        if not name.trailing:
+        # A section with a name of its own and one composition needs no other name below.
+        owned = self._part is not None and len(self._building) - self._first == 1
+        if not name.trailing or owned:
             self._part = name.part
             self._first = len(self._building)
             self._known = {}

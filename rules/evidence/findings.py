@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from rules.evidence.composition import Share, main_composition
 from rules.evidence.cues import Cues, cues_on
-from rules.evidence.sizes import Size, chart_lines, sizes_on
+from rules.evidence.line_talk import GIVES_WAY, LineTalk
+from rules.evidence.sizes import Size, chart_lines, sizes_on, somebody_elses
 from rules.evidence.vocabulary import MATERIAL, Vocabulary
 from rules.lexicon.entries import Entry
 from rules.text.match import GIVING, Match
@@ -53,6 +54,8 @@ class Finding(NamedTuple):
     label: str | None = None
     #: Whether the share does not add up to a whole with the others of its part.
     unsure: bool = False
+    #: The line that the word runs on to, where it stands across a line break.
+    second: TextLine | None = None
 
     def __repr__(self) -> str:
         # Without the word: what shoppers photograph must not reach a log.
@@ -74,6 +77,7 @@ class _Judge:
         self._page = page
         self._vocabulary = vocabulary
         self._cues = cues
+        self._talk = LineTalk(page, vocabulary, matches)
         self._begins = {match.start for match in matches}
         self._ends = {match.stop for match in matches}
         #: Fibres of which a label that adds up without them says 0 %.
@@ -121,11 +125,16 @@ class _Judge:
         if page.gaps and bisect_right(page.gaps, start) < bisect_left(page.gaps, stop):
             score *= MENDED
         word = page.text[start:stop]
+        second = None
         if "\n" in word:
+            second = page.line_at(stop - 1)
             score = MENDED * min(score, score / line.score * page.line_at(stop - 1).score)
             word = word.replace("\n", " ")
+        against = self._against(match)
+        if against == GIVES_WAY and (instead := self._vocabulary.entries[tag].instead) is not None:
+            return Finding(instead, f"{instead}#{how}", word, line, score)
         unsure = percent is not None and self._unsure
-        return Finding(tag, f"{tag}#{how}", word, line, score, percent, self._against(match), unsure=unsure)
+        return Finding(tag, f"{tag}#{how}", word, line, score, percent, against, unsure=unsure, second=second)
 
     def pure(self, found: list[Finding]) -> Iterator[Finding]:
         """Find the claims of purity that the composition makes by itself ("100% cotton")."""
@@ -140,21 +149,22 @@ class _Judge:
         """Judge a parsed size."""
         line = self._page.line_at(size.start)
         tag = f"{SIZE}/{size.value}"
-        chart = tag in self._vocabulary.entries and self._page.line_start(size.start) in self._charts
+        against = self._no_size(size.start)
+        counts = against == "a size chart" and tag not in self._vocabulary.entries
         return Finding(
             tag=tag,
             rule=f"{tag}#size",
             word=self._page.text[size.start : size.stop],
             line=line,
             score=QUALITY["size"] * line.score,
-            reason="a size chart" if chart else None,
+            reason=None if counts else against,
             label=size.label,
         )
 
     def _against(self, match: Match) -> str | None:
         """Say why a match gives no tag."""
         entry = self._vocabulary.entries[match.term.owner]
-        return self._denied(match) or self._unproven(match, entry) or self._elsewhere(match.start, entry)
+        return self._denied(match) or self._unproven(match, entry) or self._elsewhere(match, entry)
 
     def _denied(self, match: Match) -> str | None:
         """Say whether the text takes the word back."""
@@ -185,16 +195,17 @@ class _Judge:
         end = self._page.text.index("\n", start)
         return any(line <= one < end for one in self._cues.shares)
 
-    def _elsewhere(self, start: int, entry: Entry) -> str | None:
+    def _elsewhere(self, match: Match, entry: Entry) -> str | None:
         """Say whether the word is about something else than this garment as a whole."""
+        start = match.start
+        if start not in self._cues.shares and (other := self._talk.against(match)) is not None:
+            return other
         part = self._cues.parts.get(start)
         if part is not None and not self._is_main(part) and not self._counts(start, entry, part):
             return f"only the {part}"
         if entry.pure and self._main and self._percent_of(self._vocabulary.fibres[entry.id]) < _PURE:
             return "the composition says it is a blend"
-        if entry.category == SIZE and self._page.line_start(start) in self._charts:
-            return "a size chart"
-        return None
+        return self._no_size(start) if entry.category == SIZE else None
 
     def _in_main(self, share: Share) -> bool:
         """Tell whether a share is one of the main composition, or repeats one."""
@@ -202,6 +213,13 @@ class _Judge:
             return True
         repeats = self._main.get(share.fibre.code) == share.percent.value
         return repeats and self._is_main(self._part_of[share.fibre.start])
+
+    def _no_size(self, start: int) -> str | None:
+        """Say why a size is nobody's here."""
+        line = self._page.line_start(start)
+        if somebody_elses(self._page, line):
+            return "the size of a model, or for a weight"
+        return "a size chart" if line in self._charts else None
 
     def _is_main(self, part: str | None) -> bool:
         return part is None or self._vocabulary.parts[part].main

@@ -83,17 +83,22 @@ class Negations:
         taken: dict[int, str] = {}
         last: Match | None = None
         name = ""
+        opened = False
         for match in line:
             owner = match.term.owner
             if match.term.kind == "negation":
                 if self._rules[owner].stand in {stand, "either"} and match.start not in spent:
                     last, name = match, owner
-            elif stand == "before" and (opened := self._opens(match)):
-                last, name = match, opened
+                    opened = False
+            elif stand == "before" and (opening := self._opens(match)):
+                last, name, opened = match, opening, True
             elif last is not None and match.term.categories:
                 gap = text[last.stop : match.start] if last.start < match.start else text[match.stop : last.start]
                 begins = last.term.kind == "negation"
-                near = self._near(name, gap) if begins else self._goes_on(name, gap, text[match.stop : match.stop + 3])
+                if begins:
+                    near = self._near(name, gap)
+                else:
+                    near = bool(gap or not opened) and self._goes_on(name, gap, text[match.stop : match.stop + 3])
                 near = near or (stand == "before" and self._listed(gap, text[match.stop : match.stop + _LIST]))
                 if near and self._rules[name].of in {None, *match.term.categories}:
                     taken[match.start] = name

@@ -23,22 +23,40 @@ class Size(NamedTuple):
 
 _FIELD = "(?:尺码|尺寸|号型|规格|码数|サイズ|사이즈|size|sz|taille|talla|grosse|taglia)"
 _NAMES_SIZE = re.compile(f"{_FIELD}|文胸|内衣|ブラ|(?<![a-z])bra(?![a-z])")
+#: What stands behind a length, width or weight: "180*220cm", "30 x 40", "72 cm".
+_DIMENSION = r" ?(?:[*x×] ?\d|cm|mm|厘米|公分|kg|克|g\b|ml|寸|米)"
+#: Whose size it is: a model's, or a recommendation by weight and height.
+_SOMEBODY = re.compile(
+    r"模特|试穿|身高|体重|建议|参考|麻豆|модел|モデル|着用|모델"
+    r"|(?<![a-z])(?:models?|wears|wearing|shown in|manken)(?![a-z])"
+)
 #: One group for each way to write a size; what stands around it is checked afterwards.
 _SIZE = re.compile(
     # None begins within a Latin word or a number: said once, before all the ways are tried.
-    r"(?<![a-z\d/%])(?=[\dsmlweutg尺号型规码サ사])(?:"
+    r"(?<![a-z\d/%])(?=[\dsmlxweutgcijdf尺号型规码サ사])(?:"
     r"(?:(?P<before>[sml])[ ,(]{1,2})?(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ ,(]{1,2}(?P<behind>[sml])(?!\w))?"
     r"|(?P<waist>w ?\d{2}[ /x]*l ?\d{2}|\d{2} ?w[ /x]*\d{2} ?l)"
     r"|(?P<region>(?:eur?|us|uk) ?:? ?\d{1,2}(?:[.,]5)?)"
     r"|(?P<age>\d{1,2} ?[~至到 ] ?\d{1,2} ?(?:个月|岁|months?|m|years?|yrs?|y))"
     r"|(?P<cup>\d{2}[a-g]{1,2})"
     r"|(?P<code>\d{2,3})码"
-    rf"|{_FIELD}(?:[ :]+|(?<![a-z]))(?P<named>[sml]|\d{{2,3}})(?![\w/]))"
+    r"|(?P<worldwide>(?:eur?|us|uk|ca|mx|int|cn|jp)[ :/]{1,3}(?:x?[sml]|xx?l))(?![\w/.&])"
+    r"|(?P<petite>(?:xs|s|m|l|xl)/(?:tp|p|m|g|tg|ch|eg))(?![\w/])"
+    r"|(?P<kana>[sml] ?(?:サイズ|사이즈))"
+    rf"|{_FIELD}(?:[ :]+|(?<![a-z]))(?P<named>[sml]|\d{{2,3}})(?![\w/]|{_DIMENSION}))"
 )
 #: Ways that make a size only where the line speaks of sizes, or says nothing else.
-_DOUBTFUL = frozenset({"region", "age", "cup"})
+_DOUBTFUL = frozenset({"region", "age", "cup", "worldwide", "petite"})
 _LETTERS = re.compile(r"(?<![\w&])(?:xxs|xs|s|m|l|xl|xxl|xxxl|[2-6]xl)(?![\w&])")
 _NUMBER = re.compile(r"\d+(?:[.,]5)?")
+#: Ways that wrap a letter size in something else, and that letter.
+_LETTERED = frozenset({"worldwide", "petite", "kana"})
+_LETTER = re.compile(r"(?<![a-z])(xs|s|m|l|xl|xxl)(?![a-z])")
+#: Written like a bra size, and where nothing on the page names a bra, a temperature to wash at.
+_TEMPERATURE = re.compile(r"(?:30|40|60|70|90|95)c")
+_BRA = re.compile(
+    "文胸|内衣|胸罩|罩杯|ブラ|브라|(?<![a-z])(?:bras?|cup|bralette|reggiseno|sujetador|soutien|bh)(?![a-z])"
+)
 #: Plausible sizes: each region's clothes and shoes; Chinese heights and girths in cm; bra bands.
 _REGIONS = {"eu": (30, 62), "us": (0, 30), "uk": (1, 36)}
 _HEIGHTS, _GIRTHS = range(50, 201), range(40, 141)
@@ -60,8 +78,15 @@ def sizes_on(page: Page) -> Iterator[Size]:
             continue
         if form in _DOUBTFUL and not about_sizes(page.line_start(start)):
             continue
+        if form == "cup" and _TEMPERATURE.match(found[0]) and not _BRA.search(text):
+            continue
         for value, label in _read(found):
             yield Size(start, stop, value, label)
+
+
+def somebody_elses(page: Page, line: int) -> bool:
+    """Tell whether the line that starts at a position speaks of the size that somebody else wears."""
+    return _SOMEBODY.search(page.text, line, page.text.index("\n", line)) is not None
 
 
 def chart_lines(page: Page) -> frozenset[int]:
@@ -104,7 +129,8 @@ def _read(found: re.Match[str]) -> Iterator[tuple[str, str]]:
         if int(numbers[0]) in _BANDS:
             yield found["cup"], found["cup"].upper()
     else:
-        named = found["code"] or found["named"]
+        letters = _LETTER.search(found[0]) if found.lastgroup in _LETTERED else None
+        named = letters[0] if letters else found["code"] or found["named"]
         yield named, named.upper()
     letter = found["before"] or found["behind"]
     if letter:

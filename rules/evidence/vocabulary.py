@@ -38,7 +38,22 @@ class Vocabulary:
         self.negations = Negations(lexicon.context)
         self.labels = {tag_id: Labels(en=entry.en, zh=entry.zh) for tag_id, entry in self.entries.items()}
         #: Every tag that comes with a tag, itself first.
-        self.brought = {tag_id: tuple(brought(tag_id, self.entries)) for tag_id in self.entries}
+        self.brought = {
+            tag_id: tuple(tag for tag in brought(tag_id, self.entries) if not self.entries[tag].group)
+            for tag_id in self.entries
+        }
+        #: Words that count only in the company of others.
+        self.in_company = frozenset(
+            normal_words([word for entry in self.entries.values() for word in entry.in_company])
+        )
+        self.details = {name: frozenset(detail.of) for name, detail in lexicon.context.details.items()}
+        #: Words that give way, with the tags to which they do.
+        self.weak = {
+            form: frozenset(entry.gives_way_to)
+            for entry in self.entries.values()
+            if entry.weak
+            for form in normal_words(list(entry.weak))
+        }
         #: The material that a tag speaks of, for those that speak of one.
         self.fibres = {
             tag_id: next(tag for tag in tags if self.entries[tag].category == MATERIAL)
@@ -105,6 +120,8 @@ def terms(lexicon: Lexicon) -> Iterator[Term]:
     claims += [(word, "part", name) for name, part in context.parts.items() for word in part.words]
     claims += [(word, "field", language) for language, words in context.fields.items() for word in words]
     claims += [(word, "harmless", language) for language, words in context.harmless.items() for word in words]
+    claims += [(word, "goods", where) for where, words in context.goods.items() for word in words]
+    claims += [(word, "detail", name) for name, detail in context.details.items() for word in detail.words]
     claims += [(word, "trade", language) for language, words in context.trade.items() for word in words]
     categories = _categories(lexicon)
     for normal, (_, kind, owner) in zip(normal_words([claim[0] for claim in claims]), claims, strict=True):

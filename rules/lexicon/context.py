@@ -31,12 +31,24 @@ class Part(Data):
     shows: bool = False
 
 
+class Detail(Data):
+    """Names of details of a garment ("insoles", "hood"), and what does not count beside them."""
+
+    words: Texts
+    #: Categories or tags that they take away.
+    of: tuple[str, ...]
+
+
 class Context(Data):
     """Everything that is not a tag but decides about tags."""
 
     negations: dict[str, Negation] = Field(default_factory=dict)
     #: Answers that say no to what stands before their colon ("Wool: no").
     answers: dict[str, Texts] = Field(default_factory=dict)
+    #: Goods that are no clothes. "anywhere": the whole line is about them; "behind": the word before them is.
+    goods: dict[Literal["anywhere", "behind"], Texts] = Field(default_factory=dict)
+    #: Details of garments: what describes one says nothing of the garment.
+    details: dict[str, Detail] = Field(default_factory=dict)
     #: Phrases that look like a negation and are none ("非常", "not only").
     harmless: dict[str, Texts] = Field(default_factory=dict)
     parts: dict[str, Part] = Field(default_factory=dict)

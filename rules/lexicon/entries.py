@@ -35,6 +35,17 @@ class Entry(Data):
     misread: Texts = ()
     #: Phrases that contain a word and mean something else.
     traps: Texts = ()
+    #: Those of the words that count only in a line that says more of products ("men", "女", "夏").
+    in_company: Texts = ()
+    #: Those of the words that name no thing of their own where one of `gives_way_to` stands in the line: "长裙" beside
+    #: "连衣裙", a belt beside a dress.
+    weak: Texts = ()
+    #: Tags, or `category/*`, that the weak words give way to.
+    gives_way_to: tuple[str, ...] = ()
+    #: The tag that a weak word gives where it gives way: "A字裙" beside "连衣裙" is a line, no skirt.
+    instead: TagId | None = None
+    #: Only gives the tags that it implies ("春夏": spring and summer), and is no tag itself.
+    group: bool = False
     #: Tags that come along.
     implies: tuple[TagId, ...] = ()
     #: The tag that a negated word gives ("do not tumble dry").

@@ -110,7 +110,7 @@ class Parser:
             if entry is not None:
                 found[key] = entry
                 self._check_words(key, entry)
-                self._check_tags(key, (*entry.implies, *filter(None, [entry.opposite])), keys)
+                self._check_tags(key, (*entry.implies, *filter(None, [entry.opposite, entry.instead])), keys)
         return found
 
     def context(self) -> Context:

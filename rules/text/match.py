@@ -14,17 +14,19 @@ import ahocorasick
 
 #: What a word is for: the fields of `rules.lexicon.entries.Entry` and `rules.lexicon.context.Context` that hold words.
 Kind = Literal[
-    "word", "beside_percent", "misread", "trap", "ignored", "negation", "harmless", "part", "field", "trade", "local"
-]
+    "word", "beside_percent", "misread", "trap", "ignored", "negation", "harmless", "part", "field", "trade", "local",
+    "goods", "detail",
+]  # fmt: skip
 #: Where one word is claimed twice, the first of these has it.
 _PRECEDENCE: tuple[Kind, ...] = (
-    "word", "ignored", "beside_percent", "misread", "harmless", "negation", "part", "field", "trade", "trap", "local",
+    "word", "ignored", "beside_percent", "misread", "harmless", "negation", "part", "field", "trade", "trap",
+    "goods", "detail", "local",
 )  # fmt: skip
 #: What a letter covered counts for. A word in its own right wins over a negation that it could begin
 #: with ("常规" in "非常规").
 _WORTH: dict[Kind, int] = {
     "harmless": 2, "trap": 2, "word": 2, "ignored": 2, "misread": 2, "local": 2,
-    "beside_percent": 1, "negation": 1, "part": 1, "field": 1, "trade": 1,
+    "beside_percent": 1, "negation": 1, "part": 1, "field": 1, "trade": 1, "goods": 1, "detail": 1,
 }  # fmt: skip
 #: Kinds of which nothing within them is worth more than they are.
 _WHOLE = frozenset(kind for kind, worth in _WORTH.items() if worth > 1)

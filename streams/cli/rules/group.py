@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from streams.cli.rules.evaluate import evaluate
 from streams.cli.rules.loading import OWN, own_folder, print_problems, tagger_of
+from streams.cli.rules.teach import corpus, coverage, review, try_entry, unread
 from streams.cli.support.terminal import json_line
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 app.command(name="eval")(evaluate)
+app.command()(unread)
+app.command()(coverage)
+app.command()(corpus)
+app.command(name="try")(try_entry)
+app.command()(review)
 _JSON = typer.Option(False, "--json", help="One JSON object.")
 
 

@@ -1,0 +1,105 @@
+"""
+What the rest of a line takes away from a word: another head noun, a detail that it is about, other goods.
+
+Pure. Looks at one line of a page; knows words only as the vocabulary lists them.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from operator import attrgetter
+
+from rules.evidence.vocabulary import Vocabulary
+from rules.text.match import GIVING, Match
+from rules.text.page import Page
+
+#: Why a weak word gives no tag of its own.
+GIVES_WAY = "another garment is named"
+#: Names of accounts and pages: no word in them is about clothes.
+_HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+|[\w-]+\.(?:com|cn|net|org|co|shop|studio|store)\b\S*")
+#: At most so many words between a word and the detail that it describes: "green led lights".
+_BETWEEN = re.compile(r" ?(?:[a-z]+ ){0,2}")
+#: Divides garments that are named side by side: one does not take the other's name away.
+_SEPARATE = re.compile(r"[+/|&,;。；，]")
+#: The longest way to a detail.
+_REACH = 40
+#: How many goods of a line to look at.
+_SOME = 8
+
+
+class _Line:
+    """The matches of one line that can take another one's meaning away."""
+
+    def __init__(self, line: Sequence[Match], vocabulary: Vocabulary) -> None:
+        self.goods = [match for match in line if match.term.kind == "goods"]
+        self.details = [match for match in line if match.term.kind == "detail"]
+        #: Where the words stand that give a tag, or any of a category, and are not weak themselves.
+        self.heads: dict[str, list[Match]] = {}
+        for match in line:
+            if match.term.kind in GIVING and match.term.text not in vocabulary.weak:
+                tags = vocabulary.brought[match.term.owner]
+                for name in {*tags, *(f"{tag.partition('/')[0]}/*" for tag in tags)}:
+                    self.heads.setdefault(name, []).append(match)
+
+
+class LineTalk:
+    """The lines of a page, as far as they say that a word in them is about something else."""
+
+    def __init__(self, page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> None:
+        self._page = page
+        self._vocabulary = vocabulary
+        self._by_line = page.by_line(matches)
+        self._lines: dict[int, _Line] = {}
+        text = page.text
+        handles = _HANDLE.finditer(text) if "@" in text or "." in text else ()
+        self._handles = [found.span() for found in handles]
+
+    def against(self, match: Match) -> str | None:
+        """Say why a word is not about the garment, or None."""
+        at = bisect_right(self._handles, (match.start, len(self._page.text)))
+        if at and match.start < self._handles[at - 1][1]:
+            return "part of a name"
+        number = bisect_right(self._page.starts, match.start) - 1
+        line = self._lines.get(number)
+        if line is None:
+            line = self._lines[number] = _Line(self._by_line.get(number, ()), self._vocabulary)
+        if match.term.text in self._vocabulary.weak and self._gives_way(match, line):
+            return GIVES_WAY
+        if line.goods and self._of_goods(match, line.goods):
+            return "about goods that are no clothes"
+        return self._detail(match, line.details) if line.details else None
+
+    def _gives_way(self, match: Match, line: _Line) -> bool:
+        """Tell whether a garment of greater weight stands in the line, or beside it in its part of the line."""
+        for name in self._vocabulary.weak[match.term.text]:
+            heads = line.heads.get(name, [])
+            if heads and name.endswith("*"):
+                return True
+            at = bisect_left(heads, match.start, key=attrgetter("start"))
+            for other in heads[max(0, at - 1) : at + 1]:
+                first, last = sorted((match, other), key=attrgetter("start"))
+                if _SEPARATE.search(self._page.text, first.stop, last.start) is None:
+                    return True
+        return False
+
+    def _of_goods(self, match: Match, goods: Sequence[Match]) -> bool:
+        """Tell whether the line is about other goods, or the word says what such goods right behind it are made of."""
+        stop = match.stop + (self._page.text[match.stop] == " ")
+        anywhere = any(one.term.owner == "anywhere" for one in goods[:_SOME])
+        return anywhere or self._next(goods, match.stop, stop) is not None
+
+    def _detail(self, match: Match, details: Sequence[Match]) -> str | None:
+        """Say which detail of the garment an English word describes: "leather insoles", "double-layered hood"."""
+        text = self._page.text
+        if not text[match.stop - 1].isascii():
+            return None
+        detail = self._next(details, match.stop, match.stop + _REACH)
+        if detail is None or _BETWEEN.fullmatch(text, match.stop, detail.start) is None:
+            return None
+        of = self._vocabulary.details[detail.term.owner]
+        return None if of.isdisjoint((*match.term.categories, match.term.owner)) else f"only the {detail.term.text}"
+
+    def _next(self, matches: Sequence[Match], start: int, stop: int) -> Match | None:
+        """Find the first match that begins between two positions."""
+        at = bisect_left(matches, start, key=attrgetter("start"))
+        return matches[at] if at < len(matches) and matches[at].start <= stop else None

@@ -1,0 +1,184 @@
+"""`hangtag rules unread, coverage, corpus, try, review`: what kept texts say that the lexicon does not know."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from streams.cli.rules.loading import OWN, own_folder, tagger_of
+from streams.cli.support.terminal import json_line
+from streams.config.settings import Settings
+
+if TYPE_CHECKING:
+    from rules.tagger import Tagger, Tagging
+    from schemas.events import TextRecognized
+
+_SINCE = typer.Option(None, help="Only texts from here on: an age (15m, 2h, 7d) or an RFC 3339 time.")
+_JSON = typer.Option(False, "--json", help="One JSON object a line.")
+
+
+def unread(
+    since: str = _SINCE,
+    lexicon: Path = OWN,
+    *,
+    most: int = typer.Option(50, min=1, help="So many lines."),
+    as_json: bool = _JSON,
+) -> None:
+    """List the lines that gave no tag, by the number of shoppers, with the entry nearest to each."""
+    from rules.evidence.vocabulary import terms
+    from rules.quality.unread import Languages, UnreadLines
+    from rules.text.match import GIVING
+
+    tagger = tagger_of(own_folder(lexicon))
+    lines = UnreadLines()
+    for text, tagging in _tagged(since, tagger):
+        lines.add(text.shopper_id, tagging)
+    words = {term.text: term.owner for term in terms(tagger.lexicon) if term.kind in GIVING}
+    found = list(lines.most(most, words, Languages(tagger.lexicon.languages)))
+    if as_json:
+        for one in found:
+            typer.echo(json_line(one._asdict()))
+        return
+    table = Table("line", "shoppers", "language", "nearest entry", "its word", "distance")
+    for one in found:
+        distance = "" if one.distance is None else f"{one.distance:.2f}"
+        table.add_row(escape(one.line), str(one.shoppers), one.language, one.entry, one.word, distance)
+    Console().print(table if found else "every line that three shoppers or more photographed gave a tag")
+
+
+def coverage(since: str = _SINCE, lexicon: Path = OWN, *, as_json: bool = _JSON) -> None:
+    """Show the share of uploads with a tag and of lines used, by language and week, against the week before."""
+    from rules.quality.unread import Coverage, Languages
+
+    tagger = tagger_of(own_folder(lexicon))
+    counted = Coverage(Languages(tagger.lexicon.languages))
+    for text, tagging in _tagged(since, tagger):
+        year, number, _ = text.uploaded_at.isocalendar()
+        counted.add(f"{year}-W{number:02}", tagging)
+    table = Table("language", "week", "uploads", "with a tag", "lines used", "against the week before")
+    before: tuple[str, float] = ("", 0.0)
+    for (language, week), (uploads, tagged, lines, used) in sorted(counted.counts.items()):
+        shares = tagged / uploads, used / lines if lines else 0.0
+        change = shares[0] - before[1] if before[0] == language else None
+        before = (language, shares[0])
+        if as_json:
+            facts = {"language": language, "week": week, "uploads": uploads, "tagged": shares[0], "used": shares[1]}
+            typer.echo(json.dumps(facts | {"change": change}))
+        shown = "" if change is None else f"{change:+.1%}"
+        table.add_row(language, week, str(uploads), f"{shares[0]:.1%}", f"{shares[1]:.1%}", shown)
+    if not as_json:
+        Console().print(table)
+
+
+def corpus(
+    file: Path = typer.Argument(..., help="Where to write the texts, JSON Lines that `diff` and `eval` read."),
+    since: str = _SINCE,
+    lexicon: Path = OWN,
+) -> None:
+    """Write the kept texts to a file, each with the tags that it gets now; names and numbers are masked."""
+    from rules.quality.unread import masked_of
+
+    written = 0
+    with file.open("w", encoding="utf-8") as target:
+        for text, tagging in _tagged(since, tagger_of(own_folder(lexicon))):
+            lines = masked_of("\n".join(line.text for line in text.texts))
+            row = {"text": lines, "tags": [tag.id for tag in tagging.tags], "kind": "kept"}
+            target.write(json.dumps(row, ensure_ascii=False) + "\n")
+            written += 1
+    typer.echo(f"{written} texts in {file}; label them before you measure by them")
+
+
+def try_entry(
+    entry: Path = typer.Argument(..., metavar="ENTRY.toml", help="A draft of a lexicon file, anywhere."),
+    texts: Path = typer.Option(None, "--corpus", help="Texts to try it on; default: the kept ones."),
+    since: str = _SINCE,
+    lexicon: Path = OWN,
+) -> None:
+    """Show what a draft adds and changes, and which examples and traps it breaks, before it is saved. Exit 1 if any."""
+    from rules.lexicon.load import load_lexicon
+    from rules.quality.check import check
+    from rules.quality.compare import differences
+    from rules.quality.labelled import read_corpus
+    from rules.tagger import Tagger
+
+    own = own_folder(lexicon)
+    old, new = tagger_of(own), Tagger(load_lexicon(own, draft=entry))
+    known = {str(problem) for problem in check(old.lexicon)}
+    broken = [str(problem) for problem in check(new.lexicon) if str(problem) not in known]
+    for problem in broken:
+        typer.echo(problem, err=True)
+    given = read_corpus(texts) if texts is not None else (_joined(text) for text in _kept(since))
+    table = Table("text", "added", "removed")
+    for one in differences(old, new, given):
+        table.add_row(escape(one.text), "\n".join(one.added), "\n".join(one.removed))
+    Console().print(table if table.row_count else "no tag changes")
+    raise typer.Exit(1 if broken else 0)
+
+
+def review(
+    tag: str = typer.Argument(..., help="A tag id, for example material/cotton."),
+    file: Path = typer.Argument(..., help="Labelled file to add the answers to."),
+    since: str = _SINCE,
+    *,
+    most: int = typer.Option(20, min=1, help="So many of its last lines of evidence."),
+) -> None:
+    """Ask of a tag's last evidence, line by line, whether it is right, and add the answers to a labelled file."""
+    from rules.quality.unread import masked_of
+    from streams.operations.kept_texts import kept_tags
+
+    last: deque[str] = deque(maxlen=most)
+    with _reading() as (settings, start, is_forgotten, tell):
+        for event in kept_tags(settings, since=start(since), is_forgotten=is_forgotten, tell=tell):
+            last.extend(one.text for given in event.tags if given.id == tag for one in given.evidence)
+    with file.open("a", encoding="utf-8") as target:
+        for text in dict.fromkeys(map(masked_of, last)):
+            right = typer.confirm(f"{text!r} is {tag}?")
+            labels: dict[str, Any] = {"must": [tag]} if right else {"must": [], "must_not": [tag]}
+            target.write(json.dumps({"text": text, **labels, "kind": "review"}, ensure_ascii=False) + "\n")
+
+
+def _tagged(since: str | None, tagger: "Tagger") -> "Iterator[tuple[TextRecognized, Tagging]]":
+    for text in _kept(since):
+        yield text, tagger.tag(text.texts)
+
+
+def _kept(since: str | None) -> "Iterator[TextRecognized]":
+    from streams.operations.kept_texts import kept_texts
+
+    with _reading() as (settings, start, is_forgotten, tell):
+        yield from kept_texts(settings, since=start(since), is_forgotten=is_forgotten, tell=tell)
+
+
+def _joined(text: "TextRecognized") -> str:
+    return "\n".join(line.text for line in text.texts)
+
+
+@contextmanager
+def _reading() -> Iterator[
+    tuple[Settings, Callable[[str | None], float | None], Callable[[str], bool], Callable[[], None]]
+]:
+    """Show progress on standard error while a topic is read; gives what the reader needs."""
+    from streams.erasure.guard import ForgottenShoppers
+    from streams.kafka.reader import parse_since
+
+    settings = Settings()
+    forgotten = ForgottenShoppers(settings.state_url.get_secret_value())
+    forgotten.read()
+    columns = SpinnerColumn(), TextColumn("{task.completed} messages read")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=None)
+        yield (
+            settings,
+            lambda since: parse_since(since, now=time.time()),
+            forgotten.knows,
+            lambda: progress.advance(task),
+        )
