@@ -41,7 +41,12 @@ def trace(
     from streams.operations.trace import trace_upload
 
     settings, part = Settings(), within(shopper, since, at)
-    found = search(part, lambda there: trace_upload(settings, upload_id, within=there), lambda trace: trace.begins)
+    found = search(
+        part,
+        lambda there: trace_upload(settings, upload_id, within=there),
+        lambda trace: trace.begins,
+        lambda trace: trace.ended is not None,
+    )
     if not found.steps:
         raise CommandError(f"no message of upload {upload_id} in any topic (they are kept for 7 days)")
     requests = _requests(settings, found.tagged) if body and found.tagged is not None else []

@@ -39,6 +39,7 @@ EMAIL = "li.na@her-shop.cn"
 TEXT = "100% SECRET COTTON"
 NAMES: Topics = topics()
 PARTITIONS = 2
+AHEAD = "2099-01-01T00:00:00Z"
 #: A shopper on the other partition.
 ELSEWHERE = next(
     f"x{n}" for n in range(99) if partition_of(f"x{n}".encode(), PARTITIONS) != partition_of(b"s1", PARTITIONS)
@@ -187,15 +188,20 @@ def test_a_search_by_shopper_or_time_finds_the_same(settings, tmp_path):
 
     whole = found()
     assert [step["what"] for step in whole[:-1]] == ["PhotoUploaded", "TextRecognized", "OutfitTagged", "ProfileSynced"]
-    for options in (["--shopper", "s1"], ["--at", "30s"], ["--shopper", "s1", "--since", "5m"]):
+    for options in (["--shopper", "s1"], ["--at", "30s"], ["--at", "2h"], ["--shopper", "s1", "--since", "5m"]):
         assert found(*options) == whole
 
 
-@pytest.mark.parametrize("options", [["--shopper", ELSEWHERE], ["--at", "2h"], ["--shopper", "s1", "--at", "6d"]])
+@pytest.mark.parametrize("options", [["--shopper", ELSEWHERE], ["--at", AHEAD], ["--shopper", "s1", "--at", AHEAD]])
 def test_a_search_that_looked_in_the_wrong_place_says_so_and_reads_all(settings, tmp_path, options):
     told = trace(settings, tmp_path, "u1", "--no-body", "--json", *options)
     assert "so all is read" in told.stderr
     assert len(lines(told)) == 5
+
+
+def test_an_upload_that_has_not_ended_is_followed_until_now(settings, tmp_path):
+    told = trace(settings, tmp_path, "u1-replayed", "--no-body", "--json", "--at", "2h", "--shopper", "s1")
+    assert (lines(told)[-1]["ended"], told.stderr) == (None, "")
 
 
 def test_a_time_and_a_beginning_exclude_each_other(settings, tmp_path):

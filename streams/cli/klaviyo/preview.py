@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,13 @@ def _tagged(settings: Settings, upload: str, part: Within) -> OutfitTagged:
             return decode(OutfitTagged, _given(upload))
     except (UndecodableError, UnfitFileError, OSError) as error:
         raise CommandError(str(error)) from None
-    found = search(part, lambda there: newest_tagged(settings, upload, within=there), lambda tagged: tagged is not None)
+    found = search(
+        # Until now: its tags may have been published again since.
+        replace(part, until=None),
+        lambda there: newest_tagged(settings, upload, within=there),
+        lambda tagged: tagged is not None,
+        lambda _tagged: True,
+    )
     if found is None:
         raise CommandError(f"no tags of upload {upload}: not tagged, unknown, or older than the topic keeps (7 days)")
     return found

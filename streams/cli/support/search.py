@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
@@ -20,6 +21,8 @@ SHOPPER = typer.Option(None, help="Its shopper's id: read that shopper's partiti
 SINCE = typer.Option(None, help="Search from here on: an age (15m, 2h, 7d) or an RFC 3339 time.")
 AT = typer.Option(None, help="About when it was uploaded (as --since): read the ten minutes from then only.")
 _ALL: Final = "not all of it is there, so all is read: its producer may have another partitioner, or the time is wrong"
+
+_LATER: Final = "messages from after {:%Y-%m-%d %H:%M} UTC were not read: a retag or replay since then does not show"
 
 
 def within(shopper: str | None, since: str | None, at: str | None) -> Within:
@@ -43,11 +46,27 @@ def within(shopper: str | None, since: str | None, at: str | None) -> Within:
     return Within(parse_since(since, now=now), None, shopper)
 
 
-def search(narrow: Within, look: Callable[[Within], Found], is_whole: Callable[[Found], bool]) -> Found:
-    """Look within a part, and everywhere where that did not find the whole."""
+def search(
+    narrow: Within,
+    look: Callable[[Within], Found],
+    is_whole: Callable[[Found], bool],
+    has_ended: Callable[[Found], bool],
+) -> Found:
+    """
+    Look within a part, and in more where that did not find the whole.
+
+    An upload that has not ended within its ten minutes is looked for until now: it may have waited in an outage. One
+    whose beginning is not there is looked for everywhere.
+    """
     from streams.kafka.reader import Within
 
     found = look(narrow)
+    if narrow.until is not None:
+        if is_whole(found) and has_ended(found):
+            if narrow.until < time.time():
+                typer.echo(_LATER.format(datetime.fromtimestamp(narrow.until, UTC)), err=True)
+            return found
+        found = look(Within(narrow.since, None, narrow.key))
     wide = Within(None if narrow.until is not None else narrow.since)
     if narrow == wide or is_whole(found):
         return found
