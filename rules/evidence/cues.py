@@ -16,6 +16,9 @@ from rules.evidence.vocabulary import Vocabulary
 from rules.text.match import Match
 from rules.text.page import Page
 
+#: Kinds of matches that may name a part.
+_NAMING = ("part", "field")
+
 
 @dataclass(slots=True)
 class Cues:
@@ -70,7 +73,12 @@ def _items(
 ) -> dict[int, list[Item]]:
     """List the figures and the names of parts by line; lines without any are left out."""
     items: dict[int, list[Item]] = {}
+    fibres = names.vocabulary.in_composition
     for number in numbers:
+        if number not in percents and not any(
+            match.term.kind in _NAMING or match.term.owner in fibres for match in lines.get(number, ())
+        ):
+            continue
         found = names.items(
             lines.get(number, ()),
             percents.get(number, ()),

@@ -21,6 +21,8 @@ _HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+|[\w-]+\.(?:com|cn|
 _BETWEEN = re.compile(r" ?(?:[a-z]+ ){0,2}")
 #: Divides garments that are named side by side: one does not take the other's name away.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
+#: Kinds of matches that take another one's meaning away.
+_TELLING = ("goods", "detail")
 #: The longest way to a detail.
 _REACH = 40
 #: How many goods of a line to look at.
@@ -35,7 +37,8 @@ class _Line:
         self.details = [match for match in line if match.term.kind == "detail"]
         #: Where the words stand that give a tag, or any of a category, and are not weak themselves.
         self.heads: dict[str, list[Match]] = {}
-        for match in line:
+        has_weak = any(match.term.text in vocabulary.weak for match in line)
+        for match in line if has_weak else ():
             if match.term.kind in GIVING and match.term.text not in vocabulary.weak:
                 tags = vocabulary.brought[match.term.owner]
                 for name in {*tags, *(f"{tag.partition('/')[0]}/*" for tag in tags)}:
@@ -48,7 +51,8 @@ class LineTalk:
     def __init__(self, page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> None:
         self._page = page
         self._vocabulary = vocabulary
-        self._by_line = page.by_line(matches)
+        self._telling = any(match.term.kind in _TELLING or match.term.text in vocabulary.weak for match in matches)
+        self._by_line = page.by_line(matches) if self._telling else {}
         self._lines: dict[int, _Line] = {}
         text = page.text
         handles = _HANDLE.finditer(text) if "@" in text or "." in text else ()
@@ -56,6 +60,8 @@ class LineTalk:
 
     def against(self, match: Match) -> str | None:
         """Say why a word is not about the garment, or None."""
+        if not self._telling and not self._handles:
+            return None
         at = bisect_right(self._handles, (match.start, len(self._page.text)))
         if at and match.start < self._handles[at - 1][1]:
             return "part of a name"

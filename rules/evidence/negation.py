@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rules.lexicon.context import Context
-from rules.text.match import GIVING, Match
+from rules.text.match import GIVING, Match, Term
 from rules.text.normalize import CJK, normal_words
 
 #: A negation does not reach over these, nor over figures other than one percentage.
@@ -41,6 +41,8 @@ class Negations:
         names = {word: name for name, rule in self._rules.items() if rule.stand == "before" for word in rule.words}
         #: The negation that each word begins with: "do not" of "do not wring".
         self._opening = {form: names[word] for word, form in zip(names, normal_words(list(names)), strict=True)}
+        #: The negations that words begin with, as far as they have been met.
+        self._opened: dict[Term, str | None] = {}
         answers = normal_words([word for words in context.answers.values() for word in words])
         self._answer = re.compile(rf"[ )]*: *({'|'.join(map(re.escape, answers)) or _NEVER})(?= *[\n,.;|/)。]| *$)")
 
@@ -59,13 +61,14 @@ class Negations:
 
     def _opens(self, match: Match) -> str | None:
         """Name the negation that a word begins with, which a list may carry on: "do not wring, bleach or iron"."""
-        text = match.term.text
-        if match.term.kind not in GIVING or not _NEGATES.match(text):
-            return None
-        if text[0].isascii():
-            words = text.split(" ")
-            return next((name for at in (3, 2, 1) if (name := self._opening.get(" ".join(words[:at])))), None)
-        return next((name for at in (3, 2, 1) if (name := self._opening.get(text[:at]))), None)
+        term = match.term
+        if term not in self._opened:
+            begins = term.kind in GIVING and _NEGATES.match(term.text) is not None
+            pieces = term.text.split(" ") if term.text.isascii() else list(term.text)
+            joint = " " if term.text.isascii() else ""
+            names = (self._opening.get(joint.join(pieces[:at])) for at in (3, 2, 1)) if begins else ()
+            self._opened[term] = next(filter(None, names), None)
+        return self._opened[term]
 
     def _answered(self, text: str, line: Sequence[Match], spent: set[int]) -> dict[int, str]:
         """Find the words that are a question answered with no: "Wool: no"."""

@@ -32,7 +32,7 @@ class PartNames:
 
     def __init__(self, text: str, vocabulary: Vocabulary, negated: Mapping[int, str]) -> None:
         self._text = text
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._negated = negated
 
     def items(self, line: Sequence[Match], percents: Sequence[Percent], *, ahead: bool, behind: bool) -> list[Item]:
@@ -54,7 +54,7 @@ class PartNames:
         return sorted(found, key=attrgetter("start"))
 
     def _fibres(self, line: Sequence[Match]) -> Iterator[Fibre]:
-        vocabulary = self._vocabulary
+        vocabulary = self.vocabulary
         for start, stop, term in line:
             if term.kind in GIVING and start not in self._negated:
                 code = vocabulary.in_composition.get(term.owner)
@@ -79,7 +79,7 @@ class PartNames:
         start, stop, term = name
         text = self._text
         part = term.owner if term.kind == "part" else None
-        stop = self._vocabulary.past_ending(text, stop)
+        stop = self.vocabulary.past_ending(text, stop)
         before = near[0][0] if near[0] else None
         after = near[1][0] if near[1] else None
         clause = _CLAUSE.search(text, stop)
@@ -107,13 +107,13 @@ class PartNames:
         """Tell whether only a knit or finish is said of a part that shows: "Collar: ribbed"."""
         said = [figure for figure in figures if figure.start < end]
         woven = all(isinstance(figure, Fibre) and figure.weave for figure in said)
-        return bool(said) and woven and self._vocabulary.parts[part].shows
+        return bool(said) and woven and self.vocabulary.parts[part].shows
 
     def _announced(self, stop: int, figures: Sequence[Figure]) -> bool:
         """Tell whether a percentage, or a fibre with one, follows right behind a name."""
         for figure in figures:
             gap = self._text[stop : figure.start]
-            if "|" in gap or not self._vocabulary.is_filled(gap):
+            if "|" in gap or not self.vocabulary.is_filled(gap):
                 return False
             if isinstance(figure, Percent):
                 return True
