@@ -21,6 +21,7 @@ from klaviyo_sink.delivery.gone import GoneProfiles
 from klaviyo_sink.delivery.imports import MOST as IMPORT_MOST
 from klaviyo_sink.delivery.imports import FindCurrent, Imports
 from klaviyo_sink.delivery.jobs import Job, Jobs, bring_up_to_date, traces_of
+from klaviyo_sink.delivery.lookups import Lookups
 from klaviyo_sink.delivery.refusals import unsendable_name
 from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, LaneName, RowResult, unbuildable
 from klaviyo_sink.delivery.rows import Row
@@ -51,7 +52,7 @@ class Lanes:
     """Sends rows within the budget."""
 
     def __init__(self, client: KlaviyoClient, budget: Budget, find_current: FindCurrent) -> None:
-        self._client, self._budget, self._find_current = client, budget, find_current
+        self._client, self._budget, self._find_current = client, budget, Lookups(find_current)
         self._gone = GoneProfiles(client, budget)
         self._single_reopens = 0.0
         #: Until when singles would be busy with what came, at their pace.

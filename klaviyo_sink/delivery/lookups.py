@@ -1,0 +1,29 @@
+"""Looks up the newest states of all who ask at the same moment in one query: singles that go together cost one."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+from klaviyo_sink.delivery.imports import FindCurrent
+from klaviyo_sink.state.settling import Current
+
+
+class Lookups:
+    """A `FindCurrent` that gathers what is asked within one turn of the event loop."""
+
+    def __init__(self, find_current: FindCurrent) -> None:
+        self._find_current = find_current
+        self._wanted: set[str] = set()
+        self._asking: asyncio.Task[Mapping[str, Current | None]] | None = None
+
+    async def __call__(self, shoppers: Collection[str]) -> Mapping[str, Current | None]:
+        """Give the newest states of these shoppers, and maybe of others."""
+        self._wanted |= set(shoppers)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        # Whoever gives up must not take the answer from the others.
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> Mapping[str, Current | None]:
+        await asyncio.sleep(0)
+        wanted, self._wanted, self._asking = self._wanted, set(), None
+        return await self._find_current(wanted)
