@@ -62,7 +62,7 @@ def upload(name: str, email: str, state: dict[str, object], **said: object) -> b
     profile = {"type": "profile", "attributes": {"email": email, "properties": state}}
     metric = {"data": {"type": "metric", "attributes": {"name": "Outfit Tagged"}}}
     tags = {"upload_id": name, "tags": ["category/t-shirt", "material/cotton"], **said}
-    attributes = {"metric": metric, "properties": tags, "profile": {"data": profile}}
+    attributes = {"metric": metric, "unique_id": name, "properties": tags, "profile": {"data": profile}}
     return json.dumps({"data": {"type": "event", "attributes": attributes}}).encode()
 
 
@@ -84,6 +84,52 @@ async def fill(url: str) -> None:
             upload("u2", "bo@shop.cn", evil, **{SCRIPT: TEMPLATE}),
         ):
             assert isinstance(await client.create_event(body, by_profile_id=False), Accepted)
+
+
+def text(name: str, body: str, then: str | None = None) -> dict[str, object]:
+    return {"temporary_id": name, "type": "send-sms", "links": {"next": then}, "data": {"message": {"body": body}}}
+
+
+async def fill_with_a_graph(url: str) -> None:
+    """A text at once, and two days later another or an e-mail, by what the profile likes."""
+    await fill(url)
+    headers = {"Authorization": f"Klaviyo-API-Key {KEY}", "revision": "2026-07-15"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as http:
+        [metric] = (await http.get("/api/metrics")).json()["data"]
+        cotton = {"type": "list", "operator": "contains", "value": "cotton"}
+        likes = {"type": "profile-property", "property": "properties['outfit_materials']", "filter": cotton}
+        split = {
+            "temporary_id": "split",
+            "type": "conditional-split",
+            "links": {"next_if_true": "offer", "next_if_false": "mail"},
+            "data": {"profile_filter": {"condition_groups": [{"conditions": [likes]}]}},
+        }
+        wait = {
+            "temporary_id": "wait",
+            "type": "time-delay",
+            "links": {"next": "split"},
+            "data": {"unit": "days", "value": 2},
+        }
+        mail = {
+            "temporary_id": "mail",
+            "type": "send-email",
+            "links": {"next": None},
+            "data": {"message": {"subject_line": "Your style this week"}},
+        }
+        definition = {
+            "triggers": [{"type": "metric", "id": metric["id"]}],
+            "entry_action_id": "hello",
+            "actions": [text("hello", "Thank you for the photo!", "wait"), wait, split, text("offer", OFFER), mail],
+        }
+        body = {"data": {"type": "flow", "attributes": {"name": "After a photo", "definition": definition}}}
+        made = (await http.post("/api/flows", json=body)).raise_for_status().json()["data"]["id"]
+        live = {"data": {"type": "flow", "id": made, "attributes": {"status": "live"}}}
+        (await http.patch(f"/api/flows/{made}", json=live)).raise_for_status()
+        for name, email in (("u3", "ada@shop.cn"), ("u4", "cy@shop.cn")):
+            sent = await http.post(
+                "/api/events", content=upload(name, email, {}), headers={"content-type": "application/json"}
+            )
+            sent.raise_for_status()
 
 
 async def picture(page: "playwright.Page", name: str) -> None:
@@ -134,7 +180,6 @@ async def test_an_empty_list_stands_beside_its_own_name(url, page):
 async def test_a_message_leads_to_its_event_on_the_profile_s_timeline(url, page):
     await fill(url)
     await page.goto(f"{url}/sandbox/messages")
-    await picture(page, "messages")
     await page.click("text=its event")
     target = page.locator(":target")
     assert "category/t-shirt, material/cotton" in await target.inner_text()
@@ -150,16 +195,31 @@ async def test_a_flow_shows_its_steps_and_who_did_not_pass_and_why(url, page):
     assert "bo@shop.cn" in through
     assert "no phone number" in through
     assert "finished" in through
-    await picture(page, "flows")
     await page.goto(f"{url}/sandbox/segments")
     assert "Members (1): ada@shop.cn" in await page.inner_text("main")
     await page.goto(f"{url}/sandbox/limits")
     assert "POST /api/flows" in await page.inner_text("table")
 
 
+async def test_a_graph_shows_who_stands_where_and_messages_that_were_skipped_say_why(url, page):
+    await fill_with_a_graph(url)
+    await page.goto(f"{url}/sandbox/flows")
+    steps = await page.inner_text(".card:has-text('After a photo') ol")
+    assert "On the way (2): " in steps
+    assert "Yes → 4; No → 5" in steps
+    await picture(page, "flows")
+    await page.goto(f"{url}/sandbox/messages")
+    phones = await page.inner_text(".phones")
+    assert "skipped: Smart Sending" in phones
+    assert "skipped: no phone number" in phones
+    not_sent = " ".join((await page.inner_text("h2:has-text('Not sent') + table")).split())
+    assert "bo@shop.cn Cotton T-shirts no phone number" in not_sent
+    await picture(page, "messages")
+
+
 @pytest.mark.parametrize("width", [390, 1200])
 async def test_no_page_is_wider_than_its_window(url, page, width):
-    await fill(url)
+    await fill_with_a_graph(url)
     await page.set_viewport_size({"width": width, "height": 844})
     for name in PAGES:
         await page.goto(f"{url}/sandbox/{name}" if name else url)

@@ -24,9 +24,10 @@ dl{display:grid;grid-template-columns:minmax(6rem,max-content) 1fr;gap:.1rem .8r
 dt{color:var(--dim)}dd{margin:0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:.8rem 1rem;margin:.6rem 0}
 .dim{color:var(--dim)}.tag{border:1px solid currentColor;border-radius:1rem;padding:0 .55rem;font-size:.8rem;
-white-space:nowrap}
+display:inline-block}
 .tag.sent,.tag.live,.tag.SUBSCRIBED{color:var(--good)}
 .tag.waiting,.tag.draft,.tag.skipped,.tag.manual,.tag.UNSUBSCRIBED{color:var(--warn)}.card h2:first-child{margin-top:0}
+main{padding-top:.8rem}
 .phones{display:flex;flex-wrap:wrap;gap:1rem}.phone{width:20rem;max-width:100%;border:1px solid var(--line);
 border-radius:1.6rem;padding:1rem;background:var(--card)}.phone h3{font-size:.95rem;text-align:center;margin:0 0 .8rem}
 .bubble{background:var(--bubble);border-radius:1.1rem 1.1rem 1.1rem .3rem;padding:.6rem .9rem;margin:.2rem 0;

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from klaviyo_sink.sandbox.account.journeys import Message
 from klaviyo_sink.sandbox.pages.frame import SHOWN, Reader, page, reader_of
-from klaviyo_sink.sandbox.pages.html import Html, mark, tag
+from klaviyo_sink.sandbox.pages.html import Html, mark, table, tag
 
 router = APIRouter()
 
@@ -16,7 +16,30 @@ router = APIRouter()
 async def show_messages(request: Request) -> HTMLResponse:
     """Show who was sent what, and who was not, and why."""
     reader = reader_of(request)
-    return page(request, reader, "Messages", phones(reader, reader.account.messages[-SHOWN:]))
+    return page(
+        request,
+        reader,
+        "Messages",
+        phones(reader, reader.account.messages[-SHOWN:]),
+        tag("h2", reader("Not sent")),
+        _not_sent(reader),
+    )
+
+
+def _not_sent(reader: Reader) -> Html:
+    """Show who left a flow before its message, and why."""
+    account = reader.account
+    left = [one for one in account.journeys if one.ended not in {"", "finished"}]
+    rows = [
+        (
+            reader.person(one.profile_id, f"#event-{one.event_id}" if one.event_id else ""),
+            account.flows[one.flow_id].name if one.flow_id in account.flows else one.flow_id,
+            reader(one.ended),
+            one.entered.isoformat(sep=" ", timespec="seconds"),
+        )
+        for one in left[: -SHOWN - 1 : -1]
+    ]
+    return table([reader("Who"), reader("Flows"), reader("Why"), reader("Entered")], rows, reader("Nothing yet."))
 
 
 def phones(reader: Reader, messages: Iterable[Message]) -> Html:

@@ -28,6 +28,8 @@ CHINESE: Final = {
     "On the way": "进行中",
     "Who came, and how it ended": "谁来过，结果如何",
     "Who": "谁",
+    "Why": "原因",
+    "Not sent": "未发送",
     "Entered": "进入于",
     "Next step": "下一步",
     "Due": "到期",
