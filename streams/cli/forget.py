@@ -1,5 +1,7 @@
 """`hangtag forget`: remove a shopper here, and ask Klaviyo to do the same."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,13 +13,13 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from schemas.events import Identity
 from streams.cli.support.boundary import UNUSABLE, CommandError
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
     from klaviyo_sink.config import SinkConfig
+    from schemas.events import Identity
     from streams.erasure.forget import ErasureStep
     from streams.erasure.profiles import NameUse
 
@@ -57,6 +59,7 @@ def forget(
     from sqlalchemy.exc import SQLAlchemyError
 
     from klaviyo_sink.state.database import StateUnavailableError
+    from schemas.events import Identity
     from streams.wiring.klaviyo import make_sink_config
 
     settings = Settings()
@@ -80,14 +83,14 @@ def forget(
 
 async def _forget(
     settings: Settings,
-    config: "SinkConfig",
+    config: SinkConfig,
     shopper: str,
     identity: Identity,
     *,
     soft: bool,
     include_shared: bool,
     dry_run: bool,
-) -> "list[ErasureStep]":
+) -> list[ErasureStep]:
     from klaviyo_sink.access import open_client
     from klaviyo_sink.state.database import open_database
     from streams.erasure.forget import Forgetting
@@ -129,7 +132,7 @@ async def _forget(
     return steps
 
 
-def _tell(steps: "list[ErasureStep]", *, soft: bool, dry_run: bool, as_json: bool) -> None:
+def _tell(steps: list[ErasureStep], *, soft: bool, dry_run: bool, as_json: bool) -> None:
     names = [name for step in steps for name in step.names]
     if as_json:
         told: dict[str, object] = {step.what: step.removed for step in steps}
@@ -159,7 +162,7 @@ def _tell(steps: "list[ErasureStep]", *, soft: bool, dry_run: bool, as_json: boo
             typer.echo("Klaviyo works for a while on what it took before: run this once more a day later")
 
 
-def _tell_names(names: "Sequence[NameUse]") -> None:
+def _tell_names(names: Sequence[NameUse]) -> None:
     table = Table("name at Klaviyo", "value", "other shoppers who use it", "at Klaviyo")
     for one in names:
         cells = (one.kind, one.value, ", ".join(one.used_by), one.action)

@@ -1,19 +1,24 @@
 """`hangtag upload`: store photos and publish their uploads."""
 
+from __future__ import annotations
+
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from schemas.outcomes import Later, Misconfigured, Never
-from schemas.producer import Published, Upload, UploadProducer
-from schemas.spans import Spans
 from streams.cli.support.boundary import CommandError
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
+
+if TYPE_CHECKING:
+    from schemas.outcomes import Later, Misconfigured, Never
+    from schemas.producer import Published, Upload, UploadProducer
+    from schemas.spans import Spans
 
 #: Longest wait for Kafka and its topic before anything is uploaded, seconds.
 _PATIENCE_S = 15
@@ -32,6 +37,7 @@ def upload(
 
     Exits with 1 when some were not published, and says which and why; what would fail for all stops at the first.
     """
+    from schemas.producer import Upload
     from streams.kafka.clients import wait_for_topics
     from streams.telemetry.spans import make_spans
     from streams.wiring.kafka import make_topics
@@ -49,7 +55,10 @@ def upload(
 
 
 async def _publish(producer: UploadProducer, uploads: dict[Path, Upload], spans: Spans, *, as_json: bool) -> int:
-    """Publish one after the other, and tell of each; answers how many were published."""
+    """Publish one after the other and print each outcome; return how many were published."""
+    from schemas.outcomes import Never
+    from schemas.producer import Published
+
     done = tried = 0
     async with producer:
         with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -67,6 +76,8 @@ async def _publish(producer: UploadProducer, uploads: dict[Path, Upload], spans:
 
 
 def _tell(photo: str, answer: Published | Later | Never | Misconfigured, *, as_json: bool) -> None:
+    from schemas.producer import Published
+
     if not isinstance(answer, Published):
         typer.echo(plain(f"{photo}: {answer.message}"), err=True)
     elif not as_json:
