@@ -1,4 +1,4 @@
-"""The way into an account, from what the sink is told: the address, the revision, and the key or the OAuth tokens."""
+"""Opens a client for an account from the configuration: address, revision, and the key or the OAuth tokens."""
 
 from collections.abc import Callable
 from datetime import datetime

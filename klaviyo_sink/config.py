@@ -1,4 +1,4 @@
-"""What the sink is told."""
+"""Configuration of the sink."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from schemas.spans import NO_SPANS, Spans
 @dataclass(frozen=True, slots=True)
 class SinkConfig:
     """
-    What the sink is told.
+    Configuration of the sink.
 
     Raises:
         ValueError: the key cannot stand in a header, or the metric's name is one that Klaviyo refuses.
@@ -53,7 +53,7 @@ class SinkConfig:
 
     @property
     def wording(self) -> Wording:
-        """How Klaviyo is told of a style profile."""
+        """Which Klaviyo properties a style profile becomes."""
         return Wording(self.names, self.recency, self.interests_of)
 
     def __repr__(self) -> str:

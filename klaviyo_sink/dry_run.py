@@ -30,7 +30,7 @@ _DONE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a dry run is told. `show` is handed each request: `POST /api/events`, and its body."""
+    """Options of a dry run. The sink calls `show` with each request (`POST /api/events`) and its body."""
 
     show: Callable[[str, bytes], None]
     #: Whether uploads that Klaviyo has taken before are known, and so not shown.

@@ -1,8 +1,8 @@
 """
-The sink: an event in, Klaviyo saying so out.
+The sink: takes tagged uploads and writes them to Klaviyo.
 
-Knows no Kafka and reads no environment. Answers are values; the caller waits, retries, pauses or dead-letters.
-Calls that come together are worked on together: few go one by one, many as jobs (`lanes.py`).
+Knows no Kafka and reads no environment. Outcomes are values; the caller waits, retries, pauses or dead-letters.
+The sink writes uploads that come together in one batch: few by single requests, many by jobs (`lanes.py`).
 """
 
 import asyncio
@@ -62,7 +62,7 @@ Waiting = tuple[OutfitTagged, TraceHeaders, "asyncio.Future[Written | Failure]"]
 
 @dataclass(frozen=True, slots=True)
 class SinkStatus:
-    """How the sink stands, for those who watch."""
+    """What the sink does now, for metrics."""
 
     #: Batches on their way, by lane.
     jobs: Mapping[LaneName, int]
@@ -139,7 +139,7 @@ class Sink:
         return await self._find_current(shoppers)
 
     def status(self) -> SinkStatus:
-        """Tell what is on its way, and what is left of the limits."""
+        """Return the batches on their way, and what is left of the limits."""
         lanes = list(self._running.values())
         return SinkStatus({lane: lanes.count(lane) for lane in get_args(LaneName)}, self._budget.standing())
 

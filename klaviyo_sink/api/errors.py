@@ -93,7 +93,7 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, by_profi
 
     `by_profile_id`: the request named a profile by Klaviyo's own id, which a merge or deletion ends.
     """
-    answer = _Answer(status, headers, api_errors(body), by_profile_id)
+    answer = _Refusal(status, headers, api_errors(body), by_profile_id)
     judge = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _unavailable)
     return judge(answer)
 
@@ -133,7 +133,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Refusal:
     """A refusal, read."""
 
     status: int
@@ -153,39 +153,39 @@ class _Answer:
         return any(error.about_revision for error in self.errors)
 
 
-def _unauthorized(answer: _Answer) -> Failure:
+def _unauthorized(answer: _Refusal) -> Failure:
     return Misconfigured("unauthorized", f"Klaviyo does not know the key. {answer}")
 
 
-def _forbidden(answer: _Answer) -> Failure:
+def _forbidden(answer: _Refusal) -> Failure:
     if answer.errors:
         return Misconfigured("forbidden", f"the key may not do this; check its scopes. {answer}")
     return Later("blocked", f"a guard in front of Klaviyo refused. {answer}", retry_after=_retry_after(answer.headers))
 
 
-def _not_found(answer: _Answer) -> Failure:
+def _not_found(answer: _Refusal) -> Failure:
     if answer.errors and answer.by_profile_id and not answer.about_revision:
         return Never(PROFILE_NOT_FOUND, f"Klaviyo no longer knows this profile id. {answer}")
     return Misconfigured("not-found", f"the URL or the revision is not served. {answer}")
 
 
-def _not_served(answer: _Answer) -> Failure:
+def _not_served(answer: _Refusal) -> Failure:
     return Misconfigured("not-served", str(answer))
 
 
-def _redirected(answer: _Answer) -> Failure:
+def _redirected(answer: _Refusal) -> Failure:
     return Misconfigured("redirected", f"the URL is not the API itself. {answer}")
 
 
-def _conflict(answer: _Answer) -> Failure:
+def _conflict(answer: _Refusal) -> Failure:
     return Never("conflict", str(answer))
 
 
-def _too_large(answer: _Answer) -> Failure:
+def _too_large(answer: _Refusal) -> Failure:
     return Never("too-large", str(answer))
 
 
-def _refused(answer: _Answer) -> Failure:
+def _refused(answer: _Refusal) -> Failure:
     if answer.about_revision:
         return Misconfigured("revision", str(answer))
     if answer.errors:
@@ -193,7 +193,7 @@ def _refused(answer: _Answer) -> Failure:
     return Later("blocked", str(answer), retry_after=_retry_after(answer.headers), tries=MIDDLEBOX_TRIES)
 
 
-def _throttled(answer: _Answer) -> Failure:
+def _throttled(answer: _Refusal) -> Failure:
     asked = _retry_after(answer.headers)
     said = [error.available_in for error in answer.errors if error.available_in is not None]
     if asked is None:
@@ -201,11 +201,11 @@ def _throttled(answer: _Answer) -> Failure:
     return Later("throttled", str(answer), retry_after=asked)
 
 
-def _unavailable(answer: _Answer) -> Failure:
+def _unavailable(answer: _Refusal) -> Failure:
     return Later("unavailable", str(answer), retry_after=_retry_after(answer.headers))
 
 
-_BY_STATUS: Final[Mapping[int, Callable[[_Answer], Failure]]] = {
+_BY_STATUS: Final[Mapping[int, Callable[[_Refusal], Failure]]] = {
     401: _unauthorized,
     402: _not_served,
     403: _forbidden,
@@ -220,4 +220,4 @@ _BY_STATUS: Final[Mapping[int, Callable[[_Answer], Failure]]] = {
     425: _unavailable,
     429: _throttled,
 }
-_BY_CLASS: Final[Mapping[int, Callable[[_Answer], Failure]]] = {3: _redirected, 4: _refused}
+_BY_CLASS: Final[Mapping[int, Callable[[_Refusal], Failure]]] = {3: _redirected, 4: _refused}

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from klaviyo_sink.api.client import Accepted, KlaviyoClient
+from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.budget import Budget
 from klaviyo_sink.delivery.imports import FindCurrent
 from klaviyo_sink.profile.style import identifiers
 from schemas.events import OutfitTagged
-from schemas.outcomes import Misconfigured
+from schemas.outcomes import Later, Misconfigured
 
 PROFILES: Final = "/api/profiles"
 #: Shoppers that are compared each time the database is opened.
@@ -41,8 +42,11 @@ class BehindCheck:
             if self._left <= 0:
                 return None
             theirs = await self._version_at_klaviyo(event)
-            if theirs is None:
-                # Whatever is wrong, the write itself will say it.
+            if isinstance(theirs, Later):
+                return None
+            if not isinstance(theirs, int):
+                # The key may write and not read, say: the writes themselves say whatever else is wrong.
+                self._left = 0
                 return None
             # Read afterwards: another process may have written meanwhile.
             ours = (await self._find_current({event.shopper_id})).get(event.shopper_id)
@@ -51,15 +55,15 @@ class BehindCheck:
             self._left -= 1
         return None
 
-    async def _version_at_klaviyo(self, event: OutfitTagged) -> int | None:
-        """Look a shopper up by each of the names; None: Klaviyo does not say."""
+    async def _version_at_klaviyo(self, event: OutfitTagged) -> int | Failure:
+        """Look a shopper up by each identifier and read the version that was written last."""
         newest = 0
         for name, value in identifiers(event.identity):
             await self._budget.wait(f"GET {PROFILES}")
             query = {"filter": f"equals({name},{json.dumps(value, ensure_ascii=False)})"}
             found = await self._client.call("GET", PROFILES, query=query)
             if not isinstance(found, Accepted):
-                return None
+                return found
             newest = max([newest, *(version_of(one, self._version_property) for one in found.content["data"])])
         return newest
 

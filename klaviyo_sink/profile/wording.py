@@ -1,5 +1,5 @@
 """
-What the shopper's Klaviyo profile says of the style profile. Pure.
+Turns a style profile into the properties of a Klaviyo profile. Pure.
 
 What fades with time fades as of the newest upload, not of the clock: so what is said, too, depends on the set of
 uploads alone.
@@ -32,7 +32,7 @@ def no_interests(_uploads: Sequence[Contribution], _as_of: datetime, /) -> Mappi
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How Klaviyo is told of a style profile: by what names, what fades, and what several uploads together mean."""
+    """Turns a style profile into Klaviyo properties: their names, what fades, what several uploads together mean."""
 
     names: PropertyNames = DEFAULT_NAMES
     recency: Recency = DEFAULT_RECENCY

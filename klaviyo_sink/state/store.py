@@ -181,7 +181,7 @@ class StateDatabase:
 
 def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> StateDatabase:
     """
-    Open the database, migrated to the newest schema. `wording` says how Klaviyo is told of a style profile.
+    Open the database, migrated to the newest schema. `wording` turns style profiles into Klaviyo properties.
 
     Raises:
         StateUnavailableError: as `open_database`.
