@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Select, func, select
 
 from klaviyo_sink.state.tables import forgotten_shoppers, written_events
 
-#: How much later than its own time an entry of the erasure ledger may come to be seen.
+#: Clock skew plus the longest transaction: how late an entry of the erasure ledger may become visible.
 _LATE: Final = timedelta(hours=1)
 
 

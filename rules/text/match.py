@@ -32,7 +32,7 @@ _WORTH: dict[Kind, int] = {
 _WHOLE = frozenset(kind for kind, worth in _WORTH.items() if worth > 1)
 #: Kinds that may give a tag.
 GIVING = ("word", "beside_percent", "misread")
-#: Two letters at the end and the start of two lines are rather chance than a word.
+#: A two-letter word split across two lines is more likely a coincidence than a match.
 _TOO_SHORT = 2
 _SIBILANTS = ("s", "x", "ch", "sh")
 #: Not in any normalised text.

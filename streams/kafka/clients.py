@@ -69,7 +69,7 @@ class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type i
 
         """
         give_up = time.monotonic() + timeout_s
-        # In two turns: a refusal is heard soon, and a slow cluster has all the rest.
+        # Poll once for 1 s to report an authentication error early, then wait out the remaining timeout.
         for turn_s in (min(1.0, timeout_s), timeout_s):
             try:
                 return self.list_topics(timeout=max(0.1, min(turn_s, give_up - time.monotonic())))

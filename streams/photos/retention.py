@@ -26,9 +26,9 @@ from streams.telemetry import metrics
 
 log = structlog.get_logger()
 
-#: Between two sweeps of the recognize stage, and between looks at who leads it.
+#: Time between two sweeps of the recognize stage.
 SWEEP_EVERY: Final = timedelta(hours=1)
-#: What would become too old so soon goes now: before the end of the next sweep, that is, which may itself take an hour.
+#: A sweep deletes photos that would expire before the next sweep has finished (a sweep may take an hour).
 AHEAD: Final = 2 * SWEEP_EVERY
 _LOOK_S: Final = 5.0
 _TRY_AGAIN: Final = timedelta(minutes=1)

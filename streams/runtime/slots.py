@@ -1,8 +1,8 @@
 """
-A number of slots, taken and given back in the order of asking. Pure asyncio.
+A fixed number of slots, turn out in order of arrival. Pure asyncio.
 
-As asyncio's own Semaphore, which walks all who were woken and have not run yet each time a slot is given back: with
-thousands waiting, and a whole job's answers coming at once, that was 4 % of a sync stage's time.
+Drop-in for asyncio.Semaphore, whose release() scans every woken waiter: with thousands waiting that cost 4 % of the
+sync stage.
 """
 
 import asyncio
@@ -10,36 +10,36 @@ from collections import deque
 
 
 class Slots:
-    """`async with slots:` holds one."""
+    """A semaphore: `async with slots:` takes a slot and releases it."""
 
     def __init__(self, count: int) -> None:
-        """Make them, all free."""
+        """Start with `count` free slots."""
         self._free = count
-        self._asking: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> None:
-        """Take a slot; wait where none is free."""
-        # While anyone waits none is free: a slot given back is handed on, and never lies about for late comers.
+        """Take a slot; wait until one is free."""
+        # A released slot goes straight to the oldest waiter, so `_free` is 0 while anyone waits.
         if self._free:
             self._free -= 1
             return
-        handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._asking.append(handed)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(turn)
         try:
-            await handed
+            await turn
         except asyncio.CancelledError:
-            if handed.done() and not handed.cancelled():
-                self._give_back()
+            if turn.done() and not turn.cancelled():
+                self._release()
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        """Give it back."""
-        self._give_back()
+        """Release the slot."""
+        self._release()
 
-    def _give_back(self) -> None:
-        while self._asking:
-            handed = self._asking.popleft()
-            if not handed.done():
-                handed.set_result(None)
+    def _release(self) -> None:
+        while self._waiters:
+            turn = self._waiters.popleft()
+            if not turn.done():
+                turn.set_result(None)
                 return
         self._free += 1

@@ -145,9 +145,9 @@ async def _collect(child: Child) -> None:
 
 def _prepared(parent: int) -> Callable[[], None]:
     """
-    Make a child deaf to SIGHUP until it listens itself: one passed on early must not end it.
+    Return what a child runs first: it ignores SIGHUP until it installs its own handler, or an early one would kill it.
 
-    And have the kernel stop it when we vanish, even by kill -9 (Linux only).
+    On Linux the kernel also stops the child when this process dies, even by kill -9.
     """
     libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 

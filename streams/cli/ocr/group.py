@@ -44,7 +44,7 @@ def serve(
     tls_cert: Annotated[Path | None, typer.Option(help="PEM chain, for HTTPS. Default: HANGTAG_OCR_TLS_CERT.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key. Default: HANGTAG_OCR_TLS_KEY.")] = None,
 ) -> None:
-    """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Stop it with Ctrl-C or SIGTERM; it finishes first."""
+    """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Ctrl-C finishes requests in flight, then stops it."""
     from ocr_worker.server.app import create_app
     from ocr_worker.server.heap import keep_freed_memory
     from streams.config.settings import Settings
