@@ -112,6 +112,32 @@ def test_without_kafka_there_is_one_line():
     assert told.stderr == "no Kafka at 127.0.0.1:1. Start it, or set HANGTAG_BOOTSTRAP_SERVERS\n"
 
 
+def test_who_watches_goes_on_watching_while_kafka_is_away(broker, tmp_path):
+    command = [sys.executable, "-m", "streams", "lag", "--watch", "--json", "--every", "0.3"]
+    with (tmp_path / "out").open("w") as out, (tmp_path / "errors").open("w") as errors:
+        process = subprocess.Popen(
+            command, env=child_environment(bootstrap_servers=broker.address), stdout=out, stderr=errors
+        )
+
+    def await_more(file: str) -> None:
+        size, deadline = (tmp_path / file).stat().st_size, time.monotonic() + 60
+        while (tmp_path / file).stat().st_size <= size:
+            assert process.poll() is None, f"it ended with {process.returncode}"
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    try:
+        await_more("out")
+        broker.strike(fault="down")
+        await_more("errors")
+        broker.strike(fault="up")
+        await_more("out")
+        assert "no Kafka at" in (tmp_path / "errors").read_text()
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
 def test_prometheus_is_told_by_names_that_dashboards_know_and_nothing_while_kafka_is_away(broker):
     write(broker.address, 5, committed=2)
     with exporter(bootstrap_servers=broker.address) as url:
