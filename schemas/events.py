@@ -237,7 +237,7 @@ class Tag(FrozenModel):
     share: Annotated[float, Field(gt=0, le=100)] | None = None
     """Percent of the garment's composition, for materials on care labels."""
     share_unsure: bool = False
-    """True where the shares of the garment do not add up to 98 to 102: a line may not have been read, or misread."""
+    """True where the shares of the garment do not add up to 100: a line may not have been read, or a figure misread."""
     evidence: tuple[Evidence, ...]
     """The lines that gave it."""
 

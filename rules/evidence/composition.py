@@ -12,6 +12,8 @@ from rules.evidence.percents import Percent
 
 #: Percentages of one part add up to 100; labels may round each by a point or two (GB/T 29862-2013).
 WHOLE = (98.0, 102.0)
+#: Half a percent may go unnamed (GB/T 29862-2013).
+_ROUNDED = 0.5
 
 
 class PartName(NamedTuple):
@@ -56,6 +58,11 @@ class Composition(NamedTuple):
     def believable(self) -> bool:
         """Tell whether the percentages may be right: they make no more than a hundred."""
         return sum(self.by_fibre.values()) <= WHOLE[1]
+
+    @property
+    def exact(self) -> bool:
+        """Tell whether the percentages make a hundred. One misread figure leaves them a point or more away."""
+        return abs(sum(self.by_fibre.values()) - 100) <= _ROUNDED
 
     @property
     def whole(self) -> bool:

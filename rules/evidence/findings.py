@@ -91,7 +91,7 @@ class _Judge:
         main = main_composition(cues.compositions, self._is_main)
         #: Percentages that add up to more than a whole are not trusted; to less, a line may not have been read.
         self._main = main.by_fibre if main is not None and main.believable else {}
-        self._unsure = main is not None and not main.whole
+        self._unsure = main is not None and not main.exact
         self._part_of = {share.fibre.start: one.part for one in cues.compositions for share in one.shares}
         self._main_starts = {share.fibre.start for share in main.shares} if main is not None else set[int]()
         #: Starts of the fibres that have 0 % and no other fibre beside them.

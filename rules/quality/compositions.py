@@ -50,13 +50,16 @@ def evaluate_compositions(tagger: Tagger, composed: Sequence[Composed]) -> Compo
             tag = names.get(name, f"{MATERIAL}/unknown")
             wanted[tag] = wanted.get(tag, 0.0) + value
         tags = tagger.tag(lines_of(one.text)).tags
-        given = {tag.id: tag.share for tag in tags if tag.share is not None and not tag.share_unsure}
+        given = {tag.id: tag.share for tag in tags if tag.share is not None}
+        sure = {tag.id for tag in tags if not tag.share_unsure}
         found = {tag.id for tag in tags if tag.category == MATERIAL and not tagger.lexicon.entries[tag.id].weave}
         brought = {tag for material in wanted for tag in tagger.brought_by(material)}
         fibres += Counts(len(found & wanted.keys()), len(found - brought), len(wanted.keys() - found))
-        given_shares += len(given)
+        given_shares += len(given.keys() & sure)
         wrong_shares += sum(
-            share != wanted.get(tag) for tag, share in given.items() if tag in wanted or tag not in brought
+            share != wanted.get(tag)
+            for tag, share in given.items()
+            if tag in sure and (tag in wanted or tag not in brought)
         )
         if {tag: given.get(tag) for tag in wanted} != wanted:
             misses.append(WrongShares(one, wanted, given))

@@ -67,7 +67,7 @@ def _compositions(tagger: "Tagger", file: Path, misread: float, seed: int, at_le
     else:
         console = Console()
         console.print(f"{report.right} of {report.lines} lines about one component have every share right")
-        console.print(f"{report.wrong_shares} of {report.given_shares} published shares are wrong")
+        console.print(f"{report.wrong_shares} of {report.given_shares} shares that are not marked unsure are wrong")
         console.print(_counts_table("fibres", {"all": report.fibres}))
         for miss in report.misses:
             console.print(f"{escape(miss.composed.text)!r} should be {miss.wanted}, is {miss.given}", highlight=False)

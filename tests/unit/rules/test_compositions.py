@@ -284,6 +284,7 @@ def test_shares_that_leave_a_gap_are_unsure(tagged: Callable[[str], Tagging]):
 
     assert (tags["cotton"].share, tags["cotton"].share_unsure) == (65, True)
     assert not any(tag.share_unsure for tag in tagged("65% cotton 35% linen").tags)
+    assert all(tag.share_unsure for tag in tagged("66% cotton 35% linen").tags)
 
 
 def test_words_that_nobody_knows_stand_between_only_where_it_adds_up(shares: Callable[[str], dict[str, float]]):
