@@ -33,6 +33,7 @@ _SPECIAL = ("context", "interests")
 _FOR_ALL = ("ignored", "weave")
 #: Fields of an entry that only say how it is merged.
 _MERGING = ("without", "off")
+_CURLY = re.compile("[“”‘’„]")
 _HEADER = re.compile(r"\[([^\[\]]+)\]")
 
 Table = dict[str, Any]
@@ -56,7 +57,7 @@ class Parser:
         if "language" in content:
             self._read_language(path, content)
             return
-        lines = _header_lines(self._texts.get(path, ""))
+        lines = entry_lines(self._texts.get(path, ""))
         category = path.stem if path.stem in _SPECIAL else content.pop("category", path.stem)
         defaults = {name: content.pop(name) for name in _FOR_ALL if name in content}
         for name, table in content.items():
@@ -156,7 +157,7 @@ class Parser:
         except UnicodeDecodeError as error:
             self._note(Problem(path, 0, f"is not UTF-8 at byte {error.start}; save it as UTF-8"))
         except UnfitFileError as error:
-            self._note(Problem(path, error.line, str(error)))
+            self._note(Problem(path, error.line, _readable(str(error), self._texts.get(path, ""), error.line)))
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "its name cannot be one"
             self._note(Problem(path, 0, f"cannot be read: {why}"))
@@ -207,6 +208,18 @@ class Parser:
         self._note(Problem(path, line, f"[{key.partition('/')[2]}] {message}"))
 
 
+def _readable(message: str, text: str, line: int) -> str:
+    """Say what a merchandiser did who wrote a line that is no TOML."""
+    lines = text.splitlines()
+    written = lines[line - 1].strip() if 0 < line <= len(lines) else ""
+    if _CURLY.search(written):
+        return 'has curly quotes: write straight ones ("), as a plain text editor does'
+    header = re.fullmatch(r"\[([^\]\"]* [^\]\"]*)\]", written)
+    if header is not None:
+        return f"[{header[1]}] has a space: write [{'-'.join(header[1].lower().split())}]"
+    return message
+
+
 def _explained(detail: ErrorDetails, kind: type[BaseModel]) -> str:
     """Say what is wrong with a field, as one says it to somebody who edits the file."""
     name = ".".join(str(part) for part in detail["loc"])
@@ -215,6 +228,8 @@ def _explained(detail: ErrorDetails, kind: type[BaseModel]) -> str:
         return f"there is no field '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
     if detail["type"] == "missing":
         return f"'{name}' is missing"
+    if detail["type"] == "tuple_type" and isinstance(detail["input"], str):
+        return f"'{name}' must be a list: write {name} = [\"{detail['input']}\"]"
     if name == "id":
         return "its id must be lower-case English words joined by '-', like category/trench-coat"
     if detail["type"] == "string_pattern_mismatch":
@@ -253,7 +268,7 @@ def _with_new(known: Sequence[str], words: Sequence[str]) -> list[str]:
     return found
 
 
-def _header_lines(text: str) -> dict[str, int]:
+def entry_lines(text: str) -> dict[str, int]:
     """Find the line of every `[table]`; of `[table.part]` the first."""
     lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):

@@ -70,7 +70,9 @@ def _claimed(lexicon: Lexicon, files: _Files) -> Iterator[Problem]:
             yield files.problem(entry, word, f"'{word}' is {whose}")
         for kind, owner in owners if claimed else ():
             if kind == "trap":
-                message = f"the trap '{word}' is a word of {claimed[0][1]} already: leave it out"
+                value = claimed[0][1].partition("/")[2]
+                message = f"the trap '{word}' is a word of {claimed[0][1]} already: leave it out of one of them"
+                message += f', or take it away there: [{value}] without = ["{word}"]'
                 yield files.problem(lexicon.entries[owner], word, message)
 
 

@@ -72,15 +72,22 @@ def tag(
 def check(lexicon: Path = OWN, *, as_json: bool = _JSON) -> None:
     """Validate a lexicon: words claimed twice, words that never win, failing examples. Exit 1 on problems."""
     from rules.quality.check import check as problems_of
+    from rules.quality.own_files import own_files
 
-    tagger = tagger_of(own_folder(lexicon))
+    own = own_folder(lexicon)
+    tagger = tagger_of(own)
     problems = problems_of(tagger.lexicon)
+    files = own_files(own) if own is not None else None
     if as_json:
         found = [{"file": str(one.path), "line": one.line, "message": one.message} for one in problems]
         version = tagger.lexicon.version
-        typer.echo(json.dumps({"version": version, "entries": len(tagger.lexicon.entries), "problems": found}))
+        shown: dict[str, object] = {"version": version, "entries": len(tagger.lexicon.entries), "problems": found}
+        shown |= {"read": files.read, "warnings": [str(one) for one in files.warnings]} if files else {}
+        typer.echo(json.dumps(shown))
     else:
-        print_problems(problems)
+        for name, entries in (files.read if files else {}).items():
+            typer.echo(f"read {name}: {', '.join(entries) or 'no entries'}")
+        print_problems([*(files.warnings if files else ()), *problems])
         typer.echo(f"{len(tagger.lexicon.entries)} entries, version {tagger.lexicon.version}: {len(problems)} problems")
     raise typer.Exit(1 if problems else 0)
 

@@ -1,0 +1,69 @@
+"""
+What of a shop's own lexicon folder is read, and what in it does nothing: files passed over, words that are not there.
+
+Reads the folder; knows no command line.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rules.lexicon.load import Lexicon, load_lexicon
+from rules.lexicon.parse import entry_lines
+from rules.lexicon.problems import Problem
+
+#: Lists of words in an entry, from which `without` takes.
+_LISTS = ("words", "beside_percent", "misread", "traps", "implies", "in_company", "weak", "yes", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    """The files of a folder, with the names of their entries, and what is said but does nothing."""
+
+    read: dict[str, tuple[str, ...]]
+    warnings: tuple[Problem, ...]
+
+
+def own_files(folder: Path) -> OwnFiles:
+    """List what is read of a folder that loads."""
+    shipped = load_lexicon()
+    paths = sorted(folder.glob("*.toml"))
+    contents = {path: tomllib.loads(path.read_text(encoding="utf-8-sig")) for path in paths}
+    read = {
+        path.name: tuple(name for name, table in content.items() if isinstance(table, dict))
+        for path, content in contents.items()
+    }
+    warnings = [*_passed_over(folder)]
+    for path, content in contents.items():
+        warnings += _idle(path, content, shipped)
+    return OwnFiles(read, tuple(warnings))
+
+
+def _passed_over(folder: Path) -> Iterator[Problem]:
+    """Find what somebody meant as a lexicon file and nobody reads."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and any(path.rglob("*.toml")):
+            yield Problem(path, 0, "is a subfolder and not read: move its .toml files up")
+        elif path.is_file() and path.suffix != ".toml" and ".toml" in path.name.lower():
+            yield Problem(path, 0, f"is not read: rename it to {path.name[: path.name.lower().index('.toml')]}.toml")
+
+
+def _idle(path: Path, content: dict[str, Any], shipped: Lexicon) -> Iterator[Problem]:
+    """Find an `off` for a tag that does not exist, and a `without` for a word that the entry does not have."""
+    if "language" in content:
+        return
+    lines = entry_lines(path.read_text(encoding="utf-8-sig"))
+    category = content.get("category", path.stem)
+    for name, table in content.items():
+        entry = shipped.entries.get(f"{category}/{name}")
+        if not isinstance(table, dict) or category in {"context", "interests"}:
+            continue
+        if table.get("off") and entry is None:
+            yield Problem(path, lines.get(name, 1), f"[{name}] is switched off, but there is no {category}/{name}")
+        known = {word for field in _LISTS for word in (*getattr(entry, field, ()), *table.get(field, ()))}
+        for word in table.get("without", ()):
+            if word not in known:
+                message = f"[{name}] without '{word}': no list of {category}/{name} has it"
+                yield Problem(path, lines.get(name, 1), message)

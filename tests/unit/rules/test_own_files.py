@@ -1,0 +1,60 @@
+"""What `hangtag rules check` says of a shop's own folder."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rules.lexicon.load import load_lexicon
+from rules.lexicon.problems import LexiconError
+from rules.quality.own_files import own_files
+from streams.cli.main import app
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_it_says_which_files_and_entries_it_read(tmp_path: Path):
+    write(tmp_path, "material.toml", '[cotton]\nwords = ["田园棉"]\n')
+
+    assert own_files(tmp_path).read == {"material.toml": ("cotton",)}
+    result = CliRunner().invoke(app, ["rules", "check", "--lexicon", str(tmp_path)])
+    assert "read material.toml: cotton" in result.stdout
+
+
+def test_a_file_that_is_not_read_is_named(tmp_path: Path):
+    write(tmp_path, "material.toml.txt", "[cotton]\n")
+    write(tmp_path, "more/style.toml", "[slim]\n")
+
+    warnings = "\n".join(map(str, own_files(tmp_path).warnings))
+
+    assert "rename it to material.toml" in warnings
+    assert "move its .toml files up" in warnings
+
+
+def test_what_does_nothing_is_named(tmp_path: Path):
+    write(tmp_path, "material.toml", '[coton]\noff = true\n\n[silk]\nwithout = ["satin", "蚕丝"]\n')
+
+    assert [warning.message for warning in own_files(tmp_path).warnings] == [
+        "[coton] is switched off, but there is no material/coton",
+        "[silk] without 'satin': no list of material/silk has it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[cotton]\nwords = [“pima”]\n", "curly quotes"),
+        ("[Cloud Cotton]\nen = 'x'\n", r"write \[cloud-cotton\]"),
+        ('[cotton]\nwords = "pima"\n', r'write words = \["pima"\]'),
+    ],
+)
+def test_a_slip_gets_a_message_for_whoever_made_it(tmp_path: Path, text: str, message: str):
+    write(tmp_path, "material.toml", text)
+
+    with pytest.raises(LexiconError, match=message):
+        load_lexicon(tmp_path)
