@@ -15,7 +15,7 @@ from ocr_worker.images.formats import Format
 from ocr_worker.result import Refused
 
 #: Segments, chunks, blocks, strips or tiles. Ordinary photos have a few dozen, odd encoders make some thousand.
-MOST_PIECES = 100_000
+MOST_PIECES = 50_000
 
 #: JPEG markers without a length, and the one behind which no decoder of ours works in Python (ITU T.81, table B.1).
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
@@ -84,6 +84,15 @@ def _chunks(data: bytes) -> Iterator[None]:
         at += 12 + int.from_bytes(data[at : at + 4], "big")
 
 
+def _riff_chunks(data: bytes) -> Iterator[None]:
+    """Walk a WebP. Frames of an animation are chunks, too."""
+    at = 12
+    while at + 8 <= len(data):
+        yield
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + (size & 1)
+
+
 def _blocks(data: bytes) -> Iterator[None]:
     """Walk a GIF up to its first frame."""
     colours = 3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0
@@ -109,7 +118,7 @@ def _parts(data: bytes) -> Iterator[None]:
 
 
 _WALKS: Mapping[Format, Callable[[bytes], Iterator[object]]] = MappingProxyType(
-    {"JPEG": _segments, "PNG": _chunks, "GIF": _blocks, "TIFF": _parts}
+    {"JPEG": _segments, "PNG": _chunks, "GIF": _blocks, "TIFF": _parts, "WEBP": _riff_chunks}
 )
 
 
