@@ -2,12 +2,15 @@
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from rules.lexicon.load import Lexicon
+from rules.quality.compositions import evaluate_compositions
 from rules.quality.evaluate import Counts, evaluate
-from rules.quality.labelled import Labelled, LabelsError, read_labelled
+from rules.quality.labelled import Labelled, LabelsError, read_compositions, read_labelled
+from rules.quality.misread import misread
 from rules.tagger import Tagger
 
 DATA = Path(__file__).parents[2] / "data" / "rules"
@@ -81,3 +84,39 @@ def test_a_labelled_file_with_mistakes_is_answered_with_their_places(tmp_path: P
 def test_a_labelled_file_that_is_missing_is_told(tmp_path: Path):
     with pytest.raises(LabelsError, match="cannot be read"):
         read_labelled(tmp_path / "none.jsonl")
+
+
+def test_the_long_form_counts_languages_and_traps(tagger: Tagger, tmp_path: Path):
+    path = tmp_path / "long.jsonl"
+    rows = [
+        '{"lines": ["Kleid", "Größe: M"], "must": ["category/dress"], "must_not": ["size/*"], "lang": "de"}',
+        '{"lines": ["纯棉T恤"], "must": ["category/t-shirt"], "acceptable": ["claim/pure-cotton"], "lang": "zh"}',
+    ]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    report = evaluate(tagger, read_labelled(path))
+
+    assert report.traps == (1, 1)
+    assert report.languages["de"] == Counts(right=1, surplus=1)
+    assert report.languages["zh"] == Counts(right=1)
+
+
+def test_composition_lines_are_measured_by_their_shares(tagger: Tagger, tmp_path: Path):
+    path = tmp_path / "compositions.jsonl"
+    rows = [
+        '{"text": "80% wool 20% silk", "components": {"": {"wool": 80, "silk": 20}}}',
+        '{"text": "80% wool 20% silk", "components": {"": {"wool": 80, "linen": 20}}}',
+        '{"text": "lace: 100% silk; body: 100% wool", "components": {"lace": {"silk": 100}, "body": {"wool": 100}}}',
+    ]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    report = evaluate_compositions(tagger, read_compositions(path))
+
+    assert (report.right, report.lines, report.given_shares, report.wrong_shares) == (1, 2, 4, 1)
+
+
+def test_a_misreading_is_repeatable_and_of_about_its_rate():
+    text = "100% COTTON 面料 " * 200
+    first, second = (misread(text, 0.05, Random(7)) for _ in range(2))
+
+    changed = sum(one != other for one, other in zip(text.split(), first.split(), strict=False))
+    assert first == second != text
+    assert 0 < changed < 250

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from rules.tagger import Tagging
+
 
 @pytest.mark.parametrize(
     "text",
@@ -124,3 +126,15 @@ def test_titles_name_seasons_and_sexes_in_one_letter(ids: Callable[[str], set[st
 @pytest.mark.parametrize("text", ["女", "MEN", "春", "Women", "春秋战国"])
 def test_such_a_letter_alone_gives_nothing(ids: Callable[[str], set[str]], text: str):
     assert ids(text) == set()
+
+
+def test_each_quality_grade_has_an_id_of_its_own(ids: Callable[[str], set[str]]):
+    assert ids("等级：优等品") == {"claim/top-grade", "claim/authentic"}
+    assert ids("等级：一等品") == {"claim/first-grade", "claim/authentic"}
+    assert ids("等级：合格品") == {"claim/passed-inspection", "claim/authentic"}
+
+
+def test_a_tag_over_a_line_break_shows_both_lines(tagged: Callable[[str], Tagging]):
+    (tag,) = [tag for tag in tagged("WIDE-\nLEG PANTS").tags if tag.id == "category/wide-leg-pants"]
+
+    assert [(one.text, one.line) for one in tag.evidence] == [("WIDE-", 0), ("LEG PANTS", 1)]
