@@ -225,7 +225,7 @@ def faulty_run(broker: str, folder: Path) -> Said:
         with (
             running(logs["klaviyo"], "klaviyo", "sandbox", "--port", "0", "--key", KEY) as sandbox,
             running(logs["ocr"], "ocr", "serve", "--port", "0", **common) as worker,
-            running(logs["gateway"], "gateway", "--port", "0", **common) as gateway,
+            running(logs["gateway"], "gateway", "--port", "0", "--allow-email", **common) as gateway,
             running(logs["exporter"], "lag", "exporter", "--port", "0", **common) as exporter,
         ):
             processes = (sandbox, worker, gateway, exporter)
