@@ -39,7 +39,7 @@ def _not_sent(reader: Reader) -> Html:
         )
         for one in left[: -SHOWN - 1 : -1]
     ]
-    return table([reader("Who"), reader("Flows"), reader("Why"), reader("Entered")], rows, reader("Nothing yet."))
+    return table([reader("Who"), reader("Flow"), reader("Why"), reader("Entered")], rows, reader("Nothing yet."))
 
 
 def phones(reader: Reader, messages: Iterable[Message]) -> Html:

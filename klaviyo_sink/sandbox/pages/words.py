@@ -11,6 +11,7 @@ CHINESE: Final = {
     "Events": "事件",
     "Segments": "分群",
     "Lists": "名单",
+    "Flow": "流程",
     "Flows": "流程",
     "Messages": "消息",
     "Jobs": "任务",

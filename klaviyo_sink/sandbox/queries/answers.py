@@ -20,7 +20,7 @@ ADDITIONAL: Final = {
     "segment": ("profile_count",),
     "flow-message": ("definition",),
 }
-#: Gives the resources behind a relationship of one.
+#: By a relationship's name: the function that lists the related resources of one resource.
 Related = Mapping[str, Callable[[Resource], list[Resource]]]
 
 
