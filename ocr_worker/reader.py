@@ -33,14 +33,19 @@ class Reader:
         self._decoded = asyncio.Semaphore(2 * config.slots)
         self._threads = ThreadPoolExecutor(min(config.slots, config.threads), thread_name_prefix="photo")
 
-    async def read(self, data: bytes) -> Reading | Refused | Later | Misconfigured:
+    async def read(
+        self, data: bytes, on_begin: Callable[[], None] = lambda: None
+    ) -> Reading | Refused | Later | Misconfigured:
         """
         Read a photo. Waits for a slot as long as it takes: bound what comes in before.
+
+        `on_begin` is called when the waiting is over.
 
         May be cancelled at any time: what waits is dropped, and what runs in a thread ends there, unheard.
         """
         laps = _Laps(self._clock)
         async with self._decoded:
+            on_begin()
             laps.lap("queue")
             photo = await self._off_loop(lambda: open_photo(data, self._limits))
             if isinstance(photo, Refused):

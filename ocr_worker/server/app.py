@@ -24,6 +24,7 @@ from ocr_worker.result import ALONE, STATUS, Reading, Refused
 from ocr_worker.server.admission import Admission
 from ocr_worker.server.metrics import Meters
 from ocr_worker.server.openapi import PROBLEMS, complete, ocr_operation
+from ocr_worker.server.readings import Readings
 from ocr_worker.server.request import Fetch, PhotoAt, check_head, receive
 from ocr_worker.server.warm_up import warm_up
 from ocr_worker.watchdog import WATCHDOG
@@ -66,6 +67,7 @@ def create_app(
         warming.cancel()
         with suppress(asyncio.CancelledError):
             await warming
+        await worker.readings.aclose()
         await worker.reader.aclose()
         # A thread that does not come back is waited for until now.
         WATCHDOG.stop()
@@ -104,6 +106,7 @@ class _Worker:
         self._ready = False
         self._broken: str | None = None
         self.reader = Reader(engine, config)
+        self.readings = Readings(self.reader.read)
 
     async def warm_up(self, on_ready: Callable[[], None] | None) -> None:
         try:
@@ -174,7 +177,7 @@ class _Worker:
             if not isinstance(found, bytes):
                 return found
             photo = found
-        return await self.reader.read(photo)
+        return await self.readings.get(photo)
 
     async def healthz(self) -> Response:
         """Answer 200 unless the warm-up failed for good: then a restart is due."""
