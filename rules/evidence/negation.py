@@ -43,6 +43,8 @@ class Negations:
         self._opening = {form: names[word] for word, form in zip(names, normal_words(list(names)), strict=True)}
         #: The negations that words begin with, as far as they have been met.
         self._opened: dict[Term, str | None] = {}
+        #: The unknown words before the last item of a list: ", iron or ".
+        self._last_item = re.compile(rf",\s*(?:[^\W\d_]+\s){{1,2}}(?:{words.lstrip('|') or _NEVER})\s")
         answers = normal_words([word for words in context.answers.values() for word in words])
         self._answer = re.compile(rf"[ )]*: *({'|'.join(map(re.escape, answers)) or _NEVER})(?= *[\n,.;|/)。]| *$)")
 
@@ -99,7 +101,7 @@ class Negations:
                 gap = text[last.stop : match.start] if last.start < match.start else text[match.stop : last.start]
                 begins = last.term.kind == "negation"
                 if begins:
-                    near = self._near(name, gap)
+                    near = self._near(name, gap, colon=last.term.text != "no")
                 else:
                     near = bool(gap or not opened) and self._goes_on(name, gap, text[match.stop : match.stop + 3])
                 near = near or (stand == "before" and self._listed(gap, text[match.stop : match.stop + _LIST]))
@@ -125,13 +127,15 @@ class Negations:
 
     def _listed(self, gap: str, rest: str) -> bool:
         """Tell whether a comma goes on a list that "or" closes further on: "no fur, feathers or leather"."""
+        if self._last_item.fullmatch(gap) is not None:
+            return not _FIGURE.match(rest)
         if _ITEMS.fullmatch(gap) is None or _FIGURE.match(rest):
             return False
         clause = _CLAUSE.split(rest, maxsplit=1)[0]
         return self._closing.search(clause) is not None and not any(map(str.isdigit, clause))
 
-    def _near(self, name: str, gap: str) -> bool:
-        if not gap.strip():
+    def _near(self, name: str, gap: str, *, colon: bool) -> bool:
+        if not gap.strip(" \n:" if colon else None):
             return True
         if _BREAK.search(gap):
             return _PERCENTAGE.fullmatch(gap) is not None

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from rules.text.match import Match
+from rules.text.normalize import is_cjk
 from rules.text.page import Page
 
 #: Categories whose words are everyday words too.
@@ -17,6 +18,8 @@ _SILENT = frozenset({"negation", "harmless", "trap", "goods", "detail"})
 #: A lone word must be more than this part of the letters between two punctuation marks, or the last of them where
 #: it names the thing itself ("pearl earrings", "珍珠项链": Chinese and English put that last).
 _LEAST_PART = 0.6
+#: In Chinese one letter more makes another word: "短裤哥", "牛仔城".
+_LEAST_CHINESE = 0.7
 _THING = "category/"
 #: Owners of names that make a page one of music, films or teams: there no word alone in its line is about clothes.
 _TITLES = frozenset({"name/music", "name/film", "name/team"})
@@ -71,7 +74,8 @@ def _filled(text: str, said: Sequence[Match], start: int, stop: int) -> bool:
             head = word.term.owner.startswith(_THING) and (
                 not _ALPHABETIC.search(text, word.stop, mark) or _DESCRIBED.match(text, word.stop) is not None
             )
-            if not sentence and (head or word.stop - word.start > _LEAST_PART * letters):
+            least = _LEAST_CHINESE if is_cjk(text[word.stop - 1]) and is_cjk(text[word.stop]) else _LEAST_PART
+            if not sentence and (head or word.stop - word.start > least * letters):
                 return True
             word = next(words, None)
         start = mark + 1

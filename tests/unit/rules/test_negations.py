@@ -101,3 +101,19 @@ def test_an_answer_takes_away_what_it_answers_only(ids: Callable[[str], set[str]
 )
 def test_a_forbidden_treatment_gives_its_opposite(ids: Callable[[str], set[str]], text: str, tags: set[str]):
     assert ids(text) == tags
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("不含：羊绒 真丝", {"material/cashmere", "material/silk"}),
+        ("Without: fur, leather or silk", {"material/fur", "material/leather", "material/silk"}),
+        ("Do not wring, steam or dry clean", {"care/dry-clean"}),
+    ],
+)
+def test_a_negation_holds_over_its_colon_and_an_unknown_item(ids: Callable[[str], set[str]], text: str, gone: set[str]):
+    assert not ids(text) & gone
+
+
+def test_a_number_is_no_negation(ids: Callable[[str], set[str]]):
+    assert "material/wool" in ids("Item no: wool coat")
