@@ -12,7 +12,7 @@ def test_it_holds_the_categories_that_merchandisers_asked_for(lexicon: Lexicon):
     counts = Counter(entry.category for entry in lexicon.entries.values())
 
     assert sum(counts.values()) >= 600
-    kinds = "material style category pattern occasion season size care colour claim promotion"
+    kinds = "material style category pattern occasion season size care colour claim promotion name"
     assert set(counts) == set(kinds.split(" "))
 
 
