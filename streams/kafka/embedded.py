@@ -7,15 +7,14 @@ docs/kafka.md state its limits. Knows no topics of ours, no settings and no Faus
 """
 
 import ctypes
-import ctypes.util
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, files
 from typing import Self
 
 from confluent_kafka import KafkaError
+
+from streams.kafka.librdkafka import LibraryMissingError, library
 
 #: Requests that faults can be set on (https://kafka.apache.org/protocol#protocol_api_keys).
 APIS: Mapping[str, int] = {
@@ -185,43 +184,27 @@ def _settle() -> None:
 
 @cache
 def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(_library_path())
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
-    signatures = {
-        "rd_kafka_conf_new": (pointer, []),
-        "rd_kafka_conf_set": (number, [pointer, text, text, text, ctypes.c_size_t]),
-        "rd_kafka_new": (pointer, [number, pointer, text, ctypes.c_size_t]),
-        "rd_kafka_destroy": (None, [pointer]),
-        "rd_kafka_mock_cluster_new": (pointer, [pointer, number]),
-        "rd_kafka_mock_cluster_destroy": (None, [pointer]),
-        "rd_kafka_mock_cluster_bootstraps": (text, [pointer]),
-        "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [pointer, ctypes.c_int32]),
-        "rd_kafka_mock_topic_create": (number, [pointer, text, number, number]),
-        "rd_kafka_mock_push_request_errors_array": (
-            None,
-            [pointer, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(number)],
-        ),
-        "rd_kafka_mock_broker_set_down": (number, [pointer, ctypes.c_int32]),
-        "rd_kafka_mock_broker_set_up": (number, [pointer, ctypes.c_int32]),
-        "rd_kafka_mock_broker_set_rtt": (number, [pointer, ctypes.c_int32, number]),
-    }
-    for name, (result, arguments) in signatures.items():
-        try:
-            function = getattr(library, name)
-        except AttributeError:
-            raise EmbeddedBrokerError(
-                f"this librdkafka has no {name}; install confluent-kafka 2.16 from its wheel"
-            ) from None
-        function.restype, function.argtypes = result, arguments
-    return library
-
-
-def _library_path() -> str:
-    # Wheels keep it in confluent_kafka.libs (Linux, Windows) or .dylibs (macOS); a source build links the system's.
-    with suppress(PackageNotFoundError):
-        for file in files("confluent-kafka") or ():
-            if file.name.startswith("librdkafka") and {".so", ".dylib", ".dll"} & set(file.suffixes):
-                return str(file.locate())
-    if system := ctypes.util.find_library("rdkafka"):
-        return system
-    raise EmbeddedBrokerError("no librdkafka found: reinstall confluent-kafka from its wheel, or use a real Kafka")
+    try:
+        return library(
+            {
+                "rd_kafka_conf_new": (pointer, []),
+                "rd_kafka_conf_set": (number, [pointer, text, text, text, ctypes.c_size_t]),
+                "rd_kafka_new": (pointer, [number, pointer, text, ctypes.c_size_t]),
+                "rd_kafka_destroy": (None, [pointer]),
+                "rd_kafka_mock_cluster_new": (pointer, [pointer, number]),
+                "rd_kafka_mock_cluster_destroy": (None, [pointer]),
+                "rd_kafka_mock_cluster_bootstraps": (text, [pointer]),
+                "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [pointer, ctypes.c_int32]),
+                "rd_kafka_mock_topic_create": (number, [pointer, text, number, number]),
+                "rd_kafka_mock_push_request_errors_array": (
+                    None,
+                    [pointer, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(number)],
+                ),
+                "rd_kafka_mock_broker_set_down": (number, [pointer, ctypes.c_int32]),
+                "rd_kafka_mock_broker_set_up": (number, [pointer, ctypes.c_int32]),
+                "rd_kafka_mock_broker_set_rtt": (number, [pointer, ctypes.c_int32, number]),
+            }
+        )
+    except LibraryMissingError as error:
+        raise EmbeddedBrokerError(str(error)) from None

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from schemas.codec import Headers
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError, reader
+from streams.kafka.foreign_headers import ForeignHeaders, headers_of
 from streams.kafka.partitioner import partition_of
 
 #: Reading to an end is given up after so long without a word.
@@ -107,7 +108,7 @@ def follow(
 
     """
     part = within or Within(since)
-    consumer = reader(settings, few=part.is_narrow)
+    consumer, read_foreign = reader(settings, few=part.is_narrow), ForeignHeaders(settings)
     try:
         partitions = _partitions(settings, names, part)
         starts = _starts(consumer, partitions, part, from_end=from_end)
@@ -126,13 +127,14 @@ def follow(
                 if not forever and message.offset() + 1 >= ends[place]:
                     left.discard(place)
                 if part.has_time(message.timestamp()[1]):
-                    yield _seen(message)
+                    yield _seen(message, read_foreign)
             if not forever and not left:
                 return
     except KafkaException as error:
         raise UnreadableTopicError(f"cannot read {', '.join(names)}: {error.args[0].str()}") from None
     finally:
         consumer.close()
+        read_foreign.close()
 
 
 def newest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen], int]:
@@ -143,7 +145,7 @@ def newest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen
         UnreadableTopicError: the topic is missing, or no broker answered.
 
     """
-    consumer = reader(settings)
+    consumer, read_foreign = reader(settings), ForeignHeaders(settings)
     try:
         partitions = _partitions(settings, [name], Within())
         ends = {at.partition: consumer.get_watermark_offsets(at, timeout=10) for at in partitions}
@@ -157,11 +159,12 @@ def newest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen
             if message.error() is not None or message.offset() >= ends[number][1] - 1:
                 left.discard(number)
             if message.error() is None and message.offset() < ends[number][1]:
-                found.append(_seen(message))
+                found.append(_seen(message, read_foreign))
     except KafkaException as error:
         raise UnreadableTopicError(f"cannot read {name}: {error.args[0].str()}") from None
     finally:
         consumer.close()
+        read_foreign.close()
     return found, len(partitions)
 
 
@@ -255,7 +258,7 @@ def _at(place: TopicPartition) -> tuple[str, int]:
     return place.topic, place.partition
 
 
-def _seen(message: Message) -> Seen:
+def _seen(message: Message, read_foreign: ForeignHeaders) -> Seen:
     return Seen(
         topic=message.topic(),
         partition=message.partition(),
@@ -263,5 +266,5 @@ def _seen(message: Message) -> Seen:
         timestamp=message.timestamp()[1] / 1000,
         key=message.key(),
         value=message.value(),
-        headers=list(message.headers() or ()),
+        headers=headers_of(message, read_foreign),
     )

@@ -13,8 +13,8 @@ one, and promises:
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
@@ -51,12 +51,23 @@ class GapError(Exception):
     """A record was skipped on its way here. Going on would acknowledge what was never seen."""
 
 
-@dataclass(slots=True)
+#: A lane: the deliveries of one key in one partition, in order. A record without a key has a lane of its own.
+_Lane = deque[Delivery[R]]
+
+
+@dataclass(slots=True, eq=False)
 class _Track(Generic[R]):
-    """One partition: the offset it must be handed next, and what it holds, in offset order."""
+    """One partition as long as it is assigned: the next offset to admit, and the unfinished deliveries in order."""
 
     expected: int | None
     unfinished: deque[Delivery[R]] = field(default_factory=deque)
+    lanes: dict[bytes | int, _Lane[R]] = field(default_factory=dict)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    #: Those of `tasks` that wait for the next try of a delivery.
+    waiting: set[asyncio.Task[None]] = field(default_factory=set)
+    #: Closing: nothing is admitted and nothing is tried again. Closed: its position no longer moves either.
+    closing: bool = False
+    closed: bool = False
 
 
 class Window(Generic[R]):
@@ -97,11 +108,9 @@ class Window(Generic[R]):
         self._slots = Slots(in_flight)
         self._pending_limit, self._span_limit = pending, span
         self._tracks: dict[Partition, _Track[R]] = {}
-        self._lanes: dict[tuple[Partition, bytes | int], deque[Delivery[R]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: set[asyncio.Task[None]] = set()
         self._wakeups: deque[asyncio.Future[None]] = deque()
-        self._generation = 0
+        #: How often each partition was released; a delivery from before that must not be admitted after it.
+        self._releases: Counter[Partition] = Counter()
         self._open = True
         self.pending = 0
         self.working = 0
@@ -111,48 +120,57 @@ class Window(Generic[R]):
 
     async def admit(self, delivery: Delivery[R]) -> bool:
         """
-        Take a delivery, waiting for room; order of calls is order of offsets within a partition.
+        Take a delivery, waiting for room. Within a partition, call it in the order of offsets.
 
-        Answers False when it was not taken: the window is closed (it will be delivered again), or
-        this offset was taken before (delivered twice).
+        Returns False if it does not take it: the partition closes (it will be delivered again), or the window already
+        had this offset.
 
         Raises:
             GapError: offsets before it were skipped on the way here.
 
         """
-        generation = self._generation
-        while self._open and not self._has_room(delivery):
-            await self._room()
-        if not self._open or generation != self._generation:
-            return False
-        track = self._tracks.get(delivery.partition)
-        if track is None:
-            track = _Track(self._first_offset(delivery.partition))
-            self._tracks[delivery.partition] = track
-        if track.expected is not None and delivery.offset != track.expected:
-            if delivery.offset < track.expected:
+        partition = delivery.partition
+        releases = self._releases[partition]
+        while True:
+            if not self._open or releases != self._releases[partition]:
                 return False
-            if not await self._is_natural_gap(delivery.partition, track.expected, delivery.offset):
-                msg = f"{delivery.partition}: expected offset {track.expected}, was handed {delivery.offset}"
-                raise GapError(msg)
-            if generation != self._generation:
+            track = self._tracks.get(partition)
+            if track is None:
+                track = self._tracks[partition] = _Track(self._first_offset(partition))
+            if track.closing or (track.expected is not None and delivery.offset < track.expected):
                 return False
+            if not self._has_room(track, delivery):
+                await self._room()
+                continue
+            expected = track.expected
+            if expected is None or delivery.offset == expected:
+                break
+            natural = await self._is_natural_gap(partition, expected, delivery.offset)
+            # Meanwhile the partition may have been released, or another call may have admitted deliveries.
+            if not track.closing and track.expected == expected:
+                if not natural:
+                    msg = f"{partition}: expected offset {expected}, was handed {delivery.offset}"
+                    raise GapError(msg)
+                if self._has_room(track, delivery):
+                    break
+        self._take(track, delivery)
+        return True
+
+    def _take(self, track: _Track[R], delivery: Delivery[R]) -> None:
         track.expected = delivery.offset + 1
         track.unfinished.append(delivery)
         if not self.pending:
             self.moved_at = self._clock()
         self.pending += 1
-        # A record without a key has no order to keep.
-        lane = (delivery.partition, delivery.offset if delivery.key is None else delivery.key)
-        queue = self._lanes.get(lane)
-        if queue is None:
-            self._lanes[lane] = deque((delivery,))
-            task = asyncio.create_task(self._run_lane(lane, generation))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        else:
-            queue.append(delivery)
-        return True
+        key = delivery.offset if delivery.key is None else delivery.key
+        lane = track.lanes.get(key)
+        if lane is not None:
+            lane.append(delivery)
+            return
+        track.lanes[key] = deque((delivery,))
+        task = asyncio.create_task(self._run_lane(track, key))
+        track.tasks.add(task)
+        task.add_done_callback(track.tasks.discard)
 
     def oldest(self) -> list[Delivery[R]]:
         """List the oldest unfinished delivery of each partition."""
@@ -167,22 +185,34 @@ class Window(Generic[R]):
         """
         Close the window: finish what is queued for up to `deadline_s` seconds, drop the rest.
 
-        What waits out a retry's delay is dropped at once. When this returns, no position moves
-        until `resume`.
+        Deliveries that wait for their next try are dropped at once. After it returns, no position moves until `resume`.
         """
         self._open = False
+        await self.release(tuple(self._tracks), deadline_s)
+
+    async def release(self, partitions: Iterable[Partition], deadline_s: float) -> None:
+        """Do as `drain`, for some partitions only; work on the others goes on. Each may be admitted again at once."""
+        partitions = tuple(partitions)
+        # A partition without deliveries gets a track too, so that none is admitted meanwhile.
+        tracks = [self._tracks.setdefault(partition, _Track(None)) for partition in partitions]
+        for track in tracks:
+            track.closing = True
+            for task in tuple(track.waiting):
+                task.cancel()
         self._wake()
-        for task in tuple(self._waiting):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=deadline_s)
-        self._generation += 1
-        leftover = tuple(self._tasks)
+        tasks = {task for track in tracks for task in track.tasks}
+        if tasks:
+            await asyncio.wait(tasks, timeout=deadline_s)
+        for partition in partitions:
+            self._releases[partition] += 1
+            released = self._tracks.pop(partition, None)
+            if released is not None and not released.closed:
+                released.closing = released.closed = True
+                self.pending -= sum(not delivery.done for delivery in released.unfinished)
+        self._wake()
+        leftover = {task for task in tasks if not task.done()}
         for task in leftover:
             task.cancel()
-        self._tracks.clear()
-        self._lanes.clear()
-        self.pending = 0
         if leftover:
             await asyncio.wait(leftover, timeout=1)
 
@@ -190,13 +220,10 @@ class Window(Generic[R]):
         """Open the window for a new assignment."""
         self._open = True
 
-    def _has_room(self, delivery: Delivery[R]) -> bool:
+    def _has_room(self, track: _Track[R], delivery: Delivery[R]) -> bool:
         if self.pending >= self._pending_limit:
             return False
-        track = self._tracks.get(delivery.partition)
-        if track is None or not track.unfinished:
-            return True
-        return delivery.offset - track.unfinished[0].offset < self._span_limit
+        return not track.unfinished or delivery.offset - track.unfinished[0].offset < self._span_limit
 
     async def _room(self) -> None:
         wakeup: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -209,22 +236,22 @@ class Window(Generic[R]):
             if not wakeup.done():
                 wakeup.set_result(None)
 
-    async def _run_lane(self, lane: tuple[Partition, bytes | int], generation: int) -> None:
-        queue = self._lanes[lane]
-        while queue:
+    async def _run_lane(self, track: _Track[R], key: bytes | int) -> None:
+        lane = track.lanes[key]
+        while lane:
             try:
-                if not await self._finish(queue[0], generation):
+                if not await self._finish(lane[0], track):
                     return
             except Exception as error:  # noqa: BLE001 - process must not raise; if it does, nothing may be acked
                 self._crash(error)
                 return
-            if generation != self._generation:
+            if track.closed:
                 return
-            self._done(queue.popleft())
-        del self._lanes[lane]
+            self._done(track, lane.popleft())
+        del track.lanes[key]
 
-    async def _finish(self, delivery: Delivery[R], generation: int) -> bool:
-        """Work on it until it is done (True), or until the window closes while it waits for a retry (False)."""
+    async def _finish(self, delivery: Delivery[R], track: _Track[R]) -> bool:
+        """Work on it until it is done (True), or until the partition closes before its next try (False)."""
         while True:
             async with self._slots:
                 delivery.attempts += 1
@@ -236,23 +263,22 @@ class Window(Generic[R]):
                     self.moved_at = self._clock()
             if delay is None:
                 return True
-            if not self._open or generation != self._generation:
+            if track.closing:
                 return False
             task = asyncio.current_task()
             assert task is not None  # noqa: S101 - a lane always runs in a task
-            self._waiting.add(task)
+            track.waiting.add(task)
             try:
                 await self._sleep(delay)
             finally:
-                self._waiting.discard(task)
+                track.waiting.discard(task)
 
-    def _done(self, delivery: Delivery[R]) -> None:
+    def _done(self, track: _Track[R], delivery: Delivery[R]) -> None:
         delivery.done = True
         self.pending -= 1
-        unfinished = self._tracks[delivery.partition].unfinished
         position = None
-        while unfinished and unfinished[0].done:
-            position = unfinished.popleft().offset + 1
+        while track.unfinished and track.unfinished[0].done:
+            position = track.unfinished.popleft().offset + 1
         if position is not None:
             self._ack(delivery.partition, position)
         self._wake()

@@ -17,8 +17,8 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as TopicPart
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.kafka import embedded as module
 from streams.kafka.embedded import APIS, EmbeddedBroker, EmbeddedBrokerError
+from streams.kafka.librdkafka import LibraryMissingError, library
 
 QUIET = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50}
 
@@ -163,10 +163,10 @@ def test_what_it_cannot_do_is_refused_in_words(broker: EmbeddedBroker):
 
 
 def test_a_missing_librdkafka_is_said_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "files", lambda _: None)
+    monkeypatch.setattr("streams.kafka.librdkafka.files", lambda _: None)
     monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
-    with pytest.raises(EmbeddedBrokerError, match="reinstall confluent-kafka from its wheel"):
-        module._library_path()
+    with pytest.raises(LibraryMissingError, match="reinstall confluent-kafka from its wheel"):
+        library({})
 
 
 @contextlib.contextmanager

@@ -241,3 +241,45 @@ def test_any_interleaving_keeps_every_promise(
             assert offsets == sorted(offsets)
 
     asyncio.run(run())
+
+
+async def test_a_released_partition_finishes_or_drops_its_work_and_the_others_go_on():
+    world = World()
+    for partition in (P0, P1):
+        for offset in range(2):
+            assert await world.admit(partition, offset, b"k")
+    await settle()
+    releasing = asyncio.create_task(world.window.release([P0], 10))
+    await settle()
+    assert not await world.admit(P0, 2)
+    assert await world.admit(P1, 2)
+    await world.end(P0, 0)
+    await world.end(P0, 1)
+    await releasing
+    assert world.acked == {P0: 2}
+    await world.end(P1, 0)
+    assert world.acked == {P0: 2, P1: 1}
+
+
+async def test_work_that_outlasts_the_release_moves_no_position():
+    world = World()
+    await world.admit(P0, 0)
+    await world.admit(P1, 0)
+    await settle()
+    await world.window.release([P0], 0)
+    assert world.window.pending == 1
+    await world.end(P1, 0)
+    assert world.acked == {P1: 1}
+    world.starts[P0] = 0
+    world.admitted[P0].clear()
+    assert await world.admit(P0, 0)
+
+
+async def test_a_record_that_waited_through_a_release_is_not_admitted_after_it():
+    world = World(pending=1)
+    await world.admit(P1, 0)
+    waiting = asyncio.create_task(world.admit(P0, 0))
+    await settle()
+    await world.window.release([P0], 0)
+    await world.end(P1, 0)
+    assert await waiting is False
