@@ -35,6 +35,8 @@ UNUSABLE = 2
 CRASHED, ZOMBIE, GAP = 70, 71, 72
 #: What a stop may take besides draining: the last commit, leaving the group.
 _GOODBYE_S = 15
+#: The longest a halting stage tries to commit what it finished.
+_HALT_S = 15
 #: New objects, for each event held, after which the cyclic collector looks at them. At sync some 20 MB in all.
 _COLLECT_AT = 40
 
@@ -220,9 +222,13 @@ def _stuck(app: StageApp, patience_s: float) -> str | None:
 def _halt(app: StageApp, error: HaltError) -> None:
     async def halt() -> None:
         assert app.window is not None  # noqa: S101 - it is the window that crashed
-        await app.window.drain(0)
-        # What was finished, its letters included, is not done again after the fix.
-        await app.commit_done()
+        try:
+            async with asyncio.timeout(_HALT_S):
+                await app.window.drain(0)
+                # What was finished, its letters included, is not done again after the fix.
+                await app.commit_done()
+        except Exception as failure:  # noqa: BLE001 - a stage that must halt may not live on
+            log.warning("halting without a last commit", error=type(failure).__name__)
         leave(error)
 
     _last_words.add(asyncio.get_running_loop().create_task(halt()))
