@@ -9,7 +9,8 @@ BENCH_PYRALLEL_PYTHON (pyrallel-consumer, Python 3.12). Those need confluent-kaf
     python3.12 -m venv /tmp/pyrallel && /tmp/pyrallel/bin/pip install pyrallel-consumer==1.0.0
     python3 -m venv /tmp/prosody && /tmp/prosody/bin/pip install prosody-events==0.6.1 confluent-kafka pydantic
 
-Each contestant's docstring says where its guarantees are less than ours.
+prosody-events needs a Cassandra too (PROSODY_CASSANDRA_NODES). Each contestant's docstring says where its guarantees
+are less than ours.
 """
 
 import argparse

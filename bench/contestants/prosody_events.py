@@ -1,9 +1,11 @@
 """
 prosody-events: a Rust consumer, a task for each message, in order per key; its output is acknowledged before the next.
 
-Its guarantees are less than ours. It reads JSON only: what is no JSON, or has no key, never reaches the handler, and
-nothing keeps it. Headers do not reach the handler. Retries beyond memory need a Cassandra (`defer`); without one, a
-failing key blocks its partition, as here.
+It needs a Cassandra in every mode, with a real Kafka: without one the client ends as it is made. Name it by
+PROSODY_CASSANDRA_NODES. That is where it keeps timers and what it retries later.
+
+Its guarantees are less than ours. It reads JSON only: what is no JSON, or has no key, never reaches the handler. Nor do
+headers. Without `defer` a failing key blocks its partition.
 """
 
 import asyncio
