@@ -41,7 +41,7 @@ class Cues:
 def cues_on(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Cues:
     """Look around the matches of a page, given in their order, block by block."""
     lines = page.by_line(matches)
-    cues = Cues(lone=set(lone_words(page, lines, vocabulary.in_company)))
+    cues = Cues(lone=set(lone_words(page, lines, vocabulary.in_company, vocabulary.telling)))
     percents = page.by_line(_of_compositions(page.text, matches))
     for first, after in pairwise(page.blocks):
         numbers = [number for number in range(first, after) if number in lines or number in percents]

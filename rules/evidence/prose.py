@@ -11,8 +11,6 @@ from rules.text.match import Match
 from rules.text.normalize import is_cjk
 from rules.text.page import Page
 
-#: Categories whose words are everyday words too.
-_EVERYDAY = frozenset({"material", "style", "category", "pattern", "occasion", "season", "colour"})
 #: Kinds of matches that say nothing of products.
 _SILENT = frozenset({"negation", "harmless", "trap", "goods", "detail"})
 #: A lone word must be more than this part of the letters between two punctuation marks, or the last of them where
@@ -33,7 +31,9 @@ _ALPHABETIC = re.compile(r"[^\W\d_]")
 _MARK = re.compile(r"[,.;:!?。；！？、()|/\[\]【】~]")
 
 
-def lone_words(page: Page, lines: Mapping[int, Sequence[Match]], in_company: Collection[str]) -> Iterator[int]:
+def lone_words(
+    page: Page, lines: Mapping[int, Sequence[Match]], in_company: Collection[str], telling: frozenset[str]
+) -> Iterator[int]:
     """
     Find, by their start, the words that are all their line has to say of products, and too little.
 
@@ -48,7 +48,7 @@ def lone_words(page: Page, lines: Mapping[int, Sequence[Match]], in_company: Col
         if term is not None and all(match.term.text in in_company for match in said):
             yield from (match.start for match in said)
             continue
-        if term is None or said[-1].term is not term or _EVERYDAY.isdisjoint(term.categories):
+        if term is None or said[-1].term is not term or term.categories <= telling:
             continue
         if " " in term.text or (len(term.text) >= _TELLING and not term.text.isascii()):
             continue

@@ -42,6 +42,8 @@ class Vocabulary:
             tag_id: tuple(tag for tag in brought(tag_id, self.entries) if not self.entries[tag].group)
             for tag_id in self.entries
         }
+        #: Categories whose words say what they say even alone in a line.
+        self.telling = frozenset(one for names in lexicon.context.telling.values() for one in names)
         #: Words that count only in the company of others.
         self.in_company = frozenset(
             normal_words([word for entry in self.entries.values() for word in entry.in_company])

@@ -56,6 +56,8 @@ class Context(Data):
     fields: dict[str, Texts] = Field(default_factory=dict)
     #: Words of the trade that are no tags ("设计", "panel"): a line that has one speaks of products.
     trade: dict[str, Texts] = Field(default_factory=dict)
+    #: Categories whose words are no everyday words: they count even alone in a line of other talk.
+    telling: dict[str, Texts] = Field(default_factory=dict)
     #: What may end the name of a part ("领子部分", "lining fabric").
     part_endings: dict[str, Texts] = Field(default_factory=dict)
     #: What may stand between a percentage and its fibre ("of", "纯").

@@ -7,7 +7,9 @@ from typer.testing import CliRunner
 
 from rules.lexicon.load import load_lexicon
 from rules.lexicon.problems import LexiconError
+from rules.quality.labelled import lines_of
 from rules.quality.own_files import own_files
+from rules.tagger import Tagger
 from streams.cli.main import app
 
 
@@ -58,3 +60,21 @@ def test_a_slip_gets_a_message_for_whoever_made_it(tmp_path: Path, text: str, me
 
     with pytest.raises(LexiconError, match=message):
         load_lexicon(tmp_path)
+
+
+OWN_CATEGORY = 'category = "mood"\n[calm]\nen = "Calm"\nzh = "平静"\nwords = ["calm"]\n'
+
+
+def test_an_own_category_obeys_the_rule_for_lone_words(tmp_path: Path):
+    write(tmp_path, "mood.toml", OWN_CATEGORY)
+
+    assert Tagger(load_lexicon(tmp_path)).tag(lines_of("keep calm and carry on")).tags == ()
+
+
+def test_an_own_category_may_opt_out_of_it(tmp_path: Path):
+    write(tmp_path, "mood.toml", OWN_CATEGORY)
+    write(tmp_path, "context.toml", '[telling]\nours = ["mood"]\n')
+
+    tags = Tagger(load_lexicon(tmp_path)).tag(lines_of("keep calm and carry on")).tags
+
+    assert [tag.id for tag in tags] == ["mood/calm"]
