@@ -118,7 +118,7 @@ def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:
 def _open_mended(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | None:
     """Open a file that a decoder has refused, where it can be mended."""
     with suppress(Exception):
-        with BUDGET.hold(MENDING_BYTES):
+        with BUDGET.hold_for_photo(MENDING_BYTES.get(kind, 0)):
             mended = mend(data, kind)
         photo = None if mended is None else _open(mended.data, kind, limits)
         if mended is not None and isinstance(photo, DecodedPhoto):
@@ -131,7 +131,7 @@ def _open(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | Refused:
         return refused
     if (opening := opening_bytes(data, kind)) > MOST_FOR_ONE_PHOTO:
         return _too_much_memory(opening)
-    with BUDGET.hold(opening):
+    with BUDGET.hold_for_photo(opening):
         header = _read_header(data, kind, limits)
     if isinstance(header, Refused):
         return header
@@ -184,13 +184,13 @@ def _whole_reduction(longest: int, long_side: int) -> int | None:
 
 def _decode(data: bytes, kind: Format, long_side: int, scans: int) -> tuple[Pixels, int]:
     """Decode, and turn upright; gives how the file's picture lay, too. To know that of a PNG is to decode it."""
-    with BUDGET.hold(opening_bytes(data, kind)), Image.open(BytesIO(data), formats=[kind]) as image:
+    with BUDGET.hold_for_photo(opening_bytes(data, kind)), Image.open(BytesIO(data), formats=[kind]) as image:
         file_pixels = image.width * image.height
         _scale_in_decoder(image, kind, long_side)
         if kind == "JPEG":
             # All of it at once: each further block costs the decoder a look back, 5 % in all.
             image.decodermaxblock = len(data)
-        with BUDGET.hold(decoding_bytes(image, kind, file_pixels, scans)):
+        with BUDGET.hold_for_photo(decoding_bytes(image, kind, file_pixels, scans)):
             orientation = _orientation(image, kind)
             upright = scale_down(_rgb(image, long_side), long_side)
     if orientation in _UPRIGHT:

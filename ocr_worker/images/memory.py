@@ -34,6 +34,14 @@ class MemoryBudget:
             self._changed.notify_all()
 
     @contextmanager
+    def hold_for_photo(self, amount: int) -> Iterator[None]:
+        """Hold as `hold` does; before a large photo, return what others have freed to the kernel."""
+        with self.hold(amount):
+            if amount > 2 * ORDINARY_PHOTO:
+                _trim_heap()
+            yield
+
+    @contextmanager
     def hold(self, amount: int) -> Iterator[None]:
         """Wait until `amount` bytes are free, and hold them for the block. Who holds some must not ask for more."""
         if amount == 0:
@@ -46,8 +54,6 @@ class MemoryBudget:
             self._queue.popleft()
             self._held += amount
             self._changed.notify_all()
-        if amount > 2 * ORDINARY_PHOTO:
-            _trim_heap()
         try:
             yield
         finally:

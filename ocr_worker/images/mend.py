@@ -7,10 +7,11 @@ off near its end. Tried only once a decoder has refused the file. Knows no pixel
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,8 @@ _WAITING_ROWS = 2
 
 #: Of a PNG that has more, unpacked, nothing is mended: a header may promise anything.
 _MOST_UNPACKED = 100_000_000
-#: Memory that mending takes at most: the picture unpacked, packed again, and the file.
-MENDING_BYTES = 2 * _MOST_UNPACKED
+#: Memory that mending takes at most. A PNG is unpacked and packed again; a JPEG is decoded at an eighth.
+MENDING_BYTES: Mapping[Format, int] = MappingProxyType({"JPEG": 30_000_000, "PNG": 2 * _MOST_UNPACKED})
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 #: Beside the critical chunks: what changes how a picture looks, or which way up it is.
