@@ -56,6 +56,12 @@ def check_size(request: Request, max_bytes: int) -> None:
         raise _too_large(max_bytes)
 
 
+def declared_size(request: Request, most: int) -> int:
+    """Give the bytes that the request says its body has, `most` where it does not say."""
+    declared = request.headers.get("content-length", "")
+    return min(int(declared), most) if declared.isdecimal() and len(declared) < len(str(most)) + 2 else most
+
+
 async def receive_form(request: Request, name: str, *, max_bytes: int, upload_s: float) -> FormData:
     """
     Receive a multipart form with a photo `name` of at most `max_bytes`, in memory only and within `upload_s` seconds.

@@ -16,6 +16,7 @@ from fastapi.responses import PlainTextResponse
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.protocol import AnyEngine
 from ocr_worker.http.auth import authorize
+from ocr_worker.http.forms import declared_size
 from ocr_worker.http.openapi import problem_answer
 from ocr_worker.http.problems import BadRequestError, problem
 from ocr_worker.http.service import new_service
@@ -135,7 +136,8 @@ class _Worker:
     async def _answer(self, request: Request, span: Span) -> Response:
         authorize(request, self._config.token)
         check_head(request, self._config, self._fetch)
-        with self._admission.place(alone=ALONE in request.headers) as full:
+        size = declared_size(request, self._config.limits.max_bytes)
+        with self._admission.place(size, alone=ALONE in request.headers) as full:
             if full is not None:
                 raise _unavailable(full, self._admission)
             outcome = await self._read(request)

@@ -85,3 +85,13 @@ def test_a_worker_does_not_empty_for_ever_for_a_photo_that_never_comes_back():
 def test_no_photo_is_alone_while_a_thread_works_for_a_caller_who_left():
     with Admission(1, 1, idle=lambda: False).place(alone=True) as refused:
         assert isinstance(refused, Later)
+
+
+def test_a_queue_of_the_largest_photos_is_bounded_by_their_bytes():
+    admission = Admission(slots=2, queue=64)
+    with ExitStack() as held:
+        places = [held.enter_context(admission.place(20_000_000)) for _ in range(66)]
+        assert places.count(None) == 12
+        assert held.enter_context(admission.place(3_000_000)) is None
+    with admission.place(10**12) as alone:
+        assert alone is None, "a photo larger than the bound is refused for its size, not for ever busy"
