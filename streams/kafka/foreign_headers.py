@@ -30,7 +30,7 @@ _NEAR = 200
 
 
 class ForeignHeadersError(Exception):
-    """A message with foreign header names could not be read again."""
+    """librdkafka does not take our settings for a second client."""
 
 
 class _Message(ctypes.Structure):
@@ -67,7 +67,7 @@ class ForeignHeaders:
         Read the headers of a message again; what is not UTF-8 in a name becomes an escape such as `\xef`.
 
         Raises:
-            ForeignHeadersError: the message is not to be had.
+            KafkaException: Kafka did not deliver the message again.
 
         """
         topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -93,7 +93,8 @@ class ForeignHeaders:
             finally:
                 rd.rd_kafka_message_destroy(pointer)
         self._next = None
-        raise ForeignHeadersError(f"{topic}[{partition}] at {offset}: not found again")
+        reason = f"{topic}[{partition}] at {offset} could not be read again"
+        raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT, reason))  # noqa: SLF001 - librdkafka's local code
 
     def close(self) -> None:
         """Disconnect."""
