@@ -26,7 +26,7 @@ _LONG, _LONG_SCORE = 4, 0.6
 SOFT, HOPELESS = 1.6, 1.3
 _FEW_LETTERS = 12
 #: Focus is told by tiles of this many px, the fifth of them with the strongest edges, their strongest pixels.
-_TILE, _STRONG_TILES, _STRONG_PIXELS = 32, 0.8, 0.02
+_TILE, _STRONG_TILES, _STRONG_PIXELS, _FAINT = 32, 0.8, 0.02, 0.05
 
 #: Of several flaws the first is told: the others matter less to who took the photo.
 _WORST_FIRST: tuple[Flaw, ...] = ("cut_off", "too_long", "script_unsupported", "mirrored")
@@ -67,7 +67,8 @@ def focus(small: Pixels) -> float:
     lost: list[tuple[float, float]] = []
     for across, down in ((1, 0), (0, 1)):
         before, after = (_edges(cv2.Sobel(of, cv2.CV_16S, across, down)[:height, :width]) for of in (grey, soft))
-        strong = before >= np.quantile(before, _STRONG_TILES)
+        # Most tiles of a page with few words are blank.
+        strong = before >= max(float(np.quantile(before, _STRONG_TILES)), _FAINT * float(before.max()))
         lost.append((float(np.median(before[strong])), float(np.median(before[strong] / (after[strong] + 1)))))
     strongest = max(strength for strength, _ in lost)
     return min(loss for strength, loss in lost if strength >= _ONE_WAY * strongest)

@@ -196,6 +196,10 @@ class Settings(BaseSettings):
     ocr_look_closer: bool = Field(
         True, description="The rapid engine reads small or unsure places again from the photo at full size."
     )
+    ocr_detector: Literal["small", "tiny", "both"] = Field(
+        "small",
+        description="The rapid engine's detector. `both`: the small one where the tiny one is unsure; `tiny` is fast.",
+    )
     ocr_max_tiles: int = Field(
         16,
         ge=1,

@@ -4,6 +4,7 @@ Where an upload is, folded from its events and dead letters. One fold for the ga
 Pure: knows no HTTP, no Kafka and no clock. A status holds no text, no identity and no shopper's id.
 """
 
+import operator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from schemas.events import (
     DeadLetter,
     Event,
     FeedbackCode,
+    FeedbackDetail,
     FrozenModel,
     Messages,
     OutfitTagged,
@@ -43,7 +45,13 @@ class Feedback(FrozenModel):
     """Why the photo is unusable, and the message for the shopper."""
 
     code: FeedbackCode
+    detail: FeedbackDetail | None = Field(None, exclude_if=operator.not_)
     messages: Messages
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some of the photo's text was read, which may still give tags."""
+        return self.code == "blurry" or self.detail is not None
 
 
 class Failure(FrozenModel):
@@ -85,7 +93,7 @@ def after(status: Status, event: Event, at: datetime) -> Status:
     elif isinstance(event, OutfitTagged):
         facts["tags"] = tuple(tag.id for tag in event.tags)
     elif isinstance(event, UploadFeedback):
-        facts["feedback"] = Feedback(code=event.code, messages=event.messages)
+        facts["feedback"] = Feedback(code=event.code, detail=event.detail, messages=event.messages)
     return _settled(facts)
 
 
@@ -110,8 +118,7 @@ def ending(status: Status, *, tag_stage_past: bool = False) -> Ending | None:
         return "dead_letter"
     if status.step == "tagged":
         return None
-    # A blurry photo may still have a line that gives tags.
-    if status.feedback is not None and (status.feedback.code != "blurry" or tag_stage_past):
+    if status.feedback is not None and (not status.feedback.is_partial or tag_stage_past):
         return "feedback"
     return "no_tags" if tag_stage_past else None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 from ocr_worker.engines.protocol import Lines, Unfinished
-from ocr_worker.engines.rapid.models import LOOK_BYTES, Models
+from ocr_worker.engines.rapid.models import LOOK_BYTES, Detector, Models
 from ocr_worker.engines.rapid.order import arrange
 from ocr_worker.engines.rapid.page import Page
 from ocr_worker.engines.rapid.passes import Passes, Seen
@@ -50,7 +50,15 @@ class Read:
 class RapidEngine:
     """One shared RapidOCR instance (its sessions are thread-safe) and as many threads as slots."""
 
-    def __init__(self, slots: int, *, lift: bool = True, look_closer: bool = True, most_tiles: int = 16) -> None:
+    def __init__(
+        self,
+        slots: int,
+        *,
+        lift: bool = True,
+        look_closer: bool = True,
+        most_tiles: int = 16,
+        detector: Detector = "small",
+    ) -> None:
         """
         Read `slots` photos at the same time.
 
@@ -58,7 +66,7 @@ class RapidEngine:
         Of a long page at most `most_tiles` tiles are read.
         """
         self._lift, self._most_tiles = lift, most_tiles
-        self._passes = Passes(Models(), lift=lift, look_closer=look_closer)
+        self._passes = Passes(Models(detector), lift=lift, look_closer=look_closer)
         BUDGET.grow_to(slots * (LOOK_BYTES + ORDINARY_PHOTO))
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="rapid")
         release = version("rapidocr")

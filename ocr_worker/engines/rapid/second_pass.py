@@ -19,6 +19,8 @@ Box = tuple[float, float, float, float]
 #: Lines lower than this many px, or read less surely than this on average, are read again.
 SMALL_LINE = 26.0
 UNSURE = 0.9
+#: A region with no line of so many letters is not worth another look.
+_WORD = 2
 #: A region is its lines, each grown by this many line heights.
 GROW = 1.5
 MAX_REGIONS = 3
@@ -83,6 +85,9 @@ def roomy(box: Box, least: tuple[float, float], size: tuple[int, int]) -> Box:
 
 
 def _unsure(quads: Sequence[Quad]) -> bool:
+    if all(sum(character.isalnum() for character in quad.text) < _WORD for quad in quads):
+        # Patterns of cloth are read as single letters.
+        return False
     small = median(quad.height for quad in quads) < SMALL_LINE
     return small or sum(quad.score for quad in quads) / len(quads) < UNSURE
 

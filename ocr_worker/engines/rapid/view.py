@@ -56,6 +56,9 @@ class View:
 
     def where_text_may_hide(self) -> list[Box]:
         """Give the boxes to look at in a picture in which nothing was found at first."""
+        if self.detail < _LEAST_GAIN:
+            # Enlarging a small photo shows nothing new, and photos without any text are the commonest of all.
+            return []
         blobs = busy_blobs(self.small)
         if worth := self.worth_a_look(blobs):
             return worth

@@ -213,6 +213,7 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
         lift=settings.ocr_lift_contrast,
         look_closer=settings.ocr_look_closer,
         most_tiles=settings.ocr_max_tiles,
+        detector=settings.ocr_detector,
     )
 
 

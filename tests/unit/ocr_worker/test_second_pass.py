@@ -26,6 +26,10 @@ def test_large_lines_that_were_read_unsurely_are_looked_at_again():
     assert len(unsure_regions([line(100, 100, h=40, score=0.7)], SIZE)) == 1
 
 
+def test_what_was_read_as_single_letters_is_not_looked_at_again():
+    assert unsure_regions([line(100, 100, h=40, score=0.6, text="福"), line(400, 400, score=0.7, text="2")], SIZE) == []
+
+
 def test_a_chain_of_neighbours_is_one_region_in_any_order():
     chain = [line(100, y) for y in (100, 180, 140, 120, 160)]
 
@@ -40,7 +44,7 @@ def test_regions_stay_in_the_picture():
 
 
 def test_only_the_regions_with_the_most_text_are_looked_at():
-    apart = [line(50, 60 + at * 120, text="x" * (at + 1)) for at in range(MAX_REGIONS + 2)]
+    apart = [line(50, 60 + at * 120, text="x" * (at + 2)) for at in range(MAX_REGIONS + 2)]
 
     regions = unsure_regions(apart, SIZE)
 

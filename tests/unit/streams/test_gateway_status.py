@@ -102,6 +102,9 @@ def test_a_blurry_photo_may_still_give_tags_and_others_may_not():
     feedback = events()[UploadFeedback]
     assert not folded((feedback,)).final
     assert folded((feedback.model_copy(update={"code": "unsupported"}),)).final
+    in_part = feedback.model_copy(update={"code": "unsupported", "detail": "script_unsupported"})
+    assert not folded((in_part,)).final, "the lines that were read may still give tags"
+    assert folded((in_part,)).feedback.detail == "script_unsupported"
 
 
 @pytest.mark.parametrize(
