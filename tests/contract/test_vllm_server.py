@@ -108,7 +108,9 @@ def school(tmp_path_factory, start_vllm, start_workers) -> School:
     for name, picture in (pictures | canary).items():
         (folder / name).write_bytes(picture)
     answers = {name: answer(lines[name]) for name in photos}
-    answers |= {name: answer(((f"CANARY {at * 7} {name}", (100, 200, 900, 400)),)) for at, name in enumerate(canary)}
+    drawn = (("SIZE 4821", "COTTON"), ("RN 79305", "LINEN"))
+    for name, (first, second) in zip(canary, drawn, strict=True):
+        answers[name] = answer(((first, (100, 200, 900, 400)), (second, (100, 500, 900, 700))))
     lessons = {"prompt": PROMPT, "answers": answers}
     (folder / "lessons.json").write_text(json.dumps(lessons), encoding="utf-8")
     teacher = Path(__file__).with_name("tiny_hunyuan.py")
