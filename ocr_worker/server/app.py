@@ -62,7 +62,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        WATCHDOG.start(config.photo_limit_s)
         warming = asyncio.create_task(worker.warm_up(on_ready))
         yield
         warming.cancel()
@@ -70,8 +69,6 @@ def create_app(
             await warming
         await worker.readings.aclose()
         await worker.reader.aclose()
-        # A thread that does not come back is waited for until now.
-        WATCHDOG.stop()
 
     app = new_service("Hangtag OCR worker", lifespan)
     app.add_api_route(

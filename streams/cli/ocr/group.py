@@ -47,6 +47,7 @@ def serve(
     """Run an OCR worker: POST /ocr, /healthz, /readyz, /metrics. Ctrl-C finishes requests in flight, then stops it."""
     from ocr_worker.server.app import create_app
     from ocr_worker.server.heap import keep_freed_memory
+    from ocr_worker.watchdog import WATCHDOG
     from streams.config.settings import Settings
     from streams.telemetry.logs import set_up_logs
 
@@ -61,8 +62,11 @@ def serve(
     spans = _spans(settings)
     reads_with = _engine(engine or settings.ocr_engine, settings)
     listener, url = listen(address, settings.ocr_port if port is None else port, "https" if cert else "http")
+    config = _config(settings)
+    # The process alone decides that it may be ended: an app in a test must not end its test runner.
+    WATCHDOG.start(config.photo_limit_s)
     worker = create_app(
-        _config(settings),
+        config,
         reads_with,
         on_ready=lambda: print(f"OCR worker ready on {url}", flush=True),
         fetch=fetch,

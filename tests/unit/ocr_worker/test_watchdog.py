@@ -14,6 +14,7 @@ import socket, sys, time
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.scripted import ScriptedEngine
 from ocr_worker.server.app import create_app
+from ocr_worker.watchdog import WATCHDOG
 from streams.cli.support.serve_http import serve_http
 
 class Hangs:
@@ -28,6 +29,7 @@ class Hangs:
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 config = OcrConfig(slots=2, threads=2, photo_limit_s=float(sys.argv[1]), stuck_s=0.5)
+WATCHDOG.start(config.photo_limit_s)
 app = create_app(config, Hangs(), lambda: print("ready", flush=True))
 serve_http(app, listener, cert=None, key=None, drain_s=5)
 """
