@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     topic_prefix: str = Field("outfit", description="First part of every topic's name.")
     group_prefix: str = Field("hangtag", description="First part of every consumer group's name.")
     replication: int = Field(1, ge=1, description="Replicas of each topic that `hangtag topics apply` creates.")
+    kafka_group_protocol: Literal["classic", "consumer"] = Field(
+        "classic",
+        description="Group protocol of the stages: classic (every broker), or consumer (KIP-848, Kafka 4 and later).",
+    )
     session_timeout_s: float = Field(
         20, gt=0, description="A stage that sends no heartbeat for this many seconds loses its partitions."
     )

@@ -6,7 +6,7 @@ from typing import Self
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ClusterMetadata
+from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
 
 from streams.config.settings import Settings
 from streams.kafka.security import librdkafka_security
@@ -135,21 +135,15 @@ def wait_for_topics(
         time.sleep(0.5)
 
 
-def first_readable(settings: Settings, topic: str, partition: int, offset: int, *, timeout_s: float = 15) -> int | None:
-    """Tell the offset of the first record at or after `offset`, by an independent client; None when there is none."""
-    consumer = reader(settings)
-    try:
-        consumer.assign([TopicPartition(topic, partition, offset)])
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            message = consumer.poll(0.5)
-            if message is None:
-                continue
-            if message.error() is None:
-                found: int = message.offset()
-                return found
-            if message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
-                return None
-        return None
-    finally:
-        consumer.close()
+def leader_epoch(settings: Settings, topic: str, partition: int, *, timeout_s: float = 2) -> int | None:
+    """
+    Ask how many elections the leader of a partition has seen; None when the broker does not tell.
+
+    Raises:
+        KafkaException: no broker answered.
+
+    """
+    place = TopicPartition(topic, partition)
+    found = Admin(settings).list_offsets({place: OffsetSpec.latest()}, request_timeout=timeout_s)[place].result()
+    epoch: int | None = found.leader_epoch
+    return None if epoch is None or epoch < 0 else epoch

@@ -1,5 +1,5 @@
 """
-Who we are to Kafka, and whom we believe, for confluent-kafka. Beside it: faust_security.py for Faust's own client.
+The security settings of every client of ours, in librdkafka's words.
 
 Knows no topic. SASL without TLS is not offered: it would send passwords, or all that follows them, in the open.
 """

@@ -14,8 +14,8 @@ from confluent_kafka import (
 )
 
 from streams.kafka.clients import Admin
+from streams.kafka.strangers import Member
 from streams.lag.evaluate import Owner
-from streams.lag.strangers import Member
 
 #: Groups in these states have just no assignment to tell.
 _MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}

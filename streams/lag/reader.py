@@ -22,9 +22,9 @@ from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.kafka.clients import Admin, client_config
 from streams.kafka.isolated import Isolated
+from streams.kafka.strangers import strangers
 from streams.lag.evaluate import GroupPartition, PartitionOffsets, RecordTime
 from streams.lag.groups import Log, answer_of, commits_of, error_text, members_of
-from streams.lag.strangers import strangers
 
 
 def _now() -> float:

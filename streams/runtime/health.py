@@ -11,18 +11,18 @@ from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
 from streams.config.settings import Settings
-from streams.runtime.app import StageApp
+from streams.runtime.intake import Intake
 
 
-async def serve_health(settings: Settings, app: StageApp) -> Callable[[], Awaitable[None]]:
+async def serve_health(settings: Settings, intake: Intake) -> Callable[[], Awaitable[None]]:
     """Start it where settings say, if they say; answers how to stop it."""
 
     async def healthz(_request: web.Request) -> web.Response:
-        reason = app.zombie(settings.zombie_after_s)
+        reason = intake.zombie(settings.zombie_after_s)
         return web.Response(text="ok" if reason is None else reason, status=200 if reason is None else 503)
 
     async def readyz(_request: web.Request) -> web.Response:
-        ready = app.settled.is_set()
+        ready = intake.settled.is_set()
         return web.Response(text="ready" if ready else "no assignment yet", status=200 if ready else 503)
 
     async def metrics(request: web.Request) -> web.Response:

@@ -11,21 +11,21 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from itertools import count
 from typing import NoReturn
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from schemas.steady_clock import now as steady_now
 from streams.config.settings import Settings, UnusableError
-from streams.kafka.clients import first_readable, wait_for_topics
+from streams.kafka.clients import wait_for_topics
 from streams.runtime.app import StageApp
 from streams.runtime.garbage import collect_seldom
+from streams.runtime.group_watch import findings
 from streams.runtime.health import serve_health
+from streams.runtime.intake import Intake
 from streams.runtime.stage import HaltError, Record, Stage
 from streams.runtime.supervisor import HALTED
-from streams.runtime.window import GapError, Partition, Window
+from streams.runtime.window import GapError, Window
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
@@ -35,6 +35,8 @@ UNUSABLE = 2
 CRASHED, ZOMBIE, GAP = 70, 71, 72
 #: What a stop may take besides draining: the last commit, leaving the group.
 _GOODBYE_S = 15
+#: How often a stage looks who else is in its group.
+_GROUP_WATCH_S = 20
 #: The longest a halting stage tries to commit what it finished.
 _HALT_S = 15
 #: New objects, for each event held, after which the cyclic collector looks at them. At sync some 20 MB in all.
@@ -102,18 +104,20 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
         # Nothing was taken yet; the thread that waits for topics needs no goodbye.
         os._exit(0)
     waiting.result()
-    app = StageApp(settings, group=f"{settings.group_prefix}.{stage.name}", topic=stage.topic.name)
-    app.window = window = _window(settings, stage, app)
-    app.crash_on = leave
-    health = await serve_health(settings, app)
+    group = f"{settings.group_prefix}.{stage.name}"
+    intake = Intake(settings, group=group, topic=stage.topic.name, crash=leave)
+    intake.window = window = _window(settings, stage, intake)
+    app = StageApp(settings, intake, group=group, topic=stage.topic.name)
+    health = await serve_health(settings, intake)
     # Watched from the first moment: a member may be dead before it was ever alive.
     chores = [
-        asyncio.create_task(_watch(app, stage.name, settings)),
+        asyncio.create_task(_watch(intake, window, stage.name, settings)),
         asyncio.create_task(_live(app, stage)),
-        asyncio.create_task(_commit(app, settings.commit_interval_s)),
+        asyncio.create_task(_commit(intake, settings.commit_interval_s)),
+        asyncio.create_task(_watch_group(intake, settings, group, stage.topic.name)),
     ]
     if parts.background is not None:
-        chores.append(asyncio.create_task(parts.background(app.is_leader)))
+        chores.append(asyncio.create_task(parts.background(intake.is_leader)))
     await asyncio.wait({stopping, *chores}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         for chore in chores:
@@ -124,7 +128,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     log.info("draining", stage=stage.name, unfinished=window.pending)
     for chore in chores:
         chore.cancel()
-    await _leave_in_order(app, stage.name, settings.drain_s + _GOODBYE_S)
+    await _leave_in_order(app, intake, stage.name, settings.drain_s + _GOODBYE_S)
     await parts.aclose()
     await health()
     log.info("stopped", stage=stage.name)
@@ -141,9 +145,9 @@ def _stop_on_signal(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
 
 
-async def _leave_in_order(app: StageApp, name: str, limit_s: float) -> None:
+async def _leave_in_order(app: StageApp, intake: Intake, name: str, limit_s: float) -> None:
     """Drain, commit and leave the group; before the first assignment there is nothing to leave."""
-    if not app.was_assigned:
+    if not intake.was_assigned:
         return
     try:
         await asyncio.wait_for(app.stop(), limit_s)
@@ -152,18 +156,13 @@ async def _leave_in_order(app: StageApp, name: str, limit_s: float) -> None:
         os._exit(CRASHED)
 
 
-def _window(settings: Settings, stage: Stage, app: StageApp) -> Window[Record]:
-    async def is_natural_gap(partition: Partition, expected: int, offset: int) -> bool:
-        found = await asyncio.to_thread(first_readable, settings, partition.topic, partition.number, expected)
-        log.warning("offsets skipped", partition=str(partition), expected=expected, handed=offset, readable=found)
-        return found == offset
-
+def _window(settings: Settings, stage: Stage, intake: Intake) -> Window[Record]:
     window: Window[Record] = Window(
         stage.process,
-        ack=app.done,
-        first_offset=app.first_offset,
-        is_natural_gap=is_natural_gap,
-        crash=lambda error: _halt(app, error) if isinstance(error, HaltError) else leave(error),
+        ack=intake.done,
+        first_offset=intake.first_offset,
+        is_natural_gap=intake.is_natural_gap,
+        crash=lambda error: _halt(intake, window, error) if isinstance(error, HaltError) else leave(error),
         in_flight=settings.in_flight,
         pending=settings.pending,
         span=settings.span,
@@ -186,47 +185,49 @@ async def _live(app: StageApp, stage: Stage) -> None:
     await app.wait_until_stopped()
 
 
-async def _commit(app: StageApp, interval_s: float) -> None:
+async def _commit(intake: Intake, interval_s: float) -> None:
     while True:
         await asyncio.sleep(interval_s)
-        await app.commit_done()
+        await intake.commit_done()
 
 
-async def _watch(app: StageApp, name: str, settings: Settings) -> None:
-    for turn in count(1):
+async def _watch(intake: Intake, window: Window[Record], name: str, settings: Settings) -> None:
+    while True:
         await asyncio.sleep(2)
-        reason = app.zombie(settings.zombie_after_s) or _stuck(app, settings.handler_timeout_s + _GOODBYE_S)
+        reason = intake.zombie(settings.zombie_after_s) or _stuck(window, settings.handler_timeout_s + _GOODBYE_S)
         if reason is not None:
             log.error("zombie: leaving, to be started again", stage=name, reason=reason)
             os._exit(ZOMBIE)
-        # Asking for the ends of logs waits its turn in Faust's consumer thread, so it is asked less often.
-        try:
-            made_again = await app.recreated() if app.settled.is_set() and turn % 5 == 0 else None
-        except KafkaError as error:
-            # A broker that does not answer is an outage: nothing to conclude from it.
-            log.warning("no answer from Kafka", stage=name, error=type(error).__name__)
-            continue
-        if made_again is not None:
-            log.error("topic was made again: leaving, to start at its beginning", stage=name, partition=made_again)
-            os._exit(GAP)
 
 
-def _stuck(app: StageApp, patience_s: float) -> str | None:
+async def _watch_group(intake: Intake, settings: Settings, group: str, topic: str) -> None:
+    """Log each time another program joins the group or commits in it."""
+    known: tuple[str, ...] = ()
+    while True:
+        await asyncio.sleep(_GROUP_WATCH_S)
+        numbers = [one.number for one in intake.partitions()]
+        found = await asyncio.to_thread(findings, settings, group, topic, numbers)
+        for sentence in found:
+            if sentence not in known:
+                log.error("a stranger in the group", group=group, message=sentence)
+        known = found
+
+
+def _stuck(window: Window[Record], patience_s: float) -> str | None:
     """Say when something is being worked on and nothing ever returns; a retry is a return."""
-    window = app.window
-    if window is None or not window.working or time.monotonic() - window.moved_at < patience_s:
+    if not window.working or time.monotonic() - window.moved_at < patience_s:
         return None
     return f"nothing came back for {patience_s:.0f} s"
 
 
-def _halt(app: StageApp, error: HaltError) -> None:
+def _halt(intake: Intake, window: Window[Record], error: HaltError) -> None:
+    """Commit what was finished, its dead letters included, so that it is not done again; then leave."""
+
     async def halt() -> None:
-        assert app.window is not None  # noqa: S101 - it is the window that crashed
         try:
             async with asyncio.timeout(_HALT_S):
-                await app.window.drain(0)
-                # What was finished, its letters included, is not done again after the fix.
-                await app.commit_done()
+                await window.drain(0)
+                await intake.commit_done()
         except Exception as failure:  # noqa: BLE001 - a stage that must halt may not live on
             log.warning("halting without a last commit", error=type(failure).__name__)
         leave(error)

@@ -53,6 +53,8 @@ class Record:
     headers: Headers
     #: Broker time, seconds since the epoch.
     timestamp: float
+    #: Why the record has no value here although it has one in Kafka; None for all others.
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ class Stage:
     async def _call_handler(self, record: Record) -> tuple[HandlerResult, str]:
         """Return the handler's result, and the class name to report in a dead letter."""
         assert self._kind is not None  # noqa: S101 - stages are never bound to a dead-letter topic
+        if record.unreadable is not None:
+            return Never("unreadable", record.unreadable), "streams.runtime.driver.batch.Unreadable"
         try:
             event = decode(self._kind, record.value)
             if isinstance(event, Event):

@@ -20,7 +20,6 @@ from streams.kafka.clients import Admin
 from streams.kafka.schema_registry import RegistryError, SchemaRegistry
 from streams.operations.checks.answer import Machine
 from streams.operations.checks.machine import state
-from streams.runtime.faust_security import faust_security
 from streams.wiring.kafka import make_emitter, make_topics
 from streams.wiring.klaviyo import make_klaviyo, make_sink, make_sink_config
 from streams.wiring.ocr import make_pool
@@ -101,7 +100,6 @@ async def test_what_is_made_of_them_shows_none_and_no_failed_call_does(settings)
         emitter,
         *clients,
         Admin(settings),
-        faust_security(settings),
         OcrConfig(token=settings.ocr_token),
         HunyuanConfig(key=settings.ocr_vllm_key),
         GatewayConfig(settings.gateway_token, 1, 1, 1, 1),

@@ -4,13 +4,11 @@ import subprocess
 import sys
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
 from pydantic import ValidationError
-from secured import PASSWORD, USER, token_endpoint
+from secured import PASSWORD, USER
 
 from streams.config.settings import Settings, child_environment
 from streams.kafka.security import librdkafka_security
-from streams.runtime.faust_security import TokenProvider
 
 SASL = {"kafka_protocol": "sasl_ssl", "kafka_username": USER, "kafka_password": PASSWORD}
 
@@ -70,32 +68,3 @@ def test_a_file_that_is_no_certificate_is_told_by_its_setting(tmp_path, ca, cert
             files[name].write_text(text)
     with pytest.raises(ValidationError, match=line):
         Settings(kafka_protocol="ssl", **files)
-
-
-async def test_an_issuer_that_gives_no_token_is_a_connection_that_failed():
-    """It is what aiokafka's tasks live through; any other exception would end them for good."""
-    with token_endpoint() as url:
-        wrong = Settings(
-            kafka_protocol="sasl_ssl",
-            kafka_mechanism="OAUTHBEARER",
-            kafka_username=USER,
-            kafka_password="planted-wrong",
-            kafka_token_url=url,
-        )
-    for settings in (wrong, wrong.model_copy(update={"kafka_token_url": f"{url}/gone"})):
-        with pytest.raises(KafkaConnectionError) as refused:
-            await TokenProvider(settings).token()
-        assert "planted" not in str(refused.value)
-
-
-async def test_a_token_serves_for_most_of_its_life():
-    """The endpoint's tokens live 300 s: at 239 s one is used again, at 241 s another is fetched."""
-    now = 1000.0
-    with token_endpoint() as url:
-        settings = Settings(**SASL, kafka_mechanism="OAUTHBEARER", kafka_token_url=url)
-        provider = TokenProvider(settings, clock=lambda: now)
-        first = await provider.token()
-        now += 239
-        assert await provider.token() is first
-        now += 2
-        assert await provider.token() is not first

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.lag.strangers import Member, strangers
+from streams.kafka.strangers import Member, strangers
 
 GROUP, TOPIC = "hangtag.recognize", "outfit.uploads"
 OURS = Member("hangtag-recognize@pod-1", "10.0.0.1", frozenset({TOPIC}))

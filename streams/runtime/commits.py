@@ -1,0 +1,34 @@
+"""Which offsets are done and which of them the group has committed, by partition. Pure."""
+
+from collections.abc import Iterable
+
+from streams.runtime.window import Partition
+
+
+class Commits:
+    """Keeps the newest done offset of each partition until Kafka has taken it."""
+
+    def __init__(self) -> None:
+        """Start with nothing done."""
+        self._done: dict[Partition, int] = {}
+        self._committed: dict[Partition, int] = {}
+
+    def done(self, partition: Partition, offset: int) -> None:
+        """Note that everything below `offset` is done."""
+        self._done[partition] = offset
+
+    def pending(self) -> dict[Partition, int]:
+        """List what Kafka has not taken yet."""
+        return {
+            partition: offset for partition, offset in self._done.items() if self._committed.get(partition) != offset
+        }
+
+    def committed(self, offsets: dict[Partition, int]) -> None:
+        """Note that Kafka has taken these. A partition forgotten meanwhile stays forgotten."""
+        self._committed |= {partition: offset for partition, offset in offsets.items() if partition in self._done}
+
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        """Drop partitions that are no longer ours, so that no late commit moves their offsets."""
+        for partition in partitions:
+            self._done.pop(partition, None)
+            self._committed.pop(partition, None)

@@ -1,0 +1,51 @@
+"""The settings of a stage's librdkafka consumer. Knows no thread and no Faust."""
+
+from streams.config.settings import Settings
+from streams.kafka.clients import ClientConfig, client_config
+
+#: A fetch returns at most this much compressed data from all partitions together.
+_FETCH_BYTES = 1_048_576
+#: librdkafka stops fetching while this much waits to be polled.
+_QUEUED_KBYTES = 8_192
+#: The largest zstd batch that librdkafka inflates, and the largest response that it reads.
+_INFLATED_BYTES = 33_554_432
+#: Seconds that a drain may take longer than `drain_s`.
+_SLACK_S = 10
+
+
+def consumer_config(settings: Settings, group: str) -> ClientConfig:
+    """Build the configuration of a group member that commits only what it is told to."""
+    config: ClientConfig = client_config(settings) | {
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "allow.auto.create.topics": False,
+        # The stage decides itself where to go on, so that it never skips records (see `recovery.py`).
+        "auto.offset.reset": "error",
+        # Records of aborted transactions are not worked on.
+        "isolation.level": "read_committed",
+        "check.crcs": True,
+        "fetch.max.bytes": _FETCH_BYTES,
+        "fetch.message.max.bytes": _FETCH_BYTES,
+        "queued.max.messages.kbytes": _QUEUED_KBYTES,
+        "receive.message.max.bytes": _INFLATED_BYTES,
+        # Partitions added to a topic are found this soon (five minutes otherwise).
+        "topic.metadata.refresh.interval.ms": int(settings.metadata_max_age_s * 1000),
+        # Kafka waits as long for a member in a rebalance. The thread polls even while the window is full.
+        "max.poll.interval.ms": int(
+            1000 * max(settings.rebalance_timeout_s, settings.session_timeout_s, settings.drain_s + _SLACK_S)
+        ),
+        # Longer than librdkafka looks for a new coordinator (0.5 s). A commit that is retried sooner meets a connection
+        # that is not up yet, which makes librdkafka look again, without heartbeats, until the session ends.
+        "retry.backoff.ms": 1000,
+        "retry.backoff.max.ms": 2000,
+    }
+    if settings.kafka_group_protocol == "consumer":
+        # The broker sets the time-outs and assigns the partitions (KIP-848).
+        return config | {"group.protocol": "consumer", "group.remote.assignor": "uniform"}
+    return config | {
+        "session.timeout.ms": int(settings.session_timeout_s * 1000),
+        "heartbeat.interval.ms": int(min(3.0, settings.session_timeout_s / 5) * 1000),
+        # Only partitions that change hands stop during a rebalance.
+        "partition.assignment.strategy": "cooperative-sticky",
+    }

@@ -1,0 +1,273 @@
+"""
+The thread that polls Kafka: it turns messages into batches, and passes rebalances on to the event loop.
+
+Everything that changes the consumer's position runs in this thread. Knows neither Faust nor the window.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.kafka.clients import ClientConfig
+from streams.runtime.driver.backpressure import Backpressure
+from streams.runtime.driver.batch import Batch, Position, ReadForeignHeaders, batches_of, unreadable
+from streams.runtime.driver.commit_queue import CommitQueue
+from streams.runtime.driver.recovery import LogBounds, restart_at
+from streams.runtime.window import Partition
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+#: The metadata of each commit of ours. Others commit with none, or with their own.
+OURS = "hangtag"
+#: What an error of the group means for those who run the stage.
+_MEANING = {
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "another program uses this group with another protocol or assignor: "
+    "stop it, or set HANGTAG_GROUP_PREFIX (`hangtag doctor lag` names it)",
+    KafkaError.GROUP_ID_NOT_FOUND: "another program uses this group with the other group protocol: "
+    "stop it, or set HANGTAG_KAFKA_GROUP_PROTOCOL (docs/kafka.md)",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "this user may not join the group (docs/security.md)",
+}
+#: Most records polled at once.
+_AT_ONCE = 500
+#: Seconds without anything to poll after which the thread looks whether it should stop.
+_IDLE_S = 0.2
+
+_UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG, KafkaError._NOT_IMPLEMENTED})  # noqa: SLF001 - librdkafka's local codes
+
+
+class Listener(Protocol):
+    """The event loop's side. The coroutines run there, and the thread waits for them."""
+
+    async def on_assigned(self, partitions: list[Partition], starts: dict[Partition, int]) -> None:
+        """These partitions are ours now."""
+
+    async def on_revoked(self, partitions: list[Partition], *, lost: bool) -> dict[Partition, int]:
+        """Finish what was begun in these and return the offsets to commit; when lost, others work on them already."""
+
+    async def on_moved(self, partition: Partition, offset: int) -> None:
+        """The stage goes on at another offset."""
+
+    def on_batches(self, batches: list[Batch]) -> None:
+        """Records have come."""
+
+    def on_crash(self, error: BaseException) -> None:
+        """The thread cannot go on."""
+
+
+class Poller(threading.Thread):
+    """Polls one topic as a member of a consumer group."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        topic: str,
+        listener: Listener,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        read_foreign: ReadForeignHeaders,
+        leader_epoch: Callable[[str, int], int | None],
+        buffered: int,
+    ) -> None:
+        """Connect when the thread starts; at most `buffered` records (and one poll) wait for the window."""
+        super().__init__(name="kafka-poller", daemon=True)
+        self._config, self._topic, self._listener, self._loop = config, topic, listener, loop
+        self._read_foreign, self._leader_epoch = read_foreign, leader_epoch
+        self._positions: dict[int, Position] = {}
+        self._assignments = 0
+        #: Partitions whose log does not hold our position, with librdkafka's words.
+        self._misplaced: dict[int, str] = {}
+        #: Commits that librdkafka has not compared with the log yet; what is read before that is dropped.
+        self._unchecked: dict[int, TopicPartition] = {}
+        self._pressure = Backpressure(buffered)
+        self._commits = CommitQueue(loop)
+        self._stopping = threading.Event()
+        #: The last error of the group or of a partition, by name; None once records come.
+        self.trouble: str | None = None
+
+    # Called from the event loop.
+
+    def admitted(self, records: int) -> None:
+        """Say that so many records left the buffer."""
+        self._pressure.remove(records)
+
+    def stop(self) -> None:
+        """Leave the group and end; join the thread to wait for it."""
+        self._stopping.set()
+        self._pressure.wake()
+
+    def assignment_of(self, partition: Partition) -> int | None:
+        """Return which assignment of a partition is the current one; None if it is not ours."""
+        position = self._positions.get(partition.number)
+        return None if position is None else position.assignment
+
+    def commit(self, offsets: dict[Partition, int]) -> asyncio.Future[None]:
+        """Commit offsets with their leader epochs. The future raises KafkaException if the broker refuses them."""
+        future = self._commits.request(offsets)
+        self._pressure.wake()
+        return future
+
+    # Runs in the thread.
+
+    def run(self) -> None:
+        """Poll until stopped."""
+        try:
+            consumer = Consumer(self._config | {"error_cb": self._on_error, "on_commit": self._commits.on_commit})
+            consumer.subscribe(
+                [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            while not self._stopping.is_set():
+                self._commits.send(consumer, self._places)
+                if self._pressure.may_poll(consumer, self._is_urgent):
+                    self._poll(consumer)
+            consumer.close()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the stage must not live on without its thread
+            self._listener.on_crash(error)
+
+    def _poll(self, consumer: Consumer) -> None:
+        first = consumer.poll(_IDLE_S)
+        if first is not None:
+            # With a timeout of zero it takes what librdkafka has fetched already.
+            more = [] if self._pressure.paused else consumer.consume(_AT_ONCE - 1, timeout=0)
+            self._hand_over(consumer, [first, *more])
+        for number in tuple(self._misplaced):
+            self._move(consumer, number)
+        for number in tuple(self._unchecked):
+            self._check(consumer, number)
+
+    def _is_urgent(self) -> bool:
+        return bool(self._commits) or self._stopping.is_set()
+
+    def _places(self, offsets: dict[Partition, int]) -> list[TopicPartition]:
+        places = []
+        for partition, offset in offsets.items():
+            position = self._positions.get(partition.number)
+            if position is not None:
+                epoch = position.epoch_before(offset)
+                places.append(TopicPartition(*partition, offset, OURS, -1 if epoch is None else epoch))
+        return places
+
+    def _hand_over(self, consumer: Consumer, messages: list[Message]) -> None:
+        records: list[Message] = []
+        passed_over: set[int] = set()
+        for message in messages:
+            error, number = message.error(), message.partition()
+            if error is None:
+                if number not in self._unchecked and number not in passed_over:
+                    records.append(message)
+            elif error.code() in _UNREADABLE and number in self._positions:
+                self._pass_on(batches_of(records, self._topic, self._positions, self._read_foreign))
+                records = []
+                self._pass_on([unreadable(message, self._topic, self._positions[number])])
+                # librdkafka reads it again and again otherwise. What it read behind it comes again, too.
+                consumer.seek(TopicPartition(self._topic, number, message.offset() + 1))
+                passed_over.add(number)
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - librdkafka's local code
+                self._misplaced[number] = error.str()
+                self._unchecked.pop(number, None)
+            else:
+                self._on_error(error)
+        self._pass_on(batches_of(records, self._topic, self._positions, self._read_foreign))
+
+    def _pass_on(self, batches: list[Batch]) -> None:
+        if batches:
+            self.trouble = None
+            self._pressure.add(sum(len(batch.deliveries) for batch in batches))
+            self._loop.call_soon_threadsafe(self._listener.on_batches, batches)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            raise KafkaException(error)
+        if self.trouble != error.name():
+            meaning = _MEANING.get(error.code())
+            log.warning("trouble with Kafka", error=error.name(), message=meaning or error.str())
+        self.trouble = error.name()
+
+    def _move(self, consumer: Consumer, number: int) -> None:
+        """Go on where the log begins, or where it was cut; try again with the next poll while no broker answers."""
+        place = TopicPartition(self._topic, number)
+        position = self._positions.get(number)
+        if position is None:
+            del self._misplaced[number]
+            return
+        try:
+            first, end = consumer.get_watermark_offsets(place, timeout=1)
+            epoch = self._leader_epoch(self._topic, number)
+        except KafkaException as error:
+            self._on_error(error.args[0])
+            return
+        bounds = LogBounds(first, end, epoch)
+        restart = restart_at(position.next or 0, position.epoch, bounds, self._misplaced.pop(number))
+        log.error(
+            "the log no longer holds our position",
+            partition=f"{self._topic}[{number}]",
+            reason=restart.reason,
+            expected=position.next,
+            continues_at=restart.offset,
+        )
+        self._assignments += 1
+        self._positions[number] = Position(self._assignments, restart.offset, None)
+        self._await(self._listener.on_moved(Partition(self._topic, number), restart.offset))
+        # After its error librdkafka neither fetches the partition nor takes a seek.
+        consumer.incremental_unassign([place])
+        consumer.incremental_assign([TopicPartition(self._topic, number, restart.offset)])
+
+    def _check(self, consumer: Consumer, number: int) -> None:
+        """Have librdkafka compare a commit with the leader's log (KIP-320): it does so at a seek, not at a start."""
+        try:
+            consumer.seek(self._unchecked[number])
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - librdkafka's local code: not fetching yet
+                raise
+        else:
+            del self._unchecked[number]
+
+    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        committed = consumer.committed(places, timeout=30)
+        starts = {}
+        for place in committed:
+            if place.error is not None:
+                raise KafkaException(place.error)
+            self._assignments += 1
+            known = place.offset >= 0
+            position = Position(self._assignments, place.offset if known else None, place.leader_epoch)
+            if known:
+                starts[Partition(place.topic, place.partition)] = place.offset
+                if place.leader_epoch is not None:
+                    position.epochs = [(-1, place.leader_epoch)]
+                    self._unchecked[place.partition] = place
+            else:
+                place.offset = OFFSET_BEGINNING
+            self._positions[place.partition] = position
+        self._await(self._listener.on_assigned(_partitions(places), starts))
+        consumer.incremental_assign(committed)
+
+    def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        self._give_up(consumer, places, lost=False)
+
+    def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        self._give_up(consumer, places, lost=True)
+
+    def _give_up(self, consumer: Consumer, places: list[TopicPartition], *, lost: bool) -> None:
+        offsets = self._places(self._await(self._listener.on_revoked(_partitions(places), lost=lost)))
+        if offsets:
+            try:
+                consumer.commit(offsets=offsets, asynchronous=False)
+            except KafkaException as error:
+                log.warning("last commit refused; records will be delivered again", error=error.args[0].name())
+        for place in places:
+            self._positions.pop(place.partition, None)
+            self._misplaced.pop(place.partition, None)
+            self._unchecked.pop(place.partition, None)
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _partitions(places: Iterable[TopicPartition]) -> list[Partition]:
+    return [Partition(place.topic, place.partition) for place in places]

@@ -1,0 +1,52 @@
+"""Looks who else is in a stage's consumer group, and whose commits are there; the stage logs each finding once."""
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+
+from streams.config.settings import Settings
+from streams.kafka.clients import Admin
+from streams.kafka.strangers import Member, strangers
+from streams.runtime.driver.poller import OURS
+
+_PATIENCE_S = 10
+
+
+def findings(settings: Settings, group: str, topic: str, partitions: list[int]) -> tuple[str, ...]:
+    """
+    Ask the cluster about the group; blocks.
+
+    Returns:
+        One sentence for each finding. None where the cluster does not answer, or cannot tell (the embedded broker).
+
+    """
+    # A client of its own for each look: one that lived through a time-out may crash (librdkafka issue 4605).
+    admin = Admin(settings)
+    try:
+        return strangers(group, topic, _members(admin, group)) + _foreign_commits(admin, group, topic, partitions)
+    except KafkaException:
+        return ()
+
+
+def _members(admin: Admin, group: str) -> list[Member]:
+    described = admin.describe_consumer_groups([group], request_timeout=_PATIENCE_S)[group].result()
+    return [
+        Member(
+            one.client_id,
+            one.host.removeprefix("/"),
+            frozenset(place.topic for place in one.assignment.topic_partitions),
+        )
+        for one in described.members
+    ]
+
+
+def _foreign_commits(admin: Admin, group: str, topic: str, partitions: list[int]) -> tuple[str, ...]:
+    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in partitions])
+    if not partitions:
+        return ()
+    found = admin.list_consumer_group_offsets([asked], request_timeout=_PATIENCE_S)[group].result()
+    if any(place.error is None and place.offset >= 0 and place.metadata != OURS for place in found.topic_partitions):
+        told = (
+            f"commits of {group} were not written by this version of Hangtag: an offset reset, an older version,"
+            " or another program in the group, which may pass uploads that nobody works on"
+        )
+        return (told,)
+    return ()

@@ -1,0 +1,190 @@
+"""
+One stage's membership in its consumer group: it feeds the window from the poller, and commits what is done.
+
+It runs in the event loop; the poller's thread calls it at each rebalance and waits. Knows no Faust.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+from confluent_kafka import KafkaException
+
+from streams.config.settings import Settings
+from streams.kafka.clients import leader_epoch
+from streams.kafka.foreign_headers import ForeignHeaders
+from streams.runtime.commits import Commits
+from streams.runtime.driver.batch import Batch
+from streams.runtime.driver.config import consumer_config
+from streams.runtime.driver.poller import Poller
+from streams.runtime.stage import Record
+from streams.runtime.window import GapError, Partition, Window
+
+log = structlog.get_logger()
+
+#: Records between the poller and the window, for each that the window may hold.
+_BUFFERED_SHARE = 2
+#: How long a commit may take; librdkafka itself waits for a coordinator that is away.
+_COMMIT_S = 10
+#: Between the tries of the last commit.
+_COMMIT_PAUSE_S = 0.05
+
+
+class Intake:
+    """See the module's docstring. Set `window` before `start`."""
+
+    def __init__(self, settings: Settings, *, group: str, topic: str, crash: Callable[[BaseException], object]) -> None:
+        """Connect nothing yet; `crash` ends the process."""
+        self.window: Window[Record] | None = None
+        #: Called with all partitions that are ours when they change, and with each batch.
+        self.on_rebalance: Callable[[set[Partition]], Awaitable[None]] | None = None
+        self.on_batch: Callable[[Batch], object] | None = None
+        self._settings, self._group, self._topic, self._crash = settings, group, topic, crash
+        self._poller: Poller | None = None
+        self._partitions: set[Partition] = set()
+        self._starts: dict[Partition, int] = {}
+        self._gaps: dict[tuple[Partition, int], int] = {}
+        self._commits = Commits()
+        self._committing = asyncio.Lock()
+        self._commit_trouble: str | None = None
+        self._unsettled_since = time.monotonic()
+        #: Whether this member ever had an assignment; before that there is nothing to drain.
+        self.was_assigned = False
+        #: Whether the group has given this member its partitions (perhaps none).
+        self.settled = asyncio.Event()
+
+    def start(self) -> None:
+        """Join the group."""
+        self._poller = Poller(
+            consumer_config(self._settings, self._group),
+            self._topic,
+            self,
+            asyncio.get_running_loop(),
+            read_foreign=ForeignHeaders(self._settings),
+            leader_epoch=partial(leader_epoch, self._settings),
+            buffered=self._settings.pending * _BUFFERED_SHARE,
+        )
+        self._poller.start()
+
+    async def stop(self, drain_s: float) -> None:
+        """Finish what was begun, commit it, and leave the group."""
+        await self._window.drain(drain_s)
+        if self._poller is not None:
+            give_up = time.monotonic() + _COMMIT_S
+            while self._commits.pending() and time.monotonic() < give_up:
+                await self.commit_done()
+                await asyncio.sleep(_COMMIT_PAUSE_S)
+            self._commits.forget(self._partitions)
+            self._poller.stop()
+            await asyncio.to_thread(self._poller.join)
+
+    async def admit(self, batch: Batch) -> None:
+        """Pass a batch to the window, as far as its partition is still ours."""
+        assert self._poller is not None  # noqa: S101 - batches come from the poller
+        self._gaps |= {(batch.partition, offset): expected for offset, expected in batch.gaps.items()}
+        try:
+            for delivery in batch.deliveries:
+                if self._poller.assignment_of(batch.partition) != batch.assignment:
+                    break
+                await self._window.admit(delivery)
+        except GapError as error:
+            self._crash(error)
+        finally:
+            for offset in batch.gaps:
+                self._gaps.pop((batch.partition, offset), None)
+            self._poller.admitted(len(batch.deliveries))
+
+    async def is_natural_gap(self, partition: Partition, expected: int, offset: int) -> bool:
+        """Return whether the poller read nothing between two records: transaction markers, aborted or expired ones."""
+        return self._gaps.get((partition, offset), offset) <= expected
+
+    def first_offset(self, partition: Partition) -> int | None:
+        """Return where a partition must start; None without a commit, since the first record may have any offset."""
+        return self._starts.get(partition)
+
+    def done(self, partition: Partition, offset: int) -> None:
+        """Note that everything below `offset` is done, for the next commit."""
+        self._commits.done(partition, offset)
+
+    async def commit_done(self) -> None:
+        """Commit what is done. What the broker does not take is tried again with the next commit."""
+        # One at a time: an older commit must not arrive after a newer one.
+        async with self._committing:
+            offsets = self._commits.pending()
+            if not offsets or self._poller is None:
+                return
+            try:
+                async with asyncio.timeout(_COMMIT_S):
+                    await self._poller.commit(offsets)
+            except (KafkaException, TimeoutError) as error:
+                name = error.args[0].name() if isinstance(error, KafkaException) else "no answer"
+                if name != self._commit_trouble:
+                    log.warning("commit refused, trying again", group=self._group, error=name)
+                self._commit_trouble = name
+            else:
+                self._commits.committed(offsets)
+                self._commit_trouble = None
+
+    def is_leader(self) -> bool:
+        """Return whether this member owns partition 0. Exactly one member does, so use it to elect a leader."""
+        return Partition(self._topic, 0) in self._partitions
+
+    def partitions(self) -> set[Partition]:
+        """Return the partitions that are ours."""
+        return set(self._partitions)
+
+    def zombie(self, patience_s: float) -> str | None:
+        """Say why this member consumes nothing and never will, if so."""
+        if not self.settled.is_set() and time.monotonic() - self._unsettled_since > patience_s:
+            trouble = self._poller.trouble if self._poller is not None else None
+            return f"no assignment for {patience_s:.0f} s ({trouble or 'the group is still rebalancing'})"
+        return None
+
+    @property
+    def _window(self) -> Window[Record]:
+        assert self.window is not None  # noqa: S101 - bound before start
+        return self.window
+
+    # Called by the poller, which waits for the coroutines.
+
+    async def on_assigned(self, partitions: list[Partition], starts: dict[Partition, int]) -> None:
+        """Take on new partitions."""
+        self._partitions |= set(partitions)
+        self._starts = {p: at for p, at in self._starts.items() if p in self._partitions} | starts
+        self.was_assigned = True
+        if self.on_rebalance is not None:
+            await self.on_rebalance(self.partitions())
+        self.settled.set()
+        log.info("assigned", group=self._group, partitions=sorted(one.number for one in self._partitions))
+
+    async def on_revoked(self, partitions: list[Partition], *, lost: bool) -> dict[Partition, int]:
+        """Finish what was begun in these partitions, and let nothing late move their offsets."""
+        if lost:
+            # Others own them by now: what we finish or commit late would be done twice.
+            self._commits.forget(partitions)
+        await self._window.release(partitions, 0 if lost else self._settings.drain_s)
+        offsets = {one: offset for one, offset in self._commits.pending().items() if one in partitions}
+        self._commits.forget(partitions)
+        self._partitions -= set(partitions)
+        if not self._partitions:
+            self.settled.clear()
+            self._unsettled_since = time.monotonic()
+        return offsets
+
+    async def on_moved(self, partition: Partition, offset: int) -> None:
+        """Drop what was begun in a partition, and go on at another offset."""
+        await self._window.release([partition], 0)
+        self._commits.forget([partition])
+        self._starts[partition] = offset
+
+    def on_batches(self, batches: list[Batch]) -> None:
+        """Pass batches to Faust."""
+        assert self.on_batch is not None  # noqa: S101 - bound before start
+        for batch in batches:
+            self.on_batch(batch)
+
+    def on_crash(self, error: BaseException) -> None:
+        """End the process."""
+        self._crash(error)

@@ -1,0 +1,149 @@
+"""The driver's decisions: what a batch holds, which epoch a commit carries, and where a cut log is read again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.config.settings import Settings
+from streams.runtime.commits import Commits
+from streams.runtime.driver.batch import LARGEST_VALUE, Position, batches_of
+from streams.runtime.driver.config import consumer_config
+from streams.runtime.driver.recovery import LogBounds, restart_at
+from streams.runtime.window import Partition
+
+P0, P1 = Partition("t", 0), Partition("t", 1)
+CUT = "Partition log truncation detected at offset 60 (leader epoch 3): broker end offset is 40 (offset leader epoch 3)"
+
+
+class FakeMessage:
+    """As much of confluent-kafka's Message as a delivery needs."""
+
+    def __init__(self, partition: int, offset: int, epoch: int = 0, size: int = 2, *, foreign: bool = False) -> None:
+        self._at, self._epoch, self._size, self._foreign = (partition, offset), epoch, size, foreign
+
+    def __len__(self) -> int:
+        return self._size
+
+    def partition(self) -> int:
+        return self._at[0]
+
+    def offset(self) -> int:
+        return self._at[1]
+
+    def leader_epoch(self) -> int:
+        return self._epoch
+
+    def key(self) -> bytes:
+        return b"s"
+
+    def value(self) -> bytes:
+        assert self._size <= LARGEST_VALUE, "copied"
+        return b"{}"
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 5000
+
+    def headers(self) -> list[tuple[str, bytes]] | None:
+        if self._foreign:
+            b"\xef".decode()
+        return None
+
+
+def batches(messages: list[FakeMessage], positions: dict[int, Position]):
+    return batches_of(messages, "t", positions, lambda _message: [("na\\xefve", b"x")])  # type: ignore[arg-type]
+
+
+def test_a_batch_for_each_partition_of_ours_in_the_order_of_offsets():
+    positions = {0: Position(7, 5, 0), 1: Position(8, None, None)}
+    found = batches([FakeMessage(0, 5), FakeMessage(1, 9), FakeMessage(2, 1), FakeMessage(0, 6)], positions)
+    assert [(one.partition, one.assignment, [d.offset for d in one.deliveries]) for one in found] == [
+        (P0, 7, [5, 6]),
+        (P1, 8, [9]),
+    ]
+    assert (positions[0].next, positions[1].next) == (7, 10)
+
+
+@given(st.lists(st.integers(1, 4), max_size=20))
+def test_every_gap_says_where_it_begins(steps):
+    positions = {0: Position(1, 100, 0)}
+    offsets, at = [], 99
+    for step in steps:
+        at += step
+        offsets.append(at)
+    gaps = {}
+    for batch in batches([FakeMessage(0, offset) for offset in offsets], positions):
+        gaps |= batch.gaps
+    before = [100, *(offset + 1 for offset in offsets)]
+    assert gaps == {offset: expected for offset, expected in zip(offsets, before, strict=False) if offset != expected}
+
+
+def test_foreign_header_names_are_read_in_another_way():
+    ((delivery,),) = [batch.deliveries for batch in batches([FakeMessage(0, 0, foreign=True)], {0: Position(1, 0, 0)})]
+    assert delivery.record.headers == [("na\\xefve", b"x")]
+
+
+def test_a_value_that_no_dead_letter_can_hold_is_never_copied():
+    ((delivery,),) = [
+        batch.deliveries for batch in batches([FakeMessage(0, 0, size=LARGEST_VALUE + 1)], {0: Position(1, 0, 0)})
+    ]
+    assert delivery.record.value is None
+    assert "8,388,609 bytes" in (delivery.record.unreadable or "")
+
+
+def test_a_commit_carries_the_epoch_of_the_record_before_it():
+    position = Position(1, None, None)
+    batches([FakeMessage(0, 0, 3), FakeMessage(0, 1, 3), FakeMessage(0, 2, 5)], {0: position})
+    assert [position.epoch_before(offset) for offset in (1, 2, 3, 9)] == [3, 3, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("position", "epoch", "bounds", "error", "offset", "reason"),
+    [
+        (60, 3, LogBounds(0, 70, 4), CUT, 40, "cut"),
+        (60, 3, LogBounds(0, 40, 4), CUT, 40, "cut"),
+        (60, 3, LogBounds(50, 70, 4), CUT, 50, "cut"),
+        (60, 3, LogBounds(0, 70, 4), "words of another version", 0, "cut"),
+        (60, 0, LogBounds(0, 10, 0), CUT, 0, "made again"),
+        (60, None, LogBounds(0, 10, 4), "Offset out of range", 0, "made again"),
+        (60, 3, LogBounds(80, 90, 3), "Offset out of range", 80, "20 records expired"),
+    ],
+)
+def test_a_stage_goes_on_at_the_first_record_that_it_has_not_seen(position, epoch, bounds, error, offset, reason):
+    restart = restart_at(position, epoch, bounds, error)
+    assert restart.offset == offset
+    assert reason in restart.reason
+
+
+@given(st.integers(0, 100), st.integers(0, 5), st.integers(0, 50), st.integers(0, 50), st.integers(0, 5))
+def test_no_restart_lies_outside_the_log_or_behind_the_position(position, epoch, first, more, now):
+    bounds = LogBounds(first, first + more, now)
+    offset = restart_at(position, epoch, bounds, CUT).offset
+    assert first <= offset <= max(first, min(bounds.end, position))
+
+
+def test_a_partition_that_was_given_up_is_not_committed_late():
+    commits = Commits()
+    commits.done(P0, 5)
+    commits.done(P1, 7)
+    taken = commits.pending()
+    commits.done(P1, 8)
+    commits.forget([P0])
+    commits.committed(taken)
+    assert commits.pending() == {P1: 8}
+    commits.done(P0, 1)
+    assert commits.pending() == {P0: 1, P1: 8}
+
+
+def test_a_refused_commit_stays_pending():
+    commits = Commits()
+    commits.done(P0, 5)
+    assert commits.pending() == commits.pending() == {P0: 5}
+
+
+def test_each_group_protocol_gets_only_the_settings_it_allows():
+    classic = consumer_config(Settings(session_timeout_s=6), "g")
+    assert classic["partition.assignment.strategy"] == "cooperative-sticky"
+    assert classic["session.timeout.ms"] == 6000
+    new = consumer_config(Settings(kafka_group_protocol="consumer"), "g")
+    assert new["group.protocol"] == "consumer"
+    assert not {"session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"} & set(new)
