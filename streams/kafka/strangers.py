@@ -5,12 +5,12 @@ Kafka gives each partition to one member of a group, so a stranger takes uploads
 pass uploads that nobody worked on. Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: How the client ids of a stage's processes begin: ours, and Faust's default.
-CLIENTS: Final = ("hangtag", "faust-")
+#: How the client ids of a stage's processes begin, and what stands beside each of their commits.
+OURS: Final = "hangtag"
 _NAMED_AT_MOST = 3
 
 
@@ -35,7 +35,7 @@ def strangers(group: str, topic: str, members: Iterable[Member]) -> tuple[str, .
 
     """
     found = sorted(members, key=lambda member: (member.client, member.host))
-    unknown = [member for member in found if not member.client.startswith(CLIENTS)]
+    unknown = [member for member in found if not member.client.startswith(OURS)]
     elsewhere = [member for member in found if member not in unknown and member.topics - {topic}]
     told = []
     if unknown:
@@ -50,6 +50,19 @@ def strangers(group: str, topic: str, members: Iterable[Member]) -> tuple[str, .
             " give each installation its own HANGTAG_GROUP_PREFIX"
         )
     return tuple(told)
+
+
+def foreign_commits(group: str, partitions: Sequence[int]) -> tuple[str, ...]:
+    """Say that commits on these partitions are none of a stage's; nothing where there are none."""
+    if not partitions:
+        return ()
+    numbers = ", ".join(map(str, sorted(partitions)))
+    told = (
+        f"on partition {numbers} the group {group} was committed by another program, an offset reset or an older"
+        " version of Hangtag, which may have passed uploads that nobody worked on:"
+        " look at StrangerInGroup in docs/operations.md"
+    )
+    return (told,)
 
 
 def _names(members: list[Member]) -> str:

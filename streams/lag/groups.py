@@ -14,13 +14,23 @@ from confluent_kafka import (
 )
 
 from streams.kafka.clients import Admin
-from streams.kafka.strangers import Member
+from streams.kafka.strangers import OURS, Member
 from streams.lag.evaluate import Owner
 
 #: Groups in these states have just no assignment to tell.
 _MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
 
 Log = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a group committed on one partition."""
+
+    #: None for nothing yet.
+    offset: int | None
+    #: Whether a stage wrote it. True for nothing yet.
+    ours: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,8 @@ def members_of(admin: Admin, groups: Iterable[str], patience_s: float, troubles:
 
 def commits_of(
     admin: Admin, logs: Mapping[str, list[Log]], patience_s: float, troubles: list[str]
-) -> dict[str, dict[Log, int | None]]:
-    """Ask what each group committed on its partitions; None for nothing yet. Appends to `troubles` as `members_of`."""
+) -> dict[str, dict[Log, Commit]]:
+    """Ask what each group committed on its partitions. Appends to `troubles` as `members_of`."""
     asked = {
         group: admin.list_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group, [TopicPartition(*log) for log in theirs])],
@@ -61,14 +71,16 @@ def commits_of(
         )[group]
         for group, theirs in logs.items()
     }
-    commits: dict[str, dict[Log, int | None]] = {}
+    commits: dict[str, dict[Log, Commit]] = {}
     for group, future in asked.items():
         found, error = answer_of(future)
         if error is not None:
             troubles.append(f"the commits of {group} cannot be read ({error_text(error)})")
             continue
         commits[group] = {
-            (place.topic, place.partition): place.offset if place.offset >= 0 else None
+            (place.topic, place.partition): Commit(place.offset, place.metadata == OURS)
+            if place.offset >= 0
+            else Commit(None, ours=True)
             for place in found.topic_partitions
             if place.error is None
         }

@@ -22,9 +22,10 @@ from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.kafka.clients import Admin, client_config
 from streams.kafka.isolated import Isolated
-from streams.kafka.strangers import strangers
+from streams.kafka.strangers import foreign_commits, strangers
 from streams.lag.evaluate import GroupPartition, PartitionOffsets, RecordTime
-from streams.lag.groups import Log, answer_of, commits_of, error_text, members_of
+from streams.lag.foreign_commits import ForeignCommits
+from streams.lag.groups import Commit, Log, answer_of, commits_of, error_text, members_of
 
 
 def _now() -> float:
@@ -80,13 +81,15 @@ class LagReader:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
-                "isolation.level": "read_uncommitted",
+                # As the stages read: what an aborted transaction wrote is no work.
+                "isolation.level": "read_committed",
                 # One record is wanted of each partition, so few are fetched.
                 "queued.min.messages": 1,
                 "max.partition.fetch.bytes": 131_072,
             }
         )
         self._last: dict[GroupPartition, PartitionOffsets] = {}
+        self._foreign = ForeignCommits()
 
     def look(self) -> LagSnapshot:
         """
@@ -118,12 +121,13 @@ class LagReader:
                 if log in ends and log in committed:
                     readings[GroupPartition(group, *log)] = PartitionOffsets(
                         at=at,
-                        committed=committed[log],
+                        committed=committed[log].offset,
                         low=ends[log][0],
                         high=ends[log][1],
                         owner=(owners or {}).get(log),
                         owner_known=owners is not None,
                     )
+        moved = self._moved_by_others(at, commits)
         self._last = readings = self._stamped(readings)
         read_in_part = frozenset(
             group
@@ -132,11 +136,20 @@ class LagReader:
         )
         counts = {group: None if one.members is None else len(one.members) for group, one in members.items()}
         foreign = {
-            group: strangers(group, groups[group], one.members)
+            group: strangers(group, groups[group], one.members) + foreign_commits(group, moved.get(group, ()))
             for group, one in members.items()
             if one.members is not None
         }
         return LagSnapshot(readings, counts, tuple(troubles), read_in_part, foreign)
+
+    def _moved_by_others(self, at: float, commits: Mapping[str, Mapping[Log, Commit]]) -> dict[str, list[int]]:
+        """Find by group the partitions whose commit somebody else moved lately."""
+        found: dict[str, list[int]] = {}
+        for group, theirs in commits.items():
+            for log, commit in theirs.items():
+                if self._foreign.is_fresh(GroupPartition(group, *log), commit.offset, ours=commit.ours, at=at):
+                    found.setdefault(group, []).append(log[1])
+        return found
 
     def close(self) -> None:
         """Close the connections."""

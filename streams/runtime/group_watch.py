@@ -4,8 +4,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin
-from streams.kafka.strangers import Member, strangers
-from streams.runtime.driver.poller import OURS
+from streams.kafka.strangers import OURS, Member, foreign_commits, strangers
 
 _PATIENCE_S = 10
 
@@ -43,10 +42,11 @@ def _foreign_commits(admin: Admin, group: str, topic: str, partitions: list[int]
     if not partitions:
         return ()
     found = admin.list_consumer_group_offsets([asked], request_timeout=_PATIENCE_S)[group].result()
-    if any(place.error is None and place.offset >= 0 and place.metadata != OURS for place in found.topic_partitions):
-        told = (
-            f"commits of {group} were not written by this version of Hangtag: an offset reset, an older version,"
-            " or another program in the group, which may pass uploads that nobody works on"
-        )
-        return (told,)
-    return ()
+    return foreign_commits(
+        group,
+        [
+            place.partition
+            for place in found.topic_partitions
+            if place.error is None and place.offset >= 0 and place.metadata != OURS
+        ],
+    )

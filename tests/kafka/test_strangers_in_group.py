@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, TopicPartition
 from traffic import publish, stage, uploads
 
 from streams.config.settings import Settings
@@ -50,6 +50,16 @@ def test_a_second_installation_with_the_same_group_prefix_is_named_by_its_topic(
     with member(settings, topics.texts.name, **{"client.id": "hangtag-recognize@elsewhere"}):
         (sentence,) = strangers(settings)
     assert f"hangtag-recognize@elsewhere at 127.0.0.1 reads {topics.texts.name}" in sentence
+
+
+def test_what_another_program_committed_is_told_after_it_left(settings):
+    topic = make_topics(settings).uploads.name
+    group = f"{settings.group_prefix}.recognize"
+    consumer = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": group})
+    consumer.commit(offsets=[TopicPartition(topic, 1, 0)], asynchronous=False)
+    consumer.close()
+    (sentence,) = strangers(settings)
+    assert f"on partition 1 the group {group} was committed by another program" in sentence
 
 
 async def test_a_stage_is_no_stranger_to_itself(settings, tmp_path):

@@ -1,7 +1,10 @@
 """The settings of a stage's librdkafka consumer. Knows no thread and no Faust."""
 
+import socket
+
 from streams.config.settings import Settings
 from streams.kafka.clients import ClientConfig, client_config
+from streams.kafka.strangers import OURS
 
 #: A fetch returns at most this much compressed data from all partitions together.
 _FETCH_BYTES = 1_048_576
@@ -13,10 +16,17 @@ _INFLATED_BYTES = 33_554_432
 _SLACK_S = 10
 
 
+def client_id(group: str, host: str) -> str:
+    """Name a stage's process within its group. It begins as `streams.kafka.strangers` knows ours."""
+    return f"{OURS}-{group.rpartition('.')[2]}@{host}"
+
+
 def consumer_config(settings: Settings, group: str) -> ClientConfig:
     """Build the configuration of a group member that commits only what it is told to."""
     config: ClientConfig = client_config(settings) | {
         "group.id": group,
+        # What `hangtag lag` shows as the member: which stage, and where it runs.
+        "client.id": client_id(group, socket.gethostname()),
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "allow.auto.create.topics": False,

@@ -13,6 +13,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.kafka.clients import ClientConfig
+from streams.kafka.strangers import OURS
 from streams.runtime.driver.backpressure import Backpressure
 from streams.runtime.driver.batch import Batch, Position, ReadForeignHeaders, batches_of, unreadable
 from streams.runtime.driver.commit_queue import CommitQueue
@@ -23,8 +24,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-#: The metadata of each commit of ours. Others commit with none, or with their own.
-OURS = "hangtag"
 #: What an error of the group means for those who run the stage.
 _MEANING = {
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "another program uses this group with another protocol or assignor: "
