@@ -3,7 +3,7 @@
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from streams.config.settings import Settings
-from streams.kafka.clients import Admin
+from streams.kafka.clients import Admin, NoKafkaError
 from streams.kafka.strangers import OURS, Member, foreign_commits, strangers
 
 _PATIENCE_S = 10
@@ -23,6 +23,15 @@ def findings(settings: Settings, group: str, topic: str, partitions: list[int]) 
         return strangers(group, topic, _members(admin, group)) + _foreign_commits(admin, group, topic, partitions)
     except KafkaException:
         return ()
+
+
+def partition_count(settings: Settings, topic: str) -> int | None:
+    """Ask how many partitions a topic has; None where the cluster does not answer."""
+    try:
+        found = Admin(settings).cluster(timeout_s=_PATIENCE_S).topics.get(topic)
+    except NoKafkaError:
+        return None
+    return len(found.partitions) if found else None
 
 
 def _members(admin: Admin, group: str) -> list[Member]:

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException
 from streams.config.settings import Settings
 from streams.kafka.clients import leader_epoch
 from streams.kafka.foreign_headers import ForeignHeaders
+from streams.kafka.partitioner import PartitionerSample
 from streams.runtime.commits import Commits
 from streams.runtime.driver.batch import Batch
 from streams.runtime.driver.config import consumer_config
@@ -50,6 +51,8 @@ class Intake:
         self._committing = asyncio.Lock()
         self._commit_trouble: str | None = None
         self._unsettled_since = time.monotonic()
+        #: One record in a thousand, to see whether its partition is that of its key.
+        self.sample = PartitionerSample()
         #: Whether this member ever had an assignment; before that there is nothing to drain.
         self.was_assigned = False
         #: Whether the group has given this member its partitions (perhaps none).
@@ -88,6 +91,7 @@ class Intake:
             for delivery in batch.deliveries:
                 if self._poller.assignment_of(batch.partition) != batch.assignment:
                     break
+                self.sample.note(delivery.key, batch.partition.number)
                 await self._window.admit(delivery)
         except GapError as error:
             self._crash(error)

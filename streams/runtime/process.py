@@ -20,7 +20,7 @@ from streams.config.settings import Settings, UnusableError
 from streams.kafka.clients import wait_for_topics
 from streams.runtime.app import StageApp
 from streams.runtime.garbage import collect_seldom
-from streams.runtime.group_watch import findings
+from streams.runtime.group_watch import findings, partition_count
 from streams.runtime.health import serve_health
 from streams.runtime.intake import Intake
 from streams.runtime.stage import HaltError, Record, Stage
@@ -201,8 +201,9 @@ async def _watch(intake: Intake, window: Window[Record], name: str, settings: Se
 
 
 async def _watch_group(intake: Intake, settings: Settings, group: str, topic: str) -> None:
-    """Log each time another program joins the group or commits in it."""
+    """Log each time another program joins the group or commits in it, and how records lie on foreign partitions."""
     known: tuple[str, ...] = ()
+    cause: str | None = None
     while True:
         await asyncio.sleep(_GROUP_WATCH_S)
         numbers = [one.number for one in intake.partitions()]
@@ -211,6 +212,11 @@ async def _watch_group(intake: Intake, settings: Settings, group: str, topic: st
             if sentence not in known:
                 log.error("a stranger in the group", group=group, message=sentence)
         known = found
+        count = await asyncio.to_thread(partition_count, settings, topic)
+        wrong = intake.sample.judge(count) if count else None
+        if wrong is not None and wrong.cause != cause:
+            log.warning("records off their key's partition", topic=topic, message=wrong.told, advice=wrong.advice)
+        cause = None if wrong is None else wrong.cause
 
 
 def _stuck(window: Window[Record], patience_s: float) -> str | None:
