@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from streams.cli.support.boundary import CommandError
-from streams.config.settings import S3Access, Settings
+from streams.config.s3_access import S3Access
+from streams.config.settings import Settings
 
 if TYPE_CHECKING:
     from schemas.outcomes import Later, Misconfigured

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from streams.config.settings import S3Access, Settings, UnusableError
+from streams.config.s3_access import S3Access
+from streams.config.settings import Settings, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

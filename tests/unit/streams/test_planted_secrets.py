@@ -14,7 +14,8 @@ from ocr_worker.engines.hunyuan.engine import HunyuanConfig
 from ocr_worker.images.plain_photo import plain_photo
 from streams.cli.main import main
 from streams.config.addresses import Address
-from streams.config.settings import S3Access, Settings
+from streams.config.s3_access import S3Access
+from streams.config.settings import Settings
 from streams.gateway.app import GatewayConfig
 from streams.kafka.clients import Admin
 from streams.kafka.schema_registry import RegistryError, SchemaRegistry

@@ -1,0 +1,50 @@
+"""The settings of Klaviyo, the profiles there, and the state database."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+from streams.config.addresses import Address
+
+
+class KlaviyoSettings(BaseSettings):
+    """A part of `Settings`."""
+
+    klaviyo_url: Address = Field("https://a.klaviyo.com", description="Klaviyo's API, or the sandbox.")
+    klaviyo_key: SecretStr | None = Field(None, description="Private API key; its scopes are in docs/klaviyo.md.")
+    klaviyo_erasure_key: SecretStr | None = Field(
+        None, description="Key of `hangtag forget`, with the scopes data-privacy:write and profiles:read."
+    )
+    klaviyo_tokens_file: Path | None = Field(
+        None, description="OAuth tokens, used instead of the key; `hangtag klaviyo login` writes it, private (0600)."
+    )
+    klaviyo_client_id: str | None = Field(None, description="The OAuth app's client id.")
+    klaviyo_client_secret: SecretStr | None = Field(None, description="The OAuth app's client secret.")
+    klaviyo_revision: str = Field("2026-07-15", description="API revision sent with every request.")
+    klaviyo_metric: str = Field("Outfit Tagged", description="Klaviyo metric of the events that Hangtag sends.")
+    klaviyo_timeout_s: float = Field(30, gt=0, description="Time limit for one Klaviyo request, in seconds.")
+    klaviyo_property_prefix: str = Field("outfit_", description="Prefix of the profile properties' names.")
+    klaviyo_aliases: dict[str, str] = Field(
+        {}, description='More names for profile properties, as JSON: {"preferred_materials": "materials"}.'
+    )
+    klaviyo_categories: tuple[str, ...] = Field(
+        (), description="Tag categories that get a profile list beyond the usual four, as JSON; campaigns may need one."
+    )
+    klaviyo_labels: Literal["ids", "en", "zh"] = Field(
+        "ids", description="Values in the profile's lists: tag ids, or English or Chinese labels."
+    )
+    profile_half_life_days: float = Field(
+        180,
+        ge=0,
+        le=36500,
+        description="Half-life of an upload's weight in the profile, in days; 0 keeps the full weight for ever.",
+    )
+    klaviyo_dry_run: bool = Field(
+        False, description="The sync stage prints the requests it would send; it sends and stores nothing."
+    )
+    state_url: SecretStr = Field(
+        SecretStr("sqlite:///.hangtag/state.db"),
+        description="State database (SQLAlchemy URL). Percent-encode a password in it.",
+    )
