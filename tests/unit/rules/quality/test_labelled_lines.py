@@ -13,7 +13,7 @@ from rules.quality.labelled import Labelled, LabelsError, read_compositions, rea
 from rules.quality.misread import misread
 from rules.tagger import Tagger
 
-DATA = Path(__file__).parents[2] / "data" / "rules"
+DATA = Path(__file__).parents[3] / "data" / "rules"
 #: Kinds of lines of which nothing, or less than the words in them, may come.
 TRAPS = {"trap", "negation", "promo"}
 

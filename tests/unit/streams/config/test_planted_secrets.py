@@ -141,7 +141,7 @@ def test_no_address_takes_a_name_or_a_password(name, address):
 def test_whatever_is_named_as_an_address_is_one_or_a_secret():
     named = {name for name in Settings.model_fields if name.endswith(("_url", "_urls", "_endpoint", "_roots"))}
     assert named == {*addresses(), "state_url"}
-    told = (Path(__file__).parents[3] / "docs" / "security.md").read_text()
+    told = (Path(__file__).parents[4] / "docs" / "security.md").read_text()
     assert [name for name in addresses() if f"| `HANGTAG_{name.upper()}` |" not in told] == []
 
 

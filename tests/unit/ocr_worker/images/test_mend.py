@@ -14,7 +14,7 @@ from ocr_worker.images.decode import DecodedPhoto, Limits, open_photo
 from ocr_worker.reader import Reader
 from ocr_worker.result import Reading, Refused
 
-PHOTOS = Path(__file__).parent / "photos"
+PHOTOS = Path(__file__).parents[1] / "photos"
 
 
 def opened(data: bytes) -> DecodedPhoto:

@@ -12,7 +12,7 @@ from ocr_worker.result import Reading
 from rules.lexicon.load import load_lexicon
 from rules.tagger import Tagger
 
-PHOTOS = Path(__file__).parent / "photos"
+PHOTOS = Path(__file__).parents[1] / "photos"
 NEGATED = {"material/wool", "material/silk", "material/down", "material/cashmere", "material/leather"}
 LABEL = ("CONTAINS NO", "CASHMERE OR", "LEATHER", "100% COTTON")
 

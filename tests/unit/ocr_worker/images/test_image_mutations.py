@@ -22,7 +22,7 @@ from ocr_worker.images.quality import sharpness
 from ocr_worker.result import Refused
 
 MUTATIONS = int(os.environ.get("HANGTAG_FUZZ_PHOTOS", "300"))  # noqa: TID251 - a switch of the tests, not a setting
-SAMPLES = Path(__file__).parents[3] / "samples" / "photos"
+SAMPLES = Path(__file__).parents[4] / "samples" / "photos"
 LIMITS = Limits(max_pixels=24_000_000)
 #: Far above what any photo within the limits costs: what hangs or swells is to be caught, not a busy machine.
 MOST_S = 60.0

@@ -20,7 +20,7 @@ from klaviyo_sink.sandbox.app import create_app
 from klaviyo_sink.sandbox.server import listen, make_server, url_of
 from klaviyo_sink.sink import SinkConfig, Written, open_sink
 
-PAGE = (Path(__file__).parents[3] / "docs" / "klaviyo.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[4] / "docs" / "klaviyo.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^ +\| (\S+) \| ([a-z:, -]+:[a-z:, -]+) \| .* \|$", PAGE, re.MULTILINE)
 SCOPES = {key: frozenset(scopes.split(", ")) for key, scopes in ROWS}
 

@@ -39,7 +39,7 @@ async def test_print_of_any_shade_is_read(rapid, kind, ink, second):
 async def test_white_print_from_the_wild_is_read(rapid):
     reader = Reader(rapid, OcrConfig())
 
-    reading = await reader.read((Path(__file__).parent / "photos" / "white_on_transparent.png").read_bytes())
+    reading = await reader.read((Path(__file__).parents[1] / "photos" / "white_on_transparent.png").read_bytes())
 
     await reader.aclose()
     assert isinstance(reading, Reading)

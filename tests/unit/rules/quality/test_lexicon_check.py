@@ -10,7 +10,7 @@ from rules.quality.compare import differences, examples
 from rules.tagger import Tagger
 
 #: Two sound entries for the others to clash with.
-SMALL_LEXICON = Path(__file__).parents[2] / "data" / "rules" / "small_lexicon" / "material.toml"
+SMALL_LEXICON = Path(__file__).parents[3] / "data" / "rules" / "small_lexicon" / "material.toml"
 HEAD = 'category = "material"\n[felpa]\nen = "Felpa"\nzh = "费尔帕"\n'
 
 
