@@ -1,7 +1,7 @@
 """
 How many bytes the decoder of a photo takes, told from the header alone. Measured for each format; decodes nothing.
 
-Figures are bytes a pixel unless they say otherwise; tests/unit/ocr_worker/images/test_memory_budget.py holds them to it.
+Figures are bytes a pixel unless they say otherwise (tests/unit/ocr_worker/images/test_memory_budget.py).
 """
 
 from typing import Any
