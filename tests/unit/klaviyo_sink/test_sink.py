@@ -226,7 +226,11 @@ async def test_a_shopper_forgotten_during_the_write_stays_forgotten(config, cloc
         await asyncio.to_thread(other.fold, [outfit()])
         other.close()
         await asyncio.to_thread(forget_shopper, config.state_url)
-        assert await writing == Written("forgotten", "single", 0)
+        outcome = await writing
+        if isinstance(outcome, Later):
+            # The erasure came between the two requests of the write: the retry finds it in the ledger.
+            outcome = await sink.sync(outfit())
+        assert outcome == Written("forgotten", "single", 0)
 
 
 async def test_a_broken_database_is_later(sink, outfit, tmp_path):
