@@ -12,12 +12,16 @@ import random
 import sys
 from pathlib import Path
 
+import structlog
+
 from schemas.events import Engine, PhotoRead, PhotoUploaded, Quality, TextLine, TextRecognized
 from schemas.outcomes import Later
 from streams.config.settings import Settings
 from streams.runtime.stage import Handler, HandlerResult
 from streams.wiring.clock import now
 from streams.wiring.stages import run_stage, with_handler
+
+log = structlog.get_logger()
 
 ENGINE = Engine(name="stand-in", model="none", revision="0")
 #: One photo in a hundred takes so much longer than the mean.
@@ -49,6 +53,8 @@ def read_as_told() -> Handler:
         if asked == "later" and outage.exists():
             return Later("ocr-down", "the stand-in was told to fail")
         if asked.startswith("slow-"):
+            # Tests wait for this line before they send a signal.
+            log.info("slow work begins")
             await asyncio.sleep(int(asked.removeprefix("slow-")) / 1000)
         elif mean_s:
             await asyncio.sleep(mean_s * TAIL if rng.random() < 0.01 else rng.expovariate(1 / mean_s))

@@ -124,8 +124,7 @@ async def test_a_rebalance_in_the_middle_of_a_drain_neither_hangs_nor_repeats(se
 async def test_a_second_signal_leaves_at_once_and_loses_nothing(settings, tmp_path):
     await publish(settings, uploads(1, behaviour={0: "slow-3600000"}))
     with stage(settings, tmp_path, drain_s=30) as running:
-        await asyncio.to_thread(running.await_said, "assigned")
-        await asyncio.sleep(0.5)
+        await asyncio.to_thread(running.await_said, "slow work begins")
         running.send(signal.SIGTERM)
         await asyncio.to_thread(running.await_said, "draining")
         began = time.monotonic()
