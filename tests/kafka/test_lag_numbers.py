@@ -117,7 +117,8 @@ async def test_a_stage_is_followed_under_load_and_seen_to_stall_when_killed(sett
     def lag(told: dict[int, PartitionLag]) -> int:
         return sum(one.lag for one in told.values())
 
-    with LagReader(settings) as reader, stage(settings, tmp_path, mean_ms=250, in_flight=32) as running:
+    # Two minutes of work: no partition may be finished before the stage is killed, however slow the machine is.
+    with LagReader(settings) as reader, stage(settings, tmp_path, mean_ms=1000, in_flight=16) as running:
         while any(one.owner is None or one.state != "ok" for one in states(reader).values()):
             time.sleep(0.2)  # noqa: ASYNC251 - nothing else runs in this loop
         before = lag(states(reader))
