@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from schemas.entry import unfit_field
 from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
-from streams.photos.bucket_events import CreatedObject, Ids, KeyTemplate, Notification
+from streams.photos.bucket.events import CreatedObject, Ids, KeyTemplate, Notification
 from streams.photos.retention import is_gone_for_good
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import HandlerResult

@@ -33,8 +33,8 @@ def broker(
     For anything more: `make kafka`, or a cluster of your own.
     """
     from streams.config.settings import Settings
-    from streams.kafka.broker_process import serve
-    from streams.kafka.embedded import EmbeddedBroker, EmbeddedBrokerError
+    from streams.kafka.embedded.broker import EmbeddedBroker, EmbeddedBrokerError
+    from streams.kafka.embedded.process import serve
     from streams.kafka.topics import designed
 
     settings = Settings()

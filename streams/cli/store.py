@@ -11,7 +11,7 @@ from streams.config.settings import Settings
 
 if TYPE_CHECKING:
     from schemas.outcomes import Later, Misconfigured
-    from streams.photos.bucket_rules import Bucket
+    from streams.photos.bucket.rules import Bucket
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -33,7 +33,7 @@ def setup(
     command to run is printed instead, and the exit code is 1. A folder on disk needs no rule: `hangtag retention`.
     No rule is for the whole store: photos without a folder of their own are left to the sweep, and the exit code is 1.
     """
-    from streams.photos.bucket_rules import Bucket, command, rule_days
+    from streams.photos.bucket.rules import Bucket, command, rule_days
     from streams.photos.retention import swept_folders
 
     settings, access = Settings(), S3Access()
@@ -70,7 +70,7 @@ async def _apply(
 ) -> "Later | Misconfigured | None":
     import httpx
 
-    from streams.photos.bucket_rules import apply
+    from streams.photos.bucket.rules import apply
     from streams.photos.signing import AwsKey, SignedForS3
     from streams.wiring.clock import now
 

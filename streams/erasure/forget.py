@@ -26,7 +26,7 @@ from streams.erasure.guard import REFRESH_S
 from streams.erasure.photos import remove_photos
 from streams.erasure.profiles import Action, Found, KlaviyoAccess, NameUse, users_of
 from streams.kafka.reader import UnreadableTopicError
-from streams.photos.bucket_versions import BucketVersions
+from streams.photos.bucket.versions import BucketVersions
 from streams.photos.store import PhotoStore
 
 What = Literal["style_profiles", "written_events", "photos", "klaviyo_profiles"]

@@ -12,7 +12,7 @@ import structlog
 
 from schemas.events import Event, PhotoUploaded
 from streams.photos.answers import StoreError
-from streams.photos.bucket_versions import BucketVersions, VersionsError
+from streams.photos.bucket.versions import BucketVersions, VersionsError
 from streams.photos.keys import READ, folder_of, owner_of
 from streams.photos.local_folder import Stored
 from streams.photos.store import PhotoStore

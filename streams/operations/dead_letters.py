@@ -20,7 +20,7 @@ from schemas.outcomes import Later, Never
 from schemas.topics import dlq_name, topics
 from streams.config.settings import Settings
 from streams.kafka.reader import Seen, Within, follow
-from streams.photos.bucket_events import KeyTemplate, Notification
+from streams.photos.bucket.events import KeyTemplate, Notification
 from streams.runtime.dead_letters import (
     REPLAYED,
     lacks_value,

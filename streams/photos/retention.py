@@ -18,8 +18,8 @@ from schemas.steady_clock import SteadyClock
 from schemas.steady_clock import now as steady_now
 from streams.config.settings import Settings, UnusableError
 from streams.photos.answers import StoreError
-from streams.photos.bucket_events import KeyTemplate
-from streams.photos.bucket_rules import Bucket, rule_days
+from streams.photos.bucket.events import KeyTemplate
+from streams.photos.bucket.rules import Bucket, rule_days
 from streams.photos.keys import READ, UPLOADS
 from streams.photos.store import MISSING, PhotoStore
 from streams.telemetry import metrics

@@ -11,7 +11,7 @@ from streams.config.settings import Settings, UnusableError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from streams.photos.bucket_versions import BucketVersions
+    from streams.photos.bucket.versions import BucketVersions
     from streams.photos.store import PhotoStore
 
 
@@ -38,8 +38,8 @@ async def open_versions(settings: Settings) -> AsyncIterator[BucketVersions | No
     """Reach the versions of objects in an S3 bucket; None for other stores, and without a key in AWS's variables."""
     import httpx
 
-    from streams.photos.bucket_rules import Bucket
-    from streams.photos.bucket_versions import BucketVersions
+    from streams.photos.bucket.rules import Bucket
+    from streams.photos.bucket.versions import BucketVersions
     from streams.photos.signing import AwsKey, SignedForS3
     from streams.wiring.clock import now
 

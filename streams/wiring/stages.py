@@ -176,7 +176,7 @@ def notifications(settings: Settings) -> StagePlan:
     """
     from streams.agents.notifications import announce
     from streams.erasure.photos import delete_forgotten
-    from streams.photos.bucket_events import KeyTemplate, Notification
+    from streams.photos.bucket.events import KeyTemplate, Notification
     from streams.wiring.photos import make_store
 
     try:

@@ -15,7 +15,7 @@ from schemas.topics import WEEK
 from streams.config.settings import Settings
 from streams.flow import flow_of
 from streams.kafka.schema_registry import SchemaRegistry
-from streams.photos.bucket_events import KeyTemplate
+from streams.photos.bucket.events import KeyTemplate
 from streams.runtime.process import _GOODBYE_S
 
 ROOT = Path(__file__).parents[2]

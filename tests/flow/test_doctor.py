@@ -26,7 +26,7 @@ from ocr_worker.server.app import create_app as create_ocr_worker
 from schemas.topics import topics
 from streams.cli.main import app
 from streams.config.settings import Settings, child_environment
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.operations.checks.answer import Checked, Machine
 from streams.operations.checks.kafka import judge_brokers
 from streams.operations.doctor import CHECKS, examine

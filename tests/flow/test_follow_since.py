@@ -5,7 +5,7 @@ import time
 from confluent_kafka import Producer
 
 from streams.config.settings import Settings
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.reader import follow
 
 

@@ -27,7 +27,7 @@ from streams.config.settings import Settings
 from streams.erasure.forget import ErasureStep, Forgetting
 from streams.erasure.guard import ForgottenShoppers
 from streams.erasure.profiles import KlaviyoAccess
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.reader import Seen, follow
 from streams.operations.retag import read_kept
 from streams.runtime.dead_letters import letter_headers

@@ -13,7 +13,7 @@ from schemas.events import DeadLetter, Identity, Photo, PhotoUploaded
 from schemas.topics import topics
 from streams.cli.main import app
 from streams.config.settings import Settings
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.reader import follow
 from streams.runtime.dead_letters import letter_headers
 from streams.wiring.kafka import make_emitter

@@ -18,7 +18,7 @@ from schemas.events import Identity, PhotoUploaded
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import BlockingUploadProducer, Published, Upload, UploadProducer
 from streams.config.settings import child_environment
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.photos.store import PhotoStore
 
 TOPIC = "outfit.uploads"

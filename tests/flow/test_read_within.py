@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 
 from schemas.events import DeadLetter
 from streams.config.settings import Settings
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import Within, follow
 from streams.operations.dead_letters import letter_at

@@ -11,7 +11,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from streams.config.settings import Settings, child_environment
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.partitioner import Placement, misplaced
 from streams.kafka.reader import Seen, follow
 from streams.kafka.topics import designed

@@ -12,7 +12,7 @@ from schemas.events import Identity
 from schemas.outcomes import Later, Misconfigured, Never
 from streams.agents import notifications as agent
 from streams.photos.answers import StoreError
-from streams.photos.bucket_events import KeyTemplate, Notification
+from streams.photos.bucket.events import KeyTemplate, Notification
 from streams.photos.store import PhotoStore, TooLarge
 from streams.wiring.clock import now
 

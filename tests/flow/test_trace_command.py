@@ -28,7 +28,7 @@ from schemas.events import (
 from schemas.topics import Topics, topics
 from streams.cli.main import app
 from streams.config.settings import Settings
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.partitioner import partition_of
 from streams.operations.dead_letters import letters, replay
 from streams.runtime.dead_letters import letter_headers

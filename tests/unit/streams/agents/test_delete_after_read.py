@@ -14,7 +14,7 @@ from schemas.outcomes import Later
 from streams.agents.notifications import announce
 from streams.agents.uploads import delete_read, recognize
 from streams.config.settings import Settings
-from streams.photos.bucket_events import KeyTemplate, Notification
+from streams.photos.bucket.events import KeyTemplate, Notification
 from streams.photos.retention import sweep, swept_folders
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import Record

@@ -18,7 +18,7 @@ from streams.cli.main import app
 from streams.config.settings import Settings
 from streams.kafka.topics import designed
 from streams.operations.dead_letters import dlq_topics
-from streams.photos.bucket_events import KeyTemplate, Notification, ObjectPlace
+from streams.photos.bucket.events import KeyTemplate, Notification, ObjectPlace
 from streams.photos.store import PhotoStore
 from streams.runtime.dead_letters import read_letter
 from streams.runtime.stage import Record

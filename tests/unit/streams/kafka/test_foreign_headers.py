@@ -6,7 +6,7 @@ import pytest
 from raw_produce import RawRecord, produce, record_batch
 
 from streams.config.settings import Settings
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.reader import follow
 
 

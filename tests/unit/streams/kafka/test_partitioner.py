@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.partitioner import PartitionerSample, Placement, misplaced, partition_of
 
 TOPIC, PARTITIONS = "uploads", 12

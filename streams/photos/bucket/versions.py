@@ -2,7 +2,7 @@
 Removes every version of objects from an S3 bucket, whatever is in their names.
 
 In a versioned bucket a deleted photo stays as an old version, and obstore knows no versions. It refuses names with
-control characters too. So S3 is asked in plain HTTP, as for the bucket's own rule (`bucket_rules.py`).
+control characters too. So S3 is asked in plain HTTP, as for the bucket's own rule (`rules.py`).
 """
 
 from collections.abc import AsyncIterator

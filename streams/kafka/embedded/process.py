@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
-from streams.kafka.broker_faults import FAULT
-from streams.kafka.embedded import EmbeddedBroker, EmbeddedBrokerError
+from streams.kafka.embedded.broker import EmbeddedBroker, EmbeddedBrokerError
+from streams.kafka.embedded.faults import FAULT
 
 HOST = "127.0.0.1"
 

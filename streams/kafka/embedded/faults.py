@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded.broker import EmbeddedBroker
 
 
 class _Fault(BaseModel):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.photos.bucket_events import Ids, KeyTemplate, NotifiedBucket, ObjectPlace, StoredObject
+from streams.photos.bucket.events import Ids, KeyTemplate, NotifiedBucket, ObjectPlace, StoredObject
 from streams.photos.keys import segment
 
 PLAIN = KeyTemplate("uploads/{shopper_id}/{upload_id}.{ext}")

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from streams.cli.main import app as hangtag
-from streams.photos.bucket_rules import Bucket, command, rule_days
+from streams.photos.bucket.rules import Bucket, command, rule_days
 from streams.photos.signing import AwsKey, SignedForS3
 
 OTHERS = """<?xml version="1.0" encoding="UTF-8"?>

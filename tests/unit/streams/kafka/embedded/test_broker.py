@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as TopicPart
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.kafka.embedded import APIS, EmbeddedBroker, EmbeddedBrokerError
+from streams.kafka.embedded.broker import APIS, EmbeddedBroker, EmbeddedBrokerError
 from streams.kafka.librdkafka import LibraryMissingError, library
 
 QUIET = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50}
