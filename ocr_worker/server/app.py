@@ -70,7 +70,7 @@ def create_app(
         await worker.readings.aclose()
         await worker.reader.aclose()
 
-    app = new_service("Hangtag OCR worker", lifespan)
+    app = new_service("Hangtag OCR worker", lifespan, on_error=worker.on_error)
     app.add_api_route(
         "/ocr",
         worker.ocr,
@@ -87,8 +87,6 @@ def create_app(
     app.add_api_route("/metrics", worker.metrics, response_class=PlainTextResponse)
     describe = app.openapi
     app.openapi = lambda: complete(describe(), token=token)  # type: ignore[method-assign] # FastAPI's documented way
-    app.add_exception_handler(BadRequestError, worker.refuse)
-    app.add_exception_handler(Exception, worker.bug)
     return app
 
 
@@ -192,20 +190,14 @@ class _Worker:
             return problem(503, "no-slot", "every slot is stuck", {"Retry-After": "5"})
         return Response("ready\n", media_type="text/plain")
 
+    def on_error(self, status: int, code: str) -> None:
+        """Count and log a refusal or a bug."""
+        self._meters.answered(status)
+        log.info("refused", status=status, code=code)
+
     async def metrics(self) -> Response:
         """Give the metrics in Prometheus' text format."""
         return Response(self._meters.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    async def refuse(self, _: Request, error: Exception) -> Response:
-        if not isinstance(error, BadRequestError):
-            raise error
-        self._meters.answered(error.status)
-        log.info("refused", status=error.status, code=error.code)
-        return problem(error.status, error.code, error.detail, error.headers)
-
-    async def bug(self, _: Request, error: Exception) -> Response:
-        self._meters.answered(500)
-        return problem(500, "bug", f"an error nobody foresaw: {type(error).__name__}")
 
 
 def _trace(request: Request) -> TraceHeaders:

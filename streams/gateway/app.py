@@ -113,9 +113,7 @@ def create_app(
     app.add_api_route("/metrics", _metrics, response_class=PlainTextResponse)
     describe = app.openapi
     app.openapi = lambda: complete(describe(), token=token)  # type: ignore[method-assign] # FastAPI's documented way
-    app.add_exception_handler(BadRequestError, _refuse)
-    app.add_exception_handler(Exception, _bug)
-    # Around all of it: an answer to an error nobody foresaw is an answer too.
+    # Outside the app, which answers a bug outside its own middleware.
     return EveryAnswer(app)
 
 
@@ -270,13 +268,3 @@ async def _metrics(request: Request) -> Response:
     """Give the metrics in Prometheus' text format."""
     write, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(write(REGISTRY), headers={"Content-Type": content_type})
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    if not isinstance(error, BadRequestError):
-        raise error
-    return problem(error.status, error.code, error.detail, error.headers)
-
-
-async def _bug(_: Request, error: Exception) -> Response:
-    return problem(500, "bug", f"an error nobody foresaw: {type(error).__name__}")
