@@ -1,7 +1,7 @@
 """
-What producers and subscribers import: events, codec, outcomes, the producer of uploads. Imports nothing else of ours.
+The public Python API for producers and subscribers: events, codec, outcomes, the upload producer.
 
-Names load on first use: a process that only reads events loads no Kafka client.
+Imports no other package of Hangtag. Names load on first use, so a process that only reads events loads no Kafka client.
 """
 
 from importlib import import_module
@@ -47,7 +47,7 @@ __all__ = [
     "encode",
 ]
 
-#: Module of each public name; `schemas.events` for all others.
+#: Module of each public name; all others: `schemas.events`.
 _HOMES = {
     "schemas.codec": {"UndecodableError", "decode", "encode"},
     "schemas.emitter": {"Emitter"},

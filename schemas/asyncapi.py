@@ -1,7 +1,7 @@
 """
-The topics and events as an AsyncAPI 3.0 document, for those who publish to us or subscribe. Pure: writes no file.
+Builds the AsyncAPI 3.0 document of the topics and events, for producers and subscribers. Pure: writes no file.
 
-https://www.asyncapi.com/docs/reference/specification/v3.0.0, with its Kafka bindings 0.5.0.
+Format: https://www.asyncapi.com/docs/reference/specification/v3.0.0, with its Kafka bindings 0.5.0.
 """
 
 from collections.abc import Mapping
@@ -15,44 +15,48 @@ from schemas.topics import TIMESTAMPS, Topic, topics
 Part = dict[str, Any]
 
 _BINDINGS = "0.5.0"
-#: What a topic is for, by its name in `Topics`.
+#: What each topic is for, by its field name in `Topics`.
 _ABOUT = {
     "uploads": "Publish here: a photo was stored.",
     "texts": "The text in each photo, empty when there is none.",
     "tags": "Subscribe here: the fashion tags of each upload.",
-    "profiles": "Which uploads a shopper's Klaviyo profile now holds.",
-    "feedback": "Photos that are unusable, with what to tell the shopper.",
+    "profiles": "The uploads that are now part of a shopper's Klaviyo profile.",
+    "feedback": "Photos that could not be used, with a message for the shopper.",
 }
-_DEAD = "What could not go on from `{}`: the original key, value and headers, and why it stopped in further headers."
-#: What the flow adds to a dead letter's headers, after Kafka Connect (KIP-298).
+_DEAD = (
+    "Messages of `{}` that could not be processed: the original key, value and headers, plus headers with the reason."
+)
+#: Headers that the flow adds to a dead letter. The names follow Kafka Connect (KIP-298).
 LETTER_HEADERS = {
-    "__connect.errors.topic": "Topic the message stopped in.",
-    "__connect.errors.partition": "Its partition there.",
-    "__connect.errors.offset": "Its offset there.",
-    "__connect.errors.stage": "Stage that could not go on.",
-    "__connect.errors.exception.class.name": "Class of what went wrong.",
-    "__connect.errors.exception.message": "What went wrong, in a sentence without the event's content.",
-    "hangtag.reason": "The same as a short code.",
-    "hangtag.attempts": "How often it was tried.",
+    "__connect.errors.topic": "Topic of the original message.",
+    "__connect.errors.partition": "Partition of the original message.",
+    "__connect.errors.offset": "Offset of the original message.",
+    "__connect.errors.stage": "Stage that could not process the message.",
+    "__connect.errors.exception.class.name": "Class of the error.",
+    "__connect.errors.exception.message": "The error as a sentence, without the event's content.",
+    "hangtag.reason": "The reason as a short code.",
+    "hangtag.attempts": "How often the stage tried.",
 }
 _CLOUD_EVENT = {
     "ce_specversion": ("Version of CloudEvents.", {"const": "1.0"}),
-    "ce_id": ("The upload's id. With `ce_source` it identifies the event: seen twice, it is the same event.", {}),
-    "ce_type": ("Which event this is, and its version. Ignore those you do not know.", {}),
-    "ce_source": ("What published it, for example `hangtag/tag`.", {}),
-    "ce_time": ("When it happened.", {"format": "date-time"}),
+    "ce_id": ("The upload's id. `ce_id` and `ce_source` together identify the event; drop duplicates by them.", {}),
+    "ce_type": ("Type of the event, with its version. Ignore types that you do not know.", {}),
+    "ce_source": ("Producer of the event, for example `hangtag/tag`.", {}),
+    "ce_time": ("Time of the event.", {"format": "date-time"}),
     "content-type": ("Media type of the value.", {"const": "application/json"}),
-    "traceparent": ("W3C trace context of what led to it, if its producer sent one.", {}),
-    "tracestate": ("As `traceparent`.", {}),
+    "traceparent": ("W3C trace context of the cause, if its producer sent one.", {}),
+    "tracestate": ("W3C trace state of the cause, sent together with `traceparent`.", {}),
 }
 
 
 def document(version: str, examples: Mapping[str, Mapping[str, Any]]) -> Part:
     """
-    Give the document as plain data.
+    Return the document as plain data.
 
-    `version` is Hangtag's own; `examples` are events that were really published, by `ce_type`, each with its
-    `headers` and `value`.
+    Args:
+        version: Hangtag's version.
+        examples: Events that were really published, by `ce_type`, each with its `headers` and `value`.
+
     """
     named = {field: getattr(topics(), field) for field in topics().__dataclass_fields__}
     schemas, definitions = models_json_schema(
@@ -65,10 +69,10 @@ def document(version: str, examples: Mapping[str, Mapping[str, Any]]) -> Part:
             "title": "Hangtag",
             "version": version,
             "description": (
-                "Photos of outfits become fashion tags on Klaviyo profiles. Every message is keyed by `shopper_id`, so "
-                "a shopper's events keep their order. Delivery is at least once: an event seen twice has the same "
-                "`ce_id` and `ce_source`. Fields may be added at any time; what would break a reader gets a new "
-                "`ce_type`. Topic names begin with `outfit` unless HANGTAG_TOPIC_PREFIX says otherwise."
+                "Turns photos of outfits into fashion tags on Klaviyo profiles. Every message is keyed by "
+                "`shopper_id`, so a shopper's events keep their order. Delivery is at least once: a duplicate has "
+                "the same `ce_id` and `ce_source`. New fields may appear at any time; a breaking change gets a new "
+                "`ce_type`. Topic names begin with `outfit`, or with the value of HANGTAG_TOPIC_PREFIX."
             ),
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
@@ -136,7 +140,7 @@ def _message(event: type[Event], example: Mapping[str, Any]) -> Part:
         "payload": {"$ref": f"#/components/schemas/{event.__name__}"},
         "bindings": {"kafka": _key()},
         "examples": [
-            {"name": "published", "summary": "As it was published.", "headers": example["headers"]}
+            {"name": "published", "summary": "An event as Hangtag published it.", "headers": example["headers"]}
             | {"payload": example["value"]}
         ],
     }
@@ -146,9 +150,9 @@ def _dead_letter() -> Part:
     return {
         "name": "dead-letter",
         "title": "DeadLetter",
-        "summary": "A message that could not go on; `hangtag dlq` lists, shows and replays them.",
+        "summary": "A message that a stage could not process; `hangtag dlq` lists, shows and replays them.",
         "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
-        "payload": {"description": "The original value, whatever bytes it was."},
+        "payload": {"description": "The original value, byte for byte."},
         "bindings": {"kafka": _key()},
     }
 

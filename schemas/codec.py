@@ -1,5 +1,5 @@
 """
-Bytes and headers to events and back: the only place where event JSON is parsed.
+Encodes events to Kafka values and headers, and decodes them. No other module parses event JSON.
 
 Events travel as JSON values with CloudEvents 1.0 binary-mode headers
 (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).
@@ -17,12 +17,12 @@ from schemas.framing import unframed
 N = TypeVar("N", bound=FrozenModel)
 Headers = list[tuple[str, bytes | None]]
 
-#: Headers of the W3C trace context, copied from each message to the messages it causes.
+#: W3C trace context headers, copied from each message to the messages it causes.
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
 class UndecodableError(ValueError):
-    """The bytes are no event that this version understands; `reason` is a short code, the message a sentence."""
+    """The bytes are not an event that this version can read. `reason` is a short code, the message a sentence."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -31,10 +31,14 @@ class UndecodableError(ValueError):
 
 def encode(event: Event, *, source: str, trace: Iterable[tuple[str, bytes | None]] = ()) -> tuple[bytes, Headers]:
     """
-    Write an event as a Kafka value and its headers.
+    Encode an event as a Kafka value and its headers.
 
-    `source` names the producing stage; with the upload's id it identifies the event, so the same
-    event written twice has the same identity. `trace` holds the headers of the message that caused the event.
+    Args:
+        event: The event.
+        source: Name of the producing stage. `source` and the upload's id identify the event, so an event that is
+            published twice can be recognized as a duplicate.
+        trace: Headers of the message that caused the event; the W3C trace context is copied from them.
+
     """
     value = event.model_dump_json(exclude_none=True).encode()
     headers: Headers = [
@@ -50,14 +54,14 @@ def encode(event: Event, *, source: str, trace: Iterable[tuple[str, bytes | None
 
 def decode(kind: type[N], value: bytes | None) -> N:
     """
-    Read an event of a known kind, with or without the frame of a Schema Registry's clients.
+    Decode an event of a known type, with or without the Schema Registry frame before its JSON.
 
     Raises:
         UndecodableError: `tombstone`, `not-json`, `unknown-version` or `invalid-event`.
 
     """
     if value is None:
-        msg = "the message has no value (a tombstone); events are never deleted this way"
+        msg = "the message has no value (a tombstone), but events are never deleted that way"
         raise UndecodableError("tombstone", msg)
     text = unframed(value)
     try:
@@ -67,7 +71,7 @@ def decode(kind: type[N], value: bytes | None) -> N:
 
 
 def _undecodable(kind: type[FrozenModel], value: bytes, error: ValidationError) -> UndecodableError:
-    """Say why not, which takes another look at the bytes: nearly always there is nothing to say."""
+    """Return the error that explains why `value` was rejected. Parses the bytes again, only after a failure."""
     try:
         data = from_json(value)
     except ValueError as broken:
@@ -77,14 +81,16 @@ def _undecodable(kind: type[FrozenModel], value: bytes, error: ValidationError) 
     version = data.get("schema_version", SCHEMA_VERSION)
     if version != SCHEMA_VERSION:
         shown = version if isinstance(version, int) else type(version).__name__
-        msg = f"schema_version is {shown}; this reader understands {SCHEMA_VERSION}. Upgrade it, then replay"
+        msg = (
+            f"schema_version is {shown}, but this reader understands {SCHEMA_VERSION}. Upgrade the reader, then replay"
+        )
         return UndecodableError("unknown-version", msg)
     problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'event'}: {e['msg']}" for e in error.errors())
     return UndecodableError("invalid-event", f"not a valid {kind.__name__}: {problems[:500]}")
 
 
 def _position(error: ValueError) -> str:
-    # Parser messages may quote a name or number from the input; the position alone is safe to show.
+    # Parser messages may quote the input. The position alone is safe to show.
     text = str(error)
     at = text.rfind("at line")
     return text[at:] if at >= 0 else "no position"

@@ -1,7 +1,7 @@
 """
-Tells which changes of a JSON Schema break those who wrote or read by the older one. Pure: reads no file.
+Finds changes of a JSON Schema that break its existing producers or subscribers. Pure: reads no file.
 
-Knows the part of JSON Schema that schemas/export.py writes, and refuses to judge any other.
+Knows only the JSON Schema keywords that schemas/export.py writes; raises `UnjudgedError` for any other.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-#: Say something about a value without deciding whether it is valid.
+#: Keywords that describe a value and have no effect on validation.
 _REMARKS = {"$schema", "$id", "$defs", "title", "description", "examples", "default"}
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
@@ -18,19 +18,24 @@ _KNOWN = _REMARKS | _RULES | {*_LOWER, *_UPPER}
 
 
 class UnjudgedError(ValueError):
-    """A schema uses a word whose meaning for compatibility nobody has written down here."""
+    """A schema uses a keyword for which this module has no compatibility rule."""
 
 
 def breaking_changes(old: Schema, new: Schema, *, written_by_us: bool) -> list[str]:
     """
-    List what a new version of an event's schema breaks, a sentence each that begins with the field; empty is good.
+    List what a new version of an event's schema breaks: sentences that begin with the field; empty if compatible.
 
-    Whatever was valid must stay valid: producers, kept messages and replayed dead letters follow the old schema.
-    No field may go. Of events that we write (`written_by_us`) the new ones must also be valid by the old schema, for
-    its subscribers check and generate code by it. New optional fields break nobody.
+    Every value that was valid must stay valid, because producers, stored messages and replayed dead letters follow the
+    old schema. No field may be removed. New optional fields break nobody.
+
+    Args:
+        old: The released schema.
+        new: The changed schema.
+        written_by_us: True for events that Hangtag publishes. New events must then also be valid under the old schema,
+            because subscribers validate and generate code from it.
 
     Raises:
-        UnjudgedError: a schema uses a word that is not known here.
+        UnjudgedError: A schema uses a keyword without a compatibility rule.
 
     """
     found = [*_removed(_Part(old, old), _Part(new, new), "event")]
@@ -44,14 +49,14 @@ def breaking_changes(old: Schema, new: Schema, *, written_by_us: bool) -> list[s
 
 
 class _Part:
-    """A schema inside a document, its references followed."""
+    """A schema inside a document, with its references resolved."""
 
     def __init__(self, schema: Schema, document: Schema) -> None:
         while "$ref" in schema:
             beside = {word: schema[word] for word in schema if word != "$ref"}
             schema = {**document["$defs"][schema["$ref"].removeprefix("#/$defs/")], **beside}
         if unknown := sorted(schema.keys() - _KNOWN):
-            raise UnjudgedError(f"schemas/compatibility.py does not know {', '.join(unknown)}: teach it first")
+            raise UnjudgedError(f"schemas/compatibility.py has no rule for {', '.join(unknown)}: add one first")
         self.says = schema
         self._document = document
 
@@ -62,7 +67,7 @@ class _Part:
         return [self.part(schema) for schema in self.says.get("anyOf", ())] or [self]
 
     def fields(self) -> dict[str, "_Part"]:
-        """Give the parts of an object by name, and what a list holds as `[]`."""
+        """Return the schemas of an object's fields by name; a list's item schema is `[]`."""
         found: dict[str, _Part] = {}
         for choice in self.choices():
             found |= {f".{name}": self.part(schema) for name, schema in choice.says.get("properties", {}).items()}
@@ -81,21 +86,21 @@ def _removed(old: _Part, new: _Part, where: str) -> Iterator[str]:
             yield f"{where}{name}: the field was removed"
             continue
         if field.says.get("default") != kept[name].says.get("default"):
-            yield f"{where}{name}: leaving it out means something else now (its default changed)"
+            yield f"{where}{name}: the default changed, so messages without the field change their meaning"
         yield from _removed(field, kept[name], f"{where}{name}")
 
 
 def _refused(wide: _Part, narrow: _Part, where: str) -> Iterator[tuple[str, str]]:
-    """Say where `narrow` refuses something that `wide` allows."""
+    """Yield where `narrow` rejects a value that `wide` accepts, and why."""
     if "anyOf" in wide.says or "anyOf" in narrow.says:
         for choice in wide.choices():
             trials = [list(_refused(choice, other, where)) for other in narrow.choices()]
             if all(trials):
-                # Of the choices that do not fit, the nearest explains best.
+                # None of the choices fits; report the problems of the closest one.
                 yield from min(trials, key=len)
         return
     if wide.says.get("type") != narrow.says.get("type") and not _is_integer_of_number(wide, narrow):
-        yield where, f"the type {wide.says.get('type', 'any')} is refused, {narrow.says.get('type', 'any')} is wanted"
+        yield where, f"the type {wide.says.get('type', 'any')} is refused, {narrow.says.get('type', 'any')} is required"
         return
     yield from _refused_values(wide, narrow, where)
     yield from _refused_bounds(wide.says, narrow.says, where)
@@ -111,7 +116,7 @@ def _refused_values(wide: _Part, narrow: _Part, where: str) -> Iterator[tuple[st
     if wanted is None:
         return
     if allowed is None:
-        yield where, f"only {wanted} are allowed, where any value was"
+        yield where, f"only {wanted} are allowed; before, any value was"
     elif gone := [value for value in allowed if value not in wanted]:
         yield where, f"the values {gone} are refused"
 
@@ -120,11 +125,11 @@ def _refused_bounds(wide: Schema, narrow: Schema, where: str) -> Iterator[tuple[
     for words, sign in ((_LOWER, 1), (_UPPER, -1)):
         for word in words:
             if word in narrow and (word not in wide or sign * narrow[word] > sign * wide[word]):
-                yield where, f"{word} is {narrow[word]}, where it was {wide.get(word, 'free')}"
+                yield where, f"{word} is {narrow[word]}; before, it was {wide.get(word, 'free')}"
     for word in ("pattern", "format"):
         if word in narrow and narrow[word] != wide.get(word):
-            # Whether one pattern holds all of another cannot be told, so each change counts.
-            yield where, f"{word} is {narrow[word]}, where it was {wide.get(word, 'free')}"
+            # Whether one pattern includes another is undecided here, so every change of a pattern counts as breaking.
+            yield where, f"{word} is {narrow[word]}; before, it was {wide.get(word, 'free')}"
 
 
 def _refused_fields(wide: _Part, narrow: _Part, where: str) -> Iterator[tuple[str, str]]:
@@ -136,5 +141,5 @@ def _refused_fields(wide: _Part, narrow: _Part, where: str) -> Iterator[tuple[st
         if name in known:
             yield from _refused(known[name], field, f"{where}{name}")
         elif name == "[]":
-            # A list that named no items could hold anything.
+            # A list schema without `items` accepts items of any type.
             yield from _refused(wide.part({}), field, f"{where}{name}")

@@ -1,7 +1,7 @@
 """
-Emission: one confluent-kafka idempotent producer per process, each message awaited until delivered.
+Publishes messages through one idempotent confluent-kafka producer and waits for each delivery report.
 
-Faust's own awaited send costs most of its time (bench/streams.py), and knows no delivery report.
+Faust's own awaited send spends most of its time elsewhere (bench/streams.py) and has no delivery reports.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from schemas.codec import Headers
 from schemas.outcomes import Later, Never
 
-#: How often delivery reports are collected while messages are on their way, seconds.
+#: Seconds between two polls for delivery reports while messages are in flight.
 _POLL_S = 0.002
 
 _REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD}
@@ -21,12 +21,12 @@ _NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noq
 
 
 class ProducerDeadError(Exception):
-    """The producer met a fatal error and can never deliver again. Start the process again."""
+    """The producer had a fatal error and cannot deliver any more. Restart the process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Where a message lies, by the broker's own report."""
+    """Where the broker stored a message, from its delivery report."""
 
     topic: str
     partition: int
@@ -35,10 +35,10 @@ class Delivered:
 
 class Emitter:
     """
-    Sends messages and awaits the broker's word on each.
+    Sends messages and waits for the broker's acknowledgement of each.
 
-    Reports are collected by the event loop itself while something is on its way: no thread, no
-    wake-up per message, nothing to do when idle.
+    A task on the event loop polls for delivery reports while messages are in flight. There is no thread, no wake-up per
+    message, and no work while idle.
     """
 
     def __init__(
@@ -49,11 +49,14 @@ class Emitter:
         crash: Callable[[Exception], object] = lambda _error: None,
     ) -> None:
         """
-        Take confluent-kafka's settings; what delivery guarantees need is set here.
+        Create the producer. The settings that delivery guarantees depend on are fixed here.
 
-        `frames` is by topic what a Schema Registry's clients expect before each value (schemas/framing.py).
-        `crash` is told once the producer can never deliver again (librdkafka's fatal errors, such as
-        a broker that lost data): only another process can.
+        Args:
+            config: Settings for confluent-kafka.
+            frames: By topic, the Schema Registry frame to put before each value (schemas/framing.py).
+            crash: Called with the error when the producer can no longer deliver (a fatal error of librdkafka, such as
+                a broker that lost data). Only a new process recovers from it.
+
         """
 
         def on_error(error: KafkaError) -> None:
@@ -64,12 +67,12 @@ class Emitter:
             {
                 "acks": "all",
                 "enable.idempotence": True,
-                # The same partition for a key as Java and aiokafka producers choose.
+                # Java and aiokafka producers choose the same partition for a key.
                 "partitioner": "murmur2_random",
                 "compression.type": "lz4",
                 "linger.ms": 2,
                 "delivery.timeout.ms": 30_000,
-                # Ours counts bytes before compression, the topics' limit after it: theirs decides.
+                # librdkafka counts bytes before compression, the topic after it. So only the topic's limit applies.
                 "message.max.bytes": 1_000_000_000,
                 "error_cb": on_error,
                 **config,
@@ -82,14 +85,14 @@ class Emitter:
     async def send(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers
     ) -> Later | Never | None:
-        """Send one message and wait until every in-sync replica has it: None then, else why it does not."""
+        """Send one message and wait until every in-sync replica has it. Return None, or why it was not delivered."""
         answer = await self.deliver(topic, key=key, value=value, headers=headers)
         return None if isinstance(answer, Delivered) else answer
 
     async def deliver(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers
     ) -> Delivered | Later | Never:
-        """Send one message and wait until every in-sync replica has it: where it lies then, else why it does not."""
+        """Send one message and wait until every in-sync replica has it. Return where it is, or why it is not."""
         loop = asyncio.get_running_loop()
         delivered: asyncio.Future[Delivered | Later | Never] = loop.create_future()
 
@@ -106,7 +109,7 @@ class Emitter:
                 self._producer.produce(topic, key=key, value=value, headers=headers, on_delivery=on_delivery)
                 break
             except BufferError:
-                # librdkafka's queue is full: let reports come in, then go on.
+                # librdkafka's queue is full: collect delivery reports, then try again.
                 self._producer.poll(0)
                 await asyncio.sleep(_POLL_S)
             except KafkaException as error:
@@ -117,14 +120,14 @@ class Emitter:
         return await delivered
 
     async def aclose(self, *, limit_s: float = 10) -> None:
-        """Wait for what is on its way, at most so long; what is still not delivered then is answered `Later`."""
+        """Wait up to `limit_s` seconds for messages in flight; those still undelivered then return `Later`."""
         if self._on_the_way:
             await asyncio.wait(set(self._on_the_way), timeout=limit_s)
         if self._collector is not None:
             self._collector.cancel()
             self._collector = None
         while self._on_the_way:
-            self._on_the_way.pop().set_result(Later("undelivered", f"closed after {limit_s:g} s without an answer"))
+            self._on_the_way.pop().set_result(Later("undelivered", f"closed after {limit_s:g} s without a report"))
 
     async def _collect(self) -> None:
         while self._on_the_way:
@@ -135,7 +138,7 @@ class Emitter:
 
 def _why(error: KafkaError, topic: str) -> Later | Never:
     if error.code() in _REFUSED:
-        return Never("refused-by-kafka", f"{topic} refuses the message for good: {error.name()}")
+        return Never("refused-by-kafka", f"{topic} rejects the message, and will always: {error.name()}")
     if error.code() in _NO_TOPIC:
         return Later("topic-missing", f"{topic} does not exist. Create it with `hangtag topics apply`")
-    return Later("undelivered", f"{topic} did not take a message: {error.name()}. Check the brokers, then try again")
+    return Later("undelivered", f"{topic} did not accept a message: {error.name()}. Check the brokers, then try again")

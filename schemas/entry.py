@@ -1,8 +1,8 @@
 """
-What an upload's words must be like where they enter: at the gateway, the producer library, a bucket's notification.
+Validates the text fields of new uploads at every entrance: the gateway, the producer library, bucket notifications.
 
-Stricter than the event's schema, which older producers may still write by: an id that steers a terminal or an address
-that no mail server takes is told to whoever sends it, instead of to an operator later.
+Stricter than the event's schema, because older producers may still publish by the schema. Rejecting an id with control
+characters or an invalid e-mail address here reports the error to the sender, instead of to an operator later.
 """
 
 import re
@@ -12,15 +12,15 @@ from schemas.events import PhotoUploaded
 from schemas.steering import STEERING
 
 _PRINTABLE: Final = re.compile(rf"[^{STEERING}]*")
-#: Letters of any script, as they stand in addresses; without quotes, comments and spaces, which no shop needs.
+#: Letters of any script. Quotes, comments and spaces, which the mail standard allows, are not accepted.
 _NAME: Final = rf"[^\s@<>()\[\]\\,;:\"{STEERING}]"
 _EMAIL: Final = re.compile(rf"{_NAME}+@(?:(?!\.){_NAME})+(?:\.(?:(?!\.){_NAME})+)+")
-#: What is wrong with such a field, in words.
+#: What a valid field looks like, for error messages.
 UNFIT: Final = "must be printable text without control or direction characters; an address like name@shop.com"
 
 
 def unfit_field(upload: PhotoUploaded) -> str | None:
-    """Name the first field whose text cannot be taken; None when all can."""
+    """Return the name of the first invalid text field, or None."""
     identity = upload.identity
     texts = {
         "upload_id": upload.upload_id,

@@ -1,4 +1,4 @@
-"""The events as JSON Schemas, for those who read our topics with other tools. Pure: writes no file."""
+"""Exports the events as JSON Schemas, for subscribers who use other tools. Pure: writes no file."""
 
 import json
 
@@ -6,7 +6,7 @@ from schemas.events import EVENTS
 
 
 def json_schemas() -> dict[str, str]:
-    """Give a JSON Schema (draft 2020-12) per event as text, by file name."""
+    """Return one JSON Schema (draft 2020-12) per event as text, by file name."""
     schemas = {}
     for event in EVENTS:
         schema = {

@@ -1,7 +1,7 @@
 """
-Reads small files that people and other programs write: only regular files, of bounded size, TOML of bounded depth.
+Reads small files that people and other programs write: only regular files, of limited size, TOML of limited depth.
 
-Knows no meaning of what a file says.
+Knows nothing about the content of the files.
 """
 
 import os
@@ -11,10 +11,10 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-#: Most levels of nesting, and most parts of a dotted key: Python's TOML parser takes time in the square of the parts,
-#: and one stack frame a level.
+#: Limit on levels of nesting and on parts of a dotted key. Python's TOML parser needs time quadratic in the parts, and
+#: one stack frame per level.
 _DEEPEST: Final = 32
-#: Strings and comments, which are passed over; then all that nests, ends a key, or joins its parts.
+#: First strings and comments, which are skipped; then every character that nests, ends a key or joins its parts.
 _SIGN: Final = re.compile(
     r'"""(?:\\.|[^\\])*?"""'
     r"|'''(?:.|\n)*?'''"
@@ -27,7 +27,7 @@ _SIGN: Final = re.compile(
 
 
 class UnfitFileError(ValueError):
-    """The file is not one to read; the message says what it is instead. `line` counts from 1; 0 means all of it."""
+    """The file cannot be used; the message says why. `line` counts from 1, and is 0 when it means the whole file."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(message)
@@ -36,14 +36,14 @@ class UnfitFileError(ValueError):
 
 def read_small(path: Path, *, most_bytes: int) -> bytes:
     """
-    Read a file, and never wait for one: a pipe or a device is refused.
+    Read a file without ever blocking: a pipe or a device is rejected.
 
     Raises:
-        OSError: it cannot be read.
-        UnfitFileError: it is no regular file, or has too many bytes.
+        OSError: The file cannot be read.
+        UnfitFileError: It is not a regular file, or has more than `most_bytes` bytes.
 
     """
-    # Opening a pipe without a writer would wait for one.
+    # Without O_NONBLOCK, opening a pipe blocks until somebody writes to it.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -59,7 +59,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     Parse TOML in time linear in its length.
 
     Raises:
-        UnfitFileError: it is not TOML, nests too deep, or has a number that nobody could mean.
+        UnfitFileError: The text is not TOML, nests too deep, or has an integer of too many digits.
 
     """
     _check_shape(text)
@@ -70,8 +70,8 @@ def parse_toml(text: str) -> dict[str, Any]:
         line = int(found[1]) if found else text.count("\n") + 1
         raise UnfitFileError(f"is not TOML: {error}", line) from None
     except ValueError:
-        # An integer of more digits than Python turns into a number.
-        raise UnfitFileError("has a number of too many digits") from None
+        # Python refuses to convert integers of more than some thousand digits.
+        raise UnfitFileError("has a number with too many digits") from None
     except RecursionError:
         raise UnfitFileError("nests too deep") from None
 

@@ -1,7 +1,7 @@
 """
-Why something did not work, as values: later, never, or not until someone fixes the set-up.
+Failures as values: retry later, never retry, or wait until a person fixes the configuration.
 
-Knows nothing of Kafka, HTTP or clocks. Waiting is done by whoever holds the work.
+Knows no Kafka, HTTP or clocks. The caller that holds the work does the waiting.
 """
 
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ class Later:
     """
     A failure worth retrying.
 
-    `reason` is a short kebab-case code (metrics, headers), `message` a sentence for people.
-    Neither may carry secrets, recognised text or contact data.
+    `reason` is a short kebab-case code (for metrics and headers), `message` a sentence for people.
+    Neither may contain secrets, recognised text or contact data.
     """
 
     reason: str
     message: str
-    #: Seconds the other side asked us to wait; None leaves it to the retry policy.
+    #: Seconds that the other side asked us to wait; None: the retry policy decides.
     retry_after: float | None = None
-    #: Tries in all before it becomes `Never`; None retries for as long as the outage lasts.
+    #: Number of tries after which it becomes `Never`; None: retry until the outage ends.
     tries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """A failure that is final: retrying the same input gives the same answer. Fields as in `Later`."""
+    """A final failure: retrying the same input gives the same result. Fields as in `Later`."""
 
     reason: str
     message: str
@@ -34,7 +34,7 @@ class Never:
 
 @dataclass(frozen=True, slots=True)
 class Misconfigured:
-    """Nothing can succeed until a person changes the set-up (a revoked key, say): pause, do not dead-letter."""
+    """Nothing succeeds until a person fixes the configuration (a revoked key, say): pause, do not dead-letter."""
 
     reason: str
     message: str

@@ -1,8 +1,8 @@
 """
-Publishes uploads: the photo is stored first, the event after it, so that no event points at nothing.
+Publishes uploads: stores the photo first, then publishes the event, so that every event points at a stored photo.
 
-For `hangtag upload`, the demo and every Python program that posts photos; docs/producers.md shows it in use. Knows
-no settings: the Kafka client and the photo store are handed in.
+Used by `hangtag upload`, the demo and every Python program that posts photos (docs/producers.md). Knows no settings:
+the caller passes the Kafka client and the photo store.
 """
 
 import asyncio
@@ -28,31 +28,31 @@ from schemas.outcomes import Later, Misconfigured, Never
 from schemas.spans import NO_SPANS, Span, Spans, TraceHeaders
 from schemas.steady_clock import now as steady_now
 
-#: Longest wait for publishes that have begun, when closing, in seconds.
+#: Seconds that closing waits for publishes that have begun.
 _GOODBYE_S = 10.0
-_CLOSED: Final = Later("closed", "the producer was closed before this upload was published; publish it with another")
-#: Endings of file names that are kept in the photo's address; others tell nothing and may hold anything.
+_CLOSED: Final = Later("closed", "the producer was closed before it published this upload; use another producer")
+#: File name endings that are kept in the photo's address. Other endings may contain anything and are dropped.
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyStored:
-    """The same bytes lay in the store before: the upload was begun earlier, or somewhere else just now."""
+    """The store already has the same bytes: an earlier try, or another process, stored them."""
 
     uri: str
 
 
 class Photos(Protocol):
-    """Where photos are stored: `streams.photos.store.PhotoStore`, or a store of the producer's own."""
+    """Stores photos: `streams.photos.store.PhotoStore`, or a producer's own store."""
 
     async def put(
         self, *, shopper_id: str, upload_id: str, suffix: str, photo: bytes
     ) -> str | AlreadyStored | Later | Never | Misconfigured:
         """
-        Store a photo for good and answer its URI, or why not. Never overwrites a photo.
+        Store a photo durably and return its URI, or why it was not stored. Never overwrites a photo.
 
-        `AlreadyStored` says that this upload's photo lies there with the same bytes. With other bytes the answer is
-        `Never` with reason `other-photo`.
+        Returns `AlreadyStored` if this upload's photo is stored with the same bytes, and `Never` with reason
+        `other-photo` if it is stored with other bytes.
         """
         ...
 
@@ -60,10 +60,11 @@ class Photos(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """
-    One photo a shopper posted. Published again, the same upload counts once: keep it, and try again without fear.
+    One photo that a shopper posted. Publishing the same `Upload` again is safe: it counts once.
 
-    `photo` are the bytes or the file that holds them. `name` is the file's name, of which only the ending is used.
-    Without `identity` Klaviyo knows the shopper by `shopper_id`. The rest is as in `schemas.events.PhotoUploaded`.
+    `photo` is the bytes, or the path of the file. `name` is the file name, of which only the ending is used.
+    Without `identity` Klaviyo knows the shopper by `shopper_id`. For the other fields see
+    `schemas.events.PhotoUploaded`.
     """
 
     photo: bytes | Path = field(repr=False)
@@ -75,13 +76,13 @@ class Upload:
     backfill: bool = False
     upload_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     uploaded_at: datetime = field(default_factory=steady_now)
-    #: Headers of what led to it: with a W3C trace context among them, the upload goes on in that trace.
+    #: Headers of the cause. If they contain a W3C trace context, the upload continues that trace.
     trace: TraceHeaders = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Every in-sync replica has the event: the upload, the photo's address, and where the event lies."""
+    """Every in-sync replica has the event. Says which upload, where its photo is, and where the event is."""
 
     upload_id: str
     uri: str
@@ -92,14 +93,14 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyPublished:
-    """Somebody else published this upload while it was being stored, so it was not published a second time."""
+    """Another caller published this upload while this one stored it, so it was not published a second time."""
 
     upload_id: str
 
 
-#: How publishing an upload ends.
+#: The result of publishing an upload.
 Outcome = Published | AlreadyPublished | Later | Never | Misconfigured
-#: Says whether an upload was published meanwhile; may wait until that is known.
+#: Returns whether an upload has been published by another caller; may wait until that is known.
 IsPublished = Callable[[str], Awaitable[bool]]
 
 
@@ -109,23 +110,23 @@ class UploadProducer:
     def __init__(
         self, emitter: Emitter, photos: Photos, *, topic: str = "outfit.uploads", spans: Spans = NO_SPANS
     ) -> None:
-        """Take the Kafka client (closed by `aclose`), the photo store, and the topic of uploads."""
+        """Take the Kafka client (`aclose` closes it), the photo store, and the topic of uploads."""
         self._emitter, self._photos, self._topic, self._spans = emitter, photos, topic, spans
         self._publishing: set[asyncio.Task[Outcome]] = set()
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        """Begin."""
+        """Return the producer itself."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for what is on its way."""
+        """Close the producer, as `aclose`."""
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Wait for what is on its way, at most 10 seconds; what takes longer is answered `Later`."""
+        """Wait up to 10 seconds for publishes in flight; those that take longer return `Later`."""
         self._closed = True
         if self._publishing:
             _, late = await asyncio.wait(set(self._publishing), timeout=_GOODBYE_S)
@@ -135,12 +136,13 @@ class UploadProducer:
 
     async def publish(self, upload: Upload) -> Published | Later | Never | Misconfigured:
         """
-        Store the photo, publish its event and wait for the broker's word.
+        Store the photo, publish its event and wait for the broker's acknowledgement.
 
-        Failures are values. `Never` (`unreadable-photo`, `invalid-upload`, `other-photo`, `refused-by-kafka`): this
-        upload cannot be published as it is. `Later` (`undelivered`, `topic-missing`, `store-unreachable`, `closed`):
-        try the same upload again. `Misconfigured` (`store-refused`): someone must mend the credentials first. A photo
-        whose event was then not delivered does no harm: the next try finds it, and it is deleted with all others.
+        Failures are returned, not raised. `Never` (`unreadable-photo`, `invalid-upload`, `other-photo`,
+        `refused-by-kafka`): this upload cannot be published as it is. `Later` (`undelivered`, `topic-missing`,
+        `store-unreachable`, `closed`): try the same upload again. `Misconfigured` (`store-refused`): fix the store's
+        credentials first. A stored photo whose event was not delivered does no harm: the next try reuses it, and
+        retention deletes it like any other.
         """
         answer = await self.publish_once(upload, _never_published)
         assert not isinstance(answer, AlreadyPublished)  # noqa: S101 - nobody said so
@@ -148,13 +150,14 @@ class UploadProducer:
 
     async def publish_once(self, upload: Upload, is_published: IsPublished) -> Outcome:
         """
-        Do as `publish`, for callers that may race: of several that publish one upload at once, one publishes it.
+        Publish as `publish` does, for callers that may race: of several calls for one upload, one publishes it.
 
-        Whoever finds the photo in the store already asks `is_published`, and publishes only where that says no.
+        A call that finds the photo already stored awaits `is_published(upload_id)`, and publishes only if that
+        returns False.
         """
         if self._closed:
             return _CLOSED
-        # A task of its own: closing may end it without ending whoever waits for it.
+        # A separate task: `aclose` can cancel it without cancelling the caller.
         publishing = asyncio.ensure_future(self._watched(upload, is_published))
         self._publishing.add(publishing)
         publishing.add_done_callback(self._publishing.discard)
@@ -175,7 +178,7 @@ class UploadProducer:
 
     async def _publish(self, upload: Upload, is_published: IsPublished, span: Span) -> Outcome:
         span.note(topic=self._topic)
-        # What cannot become an event is told before anything is stored.
+        # Validate the upload before storing anything.
         draft = _event(upload, {"uri": "pending"})
         if isinstance(draft, Never):
             return draft
@@ -204,13 +207,13 @@ class UploadProducer:
 
 class BlockingUploadProducer:
     """
-    The same for code without an event loop: `publish` blocks until the broker has spoken. Threads may share one.
+    `UploadProducer` for code without an event loop: `publish` blocks until the broker acknowledges. Thread-safe.
 
-    A context manager. The loop it needs runs in a thread of its own.
+    A context manager. Runs the event loop in a thread of its own.
     """
 
     def __init__(self, producer: UploadProducer) -> None:
-        """Take the producer to run; nobody else may use it then."""
+        """Take the producer to run. The caller must not use that producer itself any more."""
         self._producer = producer
         self._closing, self._closed = threading.Lock(), False
         self._asked: set[Future[Published | Later | Never | Misconfigured]] = set()
@@ -219,17 +222,17 @@ class BlockingUploadProducer:
         self._thread.start()
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return the producer itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for what is on its way."""
+        """Close the producer, as `close`."""
         self.close()
 
     def publish(self, upload: Upload) -> Published | Later | Never | Misconfigured:
-        """Do and answer as `UploadProducer.publish`."""
+        """Publish an upload, as `UploadProducer.publish`."""
         with self._closing:
             if self._closed:
                 return _CLOSED
@@ -239,14 +242,14 @@ class BlockingUploadProducer:
         return asked.result()
 
     def close(self) -> None:
-        """Wait for what is on its way, as `UploadProducer.aclose`, and end the thread. Closing twice does nothing."""
+        """Wait for publishes in flight, as `UploadProducer.aclose`, and end the thread. Can be called twice."""
         with self._closing:
             if self._closed:
                 return
             self._closed = True
             asked = set(self._asked)
         asyncio.run_coroutine_threadsafe(self._producer.aclose(), self._loop).result()
-        # Other threads hear their answers before the loop that brings them ends.
+        # Threads that wait in `publish` must get their results before the loop stops.
         wait(asked)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -279,7 +282,7 @@ def _event(upload: Upload, photo: Mapping[str, str]) -> PhotoUploaded | Never:
 
 
 def _read(photo: bytes | Path) -> bytes | Never:
-    # Whatever the bytes are is for the flow to judge: the shopper gets its feedback.
+    # Do not validate the bytes: the flow does, and sends the shopper feedback.
     try:
         return photo.read_bytes() if isinstance(photo, Path) else photo
     except OSError as error:

@@ -18,7 +18,7 @@ Kind = Literal["producer", "consumer", "server", "client"]
 #: Value of a span attribute: ids, codes, counts and times. Never text, addresses or secrets.
 Fact = str | int | float | bool
 
-#: Versions to come may append fields, and say so by another version (section 3.2.4).
+#: Later versions may append fields; they then have another version number (section 3.2.4).
 _TRACEPARENT: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?"
 )
@@ -35,7 +35,7 @@ class Span:
 
     @property
     def carried(self) -> TraceHeaders:
-        """Headers that messages and requests of this operation must carry; other headers may be among them."""
+        """Headers to send with every message and request of this operation."""
         return self._trace
 
     def note(self, **facts: Fact) -> None:

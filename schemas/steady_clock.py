@@ -1,10 +1,10 @@
 """
-The time of day, from a clock that does not jump with the machine's.
+A wall clock for the age of data that does not follow jumps of the machine's clock.
 
-Somebody, or a time server, may set a machine's clock by days in one moment. What counts ages by it would then delete
-what is new, or keep what is old. This clock follows small corrections. After a large jump it counts on from before by
-the monotonic clock, and believes the machine again once it has stayed where it jumped to: then the time before was the
-wrong one, as after a pause of a virtual machine.
+A person or a time server may set the machine's clock by days in one moment. Code that computes ages from it would then
+delete what is new, or keep what is old. `SteadyClock` follows small corrections. After a large jump it continues from
+the time before by the monotonic clock. If the machine's clock then stays where it jumped to, `SteadyClock` accepts it:
+the time before was the wrong one, as after a pause of a virtual machine.
 """
 
 import time
@@ -12,16 +12,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-#: A change of the machine's clock up to here is a correction, and is followed.
+#: Largest change of the machine's clock that counts as a correction, and is followed at once.
 CORRECTION: Final = timedelta(minutes=10)
-#: Seconds after which a machine's clock is believed that stays where it jumped to.
+#: Seconds after which a jump of the machine's clock is accepted.
 BELIEVED_AFTER_S: Final = 3600.0
-#: Counts while the machine sleeps, too, where there is such a clock (Linux).
+#: A monotonic clock that also counts while the machine sleeps, where there is one (Linux).
 _MONOTONIC: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SteadyClock:
-    """Starts at the machine's time."""
+    """Returns the time in UTC when called. Starts at the machine's time."""
 
     def __init__(
         self,
@@ -31,21 +31,21 @@ class SteadyClock:
         believed_after_s: float | None = BELIEVED_AFTER_S,
     ) -> None:
         """
-        Take the clocks.
+        Create a clock.
 
         Args:
-            wall: The machine's clock.
-            monotonic: Seconds from a clock that nobody sets.
-            believed_after_s: After so long a jump is believed; None for never.
+            wall: Returns the machine's time.
+            monotonic: Returns seconds from a clock that nobody can set.
+            believed_after_s: Seconds after which a jump is accepted; None: never.
 
         """
         self._wall, self._monotonic, self._believed_after_s = wall, monotonic, believed_after_s
         self._at, self._counted = wall(), monotonic()
-        #: How far the machine's clock has jumped, and when that was noticed.
+        #: Size of the last unaccepted jump of the machine's clock, and the monotonic time when it was noticed.
         self._jump: tuple[timedelta, float] | None = None
 
     def __call__(self) -> datetime:
-        """Tell the time, in UTC."""
+        """Return the time, in UTC."""
         wall, counted = self._wall(), self._monotonic()
         steady = self._at + timedelta(seconds=counted - self._counted)
         if abs(wall - steady) > CORRECTION and not self._is_believed(wall - steady, counted):

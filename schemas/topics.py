@@ -1,5 +1,5 @@
 """
-Every topic as data: who may create, check or document them reads it here.
+Defines every topic as data, for the code that creates, checks or documents topics.
 
 Knows no Kafka client.
 """
@@ -9,22 +9,22 @@ from datetime import timedelta
 
 from schemas.events import Event, OutfitTagged, PhotoUploaded, ProfileSynced, TextRecognized, UploadFeedback
 
-#: Topics that carry what shoppers photographed keep it no longer than the photos themselves.
+#: Topics with data from shoppers' photos keep it no longer than the photos themselves.
 WEEK = timedelta(days=7)
-#: The broker stamps each record as it arrives (Kafka's topic config `message.timestamp.type`). By default the
-#: producer's clock stamps it, and retention goes by that: a wrong clock deletes an upload unread, or keeps it too long.
+#: The broker sets each record's timestamp on arrival (topic config `message.timestamp.type`). By default the producer's
+#: clock sets it, and retention follows it: a wrong clock would delete an upload unread, or keep it too long.
 TIMESTAMPS = "LogAppendTime"
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. `event` is None where the bytes are not of our making: dead letters keep whatever arrived."""
+    """One topic. `event` is None for dead letters and bucket events, whose bytes Hangtag does not define."""
 
     name: str
     event: type[Event] | None
     partitions: int
     retention: timedelta
-    #: Largest record batch the topic takes, bytes. Dead letters need room for their extra headers.
+    #: Largest record batch in bytes. Dead letters need room for their extra headers.
     max_message_bytes: int = 1_048_588
 
 
@@ -42,17 +42,17 @@ class Topics:
     tags_dlq: Topic
 
     def all(self) -> tuple[Topic, ...]:
-        """List them in the order of the flow."""
+        """Return all topics in the order of the flow."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
 def dlq_name(topic: str) -> str:
-    """Name the topic that takes the dead letters of `topic`."""
+    """Return the name of the dead-letter topic of `topic`."""
     return f"{topic}.dlq"
 
 
 def topics(prefix: str = "outfit") -> Topics:
-    """Name the topics under a prefix; another prefix gives a second, separate Hangtag on the same cluster."""
+    """Return the topics under a prefix. A second prefix makes a separate Hangtag on the same cluster."""
 
     def topic(name: str, event: type[Event]) -> Topic:
         return Topic(f"{prefix}.{name}", event, partitions=12, retention=WEEK)
@@ -70,12 +70,12 @@ def topics(prefix: str = "outfit") -> Topics:
 
 
 def notifications(name: str) -> tuple[Topic, Topic]:
-    """Give the topic that a bucket tells of its objects on, and its dead letters: a shop that uses none has none."""
+    """Return the topic of a bucket's notifications and its dead-letter topic, for shops that use them."""
     return Topic(name, None, partitions=12, retention=WEEK), _dead_letters(name)
 
 
 def uploads_to_rekey(name: str) -> tuple[Topic, Topic]:
-    """Give the topic of uploads that `rekey` publishes again, and its dead letters."""
+    """Return the topic of uploads that `rekey` publishes again under the right key, and its dead-letter topic."""
     return Topic(name, PhotoUploaded, partitions=12, retention=WEEK), _dead_letters(name)
 
 

@@ -1,4 +1,4 @@
-"""What every test leaves behind as it found it."""
+"""Set-up for every test: no time limit for hypothesis, and logs restored after each test."""
 
 import logging
 from collections.abc import Iterator
@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
+
+# On a busy machine any single example may take longer than hypothesis' default of 200 ms.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture(autouse=True)
-def logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def restored_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """
-    Undo what a command that ran inside the test's own process made of the logs: its streams are the test's, and closed.
+    Restore the logging set-up after a test that ran a command in this process, because the test's streams are closed.
 
-    Loggers are not cached meanwhile, for one that is keeps its set-up whatever is configured later.
+    Loggers are not cached during the test: a cached logger would ignore any later configuration.
     """
     configure, before = structlog.configure, structlog.get_config()
 

@@ -1,0 +1,179 @@
+"""
+The values inside events, as frozen models: photos, lines, tags, identities. No behaviour beyond validation.
+
+Fields marked `repr=False` are personal data or recognized text, and must never reach a log.
+The docstrings are the descriptions in schemas/jsonschema/ and schemas/asyncapi.yaml, which other teams read.
+Import these names from `schemas.events`.
+"""
+
+import operator
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+
+_NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]+$"
+UploadId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NO_CONTROL)]
+ShopperId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_NO_CONTROL)]
+Email = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^@\s]+@[^@\s]+$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Score = Annotated[float, Field(ge=0, le=1)]
+#: `category/value`, lower case English, for example `material/organic-cotton`.
+TagId = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*/[a-z0-9]+([.-][a-z0-9]+)*$", max_length=80)]
+#: x1, y1, x2, y2 in pixels of the upright original photo. The schema means the same in every JSON Schema draft.
+BBox = Annotated[
+    tuple[int, int, int, int],
+    WithJsonSchema({"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}),
+]
+
+
+class FrozenModel(BaseModel):
+    """Frozen. Ignores unknown fields, so that old readers accept new events; errors never quote the input."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+
+class Identity(FrozenModel):
+    """Identifiers of the shopper at Klaviyo. Only the first one present, in this order, is sent."""
+
+    klaviyo_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    """Klaviyo's id of the profile."""
+    email: Email | None = Field(default=None, repr=False)
+    """The shopper's e-mail address, at most 100 characters: Klaviyo's limit (openapi 2026-07-15)."""
+    external_id: ShopperId | None = None
+    """The shop's id of the shopper."""
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.klaviyo_id is None and self.email is None and self.external_id is None:
+            msg = "identity needs klaviyo_id, email or external_id"
+            raise ValueError(msg)
+        return self
+
+
+class Photo(FrozenModel):
+    """Where the photo is stored, as its producer reports."""
+
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    """Address in the photo store."""
+    sha256: Sha256 | None = None
+    """Digest of the photo's bytes, lower case hex."""
+    content_type: Annotated[str, StringConstraints(max_length=255)] | None = None
+    """Media type as the shopper's app reports it. Hangtag decides by the bytes."""
+
+
+class PhotoRead(FrozenModel):
+    """The photo that was read: its upright size in pixels and the digest of its stored bytes."""
+
+    uri: str
+    """Address in the photo store."""
+    sha256: Sha256
+    """Digest of the stored bytes, lower case hex."""
+    width: Annotated[int, Field(ge=1)]
+    """Width of the upright photo in pixels."""
+    height: Annotated[int, Field(ge=1)]
+    """Height of the upright photo in pixels."""
+
+
+#: Reading direction of a line: degrees clockwise from left to right.
+Direction = Literal[0, 90, 180, 270]
+
+
+class TextLine(FrozenModel):
+    """One recognized line."""
+
+    text: str = Field(repr=False)
+    """The characters, as they appear in the photo."""
+    bbox: BBox
+    """Box around the line: x1, y1, x2, y2 in pixels of the upright original photo."""
+    score: Score
+    """Confidence of the engine, 0 to 1."""
+    direction: Direction = Field(default=0, exclude_if=operator.not_)
+    """Reading direction: 0 left to right, 90 down (as columns of Chinese do), 180 upside down, 270 up."""
+    reading_box: BBox | None = Field(default=None, exclude_if=operator.not_)
+    """The line's box after its block is rotated to run left to right. Absent if equal to `bbox`."""
+
+    @property
+    def placed(self) -> BBox:
+        """The box that decides the reading order: `reading_box` if present, else `bbox`."""
+        return self.reading_box or self.bbox
+
+
+#: Reasons that the first version of the schema can only express by a broader `verdict`.
+QualityDetail = Literal["too_long", "mirrored", "script_unsupported"]
+
+
+class Quality(FrozenModel):
+    """How readable the photo was."""
+
+    verdict: Literal["ok", "blurry", "no_text", "cut_off"]
+    """`cut_off`: only part of the text was read."""
+    detail: QualityDetail | None = None
+    """
+    More detail on `verdict`. `too_long`: the page is longer than the engine reads. `script_unsupported`: some lines
+    are in a script that the engine does not know. `mirrored`: the photo was a mirror image, and was flipped to read it.
+    """
+    sharpness: Annotated[float, Field(ge=0)]
+    """Variance of the Laplacian of the photo at 1,024 px or less; higher is sharper."""
+
+
+class Engine(FrozenModel):
+    """The OCR engine that read the photo."""
+
+    name: str
+    """Name of the engine, for example `rapid` or `hunyuan`."""
+    model: str
+    """Name of the model."""
+    revision: str
+    """Revision of the model."""
+
+
+class Labels(FrozenModel):
+    """Display name of a tag."""
+
+    en: str
+    """In English."""
+    zh: str
+    """In Chinese."""
+
+
+class Evidence(FrozenModel):
+    """Why the upload has a tag: a line, and the rule that matched it."""
+
+    text: str = Field(repr=False)
+    """Text of the recognized line."""
+    bbox: BBox
+    """Box around the line: x1, y1, x2, y2 in pixels of the upright original photo."""
+    rule: str
+    """Id of the rule in the lexicon."""
+    line: Annotated[int, Field(ge=0)] | None = None
+    """Index of the line in the upload's recognized `texts`, from 0. Absent in events of older versions."""
+
+
+class Tag(FrozenModel):
+    """A fashion tag."""
+
+    id: TagId
+    """`category/value` in lower case English, for example `material/organic-cotton`."""
+    category: str
+    """First part of the id: `material`, `style`, `category`, `pattern` and so on. New ones may be added."""
+    value: str
+    """Second part of the id."""
+    labels: Labels
+    """Display name."""
+    score: Score
+    """Confidence, 0 to 1: the line's score times the quality of the match."""
+    share: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Share of the garment's composition in percent, for materials on care labels."""
+    share_unsure: bool = False
+    """True if the garment's shares do not add up to 100: the engine may have missed a line or misread a figure."""
+    evidence: tuple[Evidence, ...]
+    """The lines that the tag comes from."""
+
+
+class Messages(FrozenModel):
+    """A message for the shopper in each language."""
+
+    zh: str
+    """In Chinese."""
+    en: str
+    """In English."""
