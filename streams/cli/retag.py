@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -17,7 +18,8 @@ from streams.config.settings import Settings
 
 if TYPE_CHECKING:
     from rules.tagger import Tagger
-    from streams.operations.retag import KeptTexts
+    from streams.operations.kept_uploads import Counts
+    from streams.operations.retag import Kept
     from streams.operations.tag_changes import Change
 
 #: Uploads shown in a table; --json shows them all.
@@ -47,6 +49,7 @@ class Tally:
 def retag(
     since: str = typer.Option(None, help="Only texts from here on: an age (15m, 2h, 7d) or an RFC 3339 time."),
     shopper: str = typer.Option(None, help="Only this shopper's uploads."),
+    from_partition: int = typer.Option(0, min=0, help="Go on at this partition of texts, after an interruption."),
     *,
     dry_run: bool = typer.Option(False, "--dry-run", help="Show what would change, upload by upload; publish nothing."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per changed upload, then one summary object."),
@@ -56,68 +59,100 @@ def retag(
 
     They are published as backfill: profiles are corrected, no flow is set off. Safe to interrupt and to repeat.
 
-    Texts are kept for 7 days.
+    Texts are kept for 7 days. One partition is read after the other; memory does not grow with them.
     """
     from streams.erasure.guard import ForgottenShoppers
     from streams.kafka.reader import parse_since
-    from streams.operations.retag import read_kept
+    from streams.operations.retag import Kept
     from streams.wiring.rules import make_tagger
 
     settings = Settings()
     forgotten = ForgottenShoppers(settings.state_url.get_secret_value())
     forgotten.read()
-    start = parse_since(since, now=time.time())
     tagger = make_tagger(settings)
-    with _progress() as progress:
-        reading = progress.add_task("reading", total=None)
-        kept = read_kept(
-            settings,
-            since=start,
-            shopper=shopper,
-            is_forgotten=forgotten.knows,
-            tell=lambda: progress.advance(reading),
-        )
-    tally = Tally()
-    trouble = _run(settings, kept, tagger, tally, since=start, dry_run=dry_run, as_json=as_json)
-    summary = _summary(kept, tagger, tally, dry_run=dry_run)
+    kept = Kept(settings, parse_since(since, now=time.time()), shopper, forgotten.knows)
+    run = Run(kept, tagger, dry_run=dry_run, as_json=as_json)
+    trouble = run.all_parts(from_partition)
+    summary = _summary(run.counts, tagger, run.tally, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(summary))
     else:
-        _print(settings, summary, tally)
+        _print(settings, summary, run.tally)
     if trouble is not None:
-        typer.echo(f"stopped: {trouble}. Run the same command again to go on", err=True)
+        where = "" if run.part is None else f" with --from-partition {run.part}"
+        typer.echo(f"stopped: {trouble}. Run the same command again{where} to go on", err=True)
         raise typer.Exit(130 if trouble == "interrupted" else 1)
 
 
-def _run(
-    settings: Settings,
-    kept: "KeptTexts",
-    tagger: "Tagger",
-    tally: Tally,
-    *,
-    since: float | None,
-    dry_run: bool,
-    as_json: bool,
-) -> str | None:
-    """Go through the uploads; answers why it stopped early, if it did."""
-    from streams.config.settings import UnusableError
-    from streams.kafka.reader import UnreadableTopicError
-    from streams.operations.retag import find_changes, publish
-    from streams.wiring.clock import now
-    from streams.wiring.kafka import make_emitter
+class Run:
+    """One run of the command: where it is, and what came of it."""
 
-    found = find_changes(settings, kept, tagger, since=since, now=now)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("tagging", total=len(kept.to_tag(tagger.lexicon.version)))
+    def __init__(self, kept: "Kept", tagger: "Tagger", *, dry_run: bool, as_json: bool) -> None:
+        from streams.operations.kept_uploads import Counts
+
+        self._kept, self._tagger, self._dry_run, self._as_json = kept, tagger, dry_run, as_json
+        self.tally, self.counts = Tally(), Counts()
+        #: The partition it is at; None where all are read at once.
+        self.part: int | None = None
+
+    def all_parts(self, first: int) -> str | None:
+        """
+        Go through the partitions from the first on; answers why it stopped early, if it did.
+
+        Raises:
+            UnreadableTopicError: a topic is missing, or no broker answered, and nothing was looked at.
+
+        """
+        past, parts = self._kept.committed(), self._kept.parts()
+        if parts == [None] and self._kept.shopper is None:
+            typer.echo(
+                "texts and tags have other numbers of partitions than when their oldest messages were written, or than"
+                " each other: all partitions are read at once",
+                err=True,
+            )
+        for part in parts:
+            if part is None or part >= first or self._kept.shopper is not None:
+                self.part = part
+                trouble = self._one_part(part, past)
+                if trouble is not None:
+                    return trouble
+        return None
+
+    def _one_part(self, part: int | None, past: dict[int, int]) -> str | None:
+        from streams.config.settings import UnusableError
+        from streams.kafka.reader import UnreadableTopicError
+        from streams.operations.retag import find_changes, read_uploads
+        from streams.wiring.clock import now
+
+        place = "" if part is None else f" partition {part}"
+        try:
+            with _progress() as progress:
+                reading = progress.add_task(f"reading{place}", total=None)
+                uploads = read_uploads(self._kept, part, past, tell=lambda: progress.advance(reading))
+            with uploads, Progress(console=Console(stderr=True), transient=True) as progress:
+                counts = uploads.counts(self._tagger.lexicon.version)
+                self.counts += counts
+                task = progress.add_task(f"tagging{place}", total=counts.to_tag)
+                found = find_changes(self._kept, part, uploads, self._tagger, now=now)
+                return self._each(found, lambda: progress.advance(task))
+        except KeyboardInterrupt:
+            return "interrupted"
+        except (UnreadableTopicError, UnusableError) as error:
+            return str(error)
+
+    def _each(self, found: Iterator["Change | None"], advance: Callable[[], None]) -> str | None:
+        from streams.operations.retag import publish
+        from streams.wiring.kafka import make_emitter
 
         def tell(change: "Change | None") -> None:
-            progress.advance(task)
+            advance()
             if change is not None:
-                tally.add(change, published=not dry_run)
-                if as_json:
+                self.tally.add(change, published=not self._dry_run)
+                if self._as_json:
                     typer.echo(json_line(_facts(change)))
 
         async def run() -> str | None:
+            settings = self._kept.settings
             emitter = make_emitter(settings)
             try:
                 refused = await publish(found, settings, emitter, tell=tell)
@@ -125,16 +160,11 @@ def _run(
                 await emitter.aclose()
             return refused.message if refused else None
 
-        try:
-            if not dry_run:
-                return asyncio.run(run())
-            for change in found:
-                tell(change)
-        except KeyboardInterrupt:
-            return "interrupted"
-        except (UnreadableTopicError, UnusableError) as error:
-            return str(error)
-    return None
+        if not self._dry_run:
+            return asyncio.run(run())
+        for change in found:
+            tell(change)
+        return None
 
 
 def _progress() -> Progress:
@@ -147,13 +177,13 @@ def _progress() -> Progress:
     )
 
 
-def _summary(kept: "KeptTexts", tagger: "Tagger", tally: Tally, *, dry_run: bool) -> dict[str, Any]:
+def _summary(counts: "Counts", tagger: "Tagger", tally: Tally, *, dry_run: bool) -> dict[str, Any]:
     return {
-        "uploads": len(kept.places),
+        "uploads": counts.uploads,
         "changed": tally.changed,
         "published": tally.published,
         "without_a_tag_left": tally.emptied,
-        "left_to_the_tag_stage": len(kept.waiting),
+        "left_to_the_tag_stage": counts.waiting,
         "tags": dict(tally.tags.most_common()),
         "lexicon_version": tagger.lexicon.version,
         "dry_run": dry_run,

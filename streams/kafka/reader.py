@@ -60,6 +60,8 @@ class Within:
     key: str | None = None
     #: Only this partition, from this offset on.
     start: tuple[int, int] | None = None
+    #: Only this partition of each topic.
+    partition: int | None = None
 
     @property
     def is_narrow(self) -> bool:
@@ -70,6 +72,8 @@ class Within:
         """Whether a partition, of so many in its topic, is part of it."""
         if self.start is not None:
             return bool(place.partition == self.start[0])
+        if self.partition is not None:
+            return bool(place.partition == self.partition)
         return self.key is None or bool(place.partition == partition_of(self.key.encode(), partitions))
 
     def has_time(self, timestamp_ms: int) -> bool:
@@ -145,20 +149,28 @@ def newest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen
         UnreadableTopicError: the topic is missing, or no broker answered.
 
     """
+    return _few(settings, name, lambda low, high: (max(low, high - per_partition), high))
+
+
+def oldest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen], int]:
+    """Read the oldest few records of each partition, as `newest` does."""
+    return _few(settings, name, lambda low, high: (low, min(high, low + per_partition)))
+
+
+def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, int]]) -> tuple[list[Seen], int]:
+    """Read the chosen offsets, from the first to before the second, between the edges of each partition."""
     consumer, read_foreign = reader(settings), ForeignHeaders(settings)
     try:
         partitions = _partitions(settings, [name], Within())
-        ends = {at.partition: consumer.get_watermark_offsets(at, timeout=10) for at in partitions}
-        left = {number for number, (low, high) in ends.items() if high > low}
-        consumer.assign(
-            [TopicPartition(name, at, max(low, high - per_partition)) for at, (low, high) in ends.items() if at in left]
-        )
+        wanted = {at.partition: chosen(*consumer.get_watermark_offsets(at, timeout=10)) for at in partitions}
+        left = {number for number, (start, end) in wanted.items() if end > start}
+        consumer.assign([TopicPartition(name, number, wanted[number][0]) for number in left])
         found = []
         for message in _polled(consumer, lambda: bool(left), patient=False):
-            number = message.partition()
-            if message.error() is not None or message.offset() >= ends[number][1] - 1:
+            number, end = message.partition(), wanted[message.partition()][1]
+            if message.error() is not None or message.offset() >= end - 1:
                 left.discard(number)
-            if message.error() is None and message.offset() < ends[number][1]:
+            if message.error() is None and message.offset() < end:
                 found.append(_seen(message, read_foreign))
     except KafkaException as error:
         raise UnreadableTopicError(f"cannot read {name}: {error.args[0].str()}") from None

@@ -1,13 +1,13 @@
 """
 Kept texts through the current lexicon again: finds the uploads whose tags change, and publishes the new ones.
 
-Nothing is remembered between runs: what the tags topic says decides, so a run that was interrupted goes on where
-it stopped, and a run after a whole one finds nothing.
+Goes partition by partition, so that a run that was interrupted can go on at its partition. Within one, nothing is
+remembered between runs: what the tags topic says decides, so a run after a whole one finds nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -20,8 +20,10 @@ from schemas.outcomes import Later, Never
 from schemas.topics import topics
 from streams.config.settings import Settings
 from streams.kafka.commits import committed_offsets
-from streams.kafka.reader import Seen, follow
-from streams.operations.tag_changes import Change, Said, change_of, said_by
+from streams.kafka.partitioner import partition_of
+from streams.kafka.reader import Seen, Within, follow, oldest
+from streams.operations.kept_uploads import KeptUploads
+from streams.operations.tag_changes import Change, change_of
 
 E = TypeVar("E", bound=Event)
 
@@ -31,83 +33,95 @@ _AT_ONCE = 100
 _CLOCKS_S = 3600
 #: How long to wait for a broker that has just started or taken over, in seconds.
 _COORDINATOR_S = 20
+#: Records at the start of each partition by which it shows that partitions were added since.
+_SAMPLE = 50
 
 
-@dataclass(slots=True)
-class KeptTexts:
-    """The uploads whose texts the topic still holds."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which texts a run looks at."""
 
-    #: Partition and offset of each upload's newest text.
-    places: dict[str, tuple[int, int]] = field(default_factory=dict)
-    #: What was last said of those that have tags.
-    said: dict[str, Said] = field(default_factory=dict)
-    #: Uploads that the tag stage has yet to come to: it publishes them itself, and not as backfill.
-    waiting: set[str] = field(default_factory=set)
+    settings: Settings
+    #: Only texts from this time on, seconds since the epoch.
+    since: float | None = None
+    #: Only this shopper's.
+    shopper: str | None = None
+    #: Tells whose uploads are passed over.
+    is_forgotten: Callable[[str], bool] = lambda _shopper_id: False
 
-    def to_tag(self, version: str) -> dict[tuple[int, int], str]:
-        """Give the uploads that a lexicon of this version may see differently, by the places of their texts."""
-        current = {upload_id for upload_id, said in self.said.items() if said.lexicon_version == version}
-        passed_over = current | self.waiting
-        return {place: upload_id for upload_id, place in self.places.items() if upload_id not in passed_over}
+    def parts(self) -> list[int | None]:
+        """
+        Give the partitions of texts to go through, one after the other; a single None where all go at once.
+
+        One partition's tags lie in the same partition of their topic. Not so where the two topics have different
+        numbers of partitions, or have got more since their oldest records: then a text's tags may lie anywhere.
+
+        Raises:
+            UnreadableTopicError: a topic is missing, or no broker answered.
+
+        """
+        names = topics(self.settings.topic_prefix)
+        numbers = set()
+        for name in (names.texts.name, names.tags.name):
+            records, partitions = oldest(self.settings, name, _SAMPLE)
+            if any(one.key is None or one.partition != partition_of(one.key, partitions) for one in records):
+                return [None]
+            numbers.add(partitions)
+        if len(numbers) > 1:
+            return [None]
+        (count,) = numbers
+        return [partition_of(self.shopper.encode(), count)] if self.shopper is not None else list(range(count))
+
+    def committed(self) -> dict[int, int]:
+        """
+        Read what the tag stage has committed of the texts. Raises as `parts`.
+
+        Read before the topics: the tags of every committed text are then in the tags topic.
+        """
+        name = topics(self.settings.topic_prefix).texts.name
+        return committed_offsets(self.settings, "tag", name, patience_s=_COORDINATOR_S)
+
+    def texts(self, part: int | None) -> Iterator[tuple[Seen, TextRecognized]]:
+        """Read the texts of a part. Raises as `parts`."""
+        name = topics(self.settings.topic_prefix).texts.name
+        for seen in follow(self.settings, [name], within=Within(self.since, partition=part)):
+            text = _event(TextRecognized, seen, self.shopper)
+            if text is not None and not self.is_forgotten(text.shopper_id):
+                yield seen, text
+
+    def tags(self, part: int | None) -> Iterator[OutfitTagged]:
+        """Read the tags that may be of a part's texts. Raises as `parts`."""
+        name = topics(self.settings.topic_prefix).tags.name
+        since = None if self.since is None else self.since - _CLOCKS_S
+        for seen in follow(self.settings, [name], within=Within(since, partition=part)):
+            tagged = _event(OutfitTagged, seen, self.shopper)
+            if tagged is not None:
+                yield tagged
 
 
-def read_kept(
-    settings: Settings,
-    *,
-    since: float | None = None,
-    shopper: str | None = None,
-    is_forgotten: Callable[[str], bool] = lambda _shopper_id: False,
-    tell: Callable[[], None] = lambda: None,
-) -> KeptTexts:
-    """
-    Find the uploads and what was last said of them. Holds about 1 kB for each in memory.
-
-    Args:
-        settings: Where Kafka is.
-        since: Only texts from this time on, seconds since the epoch.
-        shopper: Only this shopper's.
-        is_forgotten: Tells whose uploads are passed over.
-        tell: Called for every message.
-
-    Raises:
-        UnreadableTopicError: a topic is missing, or no broker answered.
-
-    """
-    names = topics(settings.topic_prefix)
-    # Read the committed offsets before the topics: the tags of every committed text are then in the tags topic.
-    past = committed_offsets(settings, "tag", names.texts.name, patience_s=_COORDINATOR_S)
-    kept = KeptTexts()
-    for seen in follow(settings, [names.texts.name], since=since):
+def read_uploads(
+    kept: Kept, part: int | None, past: Mapping[int, int], *, tell: Callable[[], None] = lambda: None
+) -> KeptUploads:
+    """Find the uploads of a part and what was last said of them; calls `tell` for each event. Raises as `parts`."""
+    uploads = KeptUploads(past)
+    for seen, text in kept.texts(part):
         tell()
-        text = _event(TextRecognized, seen, shopper)
-        if text is not None and not is_forgotten(text.shopper_id):
-            kept.places[text.upload_id] = (seen.partition, seen.offset)
-    for seen in follow(settings, [names.tags.name], since=None if since is None else since - _CLOCKS_S):
+        uploads.add_text(text.upload_id, seen.partition, seen.offset)
+    for tagged in kept.tags(part):
         tell()
-        tagged = _event(OutfitTagged, seen, shopper)
-        if tagged is not None and tagged.upload_id in kept.places:
-            before = kept.said.get(tagged.upload_id)
-            # As the sync stage sees it.
-            if before is None or tagged.tagged_at >= before.tagged_at:
-                kept.said[tagged.upload_id] = said_by(tagged)
-    kept.waiting = {
-        upload_id
-        for upload_id, (partition, offset) in kept.places.items()
-        if upload_id not in kept.said and offset >= past.get(partition, 0)
-    }
-    return kept
+        uploads.add_tags(tagged)
+    return uploads
 
 
 def find_changes(
-    settings: Settings, kept: KeptTexts, tagger: Tagger, *, since: float | None, now: Callable[[], datetime]
+    kept: Kept, part: int | None, uploads: KeptUploads, tagger: Tagger, *, now: Callable[[], datetime]
 ) -> Iterator[Change | None]:
-    """Tag every upload again that may have changed; None for each that has not. Raises as `read_kept`."""
-    to_tag = kept.to_tag(tagger.lexicon.version)
-    for seen in follow(settings, [topics(settings.topic_prefix).texts.name], since=since) if to_tag else ():
-        upload_id = to_tag.get((seen.partition, seen.offset))
-        text = _event(TextRecognized, seen, None) if upload_id is not None else None
-        if text is not None:
-            yield change_of(text, kept.said.get(text.upload_id), tagger, now())
+    """Tag every upload of a part again that may have changed; None for each that has not. Raises as `parts`."""
+    version = tagger.lexicon.version
+    for seen, text in kept.texts(part) if uploads.counts(version).to_tag else ():
+        found = uploads.to_tag(text.upload_id, seen.partition, seen.offset, version)
+        if found is not None:
+            yield change_of(text, found[0], tagger, now())
 
 
 async def publish(

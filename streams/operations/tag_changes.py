@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 
 from rules.tagger import Tagger
 from schemas.events import OutfitTagged, Tag, TextRecognized
@@ -71,10 +70,4 @@ def change_of(text: TextRecognized, said: Said | None, tagger: Tagger, now: date
 
 
 def _seen(tags: tuple[Tag, ...]) -> dict[str, tuple[object, ...]]:
-    return {tag.id: _once(tag.share, tag.labels.en, tag.labels.zh) for tag in tags}
-
-
-@cache
-def _once(*facts: object) -> tuple[object, ...]:
-    # One object for what a hundred thousand uploads have in common.
-    return facts
+    return {tag.id: (tag.share, tag.labels.en, tag.labels.zh) for tag in tags}

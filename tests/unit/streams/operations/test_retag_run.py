@@ -8,8 +8,8 @@ from schemas.codec import decode
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from streams.config.settings import Settings
-from streams.operations.retag import KeptTexts, publish
-from streams.operations.tag_changes import Change, Said
+from streams.operations.retag import publish
+from streams.operations.tag_changes import Change
 
 
 @dataclass
@@ -34,13 +34,6 @@ def change(number: int, *, left: bool = True) -> Change:
     tags = (cotton,) if left else ()
     event = outfit(f"u{number}", shopper_id=f"s{number}", backfill=True, tags=tags, lexicon_version="new")
     return Change(event.upload_id, event.shopper_id, NOON, (cotton.id,), (), (), "old", event)
-
-
-def test_only_uploads_of_another_lexicon_that_the_tag_stage_is_past_are_tagged_again():
-    said = {one: Said({}, version, NOON) for one, version in (("current", "new"), ("older", "old"))}
-    places = {one: (0, at) for at, one in enumerate(("current", "older", "never tagged", "waiting"))}
-
-    assert KeptTexts(places, said, {"waiting"}).to_tag("new") == {(0, 1): "older", (0, 2): "never tagged"}
 
 
 async def test_everything_looked_at_is_told_and_every_change_is_published():

@@ -109,10 +109,3 @@ def test_a_published_change_is_none_the_next_time(lexicon):
 
     assert change is not None
     assert change_of(text("cotton", "linen"), said_by(change.event), new, NOON) is None
-
-
-def test_what_many_uploads_have_in_common_is_held_once(lexicon):
-    tagger = lexicon(COTTON.format("棉"))
-    one, other = (said_by(tagged(tagger, line)).tags["material/cotton"] for line in ("cotton", "cotton tee"))
-
-    assert one is other
