@@ -4,12 +4,13 @@ What reading one photo ends in: a `Reading` (the JSON answer of `POST /ocr`) or 
 Nouns and the wire contract only; knows no engine, no server and no client.
 """
 
+import operator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.events import Engine, FrozenModel, Sha256, TextLine
+from schemas.events import Engine, FrozenModel, Seen, Sha256, TextLine
 
 RefusalCode = Literal["unreadable", "too_large", "unsupported"]
 
@@ -64,5 +65,7 @@ class Reading(FrozenModel):
     image: ReadImage
     quality: ReadQuality
     engine: Engine
-    #: Milliseconds per step: decode, prepare, queue, engine, finish, total.
+    #: What a look at the picture showed; absent if nothing looked, or no answer came in time.
+    seen: Seen | None = Field(default=None, exclude_if=operator.not_)
+    #: Milliseconds per step: decode, prepare, queue, engine, finish, total; look, if a look was awaited.
     timings_ms: dict[str, float]

@@ -4,6 +4,7 @@ Every event that travels on a topic, as a frozen model. No behaviour beyond vali
 The docstrings are the descriptions in schemas/jsonschema/ and schemas/asyncapi.yaml, which other teams read.
 """
 
+import operator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
@@ -13,6 +14,7 @@ from schemas.parts import (
     Direction,
     Engine,
     Evidence,
+    EvidenceKind,
     FrozenModel,
     Identity,
     Labels,
@@ -21,6 +23,8 @@ from schemas.parts import (
     PhotoRead,
     Quality,
     QualityDetail,
+    Seen,
+    SeenValue,
     Sha256,
     ShopperId,
     Tag,
@@ -38,6 +42,7 @@ __all__ = [
     "Engine",
     "Event",
     "Evidence",
+    "EvidenceKind",
     "FeedbackCode",
     "FeedbackDetail",
     "FrozenModel",
@@ -51,6 +56,8 @@ __all__ = [
     "ProfileSynced",
     "Quality",
     "QualityDetail",
+    "Seen",
+    "SeenValue",
     "Sha256",
     "ShopperId",
     "Tag",
@@ -129,6 +136,8 @@ class TextRecognized(Event):
     """The recognized lines. `evidence.line` of a tag is an index into them."""
     quality: Quality
     """How readable the photo was."""
+    seen: Seen | None = Field(default=None, exclude_if=operator.not_)
+    """What a look at the picture showed. Absent if nothing looked, or no answer came in time."""
     engine: Engine
     """The OCR engine that read the photo."""
     recognized_at: AwareDatetime
@@ -149,6 +158,8 @@ class OutfitTagged(Event):
     """Content hash of the lexicon."""
     engine: Engine
     """The OCR engine that read the photo."""
+    look: Engine | None = Field(default=None, exclude_if=operator.not_)
+    """What looked at the photo. Absent if nothing did; then every tag was read."""
     tagged_at: AwareDatetime
     """When the upload was tagged."""
 

@@ -117,7 +117,7 @@ class Quality(FrozenModel):
 
 
 class Engine(FrozenModel):
-    """The OCR engine that read the photo."""
+    """The engine that read the photo, or looked at it."""
 
     name: str
     """Name of the engine, for example `rapid` or `hunyuan`."""
@@ -136,17 +136,53 @@ class Labels(FrozenModel):
     """In Chinese."""
 
 
-class Evidence(FrozenModel):
-    """Why the upload has a tag: a line, and the rule that matched it."""
+class SeenValue(FrozenModel):
+    """One value that a look chose from its closed list."""
 
-    text: str = Field(repr=False)
-    """Text of the recognized line."""
+    tag: TagId
+    """Id of the tag that the value stands for."""
     bbox: BBox
-    """Box around the line: x1, y1, x2, y2 in pixels of the upright original photo."""
+    """Box of the garment, or of the whole picture: x1, y1, x2, y2 in pixels of the upright original photo."""
+    score: Score
+    """Probability of the value against its rivals, 0 to 1."""
+
+
+class Seen(FrozenModel):
+    """What a look at the picture itself showed. It holds values of a closed list, and no words of its own."""
+
+    engine: Engine
+    """What looked at the photo."""
+    values: tuple[SeenValue, ...]
+    """The values, without any judgement of how sure is sure enough."""
+
+
+#: `read`: the evidence is text in the photo. `seen`: the evidence is the picture.
+EvidenceKind = Literal["read", "seen"]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _is_read(kind: EvidenceKind) -> bool:
+    return kind == "read"
+
+
+class Evidence(FrozenModel):
+    """Why the upload has a tag: a line and the rule that matched it, or a place in the picture."""
+
+    kind: EvidenceKind = Field(default="read", exclude_if=_is_read)
+    """`read`: the evidence is a recognized line. `seen`: the evidence is the picture. Absent if `read`."""
+    text: str = Field(repr=False)
+    """Text of the recognized line; empty if `kind` is `seen`."""
+    bbox: BBox
+    """Box around the line or the garment: x1, y1, x2, y2 in pixels of the upright original photo."""
     rule: str
     """Id of the rule in the lexicon."""
     line: Annotated[int, Field(ge=0)] | None = None
     """Index of the line in the upload's recognized `texts`, from 0. Absent in events of older versions."""
+    score: Score | None = Field(default=None, exclude_if=_is_none)
+    """Probability of the value against its rivals, 0 to 1, if `kind` is `seen`. Absent otherwise."""
 
 
 class Tag(FrozenModel):
@@ -161,13 +197,18 @@ class Tag(FrozenModel):
     labels: Labels
     """Display name."""
     score: Score
-    """Confidence, 0 to 1: the line's score times the quality of the match."""
+    """Confidence, 0 to 1, of the best evidence: the line's score times the quality of the match, or what a look gave."""
     share: Annotated[float, Field(gt=0, le=100)] | None = None
     """Share of the garment's composition in percent, for materials on care labels."""
     share_unsure: bool = False
     """True if the garment's shares do not add up to 100: the engine may have missed a line or misread a figure."""
     evidence: tuple[Evidence, ...]
-    """The lines that the tag comes from."""
+    """The lines and places that the tag comes from."""
+
+    @property
+    def seen_only(self) -> bool:
+        """Whether only the picture shows it, and no text says it."""
+        return bool(self.evidence) and all(one.kind == "seen" for one in self.evidence)
 
 
 class Messages(FrozenModel):

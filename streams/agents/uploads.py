@@ -118,11 +118,15 @@ async def recognize(
         identity=event.identity,
         texts=reading.texts,
         quality=_quality(reading.quality),
+        seen=reading.seen,
         engine=Engine(name=reading.engine.name, model=reading.engine.model, revision=reading.engine.revision),
         recognized_at=now(),
     )
     unusable = _UNUSABLE.get(reading.quality.verdict)
-    return (read,) if unusable is None else (read, feedback(*unusable))
+    if unusable is None or (unusable[0] == "no_text" and reading.seen is not None and reading.seen.values):
+        # A photo without text is of use where the picture itself shows something.
+        return (read,)
+    return read, feedback(*unusable)
 
 
 def _quality(read: ReadQuality) -> Quality:

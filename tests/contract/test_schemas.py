@@ -24,6 +24,16 @@ scores = st.floats(0, 1)
 lines = st.builds(events.TextLine, text=words, bbox=boxes, score=scores)
 engines = st.builds(events.Engine, name=words, model=words, revision=words)
 identities = st.builds(events.Identity, external_id=words, email=st.none() | st.just("a@b.co"))
+evidence = st.builds(
+    events.Evidence, kind=st.just("read"), text=words, bbox=boxes, rule=words, score=st.none()
+) | st.builds(events.Evidence, kind=st.just("seen"), text=st.just(""), bbox=boxes, rule=words, score=scores)
+seen = st.builds(
+    events.Seen,
+    engine=engines,
+    values=st.lists(st.builds(events.SeenValue, tag=st.just("scene/beach"), bbox=boxes, score=scores), max_size=2).map(
+        tuple
+    ),
+)
 tags = st.builds(
     events.Tag,
     id=st.sampled_from(["material/cotton", "style/v-neck", "size/3.5", "category/t-shirt"]),
@@ -32,7 +42,7 @@ tags = st.builds(
     labels=st.builds(events.Labels, en=words, zh=words),
     score=scores,
     share=st.none() | st.floats(0.1, 100),
-    evidence=st.tuples(st.builds(events.Evidence, text=words, bbox=boxes, rule=words)),
+    evidence=st.tuples(evidence),
 )
 base = {"upload_id": words, "shopper_id": words, "uploaded_at": times}
 photo_read = st.builds(
@@ -50,6 +60,7 @@ KINDS = {
         identity=identities,
         texts=st.lists(lines, max_size=3).map(tuple),
         quality=quality,
+        seen=st.none() | seen,
         engine=engines,
         recognized_at=times,
     ),
@@ -60,6 +71,7 @@ KINDS = {
         tags=st.lists(tags, min_size=1, max_size=3).map(tuple),
         lexicon_version=words,
         engine=engines,
+        look=st.none() | engines,
         tagged_at=times,
     ),
     events.ProfileSynced: st.builds(
@@ -89,6 +101,18 @@ def test_every_event_we_write_fits_its_checked_in_schema_and_reads_back(kind, da
     checked_in = (ROOT / "schemas" / "jsonschema" / f"{kind.ce_type}.json").read_text()
     jsonschema_rs.validator_for(from_json(checked_in)).validate(from_json(value))
     assert decode(kind, value) == event
+
+
+def test_a_flow_without_a_look_writes_what_it_wrote_before_there_was_one():
+    line = {"text": "100% COTTON", "bbox": (1, 2, 3, 4), "rule": "material/cotton#1"}
+    assert events.Evidence(**line).model_dump(exclude_none=True).keys() == line.keys()
+    shown = events.Evidence(**line, kind="seen", score=0.5).model_dump()
+    assert (shown["kind"], shown["score"]) == ("seen", 0.5)
+
+
+def test_evidence_of_an_older_version_was_read():
+    old = '{"text": "100% COTTON", "bbox": [1, 2, 3, 4], "rule": "material/cotton#1"}'
+    assert events.Evidence.model_validate_json(old).kind == "read"
 
 
 def test_the_checked_in_schemas_and_the_configuration_page_are_fresh():
