@@ -197,7 +197,7 @@ class Tag(FrozenModel):
     labels: Labels
     """Display name."""
     score: Score
-    """Confidence, 0 to 1, of the best evidence: the line's score times the quality of the match, or what a look gave."""
+    """Confidence, 0 to 1, of the best evidence: the line's score times the match's quality, or the score of a look."""
     share: Annotated[float, Field(gt=0, le=100)] | None = None
     """Share of the garment's composition in percent, for materials on care labels."""
     share_unsure: bool = False

@@ -12,7 +12,7 @@ from typing import Literal
 import structlog
 
 from ocr_worker.pool.pool import OcrPool
-from ocr_worker.result import ReadQuality, Refused, Verdict
+from ocr_worker.result import Reading, ReadQuality, Refused, Verdict
 from schemas.events import (
     Engine,
     Event,
@@ -122,11 +122,14 @@ async def recognize(
         engine=Engine(name=reading.engine.name, model=reading.engine.model, revision=reading.engine.revision),
         recognized_at=now(),
     )
-    unusable = _UNUSABLE.get(reading.quality.verdict)
-    if unusable is None or (unusable[0] == "no_text" and reading.seen is not None and reading.seen.values):
-        # A photo without text is of use where the picture itself shows something.
-        return (read,)
-    return read, feedback(*unusable)
+    unusable = _unusable(reading)
+    return (read,) if unusable is None else (read, feedback(*unusable))
+
+
+def _unusable(reading: Reading) -> tuple[FeedbackCode, FeedbackDetail | None] | None:
+    """Say what the shopper should hear of; a photo without text is of use where the picture itself shows something."""
+    verdict, seen = reading.quality.verdict, reading.seen
+    return None if verdict == "no_text" and seen is not None and seen.values else _UNUSABLE.get(verdict)
 
 
 def _quality(read: ReadQuality) -> Quality:
