@@ -56,12 +56,23 @@ def load_lexicon(own: Path | None = None, *, draft: Path | None = None) -> Lexic
     drafts = () if draft is None else (draft,)
     if own is None:
         return read_lexicon((*shipped, *drafts))
+    return read_lexicon((*shipped, *files_of(own), *drafts))
+
+
+def files_of(own: Path) -> list[Path]:
+    """
+    List the files of a shop's own folder, in the order in which they are merged.
+
+    Raises:
+        LexiconError: it is not a folder, or has too many files.
+
+    """
     if not own.is_dir():
         raise LexiconError((Problem(own, 0, "is not a folder; a shop's lexicon is a folder of .toml files"),))
     files = list(islice(own.glob("*.toml"), MOST_FILES + 1))
     if len(files) > MOST_FILES:
         raise LexiconError((Problem(own, 0, f"has more than {MOST_FILES} .toml files"),))
-    return read_lexicon((*shipped, *sorted(files), *drafts))
+    return sorted(files)
 
 
 def read_lexicon(paths: Iterable[Path]) -> Lexicon:

@@ -4,18 +4,21 @@ What of a shop's own lexicon folder is read, and what in it does nothing: files 
 Reads the folder; knows no command line.
 """
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rules.lexicon.load import Lexicon, load_lexicon
-from rules.lexicon.parse import entry_lines
-from rules.lexicon.problems import Problem
+from rules.lexicon.load import Lexicon, files_of, load_lexicon
+from rules.lexicon.parse import LARGEST, entry_lines
+from rules.lexicon.problems import LexiconError, Problem
+from schemas.input_files import UnfitFileError, parse_toml, read_small
 
 #: Lists of words in an entry, from which `without` takes.
 _LISTS = ("words", "beside_percent", "misread", "traps", "implies", "in_company", "weak", "yes", "no")
+#: Names that are looked at, of the folder and of each subfolder: it may be somebody's home folder.
+_MOST_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +30,47 @@ class OwnFiles:
 
 
 def own_files(folder: Path) -> OwnFiles:
-    """List what is read of a folder that loads."""
+    """
+    List what is read of a folder that loads.
+
+    Raises:
+        LexiconError: a file is no longer what `load_lexicon` accepted, because somebody changed it since.
+
+    """
     shipped = load_lexicon()
-    paths = sorted(folder.glob("*.toml"))
-    contents = {path: tomllib.loads(path.read_text(encoding="utf-8-sig")) for path in paths}
-    read = {
-        path.name: tuple(name for name, table in content.items() if isinstance(table, dict))
-        for path, content in contents.items()
-    }
+    read: dict[str, tuple[str, ...]] = {}
     warnings = [*_passed_over(folder)]
-    for path, content in contents.items():
-        warnings += _idle(path, content, shipped)
+    for path in files_of(folder):
+        text, content = _parsed(path)
+        read[path.name] = tuple(name for name, table in content.items() if isinstance(table, dict))
+        warnings += _idle(path, text, content, shipped)
     return OwnFiles(read, tuple(warnings))
+
+
+def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = read_small(path, most_bytes=LARGEST).decode("utf-8-sig")
+        return text, parse_toml(text)
+    except UnfitFileError as error:
+        raise LexiconError((Problem(path, error.line, str(error)),)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LexiconError((Problem(path, 0, f"cannot be read: {getattr(error, 'strerror', 'not UTF-8')}"),)) from None
 
 
 def _passed_over(folder: Path) -> Iterator[Problem]:
     """Find what somebody meant as a lexicon file and nobody reads."""
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and any(path.rglob("*.toml")):
+    for path in sorted(islice(folder.iterdir(), _MOST_NAMES)):
+        if path.is_dir() and any(below.suffix == ".toml" for below in islice(path.rglob("*"), _MOST_NAMES)):
             yield Problem(path, 0, "is a subfolder and not read: move its .toml files up")
         elif path.is_file() and path.suffix != ".toml" and ".toml" in path.name.lower():
             yield Problem(path, 0, f"is not read: rename it to {path.name[: path.name.lower().index('.toml')]}.toml")
 
 
-def _idle(path: Path, content: dict[str, Any], shipped: Lexicon) -> Iterator[Problem]:
+def _idle(path: Path, text: str, content: dict[str, Any], shipped: Lexicon) -> Iterator[Problem]:
     """Find an `off` for a tag that does not exist, and a `without` for a word that the entry does not have."""
     if "language" in content:
         return
-    lines = entry_lines(path.read_text(encoding="utf-8-sig"))
+    lines = entry_lines(text)
     category = content.get("category", path.stem)
     for name, table in content.items():
         entry = shipped.entries.get(f"{category}/{name}")

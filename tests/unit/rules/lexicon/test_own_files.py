@@ -1,5 +1,7 @@
 """What `hangtag rules check` says of a shop's own folder."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,41 @@ def test_an_own_category_may_opt_out_of_it(tmp_path: Path):
     tags = Tagger(load_lexicon(tmp_path)).tag(lines_of("keep calm and carry on")).tags
 
     assert [tag.id for tag in tags] == ["mood/calm"]
+
+
+#: What may stand where a lexicon file stood a moment before.
+CHANGED = {
+    "pipe": (os.mkfifo, "is not a regular file"),
+    "large": (lambda path: path.write_text("#" * 1_000_001), "has more than 1,000,000 bytes"),
+    "deep": (lambda path: path.write_text("a = " + "[" * 5000), "nests deeper than 32 levels"),
+    "number": (lambda path: path.write_text("a = " + "1" * 5000), "too many digits"),
+    "bytes": (lambda path: path.write_bytes(b"\xff"), "not UTF-8"),
+    "missing": (lambda path: path.symlink_to("nowhere"), "cannot be read"),
+}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("kind", CHANGED)
+def test_a_file_that_changed_after_the_lexicon_was_loaded_is_named_and_not_waited_for(tmp_path: Path, kind: str):
+    make, message = CHANGED[kind]
+    make(tmp_path / "material.toml")
+
+    with pytest.raises(LexiconError, match=message):
+        own_files(tmp_path)
+
+
+def test_of_a_folder_with_a_large_tree_below_a_bounded_number_of_names_is_looked_at(tmp_path: Path, monkeypatch):
+    write(tmp_path, "material.toml", '[cotton]\nwords = ["田园棉"]\n')
+    looked_at = 0
+
+    def endless(_folder: Path, _pattern: str) -> Iterator[Path]:
+        nonlocal looked_at
+        while True:
+            looked_at += 1
+            assert looked_at <= 1000, "the whole tree is walked"
+            yield Path("photo.jpg")
+
+    (tmp_path / "more").mkdir()
+    monkeypatch.setattr(Path, "rglob", endless)
+
+    assert own_files(tmp_path).warnings == ()
