@@ -1,1 +1,1 @@
-"""HTTP parts that the OCR worker and the gateway share: bearer tokens, problem details, forms, connections."""
+"""HTTP parts that our servers share: bearer tokens, problem details, forms, connections and their limits."""

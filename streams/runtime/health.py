@@ -1,39 +1,92 @@
 """
 A stage's own small HTTP server: /healthz (alive, no zombie), /readyz (has its partitions), /metrics.
 
-Faust's web server stays off: it binds every address and answers more than is asked.
+Faust's web server stays off: it binds every address, has no deadlines, and answers more than is asked.
 """
 
+import asyncio
+import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+import uvicorn
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
+from ocr_worker.http.bounded_http import bounded_http, own_policy
+from ocr_worker.http.connection_policy import ConnectionPolicy
 from streams.config.settings import Settings
 from streams.runtime.intake import Intake
 
+#: Seconds that a stopping stage waits for whoever still reads an answer.
+_GOODBYE_S = 1
 
-async def serve_health(settings: Settings, intake: Intake) -> Callable[[], Awaitable[None]]:
-    """Start it where settings say, if they say; answers how to stop it."""
 
-    async def healthz(_request: web.Request) -> web.Response:
+class _Server(uvicorn.Server):
+    """uvicorn inside a process that handles its signals itself."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override] # uvicorn writes it as a generator
+        return contextlib.nullcontext()
+
+
+async def serve_health(
+    settings: Settings, intake: Intake, policy: ConnectionPolicy | None = None
+) -> Callable[[], Awaitable[None]]:
+    """
+    Start the server if the settings give it a port. Returns a function that stops it.
+
+    `policy` limits connections; without one the limits follow from the files this process may have open.
+
+    Raises:
+        OSError: the port cannot be had.
+
+    """
+    if not settings.health_port:
+        return _nothing_to_stop
+    family = socket.AF_INET6 if ":" in settings.health_host else socket.AF_INET
+    # Bound here, because uvicorn ends the process when it cannot bind.
+    listener = socket.create_server((settings.health_host, settings.health_port), family=family)
+    server = _Server(
+        uvicorn.Config(
+            _app(settings, intake),
+            http=bounded_http(policy or own_policy()),
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            log_level="warning",
+            lifespan="off",
+            timeout_graceful_shutdown=_GOODBYE_S,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+
+    async def stop() -> None:
+        server.should_exit = True
+        await serving
+
+    return stop
+
+
+def _app(settings: Settings, intake: Intake) -> Starlette:
+    async def healthz(_request: Request) -> Response:
         reason = intake.zombie(settings.zombie_after_s)
-        return web.Response(text="ok" if reason is None else reason, status=200 if reason is None else 503)
+        return PlainTextResponse("ok" if reason is None else reason, 200 if reason is None else 503)
 
-    async def readyz(_request: web.Request) -> web.Response:
+    async def readyz(_request: Request) -> Response:
         ready = intake.settled.is_set()
-        return web.Response(text="ready" if ready else "no assignment yet", status=200 if ready else 503)
+        return PlainTextResponse("ready" if ready else "no assignment yet", 200 if ready else 503)
 
-    async def metrics(request: web.Request) -> web.Response:
-        # OpenMetrics for who takes it: only there exemplars are told.
+    async def metrics(request: Request) -> Response:
+        # Exemplars exist in OpenMetrics only, which a caller must ask for.
         write, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=write(REGISTRY), headers={"Content-Type": content_type})
+        return Response(write(REGISTRY), headers={"Content-Type": content_type})
 
-    server = web.Application()
-    server.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
-    runner = web.AppRunner(server, access_log=None)
-    await runner.setup()
-    if settings.health_port:
-        await web.TCPSite(runner, settings.health_host, settings.health_port).start()
-    return runner.cleanup
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])
+
+
+async def _nothing_to_stop() -> None:
+    pass

@@ -32,7 +32,7 @@ def sandbox(
     from klaviyo_sink.sandbox.access.auth import read_key
     from klaviyo_sink.sandbox.app import create_app
     from klaviyo_sink.sandbox.server import listen, make_server, url_of
-    from streams.cli.support.http_protocol import bounded_http, own_policy
+    from ocr_worker.http.bounded_http import bounded_http, own_policy
     from streams.cli.support.listen import check_exposure
     from streams.config.settings import Settings
     from streams.runtime.garbage import collect_seldom

@@ -49,11 +49,11 @@ def ui(
 def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "Settings") -> None:
     import uvicorn
 
+    from ocr_worker.http.bounded_http import bounded_http, own_policy
     from ocr_worker.ui.page import create_page
     from rules.lexicon.load import load_lexicon
     from rules.tagger import Tagger
     from streams.cli.demo import _samples
-    from streams.cli.support.http_protocol import bounded_http, own_policy
 
     tagger = Tagger(load_lexicon(settings.lexicon))
     page = create_page(

@@ -18,7 +18,7 @@ def serving_metrics(what: str, host: str, port: int, registry: Collector = REGIS
     """Serve them, and say where. SIGTERM and Ctrl-C end the block and the command, with exit code 0."""
     import uvicorn
 
-    from streams.cli.support.http_protocol import bounded_http, own_policy
+    from ocr_worker.http.bounded_http import bounded_http, own_policy
 
     check_exposure("metrics", host, Settings())
     listener, url = listen(host, port)

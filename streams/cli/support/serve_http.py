@@ -55,7 +55,7 @@ def serve_http(
 
     import uvicorn
 
-    from streams.cli.support.http_protocol import bounded_http, own_policy
+    from ocr_worker.http.bounded_http import bounded_http, own_policy
 
     policy = own_policy()
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 import uvicorn
 
-from streams.cli.support.connection_policy import ConnectionPolicy, Connections, policy_for
-from streams.cli.support.http_protocol import bounded_http
+from ocr_worker.http.bounded_http import bounded_http
+from ocr_worker.http.connection_policy import ConnectionPolicy, Connections, policy_for
 
 HEAD = b"POST /photos HTTP/1.1\r\nHost: x\r\n"
 POLICY = ConnectionPolicy(most=16, head_s=0.5, body_s=0.7, drain_s=0.7, drain_bytes=4_000_000)

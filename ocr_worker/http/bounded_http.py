@@ -12,7 +12,7 @@ from typing import Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from streams.cli.support.connection_policy import ConnectionPolicy, Connections, policy_for
+from ocr_worker.http.connection_policy import ConnectionPolicy, Connections, policy_for
 
 
 def _last_answer(status: str, text: str, more: str = "") -> bytes:
