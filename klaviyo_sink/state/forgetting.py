@@ -61,6 +61,8 @@ def rewrite_tables(engine: Engine) -> str | None:
 
     DELETE leaves a row's bytes in the table and its indexes until other rows overwrite them, and so does VACUUM. The
     tables are locked meanwhile, so large ones are left to whoever knows a quiet hour. SQLite deletes securely.
+
+    The planner's statistics are rewritten too: they have samples of ids from before migration 0005.
     """
     if engine.dialect.name != "postgresql":
         return None
@@ -75,8 +77,8 @@ def rewrite_tables(engine: Engine) -> str | None:
             return f"{advice} (they have more than {LARGEST_REWRITTEN:,} bytes)"
         connection.execute(text(f"SET lock_timeout = {round(LOCK_S * 1000)}"))
         try:
-            for table in _THEIRS:
-                connection.execute(text(f"VACUUM FULL {table.name}"))
+            for name in (*(table.name for table in _THEIRS), "pg_statistic"):
+                connection.execute(text(f"VACUUM FULL {name}"))
         except DBAPIError as error:
             return f"{advice} ({type(error.orig).__name__})"
         with suppress(DBAPIError):

@@ -1,15 +1,11 @@
 """The state database on PostgreSQL: the same promises as on SQLite, with writers that really run side by side."""
 
-import importlib.util
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from postgres_server import MISSING, running
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -22,33 +18,18 @@ from klaviyo_sink.state.forgetting import forget, rewrite_tables
 from klaviyo_sink.state.ledgers import digest, forgotten_since
 from klaviyo_sink.state.settling import Write
 from klaviyo_sink.state.store import open_state
-from klaviyo_sink.state.tables import style_profiles, written_events
+
+if MISSING:
+    # A real server is started, which only a machine with Debian's package can; SQLite is tried everywhere.
+    pytest.skip(MISSING, allow_module_level=True)
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
-#: The newest of Debian's versions.
-PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name), default=Path("none"))
-USER = "postgres"
-
-if importlib.util.find_spec("psycopg") is None or not (PROGRAMS / "initdb").exists() or shutil.which("setpriv") is None:
-    # A real server is started, which only a machine with Debian's package can; SQLite is tried everywhere.
-    pytest.skip("PostgreSQL is not tried: it needs psycopg, Debian's postgresql and setpriv", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        shutil.chown(folder, USER, USER)
-        # PostgreSQL refuses to run as root.
-        as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-        subprocess.run([*as_user, PROGRAMS / "initdb", "-D", data, "-A", "trust", "-N"], check=True, **quiet)
-        control = [*as_user, PROGRAMS / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
-        subprocess.run([*control, "-o", f"-c listen_addresses='' -k {folder} -F", "start"], check=True, **quiet)
-        try:
-            yield f"postgresql+psycopg://{USER}@/postgres?host={folder}"
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
+    with running() as server:
+        yield server.url
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url, schema_drift):
@@ -73,42 +54,6 @@ def test_whoever_only_looks_reads_the_erasure_ledger_and_can_write_nothing(url):
             connection.execute(text("DELETE FROM style_profiles"))
     looking.dispose()
     writing.dispose()
-
-
-def files_with(folder: Path, words: bytes) -> list[str]:
-    """The files of the tables that hold these bytes; the log of changes (pg_wal) is kept by its own rules."""
-    found = [path for path in (folder / "data" / "base").rglob("*") if path.is_file() and words in path.read_bytes()]
-    return sorted(path.name for path in found)
-
-
-def test_nothing_of_a_forgotten_shopper_stays_in_the_files_of_the_tables(url):
-    gone, stays = "shopper-4711-gone", "shopper-4712-stays"
-    engine = open_database(url)
-    with engine.begin() as connection:
-        for shopper in (gone, stays):
-            row = {"shopper_id": shopper, "row_version": 1, "version": 1, "written_version": 1, "profile": "[]"}
-            connection.execute(style_profiles.insert(), row | {"said": "{}"})
-            connection.execute(
-                written_events.insert(),
-                [
-                    {
-                        "unique_id": f"{shopper}-{n}",
-                        "shopper_id": shopper,
-                        "upload_id": f"{shopper}-u{n}",
-                        "written_at": AT,
-                    }
-                    for n in range(500)
-                ],
-            )
-    folder = Path(url.rpartition("=")[2])
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("CHECKPOINT"))
-    assert files_with(folder, gone.encode())
-    forget(engine, gone, at=AT)
-    assert rewrite_tables(engine) is None
-    assert files_with(folder, gone.encode()) == []
-    assert files_with(folder, stays.encode())
-    engine.dispose()
 
 
 def test_tables_that_somebody_holds_or_that_are_large_are_left_with_advice(url, monkeypatch):
