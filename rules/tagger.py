@@ -1,5 +1,5 @@
 """
-Lines in, tags out, with the evidence for each and the reason for whatever was found and is no tag.
+Lines, and what was seen, in; tags out, with the evidence for each and the reason for whatever is no tag.
 
 Pure: holds a compiled lexicon and nothing else. Knows no photos, queues or profiles.
 """
@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from rules.evidence.findings import Finding, findings_on
+from rules.evidence.sight import Sighting, Sights
 from rules.evidence.vocabulary import MATERIAL, Vocabulary
 from rules.lexicon.load import Lexicon
 from rules.text.page import page_of
-from schemas.events import Labels, Tag, TextLine
+from schemas.events import Labels, Seen, Tag, TextLine
 
 #: Below this score OCR invents words (measured on blurred photos): such lines give nothing.
 LEAST_SCORE = 0.6
@@ -38,6 +39,8 @@ class Tagging:
     text: str = field(repr=False)
     #: The recognized lines in reading order, without those that were passed over.
     lines: tuple[TextLine, ...] = field(default=(), repr=False)
+    #: What a look at the picture showed, judged.
+    sightings: tuple[Sighting, ...] = ()
 
     @property
     def normalized(self) -> tuple[str, ...]:
@@ -56,10 +59,11 @@ class Tagger:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self._vocabulary = Vocabulary(lexicon)
+        self._sights = Sights(lexicon, self._vocabulary.brought)
 
-    def tag(self, lines: Sequence[TextLine]) -> Tagging:
+    def tag(self, lines: Sequence[TextLine], seen: Seen | None = None) -> Tagging:
         """
-        Find the tags in a photo's recognized lines, in any order.
+        Find the tags in a photo's recognized lines, in any order, and in what a look at it showed.
 
         A tag's score is that of its best evidence: the OCR score of the line times how it was found
         (`rules.evidence.findings.QUALITY`). It stays within 0..1 and never falls when the OCR score rises. Lines
@@ -67,16 +71,50 @@ class Tagger:
         """
         readable = [line for line in lines if line.score >= LEAST_SCORE]
         if not readable:
-            return Tagging((), (), "")
+            return self._tagging((), "", (), lines, seen)
         page = page_of(readable, self._vocabulary.repair.repaired)
-        findings = tuple(findings_on(page, self._vocabulary))
-        # As plain values, which the model checks and completes in one go: that takes half the time.
-        tags = _TAGS.validate_python(tuple(self._tags(findings, lines)))
-        return Tagging(tags, findings, page.text, tuple(page.lines))
+        return self._tagging(tuple(findings_on(page, self._vocabulary)), page.text, tuple(page.lines), lines, seen)
 
     def brought_by(self, tag_id: str) -> tuple[str, ...]:
         """List the tags that come with a tag, itself first."""
         return self._vocabulary.brought.get(tag_id, (tag_id,))
+
+    def _tagging(
+        self,
+        findings: tuple[Finding, ...],
+        text: str,
+        ordered: tuple[TextLine, ...],
+        lines: Sequence[TextLine],
+        seen: Seen | None,
+    ) -> Tagging:
+        given = {one["id"]: one for one in self._tags(findings, lines)}
+        sightings = self._sights.judge(seen.values, given) if seen is not None else ()
+        self._add_seen(given, sightings)
+        # As plain values, which the model checks and completes in one go: that takes half the time.
+        tags = _TAGS.validate_python(tuple(given[tag_id] for tag_id in sorted(given)))
+        return Tagging(tags, findings, text, ordered, sightings)
+
+    def _add_seen(self, given: dict[str, dict[str, Any]], sightings: Sequence[Sighting]) -> None:
+        """Give the tags that were seen; one that was read too has both kinds of evidence, what was read first."""
+        for one in sorted(sightings, key=lambda one: -one.score):
+            if one.reason is not None:
+                continue
+            proof = {"kind": "seen", "text": "", "bbox": one.bbox, "rule": one.tag, "score": one.score}
+            for tag_id in self._sights.brought[one.tag]:
+                category, _, value = tag_id.partition("/")
+                tag = given.setdefault(
+                    tag_id,
+                    {
+                        "id": tag_id,
+                        "category": category,
+                        "value": value,
+                        "labels": self._vocabulary.labels[tag_id],
+                        "score": 0.0,
+                        "evidence": (),
+                    },
+                )
+                tag["score"] = max(tag["score"], round(one.score, 4))
+                tag["evidence"] = (*tag["evidence"], proof)[:_MOST_EVIDENCE]
 
     def _tags(self, findings: Sequence[Finding], lines: Sequence[TextLine]) -> Iterator[dict[str, Any]]:
         # By identity: a photo may hold the same words twice.

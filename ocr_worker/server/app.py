@@ -20,6 +20,7 @@ from ocr_worker.http.forms import declared_size
 from ocr_worker.http.openapi import problem_answer
 from ocr_worker.http.problems import BadRequestError, problem
 from ocr_worker.http.service import new_service
+from ocr_worker.look.looker import AnyLooker
 from ocr_worker.reader import Reader
 from ocr_worker.result import ALONE, STATUS, Reading, Refused
 from ocr_worker.server.admission import Admission
@@ -51,13 +52,14 @@ def create_app(
     fetch: Fetch | None = None,
     *,
     spans: Spans = NO_SPANS,
+    looker: AnyLooker | None = None,
 ) -> FastAPI:
     """
-    Build the app. The engine is the caller's to close.
+    Build the app. The engine and the looker are the caller's to close.
 
     `on_ready` is called once, after the warm-up photo. With `fetch`, photos may be named by URI instead of sent.
     """
-    worker = _Worker(config, engine, fetch, spans)
+    worker = _Worker(config, Reader(engine, config, looker=looker), fetch, spans)
     token = config.token is not None
 
     @asynccontextmanager
@@ -93,7 +95,7 @@ def create_app(
 class _Worker:
     """What the routes share."""
 
-    def __init__(self, config: OcrConfig, engine: AnyEngine, fetch: Fetch | None, spans: Spans) -> None:
+    def __init__(self, config: OcrConfig, reader: Reader, fetch: Fetch | None, spans: Spans) -> None:
         self._config = config
         self._spans = spans
         self._fetch = fetch
@@ -101,7 +103,7 @@ class _Worker:
         self._meters = Meters(lambda: self._admission.in_flight)
         self._ready = False
         self._broken: str | None = None
-        self.reader = Reader(engine, config)
+        self.reader = reader
         self.readings = Readings(self.reader.read)
 
     async def warm_up(self, on_ready: Callable[[], None] | None) -> None:

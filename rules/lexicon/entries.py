@@ -60,6 +60,11 @@ class Entry(Data):
     filling: bool = False
     #: Says that the garment is of nothing else than the material it implies ("纯棉"); a blend takes it away.
     pure: bool = False
+    #: Whether a look at the picture may give the tag; what the picture then shows, in a few English words; and the
+    #: aspect that it is a value of, if that is not its category (`aspects.py`).
+    seen: bool = False
+    description: Label | None = None
+    aspect: Text | None = None
     #: Texts that must give the tag, and texts that must not: they run as tests.
     yes: Texts = ()
     no: Texts = ()
@@ -71,6 +76,11 @@ class Entry(Data):
     def category(self) -> str:
         """The id's first half."""
         return self.id.partition("/")[0]
+
+    @property
+    def wordless(self) -> bool:
+        """Whether no text can give the tag, so that only a picture or another tag does."""
+        return not (self.words or self.beside_percent or self.misread)
 
     @property
     def value(self) -> str:

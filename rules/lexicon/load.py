@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
+from rules.lexicon.aspects import Aspect
 from rules.lexicon.context import Context
 from rules.lexicon.entries import Entry
 from rules.lexicon.interests import Interest
@@ -35,6 +36,8 @@ class Lexicon:
     entries: Mapping[str, Entry]
     context: Context
     interests: tuple[Interest, ...]
+    #: What a look at the picture may tell.
+    aspects: tuple[Aspect, ...]
     languages: tuple[Language, ...]
     #: Twelve hex digits of a hash over the content: same content, same version, whatever the files' layout.
     version: str
@@ -81,9 +84,9 @@ def read_lexicon(paths: Iterable[Path]) -> Lexicon:
     for path in paths:
         parser.read(path)
     entries = parser.entries()
-    context, interests = parser.context(), parser.interests()
+    context, interests, aspects = parser.context(), parser.interests(), parser.aspects()
     parser.raise_problems()
     # TOML has dates, which an entry that is switched off may still hold.
     content = json.dumps([GRAMMAR, parser.content()], sort_keys=True, ensure_ascii=True, default=str)
     version = sha256(content.encode()).hexdigest()[:12]
-    return Lexicon(MappingProxyType(entries), context, interests, parser.languages(), version)
+    return Lexicon(MappingProxyType(entries), context, interests, aspects, parser.languages(), version)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from rules.lexicon.aspects import Aspect, fault_of
 from rules.lexicon.context import Context
 from rules.lexicon.entries import Entry
 from rules.lexicon.interests import Interest
@@ -28,7 +29,7 @@ LARGEST_FOLDER = 4_000_000
 #: So many problems are told; the rest would take longer to find than a person reads.
 MOST_PROBLEMS = 100
 #: Stems of the files that hold something else than entries.
-_SPECIAL = ("context", "interests")
+_SPECIAL = ("context", "interests", "look")
 #: Fields of an entry that may stand at the top of a file, for all of its entries.
 _FOR_ALL = ("ignored", "weave")
 #: Fields of an entry that only say how it is merged.
@@ -41,7 +42,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Parser:
-    """Tables by `category/name` (`context/name` and `interests/name` too), each with the place it was last given."""
+    """Tables by `category/name` (and `context/`, `interests/`, `look/name`), each with the place it was last given."""
 
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
@@ -104,6 +105,7 @@ class Parser:
     def entries(self) -> dict[str, Entry]:
         """Make the entries, by tag id."""
         keys = [key for key in self._kept() if key.partition("/")[0] not in _SPECIAL]
+        aspects = {key.partition("/")[2] for key in self._kept() if key.startswith("look/")}
         found: dict[str, Entry] = {}
         for key in keys:
             path, line = self._places[key]
@@ -112,6 +114,8 @@ class Parser:
                 found[key] = entry
                 self._check_words(key, entry)
                 self._check_tags(key, (*entry.implies, *filter(None, [entry.opposite, entry.instead])), keys)
+                if (fault := fault_of(entry, aspects)) is not None:
+                    self._add(key, "seen", fault)
         return found
 
     def context(self) -> Context:
@@ -130,6 +134,12 @@ class Parser:
                     found.append(interest)
                     self._check_tags(key, interest.counted(), self._kept())
         return tuple(found)
+
+    def aspects(self) -> tuple[Aspect, ...]:
+        """Make the aspects that a look at the picture may tell."""
+        names = [key.partition("/")[2] for key in self._kept() if key.startswith("look/")]
+        made = (self._made(Aspect, f"look/{name}", {**self._fields(f"look/{name}"), "name": name}) for name in names)
+        return tuple(filter(None, made))
 
     def content(self) -> dict[str, Table]:
         """Everything that was read, for the version."""

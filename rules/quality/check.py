@@ -89,7 +89,7 @@ def _alike(lexicon: Lexicon) -> Iterator[Problem]:
 
 
 def _examples(entry: Entry, tagger: Tagger, files: _Files) -> Iterator[Problem]:
-    if not entry.no or not (entry.yes or entry.ignored):
+    if not (entry.seen and entry.wordless) and (not entry.no or not (entry.yes or entry.ignored)):
         yield files.problem(entry, "", "needs examples: a `yes` text that gives the tag and a `no` text that does not")
     for text in entry.yes:
         if not _gives(entry, text, tagger):

@@ -1,4 +1,4 @@
-"""`tag`: the text of a photo was recognized, so give it fashion tags."""
+"""`tag`: the text of a photo was recognized, so give it fashion tags; what was seen in the picture joins in."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,8 +9,8 @@ from streams.runtime.stage import HandlerResult
 
 
 async def tag(event: TextRecognized, *, tagger: Tagger, now: Callable[[], datetime]) -> HandlerResult:
-    """Tag the lines. No tag, no event."""
-    tags = tagger.tag(event.texts).tags
+    """Tag the lines and what was seen. No tag, no event."""
+    tags = tagger.tag(event.texts, event.seen).tags
     if not tags:
         return ()
     return (
@@ -20,6 +20,7 @@ async def tag(event: TextRecognized, *, tagger: Tagger, now: Callable[[], dateti
             tags=tags,
             lexicon_version=tagger.lexicon.version,
             engine=event.engine,
+            look=event.seen.engine if event.seen is not None else None,
             tagged_at=now(),
         ),
     )

@@ -1,8 +1,8 @@
 """
 Every setting, read once: from the environment, `.env`, or a file each. Nothing else reads `os.environ`.
 
-Kafka, OCR and Klaviyo have files of their own beside this one. Imports nothing else of ours, so that every module may
-take a `Settings`.
+Kafka, OCR, looks and Klaviyo have files of their own beside this one. Imports nothing else of ours, so that every
+module may take a `Settings`.
 """
 
 import os
@@ -17,6 +17,7 @@ from streams.config.addresses import Address
 from streams.config.exposure import Server, exposed
 from streams.config.kafka import KafkaSettings
 from streams.config.klaviyo import KlaviyoSettings
+from streams.config.look import LookSettings
 from streams.config.ocr import OcrSettings
 from streams.config.secret_files import SecretFiles
 
@@ -25,7 +26,7 @@ class UnusableError(ValueError):
     """A setting cannot be used. The message says which, what is wrong and what to do."""
 
 
-class Settings(KafkaSettings, OcrSettings, KlaviyoSettings):
+class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
     """One variable `HANGTAG_<NAME>`, or file of that name, per field; lists and tables are written as JSON."""
 
     model_config = SettingsConfigDict(

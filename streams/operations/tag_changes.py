@@ -14,7 +14,7 @@ _LATER = timedelta(microseconds=1)
 class Said:
     """What was last said of an upload."""
 
-    #: By tag id, what else people and segments see of the tag: its share and labels.
+    #: By tag id, what else people and segments see of the tag: its share, its labels, whether it was only seen.
     tags: dict[str, tuple[object, ...]]
     lexicon_version: str
     tagged_at: datetime
@@ -29,7 +29,7 @@ class Change:
     uploaded_at: datetime
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    #: Tags with another share or label.
+    #: Tags with another share or label, or that were only seen before, or are now.
     altered: tuple[str, ...]
     #: Version of the lexicon that gave the old tags; None when there were none.
     before: str | None
@@ -44,7 +44,7 @@ def said_by(event: OutfitTagged) -> Said:
 
 def change_of(text: TextRecognized, said: Said | None, tagger: Tagger, now: datetime) -> Change | None:
     """Tag a text again; None when the tags are those that were last said (`said` is None when there were none)."""
-    tags = tagger.tag(text.texts).tags
+    tags = tagger.tag(text.texts, text.seen).tags
     old, new = said.tags if said is not None else {}, _seen(tags)
     if old == new:
         return None
@@ -54,6 +54,7 @@ def change_of(text: TextRecognized, said: Said | None, tagger: Tagger, now: date
         tags=tags,
         lexicon_version=tagger.lexicon.version,
         engine=text.engine,
+        look=text.seen.engine if text.seen is not None else None,
         # Clocks of two machines differ.
         tagged_at=now if said is None else max(now, said.tagged_at + _LATER),
     )
@@ -70,4 +71,4 @@ def change_of(text: TextRecognized, said: Said | None, tagger: Tagger, now: date
 
 
 def _seen(tags: tuple[Tag, ...]) -> dict[str, tuple[object, ...]]:
-    return {tag.id: (tag.share, tag.labels.en, tag.labels.zh) for tag in tags}
+    return {tag.id: (tag.share, tag.labels.en, tag.labels.zh, tag.seen_only) for tag in tags}

@@ -13,11 +13,20 @@ def image_url(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
+class Rival(FrozenModel):
+    """A token that could have stood in another's place; the generated one may be among them."""
+
+    token: str = Field(repr=False)
+    logprob: float
+
+
 class ChatToken(FrozenModel):
     """One generated token; markers and the end of the answer are among them."""
 
     token: str = Field(repr=False)
     logprob: float
+    #: As many as the request wants.
+    top_logprobs: tuple[Rival, ...] = ()
 
 
 class Logprobs(FrozenModel):

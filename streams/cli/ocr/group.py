@@ -50,6 +50,7 @@ def serve(
     from ocr_worker.watchdog import WATCHDOG
     from streams.config.settings import Settings
     from streams.telemetry.logs import set_up_logs
+    from streams.wiring.look import make_looker
 
     settings = Settings()
     cert, key = tls_cert or settings.ocr_tls_cert, tls_key or settings.ocr_tls_key
@@ -60,7 +61,7 @@ def serve(
     set_up_logs(settings)
     keep_freed_memory()
     spans = _spans(settings)
-    reads_with = _engine(engine or settings.ocr_engine, settings)
+    reads_with, looker = _engine(engine or settings.ocr_engine, settings), make_looker(settings)
     listener, url = listen(address, settings.ocr_port if port is None else port, "https" if cert else "http")
     config = _config(settings)
     # The process alone decides that it may be ended: an app in a test must not end its test runner.
@@ -71,6 +72,7 @@ def serve(
         on_ready=lambda: print(f"OCR worker ready on {url}", flush=True),
         fetch=fetch,
         spans=spans,
+        looker=looker,
     )
     serve_http(worker, listener, cert=cert, key=key, drain_s=settings.drain_s)
     spans.close()
@@ -83,17 +85,18 @@ def read(
     engine: EngineOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo.")] = False,
 ) -> None:
-    """Read photos and print their lines. Ends 1 when a photo was refused."""
+    """Read photos and print their lines, and what a look shows where one is set up. Ends 1 when a photo was refused."""
     from ocr_worker.result import Reading
     from streams.config.settings import Settings
+    from streams.wiring.look import make_looker
 
     settings = Settings()
-    reads_with = _engine(engine or settings.ocr_engine, settings)
+    reads_with, looker = _engine(engine or settings.ocr_engine, settings), make_looker(settings)
 
     async def each() -> bool:
         from ocr_worker.reader import Reader
 
-        reader = Reader(reads_with, _config(settings))
+        reader = Reader(reads_with, _config(settings), looker=looker)
         try:
             # One more than the slots, so that the next photo is decoded while these are read.
             ahead = asyncio.Semaphore(settings.ocr_slots + 1)
@@ -112,6 +115,8 @@ def read(
         finally:
             await reader.aclose()
             await reads_with.aclose()
+            if looker is not None:
+                await looker.aclose()
 
     if not asyncio.run(each()):
         raise typer.Exit(1)
@@ -274,6 +279,8 @@ def _print_table(photo: Path, outcome: "Reading | Refused | Later | Misconfigure
     table.add_column("box", justify="right")
     for line in outcome.texts:
         table.add_row(escape(line.text), f"{line.score:.2f}", " ".join(map(str, line.bbox)))
+    for value in outcome.seen.values if outcome.seen is not None else ():
+        table.add_row(f"[italic]seen[/] {value.tag}", f"{value.score:.2f}", " ".join(map(str, value.bbox)))
     console.print(table)
     hint = f"  {quality.hint}" if quality.hint else ""
     console.print(

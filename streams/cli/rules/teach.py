@@ -138,7 +138,8 @@ def review(
     last: deque[str] = deque(maxlen=most)
     with _reading() as (settings, start, is_forgotten, tell):
         for event in kept_tags(settings, since=start(since), is_forgotten=is_forgotten, tell=tell):
-            last.extend(one.text for given in event.tags if given.id == tag for one in given.evidence)
+            read = (one for given in event.tags if given.id == tag for one in given.evidence if one.kind == "read")
+            last.extend(one.text for one in read)
     with file.open("a", encoding="utf-8") as target:
         for text in dict.fromkeys(map(masked_of, last)):
             right = typer.confirm(f"{text!r} is {tag}?")
@@ -148,7 +149,7 @@ def review(
 
 def _tagged(since: str | None, tagger: "Tagger") -> "Iterator[tuple[TextRecognized, Tagging]]":
     for text in _kept(since):
-        yield text, tagger.tag(text.texts)
+        yield text, tagger.tag(text.texts, text.seen)
 
 
 def _kept(since: str | None) -> "Iterator[TextRecognized]":

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rules.lexicon.aspects import Aspect
 from rules.lexicon.context import Negation
 from rules.lexicon.entries import Entry
 from rules.lexicon.interests import Interest
@@ -17,7 +18,17 @@ from rules.quality.labelled import lines_of
 from rules.tagger import Tagger
 
 TABLES = ("cotton", "new", "x-y", "negations.a", "parts.b", "fields", "a.b", "New", "1")
-FIELDS = sorted({*Entry.model_fields, *Negation.model_fields, *Interest.model_fields, "without", "off", "category"})
+FIELDS = sorted(
+    {
+        *Entry.model_fields,
+        *Negation.model_fields,
+        *Interest.model_fields,
+        *Aspect.model_fields,
+        "without",
+        "off",
+        "category",
+    }
+)
 WORDS = st.one_of(st.text(max_size=5), st.sampled_from(["material/cotton", "a", "棉", "cotton"]))
 VALUES = st.recursive(
     st.one_of(WORDS, st.integers(-3, 99), st.booleans(), st.floats(allow_nan=False)),
@@ -48,7 +59,7 @@ def read(path: Path) -> Lexicon | LexiconError:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(contents, st.sampled_from(["material.toml", "context.toml", "interests.toml", "odd name 1.toml"]))
+@given(contents, st.sampled_from(["material.toml", "context.toml", "interests.toml", "look.toml", "odd name 1.toml"]))
 def test_a_lexicon_is_used_or_refused_with_the_place_of_the_mistake(tmp_path: Path, content: bytes, name: str):
     path = tmp_path / name
     path.write_bytes(content)

@@ -1,0 +1,87 @@
+"""
+The closed list of what a look may tell: aspects of a garment or of the picture, and the values of each. Pure.
+
+Whoever starts a worker makes it from the lexicon. A person has no aspect here, and can have none: nothing but these
+values leaves a look.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+#: The value of an aspect that the picture does not show. It gives nothing.
+NOT_VISIBLE = "not_visible"
+#: Garments that one look describes.
+MOST_GARMENTS = 4
+#: Boxes are in thousandths of the picture's width and height.
+FULL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of an aspect: the tag that it stands for, and what the picture then shows, in English."""
+
+    tag: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One question about a garment, or about the whole picture, with its values by name."""
+
+    name: str
+    of: Literal["garment", "picture"]
+    values: Mapping[str, Value]
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Every name that an answer may give, in a fixed order."""
+        return (*sorted(self.values), NOT_VISIBLE)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All aspects. Immutable."""
+
+    aspects: tuple[Aspect, ...]
+
+    def of(self, what: Literal["garment", "picture"]) -> tuple[Aspect, ...]:
+        """List the aspects of a garment, or those of the picture."""
+        return tuple(aspect for aspect in self.aspects if aspect.of == what)
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """
+        The JSON Schema of an answer: garments with a box and a value of each aspect, and the aspects of the picture.
+
+        It has no free text. Only keywords that OpenAI's strict mode and vLLM's grammars know are used.
+        """
+        box = {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": FULL},
+            "minItems": 4,
+            "maxItems": 4,
+        }
+        garment = _object({"box": box} | {one.name: {"enum": list(one.choices)} for one in self.of("garment")})
+        garments = {"type": "array", "items": garment, "maxItems": MOST_GARMENTS}
+        picture = {one.name: {"enum": list(one.choices)} for one in self.of("picture")}
+        return _object({"garments": garments} | picture)
+
+    @cached_property
+    def guide(self) -> str:
+        """What each value means, an aspect a line, for the instructions."""
+        return "\n".join(
+            f"{aspect.name} (of {'each garment' if aspect.of == 'garment' else 'the whole picture'}): "
+            + "; ".join(f"{name} = {aspect.values[name].description}" for name in sorted(aspect.values))
+            for aspect in self.aspects
+        )
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

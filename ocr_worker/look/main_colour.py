@@ -1,0 +1,105 @@
+"""
+Tells one thing without any model: the main colour in the middle of the photo, where the garment mostly is.
+
+It cannot tell a garment from its background, so its scores are low; a middle without a main colour tells nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+
+from ocr_worker.images.decode import DecodedPhoto, Pixels
+from schemas.events import BBox, Engine, Seen, SeenValue
+
+#: Typical cloth of each colour in daylight, as sRGB.
+_CLOTHS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
+    {
+        "black": (25, 25, 27),
+        "white": (242, 242, 242),
+        "grey": (130, 130, 132),
+        "beige": (218, 200, 172),
+        "brown": (100, 66, 40),
+        "red": (195, 32, 42),
+        "burgundy": (108, 22, 42),
+        "pink": (238, 168, 190),
+        "orange": (238, 126, 34),
+        "yellow": (244, 212, 60),
+        "green": (46, 136, 72),
+        "olive": (98, 102, 52),
+        "mint": (168, 224, 196),
+        "blue": (66, 118, 196),
+        "navy": (28, 36, 76),
+        "turquoise": (44, 178, 178),
+        "purple": (122, 62, 152),
+    }
+)
+_NAMES = tuple(_CLOTHS)
+#: The middle: this share of the width, and of the height.
+_WIDE, _HIGH = 0.4, 0.5
+#: The middle is judged at this size: finer detail is pattern.
+_SIDE = 64
+#: Folds and light change how light cloth is far more than its hue.
+_LIGHTNESS = 0.5
+#: Below this share of the middle a colour is not its main one.
+_LEAST = 0.4
+#: Score of a middle that is all of one colour, and of none of it.
+_ALL, _NONE = 0.6, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Middle:
+    """The middle of a photo, scaled down, and its box in px of the upright original."""
+
+    pixels: Pixels = field(repr=False)
+    box: BBox
+
+
+class MainColourLooker:
+    """Looks at pixels alone. Keeps nothing."""
+
+    engine = Engine(name="main-colour", model="none", revision="1")
+
+    def prepare(self, photo: DecodedPhoto) -> Middle:
+        """Cut the middle out."""
+        height, width = photo.small.shape[:2]
+        left, right = _span(width, _WIDE)
+        top, bottom = _span(height, _HIGH)
+        part = cv2.resize(photo.small[top:bottom, left:right], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+        (x1, x2), (y1, y2) = _span(photo.width, _WIDE), _span(photo.height, _HIGH)
+        return Middle(np.asarray(part, dtype=np.uint8), (x1, y1, x2, y2))
+
+    async def look(self, prepared: Middle) -> Seen:
+        """Tell the main colour, if there is one."""
+        found = main_colour(prepared.pixels)
+        if found is None:
+            return Seen(engine=self.engine, values=())
+        name, share = found
+        score = round(_NONE + (_ALL - _NONE) * share, 4)
+        return Seen(engine=self.engine, values=(SeenValue(tag=f"colour/{name}", bbox=prepared.box, score=score),))
+
+    async def aclose(self) -> None:
+        """Nothing to free."""
+
+
+def main_colour(pixels: Pixels) -> tuple[str, float] | None:
+    """Name the colour that most of a picture has, with its share; None if none prevails."""
+    cloths = _lab(np.array([list(_CLOTHS.values())], dtype=np.uint8)).reshape(-1, 3)
+    own = _lab(pixels).reshape(-1, 3)
+    nearest = ((own[:, None, :] - cloths[None, :, :]) ** 2).sum(axis=2).argmin(axis=1)
+    counts = np.bincount(nearest, minlength=len(_NAMES))
+    share = float(counts.max() / counts.sum())
+    return (_NAMES[int(counts.argmax())], share) if share >= _LEAST else None
+
+
+def _lab(pixels: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.asarray(lab * np.array([_LIGHTNESS, 1, 1], dtype=np.float32), dtype=np.float32)
+
+
+def _span(length: int, share: float) -> tuple[int, int]:
+    """Take the middle of a side: at least one px of it."""
+    margin = int(length * (1 - share) / 2)
+    return margin, max(length - margin, margin + 1)

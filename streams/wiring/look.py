@@ -1,0 +1,55 @@
+"""Builds what looks at pictures: the lexicon's values become the closed list of what a look may tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.config.settings import Settings, UnusableError
+
+if TYPE_CHECKING:
+    from ocr_worker.look.catalogue import Catalogue
+    from ocr_worker.look.looker import AnyLooker
+    from rules.lexicon.load import Lexicon
+
+
+def make_looker(settings: Settings) -> AnyLooker | None:
+    """
+    Build what looks at pictures; None if nothing does, and then nothing of it is loaded.
+
+    Raises:
+        UnusableError: the lexicon has mistakes.
+
+    """
+    if settings.look_url is None:
+        if not settings.look_colour:
+            return None
+        from ocr_worker.look.main_colour import MainColourLooker
+
+        return MainColourLooker()
+    from ocr_worker.look.model import LookConfig, ModelLooker
+    from rules.lexicon.load import load_lexicon
+    from rules.lexicon.problems import LexiconError
+
+    try:
+        lexicon = load_lexicon(settings.lexicon)
+    except LexiconError as error:
+        raise UnusableError(f"HANGTAG_LEXICON: {error.brief()}") from None
+    config = LookConfig(settings.look_url, settings.look_model, settings.look_key, settings.look_timeout_s)
+    return ModelLooker(config, catalogue_of(lexicon))
+
+
+def catalogue_of(lexicon: Lexicon) -> Catalogue:
+    """Make the closed list: each aspect with the lexicon's values for it. An aspect without values is left out."""
+    from ocr_worker.look.catalogue import Aspect, Catalogue, Value
+    from rules.lexicon.aspects import values_of
+
+    entries = lexicon.entries.values()
+    aspects = (
+        Aspect(
+            one.name,
+            one.of,
+            {entry.value: Value(entry.id, str(entry.description)) for entry in values_of(one.name, entries)},
+        )
+        for one in lexicon.aspects
+    )
+    return Catalogue(tuple(aspect for aspect in aspects if aspect.values))

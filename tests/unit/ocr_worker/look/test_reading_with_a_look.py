@@ -1,0 +1,124 @@
+"""A look beside the reading: it comes along if it is there in time, and never costs the reading anything else."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from look_world import DRESS, looker
+
+from ocr_worker.config import OcrConfig
+from ocr_worker.engines.scripted import ScriptedEngine
+from ocr_worker.look.stand_in import LookStandIn
+from ocr_worker.reader import Reader
+from ocr_worker.result import Reading
+from schemas.events import Engine, Seen
+from schemas.outcomes import Later
+
+NOTHING = Seen(engine=Engine(name="look", model="m", revision="r"), values=())
+
+
+@dataclass
+class Watched:
+    """A looker whose looks last until the gate opens; notes which were ended."""
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: int = 0
+    fault: Exception | None = None
+
+    def prepare(self, _photo):
+        return None
+
+    async def look(self, _picture):
+        self.begun.set()
+        try:
+            if self.fault is not None:
+                raise self.fault
+            await self.gate.wait()
+        finally:
+            self.ended += 1
+        return NOTHING
+
+    async def aclose(self):
+        pass
+
+
+async def read(photo: bytes, looks, engine: ScriptedEngine | None = None):
+    reader = Reader(engine or ScriptedEngine(), OcrConfig(), looker=looks)
+    try:
+        return await reader.read(photo)
+    finally:
+        await reader.aclose()
+
+
+async def test_the_reading_brings_what_was_seen(draw):
+    outcome = await read(draw(), looker(LookStandIn(garments=[DRESS])))
+    assert [one.tag for one in outcome.seen.values] == ["category/dress", "colour/red"]
+    assert len(outcome.texts) == 4
+    assert "look" in outcome.timings_ms
+
+
+async def test_without_a_looker_a_reading_is_what_it_was(draw):
+    outcome = await read(draw(), None)
+    assert "seen" not in outcome.model_dump()
+    assert "look" not in outcome.timings_ms
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [LookStandIn(failure=503), LookStandIn(seconds=3600), LookStandIn(lie="not_json")],
+    ids=["dead", "slow", "babbles"],
+)
+async def test_a_look_that_comes_to_nothing_loses_no_text(draw, behaviour):
+    outcome = await read(draw(), looker(behaviour, timeout_s=0.05 if behaviour.seconds else 30))
+    assert isinstance(outcome, Reading)
+    assert len(outcome.texts) == 4
+    assert outcome.seen is None
+
+
+async def test_a_look_with_a_bug_loses_no_text(draw):
+    outcome = await read(draw(), Watched(fault=RuntimeError("bug")))
+    assert len(outcome.texts) == 4
+    assert outcome.seen is None
+
+
+async def test_the_look_runs_while_the_photo_is_read(draw):
+    gate = asyncio.Event()
+    looks = Watched(gate=gate)
+    reader = Reader(ScriptedEngine(gate=gate), OcrConfig(), looker=looks)
+    reading = asyncio.create_task(reader.read(draw()))
+    # The engine waits for the gate, and so does the look: it has begun before the engine is done.
+    await asyncio.wait_for(looks.begun.wait(), 30)
+    assert not reading.done()
+    gate.set()
+    assert (await reading).seen == NOTHING
+    await reader.aclose()
+
+
+async def test_while_a_look_is_awaited_other_photos_are_read(draw):
+    looks = Watched()
+    reader = Reader(ScriptedEngine(), OcrConfig(slots=1), looker=looks)
+    waiting = [asyncio.create_task(reader.read(draw())) for _ in range(6)]
+    engine_done = Reader(ScriptedEngine(), OcrConfig(slots=1))
+    assert isinstance(await engine_done.read(draw()), Reading)
+    looks.gate.set()
+    assert [one.seen for one in await asyncio.wait_for(asyncio.gather(*waiting), 60)] == [NOTHING] * 6
+    await reader.aclose()
+    await engine_done.aclose()
+
+
+async def test_a_look_ends_with_a_reading_that_fails_or_is_cancelled(draw):
+    looks = Watched()
+    assert isinstance(await read(draw(), looks, ScriptedEngine(failure=Later("down", "down"))), Later)
+    await asyncio.sleep(0)
+    assert looks.ended == 1
+
+    reader = Reader(ScriptedEngine(), OcrConfig(), looker=looks)
+    looks.begun.clear()
+    reading = asyncio.create_task(reader.read(draw()))
+    await asyncio.wait_for(looks.begun.wait(), 30)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert looks.ended == 2
+    await reader.aclose()
