@@ -96,17 +96,17 @@ def replay(
 
     Letters of shoppers who were forgotten are passed over.
     """
-    from streams.erasure.guard import ForgottenShoppers
+    from streams.erasure.guard import forgotten_until_now
+    from streams.erasure.letters import shoppers_in
     from streams.operations.dead_letters import replay as put_back
-    from streams.operations.dead_letters import shoppers_in, whole
+    from streams.operations.dead_letters import whole
     from streams.wiring.kafka import make_emitter
 
-    forgotten = ForgottenShoppers(Settings().state_url.get_secret_value())
-    forgotten.read()
     settings = Settings()
+    is_forgotten = forgotten_until_now(settings.state_url.get_secret_value())
 
     def is_wanted(seen: Any) -> bool:
-        return not any(map(forgotten.knows, shoppers_in(settings, seen)))
+        return not any(map(is_forgotten, shoppers_in(settings, seen)))
 
     found = _letters(topic, reason, since, is_wanted=is_wanted, values=False)
     waiting = [letter for letter in found if not letter.replayed and letter.facts is not None]

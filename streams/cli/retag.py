@@ -61,16 +61,15 @@ def retag(
 
     Texts are kept for 7 days. One partition is read after the other; memory does not grow with them.
     """
-    from streams.erasure.guard import ForgottenShoppers
+    from streams.erasure.guard import forgotten_until_now
     from streams.kafka.reader import parse_since
     from streams.operations.retag import Kept
     from streams.wiring.rules import make_tagger
 
     settings = Settings()
-    forgotten = ForgottenShoppers(settings.state_url.get_secret_value())
-    forgotten.read()
+    is_forgotten = forgotten_until_now(settings.state_url.get_secret_value())
     tagger = make_tagger(settings)
-    kept = Kept(settings, parse_since(since, now=time.time()), shopper, forgotten.knows)
+    kept = Kept(settings, parse_since(since, now=time.time()), shopper, is_forgotten)
     run = Run(kept, tagger, dry_run=dry_run, as_json=as_json)
     trouble = run.all_parts(from_partition)
     summary = _summary(run.counts, tagger, run.tally, dry_run=dry_run)

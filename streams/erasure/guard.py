@@ -109,6 +109,14 @@ class ForgottenShoppers:
         return self._read_at is None or self._clock() - self._read_at >= REFRESH_S
 
 
+def forgotten_until_now(url: str) -> Callable[[str], bool]:
+    """Read the ledger once, and return what tells whether a shopper was forgotten by then. Blocks."""
+    shoppers = ForgottenShoppers(url)
+    shoppers.read()
+    shoppers.close()
+    return shoppers.knows
+
+
 def drop_forgotten(
     handle: Handler,
     is_forgotten: Callable[[str], Awaitable[bool]],

@@ -188,7 +188,7 @@ class _Gateway:
             log.warning("not published", reason=answer.reason, message=answer.message)
             raise away(answer.reason, answer.message, _LATER)
         self._unpublished.discard(upload.upload_id)
-        self._forgotten.note_owner(upload.upload_id, upload.shopper_id)
+        self._forgotten.note_owners(upload.upload_id, {upload.shopper_id})
         # The topic tells the same in a moment; who asks at once is answered too.
         event = PhotoUploaded(
             upload_id=upload.upload_id,

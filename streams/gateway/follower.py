@@ -12,6 +12,7 @@ from schemas.steady_clock import now as steady_now
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
 from streams.erasure.guard import ForgottenShoppers
+from streams.erasure.letters import shoppers_in
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.kafka.reader import Seen, UnreadableTopicError, follow
@@ -94,21 +95,21 @@ class Follower:
         if topic.event is None:
             letter = read_letter(seen.headers)
             if letter is not None:
-                shopper_id = (seen.key or b"").decode(errors="replace")
-                self._remember(seen.upload_id, shopper_id, self._memory.note_letter, seen.upload_id, letter, at)
+                shoppers = shoppers_in(self._settings, seen)
+                self._remember(seen.upload_id, shoppers, self._memory.note_letter, seen.upload_id, letter, at)
             return
         try:
             event = decode(topic.event, seen.value)
         except UndecodableError:
             # Its stage says so, with a dead letter.
             return
-        self._remember(event.upload_id, event.shopper_id, self._memory.note, event, at)
+        self._remember(event.upload_id, {event.shopper_id}, self._memory.note, event, at)
 
-    def _remember(self, upload_id: str, shopper_id: str, note: Callable[..., object], *facts: object) -> None:
-        if self._ledger is not None and self._ledger.knows(shopper_id):
+    def _remember(self, upload_id: str, shoppers: set[str], note: Callable[..., object], *facts: object) -> None:
+        if self._ledger is not None and any(map(self._ledger.knows, shoppers)):
             return
         if self._owners is not None:
-            self._tell(self._owners.note_owner, upload_id, shopper_id)
+            self._tell(self._owners.note_owners, upload_id, shoppers)
         self._tell(note, *facts)
 
     def _caught_up(self) -> None:

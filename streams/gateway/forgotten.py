@@ -6,6 +6,7 @@ loop only.
 """
 
 import asyncio
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from klaviyo_sink.state.ledgers import digest
@@ -31,22 +32,22 @@ class ForgottenUploads:
     def __init__(self, memory: Memory, ledger: Ledger | None) -> None:
         """Take the memory to drop from. Without a ledger nobody was forgotten."""
         self._memory, self._ledger = memory, ledger
-        self._owners: dict[str, str] = {}
+        #: A message may name another shopper than the others of its upload: the upload is each one's.
+        self._owners: dict[str, frozenset[str]] = {}
 
-    def note_owner(self, upload_id: str, shopper_id: str) -> None:
-        """Note whose an upload is."""
-        self._owners[upload_id] = digest(shopper_id)
+    def note_owners(self, upload_id: str, shopper_ids: Iterable[str]) -> None:
+        """Note whose an upload is, besides those who were noted before."""
+        self._owners[upload_id] = self._owners.get(upload_id, frozenset()).union(map(digest, shopper_ids))
         if len(self._owners) > 2 * len(self._memory) + 100:
-            self._owners = {one: owner for one, owner in self._owners.items() if self._memory.get(one) is not None}
+            self._owners = {one: owners for one, owners in self._owners.items() if self._memory.get(one) is not None}
 
     async def includes(self, shopper_id: str) -> bool:
         """Tell whether a shopper was forgotten."""
-        return await self._was_forgotten(digest(shopper_id))
+        return await self._forgot_any({digest(shopper_id)})
 
     async def hides(self, upload_id: str) -> bool:
         """Tell whether an upload is of a shopper who was forgotten; drops it then."""
-        owner = self._owners.get(upload_id)
-        if owner is None or not await self._was_forgotten(owner):
+        if not await self._forgot_any(self._owners.get(upload_id, ())):
             return False
         self._drop(upload_id)
         return True
@@ -55,15 +56,16 @@ class ForgottenUploads:
         """Drop the uploads of whoever is forgotten meanwhile; never ends."""
         while self._ledger is not None:
             await self._ledger.refresh()
-            for upload_id in [one for one, owner in self._owners.items() if self._ledger.knows_digest(owner)]:
+            gone = [one for one, owners in self._owners.items() if any(map(self._ledger.knows_digest, owners))]
+            for upload_id in gone:
                 self._drop(upload_id)
             await asyncio.sleep(REFRESH_S)
 
-    async def _was_forgotten(self, owner: str) -> bool:
-        if self._ledger is None:
+    async def _forgot_any(self, owners: Collection[str]) -> bool:
+        if self._ledger is None or not owners:
             return False
         await self._ledger.refresh()
-        return self._ledger.knows_digest(owner)
+        return any(map(self._ledger.knows_digest, owners))
 
     def _drop(self, upload_id: str) -> None:
         self._memory.drop(upload_id)

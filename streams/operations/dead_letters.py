@@ -7,20 +7,15 @@ letters arrive: a letter is open until its mark is there.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from pydantic_core import from_json
-
-from schemas.codec import Headers, decode
+from schemas.codec import Headers
 from schemas.emitter import Emitter
 from schemas.events import DeadLetter
-from schemas.framing import unframed
 from schemas.outcomes import Later, Never
 from schemas.topics import dlq_name, topics
 from streams.config.settings import Settings
 from streams.kafka.reader import Seen, Within, follow
-from streams.photos.bucket.events import KeyTemplate, Notification
 from streams.runtime.dead_letters import (
     REPLAYED,
     lacks_value,
@@ -141,21 +136,6 @@ def whole(settings: Settings, chosen: Iterable[Letter]) -> Iterator[Letter]:
     for seen in follow(settings, names) if names else ():
         if seen.place in places:
             yield letter_of(seen)
-
-
-def shoppers_in(settings: Settings, seen: Seen) -> set[str]:
-    """Name the shoppers a letter is of: by its key, its value, or the objects that a notification names."""
-    shoppers = {seen.key.decode(errors="replace")} if seen.key is not None else set()
-    with suppress(ValueError):
-        content = from_json(unframed(seen.value or b""))
-        if isinstance(content, dict) and isinstance(content.get("shopper_id"), str):
-            shoppers.add(content["shopper_id"])
-    if settings.notifications_topic is not None and home(seen) == settings.notifications_topic:
-        with suppress(ValueError):
-            template, told = KeyTemplate(settings.notifications_key), decode(Notification, seen.value)
-            found = (template.read(created.place) for created in told.created)
-            shoppers |= {ids.shopper_id for ids in found if ids is not None}
-    return shoppers
 
 
 def letter_of(seen: Seen) -> Letter:

@@ -168,18 +168,17 @@ def _reading() -> Iterator[
     tuple[Settings, Callable[[str | None], float | None], Callable[[str], bool], Callable[[], None]]
 ]:
     """Show progress on standard error while a topic is read; gives what the reader needs."""
-    from streams.erasure.guard import ForgottenShoppers
+    from streams.erasure.guard import forgotten_until_now
     from streams.kafka.reader import parse_since
 
     settings = Settings()
-    forgotten = ForgottenShoppers(settings.state_url.get_secret_value())
-    forgotten.read()
+    is_forgotten = forgotten_until_now(settings.state_url.get_secret_value())
     columns = SpinnerColumn(), TextColumn("{task.completed} messages read")
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading", total=None)
         yield (
             settings,
             lambda since: parse_since(since, now=time.time()),
-            forgotten.knows,
+            is_forgotten,
             lambda: progress.advance(task),
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from klaviyo_sink.state.database import open_database
@@ -55,13 +56,23 @@ def died(shopper: str) -> Seen:
     return Seen("outfit.uploads.dlq", 0, 0, time.time(), shopper.encode(), b"{", headers)
 
 
+def died_under_another_key(shopper: str) -> Seen:
+    letter = died(shopper)
+    headers = [(name, shopper.encode() if name == "ce_id" else value) for name, value in letter.headers]
+    return replace(letter, key=b"anything", value=uploaded(shopper).value, headers=headers)
+
+
 async def test_a_gateway_that_starts_learns_nothing_of_a_forgotten_shopper_and_drops_who_is_forgotten_later(
     monkeypatch, tmp_path
 ):
     url = f"sqlite:///{tmp_path}/state.db"
     engine = open_database(url)
     forget(engine, "gone", at=NOW)
-    seen = [one for shopper in ("gone", "stays", "goes") for one in (uploaded(shopper), died(shopper))]
+    seen = [
+        one
+        for shopper in ("gone", "stays", "goes")
+        for one in (uploaded(shopper), died(shopper), died_under_another_key(shopper))
+    ]
     followed = asyncio.Event()
 
     def follow(*_: object, going, caught_up, **__: object):

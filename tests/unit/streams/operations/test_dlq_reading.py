@@ -8,9 +8,10 @@ import pytest
 
 from schemas.events import DeadLetter
 from streams.config.settings import Settings
+from streams.erasure.letters import shoppers_in
 from streams.kafka.reader import Seen
 from streams.operations import dead_letters as module
-from streams.operations.dead_letters import letter_of, letters, replay, shoppers_in, whole
+from streams.operations.dead_letters import letter_of, letters, replay, whole
 from streams.runtime.dead_letters import REPLAYED, letter_headers, without_value
 
 DLQ = "outfit.uploads.dlq"
