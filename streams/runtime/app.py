@@ -16,7 +16,7 @@ from streams.config.settings import Settings
 from streams.runtime.driver.batch import Batch
 from streams.runtime.driver.transport import BatchConsumer, StageTransport
 from streams.runtime.intake import Intake
-from streams.runtime.window import Partition
+from streams.runtime.track import Partition
 
 
 class StageApp(faust.App):  # type: ignore[misc]  # faust has no type information here

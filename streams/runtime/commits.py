@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from streams.runtime.window import Partition
+from streams.runtime.track import Partition
 
 
 class Commits:

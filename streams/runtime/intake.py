@@ -6,6 +6,7 @@ It runs in the event loop; the poller's thread calls it at each rebalance and wa
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -21,7 +22,8 @@ from streams.runtime.driver.batch import Batch
 from streams.runtime.driver.config import consumer_config
 from streams.runtime.driver.poller import Poller
 from streams.runtime.stage import Record
-from streams.runtime.window import GapError, Partition, Window
+from streams.runtime.track import Partition
+from streams.runtime.window import Window
 
 log = structlog.get_logger()
 
@@ -47,6 +49,9 @@ class Intake:
         self._partitions: set[Partition] = set()
         self._starts: dict[Partition, int] = {}
         self._gaps: dict[tuple[Partition, int], int] = {}
+        #: Batches that the window has not admitted yet, and the tasks that pass them on, one for each partition.
+        self._queues: dict[Partition, deque[Batch]] = {}
+        self._admitting: set[asyncio.Task[None]] = set()
         self._commits = Commits()
         self._committing = asyncio.Lock()
         self._commit_trouble: str | None = None
@@ -84,6 +89,24 @@ class Intake:
             await asyncio.to_thread(self._poller.join)
 
     async def admit(self, batch: Batch) -> None:
+        """Queue a batch for the window, behind the earlier ones of its partition."""
+        queue = self._queues.get(batch.partition)
+        if queue is not None:
+            queue.append(batch)
+            return
+        self._queues[batch.partition] = deque((batch,))
+        # A task for each partition: one that the window has no room for does not hold up the others.
+        task = asyncio.create_task(self._admit_queued(batch.partition))
+        self._admitting.add(task)
+        task.add_done_callback(self._admitting.discard)
+
+    async def _admit_queued(self, partition: Partition) -> None:
+        queue = self._queues[partition]
+        while queue:
+            await self._admit(queue.popleft())
+        del self._queues[partition]
+
+    async def _admit(self, batch: Batch) -> None:
         """Pass a batch to the window, as far as its partition is still ours."""
         assert self._poller is not None  # noqa: S101 - batches come from the poller
         self._gaps |= {(batch.partition, offset): expected for offset, expected in batch.gaps.items()}
@@ -93,12 +116,12 @@ class Intake:
                     break
                 self.sample.note(delivery.key, batch.partition.number)
                 await self._window.admit(delivery)
-        except GapError as error:
+        except Exception as error:  # noqa: BLE001 - nobody awaits this task
             self._crash(error)
         finally:
             for offset in batch.gaps:
                 self._gaps.pop((batch.partition, offset), None)
-            self._poller.admitted(len(batch.deliveries))
+            self._poller.admitted(batch.partition, len(batch.deliveries))
 
     async def is_natural_gap(self, partition: Partition, expected: int, offset: int) -> bool:
         """Return whether the poller read nothing between two records: transaction markers, aborted or expired ones."""
@@ -138,6 +161,10 @@ class Intake:
     def partitions(self) -> set[Partition]:
         """Return the partitions that are ours."""
         return set(self._partitions)
+
+    def partition_count(self) -> int:
+        """Return how many partitions are ours."""
+        return len(self._partitions)
 
     def zombie(self, patience_s: float) -> str | None:
         """Say why this member consumes nothing and never will, if so."""

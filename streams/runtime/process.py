@@ -166,6 +166,8 @@ def _window(settings: Settings, stage: Stage, intake: Intake) -> Window[Record]:
         in_flight=settings.in_flight,
         pending=settings.pending,
         span=settings.span,
+        overlap=stage.overlaps_keys,
+        partitions=intake.partition_count,
     )
     metrics.PENDING.labels(stage.name).set_function(lambda: window.pending)
     metrics.WORKING.labels(stage.name).set_function(lambda: window.working)

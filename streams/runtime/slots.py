@@ -10,7 +10,7 @@ from collections import deque
 
 
 class Slots:
-    """A semaphore: `async with slots:` takes a slot and releases it."""
+    """A semaphore: `take` waits for a slot and `release` returns it; `async with slots:` does both."""
 
     def __init__(self, count: int) -> None:
         """Start with `count` free slots."""
@@ -18,6 +18,14 @@ class Slots:
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> None:
+        """Take a slot."""
+        await self.take()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Release the slot."""
+        self.release()
+
+    async def take(self) -> None:
         """Take a slot; wait until one is free."""
         # A released slot goes straight to the oldest waiter, so `_free` is 0 while anyone waits.
         if self._free:
@@ -29,14 +37,11 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._release()
+                self.release()
             raise
 
-    async def __aexit__(self, *_: object) -> None:
-        """Release the slot."""
-        self._release()
-
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Return a slot; the oldest waiter gets it."""
         while self._waiters:
             turn = self._waiters.popleft()
             if not turn.done():

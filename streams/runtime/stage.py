@@ -30,7 +30,7 @@ from streams.runtime.dead_letters import (
     writable,
 )
 from streams.runtime.retry import Failures, RetryPolicy
-from streams.runtime.window import Delivery
+from streams.runtime.track import Delivery
 from streams.telemetry import metrics
 from streams.telemetry.logs import UPLOAD_ID
 from streams.telemetry.spans import SPAN
@@ -66,6 +66,8 @@ class Route:
     outputs: Mapping[type[Event], Topic]
     #: The model of the messages, where the topic does not carry our events.
     reads: type[FrozenModel] | None = None
+    #: Whether the handler works on several events of one shopper at a time. Their results keep their order.
+    overlaps_keys: bool = False
 
 
 class HaltError(Exception):
@@ -103,6 +105,7 @@ class Stage:
         """
         self.name, self.topic, self.outputs, self._handle = name, route.topic, route.outputs, handle
         self._kind = route.reads or route.topic.event
+        self.overlaps_keys = route.overlaps_keys
         self.dead_letters = dlq_name(route.topic.name)
         self._emitter, self._halt, self._retry = emitter, halt, retry
         self._spans, self._on_delivered = spans, on_delivered
@@ -142,6 +145,8 @@ class Stage:
         successes = self._successes
         result, exception_class = await self._call_handler(delivery.record)
         if isinstance(result, tuple):
+            if result:
+                await delivery.turn()
             refused = await self._emit(result)
             if refused is None:
                 await self._run_delivery_hook(result)

@@ -1,13 +1,14 @@
 """
 The window: what has been taken from a topic and is not finished yet, and how far offsets may move.
 
-Pure asyncio: knows neither Faust nor Kafka. It is given deliveries and a coroutine that works on
-one, and promises:
+Pure asyncio: knows neither Faust nor Kafka. It gets deliveries and a coroutine that works on one, and promises:
 
 - positions move only over the contiguous done prefix of each partition;
-- deliveries of one key in one partition are worked on one at a time, in order;
-- at most `in_flight` are worked on, `pending` held, and `span` offsets lie between the oldest
-  unfinished and the newest of a partition;
+- deliveries of one key in one partition are finished one at a time, in order. `process` works on one of them at a time,
+  or, with `overlap`, on all of them, and publishes in order because it awaits `delivery.turn()` first;
+- at most `in_flight` are worked on, `pending` are unfinished, and `span` offsets lie between the oldest unfinished and
+  the newest of a partition;
+- one partition leaves room for the others: beyond `in_flight` it may hold no more than what is free;
 - after `drain` nothing that still runs can move a position.
 """
 
@@ -15,33 +16,10 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic
 
 from streams.runtime.slots import Slots
-
-R = TypeVar("R")
-
-
-class Partition(NamedTuple):
-    """One partition of one topic."""
-
-    topic: str
-    number: int
-
-
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class Delivery(Generic[R]):
-    """One record from a topic, with what the window needs to schedule it. The window never looks into `record`."""
-
-    partition: Partition
-    key: bytes | None
-    offset: int
-    record: R
-    #: How often the window passed it to `process`, the current time included.
-    attempts: int = 0
-    done: bool = False
-
+from streams.runtime.track import Delivery, Lane, Partition, R, Track
 
 #: Works on one delivery. Returns None when it is done for good, else the seconds until the next try.
 Process = Callable[[Delivery[R]], Awaitable[float | None]]
@@ -49,25 +27,6 @@ Process = Callable[[Delivery[R]], Awaitable[float | None]]
 
 class GapError(Exception):
     """A record was skipped on its way here. Going on would acknowledge what was never seen."""
-
-
-#: A lane: the deliveries of one key in one partition, in order. A record without a key has a lane of its own.
-_Lane = deque[Delivery[R]]
-
-
-@dataclass(slots=True, eq=False)
-class _Track(Generic[R]):
-    """One partition as long as it is assigned: the next offset to admit, and the unfinished deliveries in order."""
-
-    expected: int | None
-    unfinished: deque[Delivery[R]] = field(default_factory=deque)
-    lanes: dict[bytes | int, _Lane[R]] = field(default_factory=dict)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    #: Those of `tasks` that wait for the next try of a delivery.
-    waiting: set[asyncio.Task[None]] = field(default_factory=set)
-    #: Closing: nothing is admitted and nothing is tried again. Closed: its position no longer moves either.
-    closing: bool = False
-    closed: bool = False
 
 
 class Window(Generic[R]):
@@ -84,6 +43,8 @@ class Window(Generic[R]):
         in_flight: int = 64,
         pending: int = 256,
         span: int = 512,
+        overlap: bool = False,
+        partitions: Callable[[], int] = lambda: 1,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,15 +60,18 @@ class Window(Generic[R]):
             in_flight: Most deliveries worked on at once.
             pending: Most deliveries held.
             span: Largest distance in offsets from the oldest unfinished delivery to the newest, per partition.
+            partitions: How many partitions are assigned.
+            overlap: Whether deliveries of one key are worked on at the same time; `process` awaits their turn.
             sleep: Waits out a retry's delay.
             clock: Seconds, for `moved_at`.
 
         """
         self._process, self._ack, self._crash, self._sleep = process, ack, crash, sleep
+        self._partitions = partitions
         self._first_offset, self._is_natural_gap = first_offset, is_natural_gap
         self._slots = Slots(in_flight)
-        self._pending_limit, self._span_limit = pending, span
-        self._tracks: dict[Partition, _Track[R]] = {}
+        self._in_flight, self._pending_limit, self._span_limit, self._overlap = in_flight, pending, span, overlap
+        self._tracks: dict[Partition, Track[R]] = {}
         self._wakeups: deque[asyncio.Future[None]] = deque()
         #: How often each partition was released; a delivery from before that must not be admitted after it.
         self._releases: Counter[Partition] = Counter()
@@ -136,7 +100,7 @@ class Window(Generic[R]):
                 return False
             track = self._tracks.get(partition)
             if track is None:
-                track = self._tracks[partition] = _Track(self._first_offset(partition))
+                track = self._tracks[partition] = Track(self._first_offset(partition))
             if track.closing or (track.expected is not None and delivery.offset < track.expected):
                 return False
             if not self._has_room(track, delivery):
@@ -156,19 +120,16 @@ class Window(Generic[R]):
         self._take(track, delivery)
         return True
 
-    def _take(self, track: _Track[R], delivery: Delivery[R]) -> None:
-        track.expected = delivery.offset + 1
-        track.unfinished.append(delivery)
+    def _take(self, track: Track[R], delivery: Delivery[R]) -> None:
         if not self.pending:
             self.moved_at = self._clock()
         self.pending += 1
-        key = delivery.offset if delivery.key is None else delivery.key
-        lane = track.lanes.get(key)
-        if lane is not None:
-            lane.append(delivery)
+        lane = track.add(delivery)
+        if not self._overlap and len(lane.deliveries) > 1:
+            # The task of the lane comes to it.
             return
-        track.lanes[key] = deque((delivery,))
-        task = asyncio.create_task(self._run_lane(track, key))
+        work = self._run_one(track, lane, delivery) if self._overlap else self._run_lane(track, lane)
+        task = asyncio.create_task(work)
         track.tasks.add(task)
         task.add_done_callback(track.tasks.discard)
 
@@ -194,7 +155,7 @@ class Window(Generic[R]):
         """Do as `drain`, for some partitions only; work on the others goes on. Each may be admitted again at once."""
         partitions = tuple(partitions)
         # A partition without deliveries gets a track too, so that none is admitted meanwhile.
-        tracks = [self._tracks.setdefault(partition, _Track(None)) for partition in partitions]
+        tracks = [self._tracks.setdefault(partition, Track(None)) for partition in partitions]
         for track in tracks:
             track.closing = True
             for task in tuple(track.waiting):
@@ -208,7 +169,7 @@ class Window(Generic[R]):
             released = self._tracks.pop(partition, None)
             if released is not None and not released.closed:
                 released.closing = released.closed = True
-                self.pending -= sum(not delivery.done for delivery in released.unfinished)
+                self.pending -= released.pending
         self._wake()
         leftover = {task for task in tasks if not task.done()}
         for task in leftover:
@@ -220,8 +181,12 @@ class Window(Generic[R]):
         """Open the window for a new assignment."""
         self._open = True
 
-    def _has_room(self, track: _Track[R], delivery: Delivery[R]) -> bool:
-        if self.pending >= self._pending_limit:
+    def _has_room(self, track: Track[R], delivery: Delivery[R]) -> bool:
+        free = self._pending_limit - self.pending
+        if free <= 0:
+            return False
+        if self._partitions() > 1 and self.pending >= self._in_flight and track.pending >= free:
+            # Whatever holds this partition up must not hold up the others.
             return False
         return not track.unfinished or delivery.offset - track.unfinished[0].offset < self._span_limit
 
@@ -236,31 +201,43 @@ class Window(Generic[R]):
             if not wakeup.done():
                 wakeup.set_result(None)
 
-    async def _run_lane(self, track: _Track[R], key: bytes | int) -> None:
-        lane = track.lanes[key]
-        while lane:
-            try:
-                if not await self._finish(lane[0], track):
-                    return
-            except Exception as error:  # noqa: BLE001 - process must not raise; if it does, nothing may be acked
-                self._crash(error)
-                return
-            if track.closed:
-                return
-            self._done(track, lane.popleft())
-        del track.lanes[key]
+    async def _run_lane(self, track: Track[R], lane: Lane[R]) -> None:
+        """Finish the deliveries of a lane one after the other."""
+        while lane.deliveries and await self._run_first(track, lane, lane.deliveries[0]):
+            pass
 
-    async def _finish(self, delivery: Delivery[R], track: _Track[R]) -> bool:
+    async def _run_one(self, track: Track[R], lane: Lane[R], delivery: Delivery[R]) -> None:
+        """Finish one delivery beside the others of its lane."""
+        finished = False
+        try:
+            finished = await self._run_first(track, lane, delivery)
+        finally:
+            if not finished:
+                lane.abandon()
+
+    async def _run_first(self, track: Track[R], lane: Lane[R], delivery: Delivery[R]) -> bool:
+        """Finish a delivery that is first in its lane by the time it ends. Returns False if its partition closed."""
+        try:
+            if not await self._finish(delivery, track, lane):
+                return False
+            if self._overlap:
+                await lane.turn(delivery)
+        except Exception as error:  # noqa: BLE001 - process must not raise; if it does, nothing may be acked
+            self._crash(error)
+            return False
+        if track.closed:
+            return False
+        position = track.finish_first(lane)
+        self.pending -= 1
+        if position is not None:
+            self._ack(delivery.partition, position)
+        self._wake()
+        return True
+
+    async def _finish(self, delivery: Delivery[R], track: Track[R], lane: Lane[R]) -> bool:
         """Work on it until it is done (True), or until the partition closes before its next try (False)."""
         while True:
-            async with self._slots:
-                delivery.attempts += 1
-                self.working += 1
-                try:
-                    delay = await self._process(delivery)
-                finally:
-                    self.working -= 1
-                    self.moved_at = self._clock()
+            delay = await self._attempt(delivery, lane)
             if delay is None:
                 return True
             if track.closing:
@@ -273,12 +250,32 @@ class Window(Generic[R]):
             finally:
                 track.waiting.discard(task)
 
-    def _done(self, track: _Track[R], delivery: Delivery[R]) -> None:
-        delivery.done = True
-        self.pending -= 1
-        position = None
-        while track.unfinished and track.unfinished[0].done:
-            position = track.unfinished.popleft().offset + 1
-        if position is not None:
-            self._ack(delivery.partition, position)
-        self._wake()
+    async def _attempt(self, delivery: Delivery[R], lane: Lane[R]) -> float | None:
+        """Pass a delivery to `process` once. It holds a slot until it awaits its turn."""
+        await self._slots.take()
+        has_slot = True
+
+        async def turn() -> None:
+            nonlocal has_slot
+            if not has_slot:
+                return
+            has_slot = False
+            self._slots.release()
+            self.working -= 1
+            try:
+                await lane.turn(delivery)
+            finally:
+                self.working += 1
+                self.moved_at = self._clock()
+
+        if self._overlap:
+            delivery.turn = turn
+        delivery.attempts += 1
+        self.working += 1
+        try:
+            return await self._process(delivery)
+        finally:
+            self.working -= 1
+            self.moved_at = self._clock()
+            if has_slot:
+                self._slots.release()

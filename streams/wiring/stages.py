@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 Close = Callable[[], Awaitable[None]]
 
+#: Stages that work on several events of one shopper at a time. A photo takes a second or more: one at a time would
+#: read less than one photo a second of a kiosk that uploads under a single id.
+_OVERLAPS_KEYS = frozenset({"recognize"})
+
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
@@ -282,7 +286,12 @@ def bind(plan: StagePlan, handle: Handler, emitter: Emitter, *, spans: Spans = N
     consumed, produced = flow_of(settings)[plan.name]
     return Stage(
         plan.name,
-        Route(consumed, {topic.event: topic for topic in produced if topic.event is not None}, plan.reads),
+        Route(
+            consumed,
+            {topic.event: topic for topic in produced if topic.event is not None},
+            plan.reads,
+            overlaps_keys=plan.name in _OVERLAPS_KEYS,
+        ),
         handle,
         emitter=emitter,
         halt=HaltLimit(in_a_row=settings.halt_in_a_row, share=settings.halt_share),

@@ -12,7 +12,7 @@ from schemas.topics import topics
 from streams.runtime.dead_letters import HaltLimit, original_headers, read_letter
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.stage import Record, Route, Stage
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 
 STORED = json.loads((Path(__file__).parents[2] / "schemas/examples/hangtag.outfit-tagged.v1.json").read_text())
 HEADERS: Headers = [(name, text.encode()) for name, text in STORED["headers"].items()]

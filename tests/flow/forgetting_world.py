@@ -35,7 +35,7 @@ from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.reader import Seen, follow
 from streams.runtime.dead_letters import letter_headers
 from streams.runtime.stage import Record
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 from streams.wiring import stages
 from streams.wiring.clock import now
 from streams.wiring.kafka import make_emitter, make_topics

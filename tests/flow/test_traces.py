@@ -20,7 +20,7 @@ from streams.cli.main import app as hangtag
 from streams.runtime.dead_letters import HaltLimit
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.stage import Record, Route, Stage
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 from streams.telemetry.otel import OtelSpans, otlp_exporter
 
 

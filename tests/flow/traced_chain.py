@@ -29,7 +29,7 @@ from schemas.topics import topics
 from streams.config.settings import Settings
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import Record, Stage
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 from streams.telemetry.otel import OtelSpans, otlp_exporter
 from streams.wiring import stages
 from streams.wiring.photos import make_store

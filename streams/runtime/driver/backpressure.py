@@ -2,38 +2,45 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, TopicPartition
 
 #: Seconds that the thread waits for room at a time.
 _WAIT_S = 0.2
-#: Seconds without room after which it pauses the partitions and polls on. librdkafka throws away what it has fetched of
-#: a paused partition, so that a shorter wait is cheaper.
+#: Seconds without room after which it pauses partitions and polls on. librdkafka throws away what it has fetched of a
+#: paused partition, so that a shorter wait is cheaper.
 _PATIENCE_S = 1.0
+#: A paused partition goes on once this share of the limit waits, so that the window need not wait for a fetch.
+_RESUMED_SHARE = 0.25
 
 
 class Backpressure:
-    """Counts the records between the thread and the window."""
+    """
+    Counts the records between the thread and the window.
 
-    def __init__(self, limit: int) -> None:
-        """Let `limit` records wait; one poll may bring some more."""
-        self._limit = limit
-        self._waiting = 0
+    When there is no room it pauses the partitions whose records wait, and those only: a partition that the window
+    cannot take does not hold up the others.
+    """
+
+    def __init__(self, topic: str, limit: int) -> None:
+        """Let `limit` records wait, those of paused partitions not counted; one poll may bring some more."""
+        self._topic, self._limit = topic, limit
+        self._waiting: Counter[int] = Counter()
+        self._paused: set[int] = set()
         self._changed = threading.Condition()
         self._full_since: float | None = None
-        #: Whether the partitions are paused.
-        self.paused = False
 
-    def add(self, records: int) -> None:
+    def add(self, partition: int, records: int) -> None:
         """Count records that were polled."""
         with self._changed:
-            self._waiting += records
+            self._waiting[partition] += records
 
-    def remove(self, records: int) -> None:
+    def remove(self, partition: int, records: int) -> None:
         """Count records that the window took or dropped."""
         with self._changed:
-            self._waiting -= records
+            self._waiting[partition] -= records
             self._changed.notify()
 
     def wake(self) -> None:
@@ -41,24 +48,46 @@ class Backpressure:
         with self._changed:
             self._changed.notify()
 
-    def may_poll(self, consumer: Consumer, is_urgent: Callable[[], bool]) -> bool:
-        """Wait a moment for room, pause or resume all partitions, and return whether to poll now."""
+    def assigned(self, consumer: Consumer, partitions: Iterable[int]) -> None:
+        """Resume partitions that were assigned: a pause outlasts the assignment in which it was made."""
+        self.revoked(partitions)
+        consumer.resume(self._places(set(partitions)))
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """Note that partitions are no longer ours."""
         with self._changed:
-            self._changed.wait_for(lambda: self._has_room() or is_urgent(), 0 if self.paused else _WAIT_S)
+            self._paused -= set(partitions)
+
+    def may_poll(self, consumer: Consumer, is_urgent: Callable[[], bool]) -> bool:
+        """Wait a moment for room, pause and resume partitions, and return whether to poll now."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_room() or is_urgent(), _WAIT_S)
             has_room = self._has_room()
+            resumed = {one for one in self._paused if self._waiting[one] <= self._limit * _RESUMED_SHARE}
+        if resumed:
+            consumer.resume(self._places(resumed))
+            self._paused -= resumed
         if has_room:
             self._full_since = None
-            if self.paused:
-                consumer.resume(consumer.assignment())
-                self.paused = False
             return True
         now = time.monotonic()
         self._full_since = self._full_since or now
-        if now - self._full_since > _PATIENCE_S:
-            # Again at each turn: partitions assigned meanwhile are not paused.
-            consumer.pause(consumer.assignment())
-            self.paused = True
-        return self.paused
+        if now - self._full_since <= _PATIENCE_S:
+            return False
+        self._full_since = None
+        with self._changed:
+            full = {one for one, waiting in self._waiting.items() if waiting > 0} - self._paused
+        self._pause(consumer, full)
+        return True
+
+    def _pause(self, consumer: Consumer, partitions: set[int]) -> None:
+        ours = {one.partition for one in consumer.assignment()}
+        consumer.pause(self._places(partitions & ours))
+        with self._changed:
+            self._paused |= partitions & ours
+
+    def _places(self, partitions: set[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, one) for one in sorted(partitions)]
 
     def _has_room(self) -> bool:
-        return self._waiting < self._limit
+        return sum(waiting for one, waiting in self._waiting.items() if one not in self._paused) < self._limit

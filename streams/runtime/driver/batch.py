@@ -9,7 +9,7 @@ from confluent_kafka import Message
 from schemas.codec import Headers
 from streams.kafka.foreign_headers import headers_of
 from streams.runtime.stage import Record
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 
 #: Reads the headers of a message whose header names are not UTF-8.
 ReadForeignHeaders = Callable[[Message], Headers]

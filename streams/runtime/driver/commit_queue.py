@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.runtime.window import Partition
+from streams.runtime.track import Partition
 
 Offsets = dict[Partition, int]
 

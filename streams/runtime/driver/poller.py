@@ -18,7 +18,7 @@ from streams.runtime.driver.backpressure import Backpressure
 from streams.runtime.driver.batch import Batch, Position, ReadForeignHeaders, batches_of, unreadable
 from streams.runtime.driver.commit_queue import CommitQueue
 from streams.runtime.driver.recovery import LogBounds, restart_at
-from streams.runtime.window import Partition
+from streams.runtime.track import Partition
 
 log = structlog.get_logger()
 
@@ -83,7 +83,7 @@ class Poller(threading.Thread):
         self._misplaced: dict[int, str] = {}
         #: Commits that librdkafka has not compared with the log yet; what is read before that is dropped.
         self._unchecked: dict[int, TopicPartition] = {}
-        self._pressure = Backpressure(buffered)
+        self._pressure = Backpressure(topic, buffered)
         self._commits = CommitQueue(loop)
         self._stopping = threading.Event()
         #: The last error of the group or of a partition, by name; None once records come.
@@ -91,9 +91,9 @@ class Poller(threading.Thread):
 
     # Called from the event loop.
 
-    def admitted(self, records: int) -> None:
-        """Say that so many records left the buffer."""
-        self._pressure.remove(records)
+    def admitted(self, partition: Partition, records: int) -> None:
+        """Note that so many records of a partition left the buffer."""
+        self._pressure.remove(partition.number, records)
 
     def stop(self) -> None:
         """Leave the group and end; join the thread to wait for it."""
@@ -132,8 +132,7 @@ class Poller(threading.Thread):
         first = consumer.poll(_IDLE_S)
         if first is not None:
             # With a timeout of zero it takes what librdkafka has fetched already.
-            more = [] if self._pressure.paused else consumer.consume(_AT_ONCE - 1, timeout=0)
-            self._hand_over(consumer, [first, *more])
+            self._hand_over(consumer, [first, *consumer.consume(_AT_ONCE - 1, timeout=0)])
         for number in tuple(self._misplaced):
             self._move(consumer, number)
         for number in tuple(self._unchecked):
@@ -176,7 +175,8 @@ class Poller(threading.Thread):
     def _pass_on(self, batches: list[Batch]) -> None:
         if batches:
             self.trouble = None
-            self._pressure.add(sum(len(batch.deliveries) for batch in batches))
+            for batch in batches:
+                self._pressure.add(batch.partition.number, len(batch.deliveries))
             self._loop.call_soon_threadsafe(self._listener.on_batches, batches)
 
     def _on_error(self, error: KafkaError) -> None:
@@ -215,6 +215,7 @@ class Poller(threading.Thread):
         # After its error librdkafka neither fetches the partition nor takes a seek.
         consumer.incremental_unassign([place])
         consumer.incremental_assign([TopicPartition(self._topic, number, restart.offset)])
+        self._pressure.assigned(consumer, [number])
 
     def _check(self, consumer: Consumer, number: int) -> None:
         """Have librdkafka compare a commit with the leader's log (KIP-320): it does so at a seek, not at a start."""
@@ -245,6 +246,7 @@ class Poller(threading.Thread):
             self._positions[place.partition] = position
         self._await(self._listener.on_assigned(_partitions(places), starts))
         consumer.incremental_assign(committed)
+        self._pressure.assigned(consumer, [place.partition for place in places])
 
     def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         self._give_up(consumer, places, lost=False)
@@ -259,6 +261,7 @@ class Poller(threading.Thread):
                 consumer.commit(offsets=offsets, asynchronous=False)
             except KafkaException as error:
                 log.warning("last commit refused; records will be delivered again", error=error.args[0].name())
+        self._pressure.revoked(place.partition for place in places)
         for place in places:
             self._positions.pop(place.partition, None)
             self._misplaced.pop(place.partition, None)

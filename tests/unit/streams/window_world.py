@@ -4,7 +4,8 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from streams.runtime.window import Delivery, Partition, Window
+from streams.runtime.track import Delivery, Partition
+from streams.runtime.window import Window
 
 
 @dataclass
@@ -15,6 +16,7 @@ class World:
     pending: int = 6
     span: int = 5
     natural_gaps: bool = False
+    overlap: bool = False
     at_work: dict[tuple[Partition, int], asyncio.Future[float | None]] = field(default_factory=dict)
     done: dict[Partition, set[int]] = field(default_factory=lambda: defaultdict(set))
     admitted: dict[Partition, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -33,6 +35,8 @@ class World:
             in_flight=self.in_flight,
             pending=self.pending,
             span=self.span,
+            overlap=self.overlap,
+            partitions=lambda: 2,
             sleep=lambda _delay: asyncio.sleep(0),
         )
 
@@ -55,6 +59,7 @@ class World:
         finally:
             del self.at_work[place]
         if again is None:
+            await delivery.turn()
             self.done[delivery.partition].add(delivery.offset)
             if delivery.key is not None:
                 self.finished_of_key[delivery.partition, delivery.key].append(delivery.offset)

@@ -18,7 +18,7 @@ from streams.photos.bucket.events import KeyTemplate, Notification
 from streams.photos.retention import sweep, swept_folders
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import Record
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 from streams.wiring.stages import assemble, bind, with_handler
 from streams.wiring.stages import recognize as plan_recognize
 

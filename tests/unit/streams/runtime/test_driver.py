@@ -9,7 +9,7 @@ from streams.runtime.commits import Commits
 from streams.runtime.driver.batch import LARGEST_VALUE, Position, batches_of
 from streams.runtime.driver.config import consumer_config
 from streams.runtime.driver.recovery import LogBounds, restart_at
-from streams.runtime.window import Partition
+from streams.runtime.track import Partition
 
 P0, P1 = Partition("t", 0), Partition("t", 1)
 CUT = "Partition log truncation detected at offset 60 (leader epoch 3): broker end offset is 40 (offset leader epoch 3)"

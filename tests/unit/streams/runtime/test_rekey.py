@@ -14,7 +14,7 @@ from streams.flow import flow_of
 from streams.kafka.topics import designed
 from streams.operations.dead_letters import dlq_topics
 from streams.runtime.stage import Record
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 from streams.wiring.stages import bind, rekey
 
 TOPIC = "shop.uploads"

@@ -16,7 +16,7 @@ from schemas.topics import Topic, topics
 from streams.runtime.dead_letters import HaltLimit, lacks_value, original_headers, read_letter
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.stage import HaltError, HandlerResult, Record, Route, Stage
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 UPLOADED = PhotoUploaded(

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from window_world import World, settle
 
-from streams.runtime.window import Delivery, GapError, Partition
+from streams.runtime.track import Delivery, Partition
+from streams.runtime.window import GapError
 
 P0, P1 = Partition("t", 0), Partition("t", 1)
 
@@ -33,6 +35,63 @@ async def test_one_shopper_waits_for_their_own_uploads_only():
     assert set(world.at_work) == {(P0, 0), (P0, 2)}
     await world.end(P0, 0)
     assert (P0, 1) in world.at_work
+
+
+async def test_one_shopper_is_worked_on_at_once_where_keys_overlap_and_finished_in_order():
+    world = World(overlap=True)
+    for offset in range(3):
+        await world.admit(P0, offset, b"kiosk")
+    await settle()
+    assert set(world.at_work) == {(P0, 0), (P0, 1), (P0, 2)}
+    await world.end(P0, 2)
+    await world.end(P0, 1)
+    assert world.finished_of_key == {}
+    await world.end(P0, 0)
+    assert world.finished_of_key[P0, b"kiosk"] == [0, 1, 2]
+    assert world.acked == {P0: 3}
+
+
+async def test_a_delivery_that_waits_for_its_turn_holds_no_slot():
+    world = World(overlap=True, in_flight=2, pending=12)
+    for offset in range(3):
+        await world.admit(P0, offset, b"kiosk")
+    await world.admit(P0, 3, b"other")
+    await settle()
+    assert set(world.at_work) == {(P0, 0), (P0, 1)}
+    await world.end(P0, 1)
+    await world.end(P0, 2)
+    await world.end(P0, 3)
+    assert world.finished_of_key == {(P0, b"other"): [3]}
+
+
+async def test_what_waits_for_a_retry_before_it_is_dropped_with_it_when_the_partition_closes():
+    world = World(overlap=True)
+    world.window._sleep = lambda _delay: asyncio.Event().wait()
+    await world.admit(P0, 0, b"a")
+    await world.admit(P0, 1, b"a")
+    await settle()
+    await world.end(P0, 0, again=30.0)
+    await world.end(P0, 1)
+    await asyncio.wait_for(world.window.drain(30), 1)
+    assert world.acked == {}
+    assert world.finished_of_key == {}
+    assert world.window.pending == 0
+
+
+async def test_a_partition_that_does_not_move_leaves_room_for_the_others():
+    world = World(in_flight=2, pending=8, span=100)
+    taken = asyncio.create_task(admit_all(world, P0, range(8)))
+    await settle()
+    assert not taken.done()
+    assert len(world.admitted[P0]) == 4
+    assert await asyncio.wait_for(world.admit(P1, 0), 1)
+    assert await asyncio.wait_for(world.admit(P1, 1), 1)
+    taken.cancel()
+
+
+async def admit_all(world: World, partition: Partition, offsets: Iterable[int]) -> None:
+    for offset in offsets:
+        await world.admit(partition, offset)
 
 
 async def test_a_retry_keeps_its_place_in_the_lane():
@@ -180,6 +239,7 @@ records = st.lists(
     in_flight=st.integers(1, 4),
     pending=st.integers(1, 8),
     span=st.integers(1, 8),
+    overlap=st.booleans(),
 )
 def test_any_interleaving_keeps_every_promise(
     records: list[tuple[Partition, bytes | None, int]],
@@ -187,6 +247,7 @@ def test_any_interleaving_keeps_every_promise(
     in_flight: int,
     pending: int,
     span: int,
+    overlap: bool,
 ):
     """
     Completions, retries, gaps and rebalances in any order: the checks stand in `World`.
@@ -196,7 +257,7 @@ def test_any_interleaving_keeps_every_promise(
     """
 
     async def run() -> None:
-        world = World(in_flight=in_flight, pending=pending, span=span, natural_gaps=True)
+        world = World(in_flight=in_flight, pending=pending, span=span, natural_gaps=True, overlap=overlap)
         logs: dict[Partition, list[tuple[int, bytes | None]]] = defaultdict(list)
         for partition, key, gap in records:
             offset = logs[partition][-1][0] + 1 + gap if logs[partition] else 0
@@ -244,7 +305,7 @@ def test_any_interleaving_keeps_every_promise(
 
 
 async def test_a_released_partition_finishes_or_drops_its_work_and_the_others_go_on():
-    world = World()
+    world = World(pending=12)
     for partition in (P0, P1):
         for offset in range(2):
             assert await world.admit(partition, offset, b"k")

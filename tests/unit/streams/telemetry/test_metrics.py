@@ -18,7 +18,7 @@ from streams.lag.exporter import LagCollector
 from streams.runtime.health import serve_health
 from streams.runtime.process import _oldest_s
 from streams.runtime.stage import Record
-from streams.runtime.window import Delivery, Partition
+from streams.runtime.track import Delivery, Partition
 from streams.telemetry import metrics
 
 
