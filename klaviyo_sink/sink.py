@@ -97,6 +97,7 @@ class Sink:
             self._follow_ups.add,
             # A dry run, which puts something else in the network's place, has nothing to compare with.
             None if transport is not None else self._behind.compare,
+            config.names.seen,
         )
         self._gatherer: Gatherer[Waiting] = Gatherer()
         self._jobs = asyncio.Semaphore(JOBS_AT_ONCE)

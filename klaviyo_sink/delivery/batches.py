@@ -15,6 +15,7 @@ from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.bodies import Properties
 from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, LaneName, RowResult
 from klaviyo_sink.delivery.rows import Row
+from klaviyo_sink.profile.naming import SeenTags
 from klaviyo_sink.state.folding import Folded
 from klaviyo_sink.state.settling import Duty, Settled, Write
 from schemas.events import OutfitTagged
@@ -109,6 +110,8 @@ class Batches:
     look_again: Callable[[OutfitTagged], None] = lambda _event: None
     #: Compares shoppers who were written before with Klaviyo; a failure stops the batch.
     compare: Callable[[Sequence[OutfitTagged]], Awaitable[Failure | None]] | None = None
+    #: What becomes of tags that only the picture shows.
+    seen: SeenTags = "separate"
 
     async def write(
         self,
@@ -189,6 +192,7 @@ class Batches:
             backfill,
             with_event=name is not None,
             version=shopper.version,
+            seen=self.seen,
             trace=trace,
         )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from klaviyo_sink.bodies import BulkEntry, EventBody, Profile, ProfileImportBody, Properties
+from klaviyo_sink.profile.naming import SeenTags
 from klaviyo_sink.profile.style import event_properties, identifiers, instant
 from klaviyo_sink.state.settling import Current
 from schemas.events import OutfitTagged
@@ -24,6 +25,8 @@ class Row:
     version: int = 0
     #: How many of the shopper's identifiers turned out to be unknown to Klaviyo.
     skip: int = 0
+    #: What becomes of tags that only the picture shows.
+    seen: SeenTags = "separate"
     #: Trace headers of the event; the request carries them on.
     trace: TraceHeaders = ()
 
@@ -76,7 +79,7 @@ class Row:
             "unique_id": self.unique_id,
             "time": instant(self.event.uploaded_at),
             "backfill": self.backfill,
-            "properties": event_properties(self.event),
+            "properties": event_properties(self.event, self.seen),
         }
 
     def _profile(self) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from typing import Final, Literal
 
 #: `ids` are the same in every language (`v-neck`); `en` and `zh` are words for people (`V领`).
 Labels = Literal["ids", "en", "zh"]
+#: What becomes of tags that only a picture shows: `off` says none, `separate` lists them by themselves (`seen_styles`
+#: beside `styles`), `merged` lists them with those that were read.
+SeenTags = Literal["off", "separate", "merged"]
 #: The lists that every profile has, and the tag category that each holds. All are always sent, empty ones too:
 #: Klaviyo keeps what is omitted.
 LISTS: Final[Mapping[str, str]] = {
@@ -18,6 +21,11 @@ LISTS: Final[Mapping[str, str]] = {
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,63}")
 
+
+#: Tag categories that a picture may show. The lexicon decides; of these a profile may have a list of its own.
+SEEABLE: Final = frozenset({"category", "colour", "pattern", "style", "occasion", "scene"})
+#: How the list of seen values begins, after the prefix.
+SEEN: Final = "seen_"
 
 #: Lists that a profile may have beyond those: each is sent with every write.
 MOST_MORE: Final = 8
@@ -41,6 +49,7 @@ class PropertyNames:
     aliases: Mapping[str, str] = field(default_factory=dict)
     labels: Labels = "ids"
     categories: tuple[str, ...] = ()
+    seen: SeenTags = "separate"
 
     def __post_init__(self) -> None:
         for category in self.categories:
@@ -62,13 +71,20 @@ class PropertyNames:
         return dict(LISTS) | {plural(one): one for one in sorted(self.categories) if one not in LISTS.values()}
 
     @property
+    def seen_lists(self) -> dict[str, str]:
+        """The lists of values that only pictures show, without the prefix, and the tag category that each holds."""
+        if self.seen != "separate":
+            return {}
+        return {SEEN + name: category for name, category in self.lists.items() if category in SEEABLE}
+
+    @property
     def every(self) -> tuple[str, ...]:
         """All properties that a profile is ever given, sorted."""
         return tuple(sorted(self._own | self.aliases.keys()))
 
     @property
     def _own(self) -> set[str]:
-        return {self.prefix + name for name in (*self.lists, "version", "updated_at")}
+        return {self.prefix + name for name in (*self.lists, *self.seen_lists, "version", "updated_at")}
 
     def of_category(self, category: str) -> str | None:
         """Name the property that lists a category's tags; None: no property does."""

@@ -16,12 +16,16 @@ from pydantic import AwareDatetime, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from klaviyo_sink.bodies import Properties
-from klaviyo_sink.profile.naming import Labels, plural
+from klaviyo_sink.profile.naming import SEEN, Labels, SeenTags, plural
 from schemas.events import Identity, OutfitTagged
 
 #: Uploads remembered per shopper. With all of them the stored row stays under about 60 kB, and the lists that Klaviyo
 #: gets stay far below its 95 kB for a profile carried on an event (developers.klaviyo.com, events overview).
 MEMORY: Final = 200
+
+
+#: Fields of a contribution in a version that knew no looks.
+_BEFORE_LOOKS: Final = 6
 
 
 class Contribution(NamedTuple):
@@ -35,10 +39,19 @@ class Contribution(NamedTuple):
     upload_id: str
     tagged_at: AwareDatetime
     lexicon_version: str
-    #: Sorted, no repetition.
+    #: The tags that were read. Sorted, no repetition.
     tags: tuple[str, ...]
-    #: The tags' words, in the same order; empty where the profile says ids.
+    #: The words of `tags` and then of `seen`, in the same order; empty where the profile says ids.
     labels: tuple[str, ...] = ()
+    #: The tags that only the picture shows. Sorted, no repetition.
+    seen: tuple[str, ...] = ()
+    #: Whether anything looked at the picture.
+    looked: bool = False
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """The tags that were read, then those that were only seen."""
+        return self.tags + self.seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,8 @@ class StyleProfile:
 
     def stored(self) -> str:
         """Write the profile for the database."""
-        return to_json(self.uploads).decode()
+        # Without a look a row is what it was before there were any: older versions can read it.
+        return to_json([one if one.looked else one[:_BEFORE_LOOKS] for one in self.uploads]).decode()
 
     def may_have_held(self, upload_id: str) -> bool:
         """Tell whether an upload is remembered, or may have been until newer ones took its place."""
@@ -85,12 +99,14 @@ _STORED: Final = TypeAdapter(tuple[Contribution, ...])
 
 def contribution(event: OutfitTagged, labels: Labels = "ids") -> Contribution:
     """Take from an event what the style profile remembers: no text, no evidence, no identity."""
-    ids = tag_ids(event)
+    ids, seen = read_ids(event), seen_ids(event)
     words: tuple[str, ...] = ()
     if labels != "ids":
         said = {tag.id: getattr(tag.labels, labels) for tag in event.tags}
-        words = tuple(said[one] for one in ids)
-    return Contribution(event.uploaded_at, event.upload_id, event.tagged_at, event.lexicon_version, ids, words)
+        words = tuple(said[one] for one in ids + seen)
+    looked = event.look is not None or bool(seen)
+    at, of = event.uploaded_at, event.upload_id
+    return Contribution(at, of, event.tagged_at, event.lexicon_version, ids, words, seen, looked)
 
 
 def fold(profile: StyleProfile, new: Iterable[Contribution], *, memory: int = MEMORY) -> StyleProfile:
@@ -103,23 +119,31 @@ def fold(profile: StyleProfile, new: Iterable[Contribution], *, memory: int = ME
     return StyleProfile(tuple(sorted(kept.values())[-memory:]))
 
 
-def event_properties(event: OutfitTagged) -> Properties:
+def event_properties(event: OutfitTagged, seen: SeenTags = "separate") -> Properties:
     """
     Write one upload's tags as event properties: a flow's filter reads these, which cannot race the profile.
 
     `upload_id`, `tags` (ids), one list per category (`materials`, `styles`, `categories`, `patterns`, …), and the
-    lexicon that gave them. Always ids, so that flows work in any language.
+    lexicon that gave them. Always ids, so that flows work in any language. Tags that only the picture shows stand in
+    `seen_tags`, `seen_styles` and so on, or with the others, or nowhere (`seen`).
     """
-    ids = tag_ids(event)
+    only_seen = seen_ids(event)
+    ids = tuple(sorted(read_ids(event) + only_seen)) if seen == "merged" else read_ids(event)
+    said: Properties = {"upload_id": event.upload_id, "tags": ids}
+    said |= _by_category(ids)
+    if only_seen and seen == "separate":
+        said[f"{SEEN}tags"] = only_seen
+        said |= {SEEN + name: values for name, values in _by_category(only_seen).items()}
+    said["lexicon_version"] = event.lexicon_version
+    return said
+
+
+def _by_category(ids: Iterable[str]) -> Properties:
     categories: dict[str, list[str]] = {}
     for tag in ids:
         category, _, value = tag.partition("/")
         categories.setdefault(category, []).append(value)
-    said: Properties = {"upload_id": event.upload_id, "tags": ids}
-    for category in sorted(categories):
-        said[plural(category)] = tuple(sorted(categories[category]))
-    said["lexicon_version"] = event.lexicon_version
-    return said
+    return {plural(category): tuple(sorted(categories[category])) for category in sorted(categories)}
 
 
 def unique_id(event: OutfitTagged) -> str:
@@ -139,9 +163,14 @@ def identifiers(identity: Identity) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in known if value is not None)
 
 
-def tag_ids(event: OutfitTagged) -> tuple[str, ...]:
-    """Give the event's tag set, sorted."""
-    return tuple(sorted({tag.id for tag in event.tags}))
+def read_ids(event: OutfitTagged) -> tuple[str, ...]:
+    """Give the ids of the tags that text says, sorted."""
+    return tuple(sorted({tag.id for tag in event.tags if not tag.seen_only}))
+
+
+def seen_ids(event: OutfitTagged) -> tuple[str, ...]:
+    """Give the ids of the tags that only the picture shows, sorted."""
+    return tuple(sorted({tag.id for tag in event.tags if tag.seen_only}))
 
 
 def instant(moment: datetime) -> str:

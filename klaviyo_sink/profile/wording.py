@@ -5,7 +5,7 @@ What fades with time fades as of the newest upload, not of the clock: so what is
 uploads alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -46,8 +46,17 @@ class Wording:
         too, depends on the set of uploads alone.
         """
         names, lists = self.names, self.names.lists
-        values = self._values(profile, lists.values())
+        as_of = profile.as_of()
+        held = self.interests_of(profile.uploads, as_of) if as_of is not None else {}
+        words = self._words(profile, held)
+        read = self._unfaded(profile, lambda one: one.every if names.seen == "merged" else one.tags)
+        values = _listed(read | held.keys(), lists.values(), words)
         properties: Properties = {names.prefix + name: values[category] for name, category in lists.items()}
+        # A shopper at whose photos nothing looked has no such lists.
+        if names.seen_lists and any(one.looked for one in profile.uploads):
+            seen = self._unfaded(profile, lambda one: one.seen) - read
+            shown = _listed(seen, names.seen_lists.values(), words)
+            properties |= {names.prefix + name: shown[category] for name, category in names.seen_lists.items()}
         for alias, name in sorted(names.aliases.items()):
             properties[alias] = values[lists[name]]
         properties[names.version] = version
@@ -55,30 +64,34 @@ class Wording:
             properties[f"{names.prefix}updated_at"] = instant(profile.uploads[-1].uploaded_at)
         return properties
 
-    def _values(self, profile: StyleProfile, categories: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Give the values of each listed category that have not faded, sorted, each once."""
-        values: dict[str, list[str]] = {category: [] for category in categories}
+    def _unfaded(self, profile: StyleProfile, tags_of: Callable[[Contribution], tuple[str, ...]]) -> set[str]:
+        """List the tags that have not faded."""
         as_of = profile.as_of()
-        if as_of is not None:
-            weights: dict[str, float] = {}
-            for upload in profile.uploads:
-                weight = self.recency.weight(as_of - upload.uploaded_at)
-                for tag in upload.tags:
-                    weights[tag] = weights.get(tag, 0) + weight
-            held = self.interests_of(profile.uploads, as_of)
-            words = self._words(profile, held)
-            for tag in {tag for tag, weight in weights.items() if weight >= self.recency.least} | held.keys():
-                category, _, value = tag.partition("/")
-                if category in values:
-                    values[category].append(words.get(tag) or value)
-        return {category: tuple(sorted(set(found))) for category, found in values.items()}
+        if as_of is None:
+            return set()
+        weights: dict[str, float] = {}
+        for upload in profile.uploads:
+            weight = self.recency.weight(as_of - upload.uploaded_at)
+            for tag in tags_of(upload):
+                weights[tag] = weights.get(tag, 0) + weight
+        return {tag for tag, weight in weights.items() if weight >= self.recency.least}
 
     def _words(self, profile: StyleProfile, held: Mapping[str, Labels]) -> dict[str, str]:
         if self.names.labels == "ids":
             return {}
         # Sorted by time: the newest upload's word for a tag counts.
-        words = {tag: word for one in profile.uploads for tag, word in zip(one.tags, one.labels, strict=False)}
+        words = {tag: word for one in profile.uploads for tag, word in zip(one.every, one.labels, strict=False)}
         return words | {interest: getattr(known_as, self.names.labels) for interest, known_as in held.items()}
+
+
+def _listed(tags: Iterable[str], categories: Iterable[str], words: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Give the values of each listed category, sorted, each once."""
+    values: dict[str, list[str]] = {category: [] for category in categories}
+    for tag in tags:
+        category, _, value = tag.partition("/")
+        if category in values:
+            values[category].append(words.get(tag) or value)
+    return {category: tuple(sorted(set(found))) for category, found in values.items()}
 
 
 DEFAULT_WORDING: Final = Wording()

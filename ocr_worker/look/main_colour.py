@@ -5,14 +5,13 @@ It cannot tell a garment from its background, so its scores are low; a middle wi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import cv2
 import numpy as np
 
 from ocr_worker.images.decode import DecodedPhoto, Pixels
-from schemas.events import BBox, Engine, Seen, SeenValue
+from schemas.events import Engine, Seen, SeenValue
 
 #: Typical cloth of each colour in daylight, as sRGB.
 _CLOTHS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
@@ -40,7 +39,7 @@ _NAMES = tuple(_CLOTHS)
 #: The middle: this share of the width, and of the height.
 _WIDE, _HIGH = 0.4, 0.5
 #: The middle is judged at this size: finer detail is pattern.
-_SIDE = 64
+_SIDE = 32
 #: Folds and light change how light cloth is far more than its hue.
 _LIGHTNESS = 0.5
 #: Below this share of the middle a colour is not its main one.
@@ -49,36 +48,27 @@ _LEAST = 0.4
 _ALL, _NONE = 0.6, 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Middle:
-    """The middle of a photo, scaled down, and its box in px of the upright original."""
-
-    pixels: Pixels = field(repr=False)
-    box: BBox
-
-
 class MainColourLooker:
     """Looks at pixels alone. Keeps nothing."""
 
     engine = Engine(name="main-colour", model="none", revision="1")
 
-    def prepare(self, photo: DecodedPhoto) -> Middle:
-        """Cut the middle out."""
+    def prepare(self, photo: DecodedPhoto) -> Seen:
+        """Tell the main colour of the middle, if there is one: all the work is CPU work."""
         height, width = photo.small.shape[:2]
         left, right = _span(width, _WIDE)
         top, bottom = _span(height, _HIGH)
-        part = cv2.resize(photo.small[top:bottom, left:right], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-        (x1, x2), (y1, y2) = _span(photo.width, _WIDE), _span(photo.height, _HIGH)
-        return Middle(np.asarray(part, dtype=np.uint8), (x1, y1, x2, y2))
-
-    async def look(self, prepared: Middle) -> Seen:
-        """Tell the main colour, if there is one."""
-        found = main_colour(prepared.pixels)
+        found = main_colour(photo.small[top:bottom, left:right])
         if found is None:
             return Seen(engine=self.engine, values=())
         name, share = found
+        (x1, x2), (y1, y2) = _span(photo.width, _WIDE), _span(photo.height, _HIGH)
         score = round(_NONE + (_ALL - _NONE) * share, 4)
-        return Seen(engine=self.engine, values=(SeenValue(tag=f"colour/{name}", bbox=prepared.box, score=score),))
+        return Seen(engine=self.engine, values=(SeenValue(tag=f"colour/{name}", bbox=(x1, y1, x2, y2), score=score),))
+
+    async def look(self, prepared: Seen) -> Seen:
+        """Hand on what was told."""
+        return prepared
 
     async def aclose(self) -> None:
         """Nothing to free."""
@@ -86,6 +76,7 @@ class MainColourLooker:
 
 def main_colour(pixels: Pixels) -> tuple[str, float] | None:
     """Name the colour that most of a picture has, with its share; None if none prevails."""
+    pixels = np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     cloths = _lab(np.array([list(_CLOTHS.values())], dtype=np.uint8)).reshape(-1, 3)
     own = _lab(pixels).reshape(-1, 3)
     nearest = ((own[:, None, :] - cloths[None, :, :]) ** 2).sum(axis=2).argmin(axis=1)

@@ -35,6 +35,10 @@ class KlaviyoSettings(BaseSettings):
     klaviyo_labels: Literal["ids", "en", "zh"] = Field(
         "ids", description="Values in the profile's lists: tag ids, or English or Chinese labels."
     )
+    klaviyo_seen: Literal["off", "separate", "merged"] = Field(
+        "separate",
+        description="Tags that only a picture shows: not sent, in lists of their own (`seen_…`), or with the others.",
+    )
     profile_half_life_days: float = Field(
         180,
         ge=0,

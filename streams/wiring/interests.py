@@ -9,8 +9,16 @@ from rules.lexicon.interests import Interest, Upload, interests_of
 from schemas.events import Labels
 
 
-def interests_held(interests: Sequence[Interest]) -> InterestsOf:
-    """Make the function that the sink asks for each shopper whose style profile changes, thousands a second."""
+def interests_held(interests: Sequence[Interest], *, seen: bool = True) -> InterestsOf:
+    """
+    Make the function that the sink calls for each shopper whose style profile changes, thousands a second.
+
+    Tags that only pictures show count as those that were read, unless `seen` is false.
+    """
+
+    def tags_of(upload: Contribution) -> tuple[str, ...]:
+        return upload.every if seen else upload.tags
+
     counting: dict[str, set[int]] = {}
     for at, interest in enumerate(interests):
         for tag in interest.counted():
@@ -20,13 +28,13 @@ def interests_held(interests: Sequence[Interest]) -> InterestsOf:
         # Most uploads touch few interests: only those that enough uploads touch are looked at in full.
         touched: dict[int, int] = {}
         for one in uploads:
-            for at in {at for tag in one.tags for at in counting.get(tag, ())}:
+            for at in {at for tag in tags_of(one) for at in counting.get(tag, ())}:
                 touched[at] = touched.get(at, 0) + 1
         likely = [interests[at] for at, count in touched.items() if count >= interests[at].uploads]
         if not likely:
             return {}
         # A phone's clock may run ahead: its uploads are as new as any, not from the future.
-        history = [Upload(one.upload_id, min(one.uploaded_at, as_of), frozenset(one.tags)) for one in uploads]
+        history = [Upload(one.upload_id, min(one.uploaded_at, as_of), frozenset(tags_of(one))) for one in uploads]
         return {one.id: one.labels for one in interests_of(likely, history, as_of)}
 
     return held

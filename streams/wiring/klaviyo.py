@@ -52,7 +52,7 @@ def make_interests(settings: Settings) -> InterestsOf:
     from streams.wiring.interests import interests_held
 
     try:
-        return interests_held(load_lexicon(settings.lexicon).interests)
+        return interests_held(load_lexicon(settings.lexicon).interests, seen=settings.klaviyo_seen != "off")
     except LexiconError as error:
         raise UnusableError(f"HANGTAG_LEXICON: {error.brief()}") from None
 
@@ -89,6 +89,7 @@ def make_sink_config(settings: Settings) -> SinkConfig:
                 aliases=settings.klaviyo_aliases,
                 labels=settings.klaviyo_labels,
                 categories=settings.klaviyo_categories,
+                seen=settings.klaviyo_seen,
             ),
             recency=Recency(timedelta(days=settings.profile_half_life_days)),
             tokens=make_token_file(settings),

@@ -12,7 +12,7 @@ from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
 from klaviyo_sink.profile.naming import PropertyNames
 from klaviyo_sink.profile.style import identifiers
 from klaviyo_sink.sink import Written, open_sink
-from schemas.events import Identity
+from schemas.events import Engine, Identity
 
 
 @pytest.mark.parametrize("names", [{"external_id": "s1"}, {"email": "ada@shop.cn"}])
@@ -38,7 +38,8 @@ async def test_a_forgotten_shopper_is_erased_and_does_not_come_back(
 async def test_what_we_wrote_is_removed_and_the_rest_of_the_profile_stays(config, clock, sandbox, outfit):
     names = PropertyNames(aliases={"preferred_materials": "materials"})
     sink = await open_sink(replace(config, names=names), now=clock.now)
-    await sink.sync(outfit("u1", identity=Identity(email="ada@shop.cn")))
+    look = Engine(name="look", model="m", revision="r")
+    await sink.sync(outfit("u1", identity=Identity(email="ada@shop.cn"), look=look))
     await sink.aclose()
     async with KlaviyoClient(config.url, PrivateKey(config.key), revision=config.revision, timeout_s=9) as client:
         theirs = {"email": "ada@shop.cn", "properties": {"loyalty": "gold"}}
