@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, String, Table, Text
 
 metadata: Final = MetaData()
 
@@ -51,4 +51,57 @@ spent_requests: Final = Table(
     Column("operation", String(128), primary_key=True),
     # limits.Spent as JSON.
     Column("spent", Text, nullable=False),
+)
+
+#: The index of uploads: where each is, and where its messages lie. Written by one projector, from the topics alone.
+uploads: Final = Table(
+    "uploads",
+    metadata,
+    Column("upload_id", String(128), primary_key=True),
+    # Part of the key, because an event of somebody else may name the same upload.
+    Column("shopper_id", String(255), primary_key=True),
+    # Broker times of its first and its newest message.
+    Column("seen_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("step", String(16), nullable=False),
+    # How it ended; NULL while it is on its way.
+    Column("ended", String(16)),
+    # Status and places as JSON (`streams/index/entry.py`). No text, no identity.
+    Column("facts", Text, nullable=False),
+    Index("ix_uploads_of_shopper", "shopper_id", "seen_at"),
+)
+
+#: How far the projector has read: stored with the rows, in one transaction.
+index_positions: Final = Table(
+    "index_positions",
+    metadata,
+    Column("topic", String(255), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    # The Kafka cluster whose offsets these are.
+    Column("cluster", String(64), nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+)
+
+#: Who claims a name or a photo that is not theirs by itself: `hangtag forget` must not erase what others use, too.
+claims: Final = Table(
+    "claims",
+    metadata,
+    # Of the name or the photo's address (`streams/index/claims.py`).
+    Column("digest", String(64), primary_key=True),
+    Column("shopper_id", String(255), primary_key=True, index=True),
+    # Broker time of the newest event that claims it.
+    Column("seen_at", DateTime(timezone=True), nullable=False, index=True),
+)
+
+#: Uploads that a gateway publishes under an idempotency key. The row is there before the upload is published.
+keyed_uploads: Final = Table(
+    "keyed_uploads",
+    metadata,
+    Column("upload_id", String(128), primary_key=True),
+    Column("shopper_id", String(255), nullable=False, index=True),
+    Column("sha256", String(64), nullable=False),
+    # When the newest try to publish it began.
+    Column("tried_at", DateTime(timezone=True), nullable=False, index=True),
+    # 1 once the broker has it.
+    Column("published", Integer, nullable=False),
 )

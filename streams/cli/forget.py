@@ -95,11 +95,18 @@ async def _forget(
     from klaviyo_sink.state.database import open_database
     from streams.erasure.forget import Forgetting
     from streams.erasure.profiles import KlaviyoAccess
+    from streams.index.lookup import open_index
+    from streams.kafka.reader import UnreadableTopicError
     from streams.wiring.clock import now
     from streams.wiring.photos import make_store, open_versions
 
     store = make_store(settings)
     engine = open_database(config.state_url)
+    try:
+        index = open_index(settings)
+    except UnreadableTopicError:
+        # The erasure ledger is entered all the same, and the steps that need the topics say that they lack them.
+        index = None
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     steps = []
     try:
@@ -121,6 +128,7 @@ async def _forget(
                     now,
                     dry_run=dry_run,
                     versions=versions,
+                    index=index,
                     tell=lambda doing: progress.update(task, description=doing),
                 )
                 async for step in forgetting.run(shopper, identity):
@@ -129,6 +137,8 @@ async def _forget(
                         progress.console.print(f"{_WORDS[step.what]}: {step.removed}")
     finally:
         engine.dispose()
+        if index is not None:
+            index.close()
     return steps
 
 

@@ -13,6 +13,7 @@ from streams.cli import (
     doctor,
     forget,
     gateway,
+    index,
     lag,
     plan,
     retag,
@@ -71,6 +72,7 @@ app.command(rich_help_panel=WATCH)(trace.trace)
 app.command(rich_help_panel=WATCH)(tail.tail)
 app.command(rich_help_panel=WATCH)(doctor.doctor)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=MEND)
+app.add_typer(index.app, name="index", rich_help_panel=MEND)
 app.command(rich_help_panel=MEND)(retag.retag)
 app.command(rich_help_panel=MEND)(forget.forget)
 app.add_typer(retention.app, name="retention", rich_help_panel=MEND)

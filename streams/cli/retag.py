@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Column, Table
 
+from streams.cli.support.search import indexed
 from streams.cli.support.terminal import json_line
 from streams.config.settings import Settings
 
@@ -69,9 +70,10 @@ def retag(
     settings = Settings()
     is_forgotten = forgotten_until_now(settings.state_url.get_secret_value())
     tagger = make_tagger(settings)
-    kept = Kept(settings, parse_since(since, now=time.time()), shopper, is_forgotten)
-    run = Run(kept, tagger, dry_run=dry_run, as_json=as_json)
-    trouble = run.all_parts(from_partition)
+    with indexed(settings) as index:
+        kept = Kept(settings, parse_since(since, now=time.time()), shopper, is_forgotten, index)
+        run = Run(kept, tagger, dry_run=dry_run, as_json=as_json)
+        trouble = run.all_parts(from_partition)
     summary = _summary(run.counts, tagger, run.tally, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(summary))

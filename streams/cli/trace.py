@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from streams.cli.support.boundary import CommandError
-from streams.cli.support.search import AT, SHOPPER, SINCE, search, within
+from streams.cli.support.search import AT, SHOPPER, SINCE, indexed, search, within
 from streams.cli.support.tables import WIDE, console, table
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
@@ -41,12 +41,16 @@ def trace(
     from streams.operations.trace import trace_upload
 
     settings, part = Settings(), within(shopper, since, at)
-    found = search(
-        part,
-        lambda there: trace_upload(settings, upload_id, within=there),
-        lambda trace: trace.begins,
-        lambda trace: trace.ended is not None,
-    )
+    with indexed(settings) as index:
+        if index is not None:
+            found = trace_upload(settings, upload_id, index=index)
+        else:
+            found = search(
+                part,
+                lambda there: trace_upload(settings, upload_id, within=there),
+                lambda trace: trace.begins,
+                lambda trace: trace.ended is not None,
+            )
     if not found.steps:
         raise CommandError(f"no message of upload {upload_id} in any topic (they are kept for 7 days)")
     requests = _requests(settings, found.tagged) if body and found.tagged is not None else []

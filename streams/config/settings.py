@@ -75,6 +75,13 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
     health_host: str = Field("127.0.0.1", description="Address of a stage's /healthz, /readyz and /metrics.")
     health_port: int = Field(0, ge=0, le=65535, description="Port of these endpoints; 0 switches them off.")
 
+    # The index of uploads
+    index_uploads: bool = Field(
+        True,
+        description="The sync stage indexes uploads in the state database; `trace`, `klaviyo preview`, `forget`,"
+        " `retag --shopper` and the gateway find them there.",
+    )
+
     # Photos
     store_url: Address = Field(
         "file:.hangtag/photos", description="Photo store: a folder (file:PATH), or an s3://, gs:// or az:// URL."

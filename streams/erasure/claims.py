@@ -13,10 +13,9 @@ from schemas.codec import UndecodableError, decode
 from schemas.events import OutfitTagged, PhotoUploaded
 from schemas.topics import topics
 from streams.config.settings import Settings
-from streams.kafka.reader import follow
-
-#: One of Klaviyo's identifiers (`id`, `email`, `external_id`) and its value.
-Name = tuple[str, str]
+from streams.index.claims import Name, comparable, digest_of_name, digest_of_photo
+from streams.index.lookup import UploadIndex
+from streams.kafka.reader import Seen
 
 
 @dataclass(slots=True)
@@ -45,31 +44,25 @@ class Claims:
         return set().union(*self.names.values(), *self.photos.values())
 
 
-def add_own(claims: Claims, settings: Settings, shopper_id: str) -> None:
-    """
-    Add the names and photos of the shopper's own events.
-
-    Raises:
-        UnreadableTopicError: a topic is missing, or no broker answered.
-
-    """
-    for event in _events(settings):
+def add_own(claims: Claims, messages: Iterable[Seen], settings: Settings, shopper_id: str) -> None:
+    """Add the names and photos of the shopper's own events among messages of uploads and tags."""
+    for event in _events(messages, settings):
         if event.shopper_id == shopper_id:
             claims.add_names(shopper_id, identifiers(event.identity))
             if isinstance(event, PhotoUploaded):
                 claims.photos.setdefault(event.photo.uri, set())
 
 
-def add_others(claims: Claims, settings: Settings, shopper_id: str) -> None:
+def add_others(claims: Claims, messages: Iterable[Seen], settings: Settings, shopper_id: str) -> None:
     """
-    Add the other shoppers whose events have one of these names or photos. Raises as `add_own`.
+    Add the other shoppers whose events, among messages of uploads and tags, have one of these names or photos.
 
     A pass of its own, so that memory holds one shopper's names and not everybody's.
     """
     alike: dict[Name, set[Name]] = {}
     for name in claims.names:
         alike.setdefault(comparable(name), set()).add(name)
-    for event in _events(settings):
+    for event in _events(messages, settings):
         if event.shopper_id == shopper_id:
             continue
         for name in identifiers(event.identity):
@@ -79,19 +72,36 @@ def add_others(claims: Claims, settings: Settings, shopper_id: str) -> None:
             claims.photos[event.photo.uri].add(event.shopper_id)
 
 
-def comparable(name: Name) -> Name:
-    """Write a name so that two which Klaviyo takes for one compare equal: it does not tell the case of addresses."""
-    kind, value = name
-    return (kind, value.strip().casefold()) if kind == "email" else name
+def add_indexed(claims: Claims, index: UploadIndex, shopper_id: str) -> None:
+    """
+    Add the other shoppers whose indexed events have one of these names or photos.
+
+    Raises:
+        SQLAlchemyError: the state database failed.
+
+    """
+    names = {name: digest_of_name(name) for name in claims.names}
+    photos = {uri: digest_of_photo(uri) for uri in claims.photos}
+    found = index.claimants({*names.values(), *photos.values()})
+    for name, digest in names.items():
+        claims.names[name] |= found.get(digest, set()) - {shopper_id}
+    for uri, digest in photos.items():
+        claims.photos[uri] |= found.get(digest, set()) - {shopper_id}
 
 
-def _events(settings: Settings) -> Iterator[PhotoUploaded | OutfitTagged]:
+def topics_with_claims(settings: Settings) -> list[str]:
+    """Name the topics whose events claim names or photos."""
+    names = topics(settings.topic_prefix)
+    return [names.uploads.name, names.tags.name]
+
+
+def _events(messages: Iterable[Seen], settings: Settings) -> Iterator[PhotoUploaded | OutfitTagged]:
     names = topics(settings.topic_prefix)
     kinds: dict[str, type[PhotoUploaded | OutfitTagged]] = {
         names.uploads.name: PhotoUploaded,
         names.tags.name: OutfitTagged,
     }
-    for seen in follow(settings, list(kinds)):
+    for seen in messages:
         try:
             event = decode(kinds[seen.topic], seen.value)
         except UndecodableError:

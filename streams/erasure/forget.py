@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Literal
 
 from sqlalchemy import Engine
@@ -21,11 +22,14 @@ from klaviyo_sink.state.forgetting import known_of, rewrite_tables
 from klaviyo_sink.state.ledgers import forgotten
 from schemas.events import Identity
 from streams.config.settings import Settings
-from streams.erasure.claims import Claims, add_others, add_own
+from streams.erasure.claims import Claims, add_indexed, add_others, add_own, topics_with_claims
 from streams.erasure.guard import REFRESH_S
 from streams.erasure.photos import remove_photos
 from streams.erasure.profiles import Action, Found, KlaviyoAccess, NameUse, users_of
-from streams.kafka.reader import UnreadableTopicError
+from streams.index.entry import Place
+from streams.index.lookup import UploadIndex
+from streams.kafka.places import read_places
+from streams.kafka.reader import UnreadableTopicError, follow
 from streams.photos.bucket.versions import BucketVersions
 from streams.photos.store import PhotoStore
 
@@ -57,6 +61,8 @@ class Forgetting:
     dry_run: bool = False
     #: Old versions of the bucket; None for a store that has none that we can reach.
     versions: BucketVersions | None = None
+    #: Tells where the shopper's events lie, and who else uses their names; None to read all topics for that.
+    index: UploadIndex | None = None
     #: Called with what is being done.
     tell: Callable[[str], None] = lambda _doing: None
 
@@ -70,6 +76,7 @@ class Forgetting:
         """
         self.tell("the state database")
         at = self.now()
+        own = await asyncio.to_thread(self._own_places, shopper_id)
         work = known_of if self.dry_run else partial(forget_in_database, at=at)
         dropped = await asyncio.to_thread(work, self.engine, shopper_id)
         if not self.dry_run:
@@ -82,13 +89,13 @@ class Forgetting:
         self.tell("reading topics")
         claims = Claims()
         claims.add_names(shopper_id, [*identifiers(identity), *identifiers(Identity(external_id=shopper_id))])
-        unread = await self._read(add_own, claims, shopper_id)
+        unread = await self._read(partial(self._add_own, own), claims, shopper_id)
         self.tell("looking up profiles")
         found = await self.klaviyo.find(claims.names)
         for profile in found.profiles:
             claims.add_names(shopper_id, profile.names)
         self.tell("reading topics again, for who else uses these names")
-        unread = unread or await self._read(add_others, claims, shopper_id)
+        unread = unread or await self._read(self._add_others, claims, shopper_id)
         claims = await asyncio.to_thread(self._without_forgotten, claims)
         self.tell("photos")
         photos = await remove_photos(
@@ -99,13 +106,40 @@ class Forgetting:
         self.tell("Klaviyo")
         yield await self._klaviyo(found, claims, unread)
 
-    async def _read(self, read: Callable[[Claims, Settings, str], None], claims: Claims, shopper_id: str) -> str | None:
+    async def _read(self, read: Callable[[Claims, str], None], claims: Claims, shopper_id: str) -> str | None:
         """Read the topics into the claims; answers why they could not be read, if so."""
         try:
-            await asyncio.to_thread(read, claims, self.settings, shopper_id)
+            await asyncio.to_thread(read, claims, shopper_id)
         except UnreadableTopicError as error:
             return str(error)
         return None
+
+    def _own_places(self, shopper_id: str) -> tuple[Place, ...] | None:
+        """
+        Give the places of the shopper's messages, before the index forgets them.
+
+        None where the index has forgotten them: all topics are read then.
+        """
+        if self.index is None or known_of(self.engine, shopper_id).forgotten_at is not None:
+            return None
+        entries = self.index.entries_of(shopper_id)
+        return None if any(one.more for one in entries) else tuple(place for one in entries for place in one.places)
+
+    def _add_own(self, own: tuple[Place, ...] | None, claims: Claims, shopper_id: str) -> None:
+        names = topics_with_claims(self.settings)
+        if self.index is None or own is None:
+            add_own(claims, follow(self.settings, names), self.settings, shopper_id)
+            return
+        known = read_places(self.settings, (place for place in own if place[0] in names))
+        add_own(claims, chain(known, self.index.messages_since(names)), self.settings, shopper_id)
+
+    def _add_others(self, claims: Claims, shopper_id: str) -> None:
+        names = topics_with_claims(self.settings)
+        if self.index is None:
+            add_others(claims, follow(self.settings, names), self.settings, shopper_id)
+            return
+        add_indexed(claims, self.index, shopper_id)
+        add_others(claims, self.index.messages_since(names), self.settings, shopper_id)
 
     def _without_forgotten(self, claims: Claims) -> Claims:
         """Leave out shoppers who were forgotten too, so that the last of those who share a profile erases it."""

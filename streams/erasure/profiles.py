@@ -15,7 +15,7 @@ from klaviyo_sink.account.erasure import KnownProfile, clear_profile, erase_prof
 from klaviyo_sink.api.client import KlaviyoClient
 from klaviyo_sink.api.errors import Failure
 from schemas.outcomes import Later, Misconfigured
-from streams.erasure.claims import Name
+from streams.index.claims import Name
 
 #: Tries of a request that Klaviyo asks to send later, and seconds between two unless it says how many.
 _TRIES: Final = 5

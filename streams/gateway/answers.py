@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from ocr_worker.http.problems import BadRequestError
-from streams.gateway.status import Status
+from streams.index.status import Status
 
 #: Id of the event that is the last of its stream.
 LAST: Final = "final"

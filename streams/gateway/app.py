@@ -30,7 +30,7 @@ from streams.gateway.memory import Memory
 from streams.gateway.middleware import IN_FLIGHT, REMEMBERED, STREAMS, EveryAnswer
 from streams.gateway.openapi import complete, needs, post_answers, post_operation, problems, stream_answers
 from streams.gateway.request import Posted, check_head, receive
-from streams.gateway.status import Status
+from streams.index.status import Status
 
 log = structlog.get_logger()
 

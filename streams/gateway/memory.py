@@ -12,7 +12,7 @@ from datetime import datetime
 
 from schemas.events import DeadLetter, Event
 from schemas.steady_clock import now as steady_now
-from streams.gateway.status import Status, after, stopped
+from streams.index.status import Status, after, stopped
 
 
 class Memory:

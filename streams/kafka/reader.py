@@ -11,7 +11,7 @@ from schemas.codec import Headers
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError, reader
 from streams.kafka.foreign_headers import ForeignHeaders, headers_of
-from streams.kafka.partitioner import partition_of
+from streams.kafka.within import Within
 
 #: Reading to an end is given up after so long without a word.
 _SILENCE_S = 15
@@ -49,40 +49,6 @@ class UnreadableTopicError(Exception):
     """A topic is missing or Kafka does not answer. Check `hangtag topics list`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
-    """A part of some topics: what a reader need not look at costs nothing."""
-
-    #: Only messages from here on and up to here, seconds since the epoch.
-    since: float | None = None
-    until: float | None = None
-    #: Only the partition of this key, in each topic. Messages that another partitioner placed are not found there.
-    key: str | None = None
-    #: Only this partition, from this offset on.
-    start: tuple[int, int] | None = None
-    #: Only this partition of each topic.
-    partition: int | None = None
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether few messages are expected, so that fetching many ahead would be in vain."""
-        return self.until is not None or self.start is not None
-
-    def has(self, place: TopicPartition, partitions: int) -> bool:
-        """Whether a partition, of so many in its topic, is part of it."""
-        if self.start is not None:
-            return bool(place.partition == self.start[0])
-        if self.partition is not None:
-            return bool(place.partition == self.partition)
-        return self.key is None or bool(place.partition == partition_of(self.key.encode(), partitions))
-
-    def has_time(self, timestamp_ms: int) -> bool:
-        """Whether a message of this time is part of it."""
-        if self.since is not None and timestamp_ms < int(self.since * 1000):
-            return False
-        return self.until is None or timestamp_ms <= self.until * 1000
-
-
 def follow(
     settings: Settings,
     names: list[str],
@@ -104,7 +70,7 @@ def follow(
         within: Read this part only; replaces `since`.
         from_end: Start behind the newest message instead.
         forever: Wait for new messages too, until `going` says no; else stop at the newest as of now.
-        going: CallbackGauge about twice a second.
+        going: Called at least twice a second.
         caught_up: Called once all was read that lay there at first; later perhaps again.
 
     Raises:
@@ -121,7 +87,7 @@ def follow(
         if not left:
             return
         consumer.assign([start for start in starts if _at(start) in left])
-        for message in _polled(consumer, going, patient=forever):
+        for message in polled(consumer, going, patient=forever):
             place = (message.topic(), message.partition())
             if message.error() is not None:
                 left.discard(place)
@@ -131,7 +97,7 @@ def follow(
                 if not forever and message.offset() + 1 >= ends[place]:
                     left.discard(place)
                 if part.has_time(message.timestamp()[1]):
-                    yield _seen(message, read_foreign)
+                    yield seen_of(message, read_foreign)
             if not forever and not left:
                 return
     except KafkaException as error:
@@ -166,12 +132,12 @@ def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, 
         left = {number for number, (start, end) in wanted.items() if end > start}
         consumer.assign([TopicPartition(name, number, wanted[number][0]) for number in left])
         found = []
-        for message in _polled(consumer, lambda: bool(left), patient=False):
+        for message in polled(consumer, lambda: bool(left), patient=False):
             number, end = message.partition(), wanted[message.partition()][1]
             if message.error() is not None or message.offset() >= end - 1:
                 left.discard(number)
             if message.error() is None and message.offset() < end:
-                found.append(_seen(message, read_foreign))
+                found.append(seen_of(message, read_foreign))
     except KafkaException as error:
         raise UnreadableTopicError(f"cannot read {name}: {error.args[0].str()}") from None
     finally:
@@ -180,7 +146,18 @@ def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, 
     return found, len(partitions)
 
 
-def _polled(consumer: Consumer, going: Callable[[], bool], *, patient: bool) -> Iterator[Message]:
+def ends(settings: Settings, names: list[str]) -> dict[tuple[str, int], int]:
+    """Give the offset behind the newest message, by topic and partition. Raises as `follow`."""
+    consumer = reader(settings)
+    try:
+        return _ends(consumer, _partitions(settings, names, Within()), None)
+    except KafkaException as error:
+        raise UnreadableTopicError(f"cannot read {', '.join(names)}: {error.args[0].str()}") from None
+    finally:
+        consumer.close()
+
+
+def polled(consumer: Consumer, going: Callable[[], bool], *, patient: bool) -> Iterator[Message]:
     """Yield messages and ends of partitions as they come; raises on anything worse."""
     silent_since = time.monotonic()
     while going():
@@ -235,6 +212,8 @@ def _starts(
 ) -> list[TopicPartition]:
     if part.start is not None:
         return [TopicPartition(at.topic, *part.start) for at in partitions]
+    if part.starts is not None:
+        return [_from(consumer, at, part.starts.get(_at(at))) for at in partitions]
     if part.since is None:
         return _edges(consumer, partitions, end=from_end)
     found = _found(consumer, partitions, part.since)
@@ -243,6 +222,13 @@ def _starts(
         return _edges(consumer, partitions, end=False)
     ends = _edges(consumer, partitions, end=True)
     return [at if at.offset >= 0 else end for at, end in zip(found, ends, strict=True)]
+
+
+def _from(consumer: Consumer, at: TopicPartition, offset: int | None) -> TopicPartition:
+    low, high = consumer.get_watermark_offsets(at, timeout=10)
+    # Behind the end: the log was cut off, or the topic was made anew.
+    start = low if offset is None or offset > high else max(low, offset)
+    return TopicPartition(at.topic, at.partition, start)
 
 
 def _found(consumer: Consumer, partitions: list[TopicPartition], since: float) -> list[TopicPartition]:
@@ -270,7 +256,8 @@ def _at(place: TopicPartition) -> tuple[str, int]:
     return place.topic, place.partition
 
 
-def _seen(message: Message, read_foreign: ForeignHeaders) -> Seen:
+def seen_of(message: Message, read_foreign: ForeignHeaders) -> Seen:
+    """Take what we need from a client's message."""
     return Seen(
         topic=message.topic(),
         partition=message.partition(),

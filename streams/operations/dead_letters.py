@@ -15,7 +15,8 @@ from schemas.events import DeadLetter
 from schemas.outcomes import Later, Never
 from schemas.topics import dlq_name, topics
 from streams.config.settings import Settings
-from streams.kafka.reader import Seen, Within, follow
+from streams.kafka.reader import Seen, follow
+from streams.kafka.within import Within
 from streams.runtime.dead_letters import (
     REPLAYED,
     lacks_value,

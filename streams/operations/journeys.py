@@ -14,7 +14,7 @@ from schemas.events import DeadLetter, OutfitTagged, PhotoUploaded, Tag, TextRec
 from schemas.steady_clock import now as steady_now
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
-from streams.gateway.status import Ending, Status, after, ending, stopped
+from streams.index.status import Ending, Status, after, ending, stopped
 from streams.kafka.commits import committed_offsets
 from streams.kafka.reader import Seen, UnreadableTopicError, follow
 from streams.runtime.dead_letters import read_letter

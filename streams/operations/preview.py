@@ -9,7 +9,9 @@ from schemas.codec import UndecodableError, decode
 from schemas.events import OutfitTagged
 from schemas.topics import topics
 from streams.config.settings import Settings
-from streams.kafka.reader import Seen, Within, follow
+from streams.index.lookup import UploadIndex
+from streams.kafka.reader import Seen, follow
+from streams.kafka.within import Within
 from streams.wiring.klaviyo import make_sink
 
 
@@ -32,15 +34,21 @@ async def rehearse(
         await sink.aclose()
 
 
-def newest_tagged(settings: Settings, upload_id: str, *, within: Within | None = None) -> OutfitTagged | None:
+def newest_tagged(
+    settings: Settings, upload_id: str, *, within: Within | None = None, index: UploadIndex | None = None
+) -> OutfitTagged | None:
     """
-    Return the last event that the tag stage published of an upload; None when that part of the topic holds none.
+    Return the last event that the tag stage published of an upload; None when the topic, or that part, holds none.
 
     Raises:
         UnreadableTopicError: the topic is missing, or no broker answered.
+        SQLAlchemyError: the state database failed.
 
     """
-    return newest_tagged_of(follow(settings, [topics(settings.topic_prefix).tags.name], within=within), upload_id)
+    names = [topics(settings.topic_prefix).tags.name]
+    if index is not None:
+        return newest_tagged_of(index.messages_of_upload(names, upload_id), upload_id)
+    return newest_tagged_of(follow(settings, names, within=within), upload_id)
 
 
 def newest_tagged_of(messages: Iterable[Seen], upload_id: str) -> OutfitTagged | None:

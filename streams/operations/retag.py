@@ -19,9 +19,11 @@ from schemas.events import Event, OutfitTagged, TextRecognized
 from schemas.outcomes import Later, Never
 from schemas.topics import topics
 from streams.config.settings import Settings
+from streams.index.lookup import UploadIndex
 from streams.kafka.commits import committed_offsets
 from streams.kafka.partitioner import partition_of
-from streams.kafka.reader import Seen, Within, follow, oldest
+from streams.kafka.reader import Seen, follow, oldest
+from streams.kafka.within import Within
 from streams.operations.kept_uploads import KeptUploads
 from streams.operations.tag_changes import Change, change_of
 
@@ -48,6 +50,8 @@ class Kept:
     shopper: str | None = None
     #: Tells whose uploads are passed over.
     is_forgotten: Callable[[str], bool] = lambda _shopper_id: False
+    #: Knows where the shopper's messages lie.
+    index: UploadIndex | None = None
 
     def parts(self) -> list[int | None]:
         """
@@ -60,6 +64,8 @@ class Kept:
             UnreadableTopicError: a topic is missing, or no broker answered.
 
         """
+        if self._by_index is not None:
+            return [None]
         names = topics(self.settings.topic_prefix)
         numbers = set()
         for name in (names.texts.name, names.tags.name):
@@ -84,7 +90,7 @@ class Kept:
     def texts(self, part: int | None) -> Iterator[tuple[Seen, TextRecognized]]:
         """Read the texts of a part. Raises as `parts`."""
         name = topics(self.settings.topic_prefix).texts.name
-        for seen in follow(self.settings, [name], within=Within(self.since, partition=part)):
+        for seen in self._messages(name, self.since, part):
             text = _event(TextRecognized, seen, self.shopper)
             if text is not None and not self.is_forgotten(text.shopper_id):
                 yield seen, text
@@ -93,10 +99,21 @@ class Kept:
         """Read the tags that may be of a part's texts. Raises as `parts`."""
         name = topics(self.settings.topic_prefix).tags.name
         since = None if self.since is None else self.since - _CLOCKS_S
-        for seen in follow(self.settings, [name], within=Within(since, partition=part)):
+        for seen in self._messages(name, since, part):
             tagged = _event(OutfitTagged, seen, self.shopper)
             if tagged is not None:
                 yield tagged
+
+    @property
+    def _by_index(self) -> UploadIndex | None:
+        return self.index if self.shopper is not None else None
+
+    def _messages(self, name: str, since: float | None, part: int | None) -> Iterator[Seen]:
+        part_of_topic = Within(since, partition=part)
+        if self._by_index is None or self.shopper is None:
+            return follow(self.settings, [name], within=part_of_topic)
+        found = self._by_index.messages_of_shopper([name], self.shopper)
+        return (seen for seen in found if part_of_topic.has_time(int(seen.timestamp * 1000)))
 
 
 def read_uploads(

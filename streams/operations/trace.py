@@ -1,5 +1,6 @@
 """One upload's life, put together from the topics alone: every message of it, and how it ended or what it waits for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,8 +12,10 @@ from schemas.events import DeadLetter, Event, OutfitTagged, PhotoUploaded, Profi
 from schemas.framing import unframed
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
-from streams.kafka.reader import Seen, Within, follow
-from streams.operations.dead_letters import place_replayed
+from streams.index.lookup import UploadIndex
+from streams.kafka.reader import Seen, follow
+from streams.kafka.within import Within
+from streams.operations.dead_letters import letter_at, place_replayed
 from streams.operations.journeys import Journeys
 from streams.operations.preview import newest_tagged_of
 from streams.runtime.dead_letters import read_letter
@@ -64,25 +67,26 @@ class Trace:
         return any(step.what == PhotoUploaded.__name__ for step in self.steps)
 
 
-def trace_upload(settings: Settings, upload_id: str, *, within: Within | None = None) -> Trace:
+def trace_upload(
+    settings: Settings, upload_id: str, *, within: Within | None = None, index: UploadIndex | None = None
+) -> Trace:
     """
-    Find every message of an upload, or those within a part of the topics.
+    Find every message of an upload: by the index, or within a part of the topics.
 
     Raises:
         UnreadableTopicError: a topic is missing, or no broker answered.
+        SQLAlchemyError: the state database failed.
 
     """
     order = topics(settings.topic_prefix).all()
     by_name = {topic.name: topic for topic in order}
-    needle = upload_id.encode()
-    found, replayed = [], set()
-    for seen in follow(settings, list(by_name), within=within):
-        place = place_replayed(seen)
-        if place is not None:
-            replayed.add(place)
-        # Reading every event in full would be slow; the id stands in the bytes, or it is none of ours.
-        elif needle in (seen.value or b"") or ("ce_id", needle) in seen.headers:
-            found.append(seen)
+    if index is None:
+        found, replayed = _found(follow(settings, list(by_name), within=within), upload_id)
+    else:
+        found, replayed = _found(index.messages_of_upload(list(by_name), upload_id), upload_id)
+        letters = (seen for seen in found if by_name[seen.topic].event is None)
+        # The index names no marks: they lie behind their letters.
+        replayed |= {seen.place for seen in letters if _is_replayed(settings, seen)}
     journeys = Journeys(settings, {upload_id})
     journey = journeys.by_upload[upload_id]
     steps = []
@@ -101,6 +105,24 @@ def trace_upload(settings: Settings, upload_id: str, *, within: Within | None = 
     journeys.ended()
     tagged = newest_tagged_of((one for one in found if by_name[one.topic].event is OutfitTagged), upload_id)
     return Trace(tuple(steps), journey.outcome, _standing(steps, journey.outcome), tagged)
+
+
+def _found(messages: Iterable[Seen], upload_id: str) -> tuple[list[Seen], set[str]]:
+    """Pick the messages that may be of an upload, and the places of letters that were replayed."""
+    needle, found, replayed = upload_id.encode(), [], set()
+    for seen in messages:
+        place = place_replayed(seen)
+        if place is not None:
+            replayed.add(place)
+        # Reading every event in full would be slow; the id stands in the bytes, or it is none of ours.
+        elif needle in (seen.value or b"") or ("ce_id", needle) in seen.headers:
+            found.append(seen)
+    return found, replayed
+
+
+def _is_replayed(settings: Settings, letter: Seen) -> bool:
+    found = letter_at(settings, letter.topic, letter.partition, letter.offset)
+    return found is not None and found.replayed
 
 
 def _unexplained(seen: Seen) -> DeadLetter:

@@ -10,7 +10,8 @@ from schemas.events import DeadLetter
 from streams.config.settings import Settings
 from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.partitioner import partition_of
-from streams.kafka.reader import Within, follow
+from streams.kafka.reader import follow
+from streams.kafka.within import Within
 from streams.operations.dead_letters import letter_at
 from streams.runtime.dead_letters import REPLAYED, letter_headers
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from streams.cli.support.boundary import CommandError
-from streams.cli.support.search import AT, SHOPPER, SINCE, search, within
+from streams.cli.support.search import AT, SHOPPER, SINCE, indexed, search, within
 from streams.cli.support.terminal import json_line
 
 if TYPE_CHECKING:
     from schemas.events import OutfitTagged
     from streams.config.settings import Settings
-    from streams.kafka.reader import Within
+    from streams.kafka.within import Within
 
 #: Bytes of a file with one event; Kafka takes a million.
 _LARGEST = 10_000_000
@@ -84,13 +84,17 @@ def _tagged(settings: Settings, upload: str, part: Within) -> OutfitTagged:
             return decode(OutfitTagged, _given(upload))
     except (UndecodableError, UnfitFileError, OSError) as error:
         raise CommandError(str(error)) from None
-    found = search(
-        # Until now: its tags may have been published again since.
-        replace(part, until=None),
-        lambda there: newest_tagged(settings, upload, within=there),
-        lambda tagged: tagged is not None,
-        lambda _tagged: True,
-    )
+    with indexed(settings) as index:
+        if index is not None:
+            found = newest_tagged(settings, upload, index=index)
+        else:
+            found = search(
+                # Until now: its tags may have been published again since.
+                replace(part, until=None),
+                lambda there: newest_tagged(settings, upload, within=there),
+                lambda tagged: tagged is not None,
+                lambda _tagged: True,
+            )
     if found is None:
         raise CommandError(f"no tags of upload {upload}: not tagged, unknown, or older than the topic keeps (7 days)")
     return found

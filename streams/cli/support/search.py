@@ -1,25 +1,30 @@
-"""The options that narrow a search for one upload, and the full search where the narrow one finds too little."""
+"""How a command finds one upload: by the index, or by options that narrow a search, and the full search behind them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
+from streams.cli.support.boundary import CommandError
+
 if TYPE_CHECKING:
-    from streams.kafka.reader import Within
+    from streams.config.settings import Settings
+    from streams.index.lookup import UploadIndex
+    from streams.kafka.within import Within
 
 Found = TypeVar("Found")
 
 #: Seconds around an upload's time between which its messages are expected: clocks differ, and a chain may be behind.
 _BEFORE_S, _AFTER_S = 60, 600
 
-SHOPPER = typer.Option(None, help="Its shopper's id: read that shopper's partition only.")
-SINCE = typer.Option(None, help="Search from here on: an age (15m, 2h, 7d) or an RFC 3339 time.")
-AT = typer.Option(None, help="About when it was uploaded (as --since): read the ten minutes from then only.")
+SHOPPER = typer.Option(None, help="Its shopper's id. Without an index of uploads: read that shopper's partition only.")
+SINCE = typer.Option(None, help="Without an index: search from here on, an age (15m, 2h, 7d) or an RFC 3339 time.")
+AT = typer.Option(None, help="Without an index: about when it was uploaded (as --since); read ten minutes from then.")
 _ALL: Final = "not all of it is there, so all is read: its producer may have another partitioner, or the time is wrong"
 
 _LATER: Final = "messages from after {:%Y-%m-%d %H:%M} UTC were not read: a retag or replay since then does not show"
@@ -33,7 +38,8 @@ def within(shopper: str | None, since: str | None, at: str | None) -> Within:
         BadParameter: --since and --at contradict each other, or the shopper's id is empty.
 
     """
-    from streams.kafka.reader import Within, parse_since
+    from streams.kafka.reader import parse_since
+    from streams.kafka.within import Within
 
     if since is not None and at is not None:
         raise typer.BadParameter("--since and --at exclude each other")
@@ -44,6 +50,33 @@ def within(shopper: str | None, since: str | None, at: str | None) -> Within:
     if moment is not None:
         return Within(moment - _BEFORE_S, moment + _AFTER_S, shopper)
     return Within(parse_since(since, now=now), None, shopper)
+
+
+@contextmanager
+def indexed(settings: Settings) -> Iterator[UploadIndex | None]:
+    """
+    Open the index of uploads, with which the options have nothing to narrow; None where there is none.
+
+    Raises:
+        CommandError: the state database failed.
+        UnreadableTopicError: no broker answered.
+
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from streams.index.lookup import open_index
+
+    index = open_index(settings)
+    try:
+        yield index
+    except SQLAlchemyError as error:
+        raise CommandError(
+            f"the state database failed ({type(error).__name__}): try again, or read the topics instead"
+            " (HANGTAG_INDEX_UPLOADS=false)"
+        ) from None
+    finally:
+        if index is not None:
+            index.close()
 
 
 def search(
@@ -58,7 +91,7 @@ def search(
     An upload that has not ended within its ten minutes is looked for until now: it may have waited in an outage. One
     whose beginning is not there is looked for everywhere.
     """
-    from streams.kafka.reader import Within
+    from streams.kafka.within import Within
 
     found = look(narrow)
     if narrow.until is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from postgres_server import MISSING, running
@@ -18,6 +18,18 @@ from klaviyo_sink.state.forgetting import forget, rewrite_tables
 from klaviyo_sink.state.ledgers import digest, forgotten_since
 from klaviyo_sink.state.settling import Write
 from klaviyo_sink.state.store import open_state
+from klaviyo_sink.state.uploads import (
+    Claim,
+    Indexed,
+    MovedError,
+    claimants,
+    clear,
+    find,
+    of_upload,
+    prune,
+    read_positions,
+    write,
+)
 
 if MISSING:
     # A real server is started, which only a machine with Debian's package can; SQLite is tried everywhere.
@@ -129,3 +141,34 @@ def test_a_dry_run_knows_what_it_holds_and_writes_nothing_there(url, outfit):
     [untouched] = state.fold([written])
     assert (untouched.version, len(untouched.profile.uploads)) == (first.version, 1)
     state.close()
+
+
+def test_the_index_of_uploads_has_one_writer_at_a_time_and_no_forgotten_shopper(url):
+    engine = open_database(url)
+    row = Indexed("u1", "s1", AT, AT, "uploaded", None, "{}")
+    claim = Claim("d", "s1", AT)
+    write(engine, [row], [claim], cluster="c", before={}, after={("t", 0): 5})
+    before = read_positions(engine, "c")
+    with ThreadPoolExecutor(4) as threads:
+
+        def try_it(offset: int) -> bool:
+            try:
+                write(engine, [row], [claim], cluster="c", before=before, after={("t", 0): 6 + offset})
+            except MovedError:
+                return False
+            return True
+
+        assert sorted(threads.map(try_it, range(4))) == [False, False, False, True]
+    with engine.connect() as connection:
+        assert find(connection, {("u1", "s1"), ("u2", "s1")}) == {("u1", "s1"): row}
+        assert claimants(connection, {"d"}) == {"d": {"s1"}}
+    forget(engine, "s1", at=AT)
+    write(engine, [row], [claim], cluster="c", before=read_positions(engine, "c"), after={("t", 0): 99})
+    with engine.connect() as connection:
+        assert of_upload(connection, "u1") == []
+        assert claimants(connection, {"d"}) == {}
+    other = Indexed("u2", "s2", AT, AT, "uploaded", None, "{}")
+    write(engine, [other], [], cluster="c", before=read_positions(engine, "c"), after={})
+    assert prune(engine, before=AT + timedelta(1), dead_before=AT, most=10) == 1
+    clear(engine)
+    engine.dispose()

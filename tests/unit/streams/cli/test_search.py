@@ -5,7 +5,7 @@ import time
 import pytest
 
 from streams.cli.support.search import search
-from streams.kafka.reader import Within
+from streams.kafka.within import Within
 
 AGO = time.time() - 3600
 

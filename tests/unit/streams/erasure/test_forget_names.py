@@ -8,8 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
-from streams.erasure.claims import Claims, comparable
+from streams.erasure.claims import Claims
 from streams.erasure.profiles import KlaviyoAccess, Profile, users_of
+from streams.index.claims import comparable
 
 EMAIL, ID, OWN = ("email", "ada@shop.cn"), ("id", "01H"), ("external_id", "ada")
 

@@ -28,7 +28,7 @@ from schemas.events import (
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
 from streams.gateway.memory import Memory
-from streams.gateway.status import Failure, Status, after, ending, stopped
+from streams.index.status import Failure, Status, after, ending, stopped
 from streams.kafka.reader import Seen
 from streams.operations.journeys import Journeys
 from streams.runtime.dead_letters import letter_headers

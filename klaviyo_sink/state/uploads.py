@@ -1,0 +1,221 @@
+"""
+The index of uploads in the database: rows of uploads, and how far the topics were read into them.
+
+Rows and positions change in one transaction, and only where the positions are still those that the writer read: of two
+writers one fails and changes nothing. Knows no Kafka, and not what the facts of a row mean.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from klaviyo_sink.state.database import insert_new, reading
+from klaviyo_sink.state.ledgers import forgotten
+from klaviyo_sink.state.tables import claims, index_positions, uploads
+
+#: Uploads that one query names: SQLite takes 32,766 parameters.
+_AT_ONCE: Final = 500
+#: Topic and partition.
+Log = tuple[str, int]
+#: Stands among the positions and counts the writes: whoever read an older count read older rows, too.
+WRITES: Final[Log] = ("", 0)
+
+
+class MovedError(RuntimeError):
+    """Another writer has moved the positions since they were read. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A shopper claims the name or the photo with this digest, by an event of this broker time."""
+
+    digest: str
+    shopper_id: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """One upload of one shopper. `facts` is JSON that `streams.index.entry` reads."""
+
+    upload_id: str
+    shopper_id: str
+    seen_at: datetime
+    changed_at: datetime
+    step: str
+    ended: str | None
+    facts: str
+
+
+def find(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Indexed]:
+    """Give the rows of uploads by upload id and shopper id; those without a row are left out."""
+    found: dict[tuple[str, str], Indexed] = {}
+    columns, ordered = uploads.c, sorted(keys)
+    for at in range(0, len(ordered), _AT_ONCE):
+        some = ordered[at : at + _AT_ONCE]
+        query = select(uploads).where(tuple_(columns.upload_id, columns.shopper_id).in_(some))
+        found |= {(row.upload_id, row.shopper_id): _indexed(row) for row in connection.execute(query)}
+    return found
+
+
+def of_upload(connection: Connection, upload_id: str) -> list[Indexed]:
+    """Give the rows of an upload, the one seen first before others: whoever copied its id came later."""
+    query = select(uploads).where(uploads.c.upload_id == upload_id).order_by(uploads.c.seen_at)
+    return [_indexed(row) for row in connection.execute(query)]
+
+
+def of_shopper(connection: Connection, shopper_id: str, *, since: datetime | None = None) -> list[Indexed]:
+    """Give the rows of a shopper, oldest first; with `since` those that were seen from then on."""
+    query = select(uploads).where(uploads.c.shopper_id == shopper_id).order_by(uploads.c.seen_at)
+    if since is not None:
+        query = query.where(uploads.c.seen_at >= since)
+    return [_indexed(row) for row in connection.execute(query)]
+
+
+def positions(connection: Connection, cluster: str) -> dict[Log, int]:
+    """Give the next offset to read, by topic and partition, of this Kafka cluster; and the count of writes."""
+    query = select(index_positions).where(index_positions.c.cluster == cluster)
+    return {(row.topic, row.partition): row.next_offset for row in connection.execute(query)}
+
+
+def write(
+    engine: Engine,
+    rows: Iterable[Indexed],
+    claimed: Iterable[Claim],
+    *,
+    cluster: str,
+    before: Mapping[Log, int],
+    after: Mapping[Log, int],
+) -> None:
+    """
+    Store rows and claims, and move the positions from `before` to `after`. Forgotten shoppers are left out.
+
+    Raises:
+        MovedError: the positions are not those of `before`.
+
+    """
+    moved = {log: offset for log, offset in after.items() if before.get(log) != offset}
+    moved[WRITES] = before.get(WRITES, 0) + 1
+    with engine.begin() as connection:
+        # The positions first: their rows are locked then, and a second writer waits.
+        _move(connection, cluster, before, moved)
+        mine = sorted(rows, key=lambda row: (row.upload_id, row.shopper_id))
+        theirs = sorted(claimed, key=lambda claim: (claim.digest, claim.shopper_id))
+        gone = forgotten(connection, {row.shopper_id for row in mine} | {claim.shopper_id for claim in theirs})
+        _put(connection, uploads, [asdict(row) for row in mine if row.shopper_id not in gone])
+        _put(connection, claims, [asdict(claim) for claim in theirs if claim.shopper_id not in gone])
+
+
+def claimants(connection: Connection, digests: Collection[str]) -> dict[str, set[str]]:
+    """Name by digest the shoppers who claim a name or a photo."""
+    found: dict[str, set[str]] = {}
+    ordered = sorted(digests)
+    for at in range(0, len(ordered), _AT_ONCE):
+        query = select(claims).where(claims.c.digest.in_(ordered[at : at + _AT_ONCE]))
+        for row in connection.execute(query):
+            found.setdefault(row.digest, set()).add(row.shopper_id)
+    return found
+
+
+def clear(engine: Engine) -> None:
+    """Drop the index, so that it is read from the topics again."""
+    with engine.begin() as connection:
+        for table in (index_positions, uploads, claims):
+            connection.execute(delete(table))
+
+
+def prune(engine: Engine, *, before: datetime, dead_before: datetime, most: int) -> int:
+    """
+    Drop at most so many uploads and claims of which nothing was seen since `before`; answers how many.
+
+    Uploads that are dead letters are kept until `dead_before`, as their topics are.
+    """
+    columns = uploads.c
+    alive = func.coalesce(columns.ended, "") != "dead_letter"
+    late = or_(columns.changed_at < dead_before, and_(columns.changed_at < before, alive))
+    with engine.begin() as connection:
+        # By the time of the first message, which has an index.
+        old = _drop(connection, uploads, and_(columns.seen_at < before, late), most)
+        return old + _drop(connection, claims, claims.c.seen_at < before, most)
+
+
+def _drop(connection: Connection, table: Table, old: ColumnElement[bool], most: int) -> int:
+    key = [*table.primary_key.columns]
+    keys = [tuple(row) for row in connection.execute(select(*key).where(old).order_by(table.c.seen_at).limit(most))]
+    for at in range(0, len(keys), _AT_ONCE):
+        connection.execute(delete(table).where(tuple_(*key).in_(keys[at : at + _AT_ONCE])))
+    return len(keys)
+
+
+def read_positions(engine: Engine, cluster: str) -> dict[Log, int]:
+    """Give the positions, in a transaction of their own."""
+    with reading(engine) as connection:
+        return positions(connection, cluster)
+
+
+def _move(connection: Connection, cluster: str, before: Mapping[Log, int], moved: Mapping[Log, int]) -> None:
+    known = [log for log in sorted(moved) if log in before]
+    changed = [_move_of(log, cluster, before[log], moved[log]) for log in known]
+    if changed and connection.execute(_MOVE, [one | {"of_cluster": cluster} for one in changed]).rowcount < len(
+        changed
+    ):
+        raise MovedError
+    new = [
+        {"topic": topic, "partition": number, "cluster": cluster, "next_offset": moved[topic, number]}
+        for topic, number in sorted(moved.keys() - before.keys())
+    ]
+    if insert_new(connection, index_positions, new) < len(new):
+        raise MovedError
+
+
+_MOVE: Final = (
+    update(index_positions)
+    .where(index_positions.c.topic == bindparam("of_topic"))
+    .where(index_positions.c.partition == bindparam("of_partition"))
+    .where(index_positions.c.cluster == bindparam("of_cluster"))
+    .where(index_positions.c.next_offset == bindparam("read_offset"))
+    .values(next_offset=bindparam("to_offset"))
+    .execution_options(preserve_rowcount=True)
+)
+
+
+def _move_of(log: Log, cluster: str, before: int, after: int) -> dict[str, Any]:
+    place = {"of_topic": log[0], "of_partition": log[1], "of_cluster": cluster}
+    return place | {"read_offset": before, "to_offset": after}
+
+
+def _put(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, or replace those that are there."""
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(table)
+    key = {column.name for column in table.primary_key}
+    newer = {column.name: insert.excluded[column.name] for column in table.c if column.name not in key}
+    connection.execute(insert.on_conflict_do_update(index_elements=sorted(key), set_=newer), rows)
+
+
+def _indexed(row: Row[Any]) -> Indexed:
+    facts = {column.name: getattr(row, column.name) for column in uploads.c}
+    for name in ("seen_at", "changed_at"):
+        # SQLite keeps no zone.
+        facts[name] = facts[name].replace(tzinfo=facts[name].tzinfo or UTC)
+    return Indexed(**facts)

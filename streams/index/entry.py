@@ -1,0 +1,169 @@
+"""
+One upload in the index, folded from its messages: its status, and the place of every message. Pure.
+
+An entry holds no text, no identity and no photo's address.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from unicodedata import category
+
+from pydantic_core import from_json
+
+from klaviyo_sink.state.uploads import Indexed
+from schemas.codec import UndecodableError, decode
+from schemas.events import Event, FrozenModel
+from schemas.framing import unframed
+from schemas.topics import Topic
+from streams.index.status import Status, after, ending, stopped
+from streams.kafka.reader import Seen
+from streams.runtime.dead_letters import read_letter
+
+#: Topic, partition and offset of a message.
+Place = tuple[str, int, int]
+#: Upload id and shopper id.
+Key = tuple[str, str]
+
+#: Places that an entry names; an upload that is published more often has `more`.
+MOST_PLACES: Final = 60
+#: As the database's columns hold them (`klaviyo_sink/state/tables.py`).
+_LONGEST_UPLOAD, _LONGEST_SHOPPER = 128, 255
+#: Control characters and lone surrogates (Unicode's general categories).
+_NO_TEXT: Final = {"Cc", "Cs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the index knows of one upload of one shopper."""
+
+    status: Status
+    shopper_id: str
+    #: Broker time of its first message.
+    seen_at: datetime
+    places: tuple[Place, ...] = ()
+    #: It has messages that `places` leaves out.
+    more: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Return its key in the index."""
+        return self.status.upload_id, self.shopper_id
+
+    def places_in(self, topic: str) -> list[Place]:
+        """Give the places of its messages in a topic, in the order of their offsets."""
+        return sorted(place for place in self.places if place[0] == topic)
+
+
+class _Facts(FrozenModel):
+    """The column of that name."""
+
+    status: Status
+    #: Of the photo; statuses are shown without it.
+    sha256: str | None
+    #: Partition and offset, by topic.
+    places: dict[str, list[tuple[int, int]]]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A message of an upload, read as far as the index needs."""
+
+    key: Key
+    topic: Topic
+    seen: Seen
+    #: None for a dead letter, and for a message that no stage can read.
+    event: Event | None = None
+
+
+def sighting(topic: Topic, seen: Seen) -> Sighting | None:
+    """Read of which upload a message is; None for what is of none: marks of replayed letters, and strangers' bytes."""
+    if topic.event is not None:
+        try:
+            event = decode(topic.event, seen.value)
+        except UndecodableError:
+            # Its place belongs to the upload that its header names: `hangtag trace` shows it.
+            pass
+        else:
+            return _fit(Sighting((event.upload_id, event.shopper_id), topic, seen, event))
+    named = _named(seen)
+    upload_id, shopper_id = seen.upload_id or named.get("upload_id"), named.get("shopper_id")
+    if shopper_id is None and seen.key is not None:
+        # Whom the value names comes first, as in events: the key only chooses the partition.
+        shopper_id = seen.key.decode(errors="replace")
+    if not isinstance(upload_id, str) or not isinstance(shopper_id, str):
+        return None
+    return _fit(Sighting((upload_id, shopper_id), topic, seen))
+
+
+def noted(entry: Entry | None, one: Sighting, *, now: datetime) -> Entry:
+    """Return the entry once this message is known too. In any order; the same message twice changes nothing."""
+    # Producers may set their own clocks: what lay in the future would be kept until then.
+    at = datetime.fromtimestamp(min(max(one.seen.timestamp, 0.0), now.timestamp()), UTC)
+    upload_id, shopper_id = one.key
+    old = entry or Entry(Status(upload_id=upload_id, changed_at=at), shopper_id, at)
+    letter = read_letter(one.seen.headers) if one.topic.event is None else None
+    status = old.status
+    if one.event is not None:
+        status = after(status, one.event, at)
+    elif letter is not None:
+        status = stopped(status, letter, at)
+    place = (one.seen.topic, one.seen.partition, one.seen.offset)
+    places = old.places if place in old.places else (*old.places, place)
+    return replace(
+        old,
+        status=status,
+        seen_at=min(old.seen_at, at),
+        # The first one stays: it says what was uploaded.
+        places=places if len(places) <= MOST_PLACES else (places[0], *places[2:]),
+        more=old.more or len(places) > MOST_PLACES,
+    )
+
+
+def to_row(entry: Entry) -> Indexed:
+    """Write an entry as a row."""
+    places: dict[str, list[tuple[int, int]]] = {}
+    for topic, partition, offset in entry.places:
+        places.setdefault(topic, []).append((partition, offset))
+    status = entry.status
+    facts = _Facts(status=status, sha256=status.sha256, places=places, more=entry.more)
+    return Indexed(
+        upload_id=status.upload_id,
+        shopper_id=entry.shopper_id,
+        seen_at=entry.seen_at,
+        changed_at=status.changed_at,
+        step=status.step,
+        ended=ending(status),
+        facts=facts.model_dump_json(),
+    )
+
+
+def of_row(row: Indexed) -> Entry:
+    """
+    Read a row.
+
+    Raises:
+        ValidationError: a row that no version of Hangtag wrote.
+
+    """
+    facts = _Facts.model_validate_json(row.facts)
+    status = facts.status.model_copy(update={"sha256": facts.sha256})
+    places = [(topic, *place) for topic, ones in facts.places.items() for place in ones]
+    return Entry(status, row.shopper_id, row.seen_at, tuple(places), facts.more)
+
+
+def _named(seen: Seen) -> Mapping[str, Any]:
+    try:
+        data = from_json(unframed(seen.value or b""))
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _fit(one: Sighting) -> Sighting | None:
+    """Leave out ids that no event may have and no database takes."""
+    upload_id, shopper_id = one.key
+    fit = 0 < len(upload_id) <= _LONGEST_UPLOAD and 0 < len(shopper_id) <= _LONGEST_SHOPPER
+    return one if fit and not any(category(letter) in _NO_TEXT for letter in upload_id + shopper_id) else None

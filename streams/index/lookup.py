@@ -1,0 +1,142 @@
+"""
+Finds an upload's messages by the index: those at known places, and those that came since it was written.
+
+What the index knows and what lies behind its positions are the whole of the topics, so nothing else is read. Where
+there is no index, callers read the topics.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Self, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from klaviyo_sink.state.database import StateUnavailableError, is_missing, open_for_reading, reading
+from klaviyo_sink.state.uploads import WRITES, Indexed, Log, claimants, of_shopper, of_upload, positions
+from schemas.topics import topics
+from streams.config.settings import Settings
+from streams.index.entry import Entry, of_row
+from streams.index.projector import cluster_of
+from streams.kafka.places import read_places
+from streams.kafka.reader import Seen, ends, follow
+from streams.kafka.within import Within
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+#: Places read one by one at most; a shopper with more is looked for in their partition.
+_MOST_PLACES: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class UploadIndex:
+    """The index as of one moment, opened by `open_index`. A context manager."""
+
+    settings: Settings
+    engine: Engine
+    #: Up to where the topics are in it.
+    positions: dict[Log, int]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.engine.dispose()
+
+    def entries(self, upload_id: str) -> list[Entry]:
+        """
+        Give what is known of an upload, that of the shopper seen first before others.
+
+        Raises:
+            SQLAlchemyError: the state database failed.
+
+        """
+        return self._read(lambda connection: of_upload(connection, upload_id))
+
+    def entries_of(self, shopper_id: str) -> list[Entry]:
+        """Give what is known of a shopper's uploads, oldest first. Raises as `entries`."""
+        return self._read(lambda connection: of_shopper(connection, shopper_id))
+
+    def messages_of_upload(self, names: list[str], upload_id: str) -> Iterator[Seen]:
+        """
+        Yield an upload's messages in these topics, and perhaps others' among them.
+
+        Raises:
+            SQLAlchemyError: the state database failed.
+            UnreadableTopicError: a topic is missing, or no broker answered.
+
+        """
+        found = self.entries(upload_id)
+        keys = {entry.shopper_id for entry in found}
+        return self._messages(names, found, keys.pop() if len(keys) == 1 else None)
+
+    def messages_of_shopper(self, names: list[str], shopper_id: str) -> Iterator[Seen]:
+        """
+        Yield a shopper's messages in these topics, and perhaps others' among them. Raises as `messages_of_upload`.
+
+        Also those with another key: stages go by the shopper in the event, and the key only chooses the partition.
+        """
+        return self._messages(names, self.entries_of(shopper_id), None)
+
+    def claimants(self, digests: set[str]) -> dict[str, set[str]]:
+        """Name by digest the shoppers who claim a name or a photo (`streams.index.claims`). Raises as `entries`."""
+        with reading(self.engine) as connection:
+            return claimants(connection, digests)
+
+    def behind(self) -> dict[str, int]:
+        """Count by topic the messages that came since the index was written. Raises `UnreadableTopicError`."""
+        names = [topic.name for topic in topics(self.settings.topic_prefix).all()]
+        found = dict.fromkeys(names, 0)
+        for at, end in ends(self.settings, names).items():
+            found[at[0]] += max(0, end - self.positions.get(at, 0))
+        return found
+
+    def messages_since(self, names: list[str]) -> Iterator[Seen]:
+        """Yield the messages that came since the index was written. Raises `UnreadableTopicError`."""
+        return follow(self.settings, names, within=Within(starts=self.positions))
+
+    def _messages(self, names: list[str], found: list[Entry], key: str | None) -> Iterator[Seen]:
+        places = {place for entry in found for place in entry.places if place[0] in names}
+        if len(places) > _MOST_PLACES or any(entry.more for entry in found):
+            since = min(entry.seen_at for entry in found).timestamp()
+            yield from follow(self.settings, names, within=Within(since))
+            return
+        yield from read_places(self.settings, places)
+        for seen in follow(self.settings, names, within=Within(key=key, starts=self.positions)):
+            if (seen.topic, seen.partition, seen.offset) not in places:
+                yield seen
+
+    def _read(self, query: Callable[[Connection], Iterable[Indexed]]) -> list[Entry]:
+        with reading(self.engine) as connection:
+            return [of_row(row) for row in query(connection)]
+
+
+def open_index(settings: Settings) -> UploadIndex | None:
+    """
+    Open the index to read it; None where there is none, or none of this Kafka cluster.
+
+    Raises:
+        UnreadableTopicError: no broker answered.
+
+    """
+    url = settings.state_url.get_secret_value()
+    if not settings.index_uploads or is_missing(url):
+        return None
+    engine: Engine | None = None
+    try:
+        engine = open_for_reading(url)
+        with reading(engine) as connection:
+            found = positions(connection, cluster_of(settings))
+        if WRITES in found:
+            return UploadIndex(settings, engine, {at: offset for at, offset in found.items() if at != WRITES})
+    except (StateUnavailableError, SQLAlchemyError) as error:
+        log.warning("the index of uploads cannot be read", error=type(error).__name__)
+    if engine is not None:
+        engine.dispose()
+    return None

@@ -1,0 +1,143 @@
+"""
+Keeps the index of uploads: reads every topic and stores what it says of each upload, with how far it has read.
+
+Rows and positions are stored in one transaction, so that after any crash the index says exactly what the messages up to
+its positions say. Stages write nothing for it and never wait for it. One projector is enough; of two the slower fails
+and reads the positions anew.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import Engine
+
+from klaviyo_sink.state.database import open_database, reading
+from klaviyo_sink.state.uploads import Claim, Log, MovedError, find, prune, read_positions, write
+from schemas.topics import WEEK, Topic, topics
+from streams.config.settings import Settings
+from streams.index.claims import claimed
+from streams.index.entry import Entry, Key, Sighting, noted, of_row, sighting, to_row
+from streams.kafka.clients import Admin, NoKafkaError
+from streams.kafka.reader import Seen, UnreadableTopicError, follow
+from streams.kafka.within import Within
+
+log = structlog.get_logger()
+
+#: Messages that one transaction takes in, and seconds that the oldest of them waits for others.
+AT_ONCE: Final = 1000
+_LINGER_S: Final = 0.5
+#: How much longer than the topics the index keeps an upload: brokers delete whole segments.
+_MARGIN: Final = timedelta(days=1)
+#: Uploads that one transaction drops, and seconds between two looks for old ones.
+_DROPPED: Final = 500
+_PRUNE_EVERY_S: Final = 60.0
+
+
+class Projector:
+    """One run over the topics, in the thread that calls it."""
+
+    def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
+        """Open nothing yet."""
+        self._settings, self._now = settings, now
+        self._topics: dict[str, Topic] = {topic.name: topic for topic in topics(settings.topic_prefix).all()}
+        self._batch: list[Sighting] = []
+        self._before: dict[Log, int] = {}
+        self._after: dict[Log, int] = {}
+        self._since = self._pruned_at = 0.0
+
+    def run(self, going: Callable[[], bool], *, to_end: bool = False, tell: Callable[[], None] = lambda: None) -> None:
+        """
+        Read until `going` says no, or with `to_end` to the end of the topics; `tell` is called for each message.
+
+        Raises:
+            StateUnavailableError: the state database cannot be opened.
+            SQLAlchemyError: it failed.
+            UnreadableTopicError: a topic is missing, or no broker answered.
+
+        """
+        engine = open_database(self._settings.state_url.get_secret_value())
+        try:
+            while going():
+                try:
+                    self._follow(engine, going, to_end=to_end, tell=tell)
+                except MovedError:
+                    log.info("another projector has written the index; going on behind it")
+                    time.sleep(_LINGER_S)
+                else:
+                    return
+        finally:
+            engine.dispose()
+
+    def _follow(self, engine: Engine, going: Callable[[], bool], *, to_end: bool, tell: Callable[[], None]) -> None:
+        cluster = cluster_of(self._settings)
+        self._batch, self._before = [], read_positions(engine, cluster)
+        self._after = dict(self._before)
+
+        def rest() -> bool:
+            # Called twice a second: what no further message pushes is stored all the same.
+            if self._is_due():
+                self._store(engine, cluster)
+            self._prune(engine)
+            return going()
+
+        part = Within(starts=self._before)
+        for seen in follow(self._settings, list(self._topics), within=part, forever=not to_end, going=rest):
+            tell()
+            self._take(seen)
+            if len(self._batch) >= AT_ONCE or self._is_due():
+                self._store(engine, cluster)
+        self._store(engine, cluster)
+
+    def _take(self, seen: Seen) -> None:
+        if self._after == self._before:
+            self._since = time.monotonic()
+        self._after[seen.topic, seen.partition] = seen.offset + 1
+        one = sighting(self._topics[seen.topic], seen)
+        if one is not None:
+            self._batch.append(one)
+
+    def _is_due(self) -> bool:
+        return self._after != self._before and time.monotonic() - self._since >= _LINGER_S
+
+    def _store(self, engine: Engine, cluster: str) -> None:
+        if self._after == self._before:
+            return
+        now = self._now()
+        with reading(engine) as connection:
+            found = find(connection, {one.key for one in self._batch})
+        entries: dict[Key, Entry] = {}
+        seen: dict[tuple[str, str], Claim] = {}
+        for one in self._batch:
+            old = entries.get(one.key) or (of_row(found[one.key]) if one.key in found else None)
+            entries[one.key] = noted(old, one, now=now)
+            for digest in claimed(one.event) if one.event is not None else ():
+                seen[digest, one.key[1]] = Claim(digest, one.key[1], entries[one.key].status.changed_at)
+        rows = map(to_row, entries.values())
+        write(engine, rows, seen.values(), cluster=cluster, before=self._before, after=self._after)
+        self._batch, self._before = [], read_positions(engine, cluster)
+        self._after = dict(self._before)
+
+    def _prune(self, engine: Engine) -> None:
+        if self._pruned_at and time.monotonic() - self._pruned_at < _PRUNE_EVERY_S:
+            return
+        before = self._now() - WEEK - _MARGIN
+        dropped = prune(engine, before=before, dead_before=before - WEEK, most=_DROPPED)
+        # As long as there is more, at the next look half a second later.
+        self._pruned_at = time.monotonic() if dropped < _DROPPED else 0.0
+
+
+def cluster_of(settings: Settings) -> str:
+    """
+    Name the Kafka cluster, whose offsets mean nothing in another.
+
+    Raises:
+        UnreadableTopicError: no broker answered.
+
+    """
+    try:
+        return str(Admin(settings).cluster().cluster_id or "")[:64]
+    except NoKafkaError as error:
+        raise UnreadableTopicError(str(error)) from None

@@ -1,0 +1,58 @@
+"""Reads single messages by their places, and nothing else of their topics. Commits nothing."""
+
+from collections.abc import Iterable, Iterator
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streams.config.settings import Settings
+from streams.kafka.clients import reader
+from streams.kafka.foreign_headers import ForeignHeaders
+from streams.kafka.reader import Seen, UnreadableTopicError, polled, seen_of
+
+#: A message so few offsets behind the last one came with it: it is waited for, not fetched anew.
+_NEAR = 20
+
+
+def read_places(settings: Settings, places: Iterable[tuple[str, int, int]]) -> Iterator[Seen]:
+    """
+    Yield the messages at these places (topic, partition, offset); what has expired is left out.
+
+    Raises:
+        UnreadableTopicError: a topic is missing, or no broker answered.
+
+    """
+    wanted = sorted(set(places))
+    if not wanted:
+        return
+    consumer, read_foreign = reader(settings, few=True), ForeignHeaders(settings)
+    try:
+        near: list[tuple[str, int, int]] = []
+        for place in [*wanted, None]:
+            if near and (place is None or place[:2] != near[-1][:2] or place[2] - near[-1][2] > _NEAR):
+                yield from _read(consumer, near, read_foreign)
+                near = []
+            if place is not None:
+                near.append(place)
+    except KafkaException as error:
+        raise UnreadableTopicError(f"cannot read single messages: {error.args[0].str()}") from None
+    finally:
+        consumer.close()
+        read_foreign.close()
+
+
+def _read(consumer: Consumer, places: list[tuple[str, int, int]], read_foreign: ForeignHeaders) -> Iterator[Seen]:
+    """Read places that lie near one another in one partition."""
+    topic, partition, first = places[0]
+    wanted = {offset for _, _, offset in places}
+    last = max(wanted)
+    consumer.assign([TopicPartition(topic, partition, first)])
+    for message in polled(consumer, lambda: True, patient=False):
+        if (message.topic(), message.partition()) != (topic, partition):
+            continue
+        if message.error() is not None:
+            # The end of the partition: the rest is not there any more.
+            return
+        if message.offset() in wanted:
+            yield seen_of(message, read_foreign)
+        if message.offset() >= last:
+            return
