@@ -67,6 +67,10 @@ sbom: .venv-audit/locked ## Write hangtag.cdx.json, a bill of materials (Cyclone
 docs: .venv/hangtag ## Write what is generated from the code
 	$(BIN)/python docs/generate.py
 
+.PHONY: docs-site
+docs-site: .venv-docs/locked ## Build docs/ as a site in site/; a dead link fails
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build
+
 .PHONY: lock
 lock: ## Choose dependency versions again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
@@ -82,11 +86,13 @@ lock: ## Choose dependency versions again (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  requirements/audit.in -o requirements/audit.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+	  requirements/docs.in -o requirements/docs.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
 	  requirements/s3.in -o requirements/s3.lock
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-audit .venv-s3 .venv-ui .venv-vllm hangtag.cdx.json deploy/*/target samples/subscribers/node_modules \
+	rm -rf .venv .venv-audit .venv-docs .venv-s3 .venv-ui .venv-vllm hangtag.cdx.json site deploy/*/target samples/subscribers/node_modules \
 	  tests/contract/asyncapi/node_modules tests/contract/klaviyo_node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
@@ -140,6 +146,14 @@ clean: ## Remove what the targets made
 .venv-audit/locked: requirements/audit.lock | .venv-audit/bin/python
 	@echo 'Installing what looks at dependencies into .venv-audit'
 	$(PYTHON) -m pip --python .venv-audit/bin/python --disable-pip-version-check install -q --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-docs/bin/python:
+	$(PYTHON) -m venv --without-pip .venv-docs
+
+.venv-docs/locked: requirements/docs.lock | .venv-docs/bin/python
+	@echo 'Installing what builds the pages into .venv-docs'
+	$(PYTHON) -m pip --python .venv-docs/bin/python --disable-pip-version-check install -q --require-hashes --no-deps -r $<
 	@touch $@
 
 .venv-s3/bin/python:

@@ -1,17 +1,21 @@
-"""Write what is generated from the code: configuration.md, the tree in architecture.md, and schemas/'s documents."""
+"""Write the generated pages (configuration, commands, the tree in architecture.md) and the documents in schemas/."""
 
 import ast
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
 
+import typer.cli
+import typer.main
 import yaml
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from schemas.asyncapi import document
 from schemas.export import json_schemas
+from streams.cli.main import app
 from streams.config.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +78,23 @@ def architecture() -> str:
     return f"{before}{TREE_FROM}\n```text\n{tree()}\n```\n{TREE_TO}{rest.partition(TREE_TO)[2]}"
 
 
+def commands() -> str:
+    """Give docs/commands.md as text: the help of every command."""
+    command = typer.main.get_command(app)
+    context = command.make_context("hangtag", [], resilient_parsing=True)
+    text = typer.cli.get_docs_for_click(obj=command, ctx=context, name="hangtag")
+    # Typer cuts the summaries in its lists of commands: a link to the whole help serves better.
+    lines, heading = [], "hangtag"
+    for line in text.partition("\n")[2].splitlines():
+        if line.startswith("#"):
+            heading = line.strip("# `")
+        name = re.fullmatch(r"\* `([a-z-]+)`: .*", line)
+        link = f"[`{heading} {name[1]}`](#{heading.replace(' ', '-')}-{name[1]})" if name else ""
+        lines.append(f"* {link}" if name and f"`{heading} {name[1]}`" in text else line.rstrip())
+    head = "# Commands\n\nThe help of every command, by `make docs`; do not edit by hand.\n"
+    return head + "\n".join(lines).rstrip() + "\n"
+
+
 def asyncapi() -> str:
     """Give schemas/asyncapi.yaml as text."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -87,6 +108,7 @@ def files() -> dict[Path, str]:
     schemas = {ROOT / "schemas" / "jsonschema" / name: text for name, text in json_schemas().items()}
     own = {
         ROOT / "docs" / "architecture.md": architecture(),
+        ROOT / "docs" / "commands.md": commands(),
         ROOT / "docs" / "configuration.md": configuration(),
         ROOT / "schemas" / "asyncapi.yaml": asyncapi(),
     }
