@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from klaviyo_sink.state.database import insert_new, reading
 from klaviyo_sink.state.ledgers import forgotten
-from klaviyo_sink.state.tables import claims, index_positions, uploads
+from klaviyo_sink.state.tables import claims, index_positions, keyed_uploads, uploads
 
 #: Uploads that one query names: SQLite takes 32,766 parameters.
 _AT_ONCE: Final = 500
@@ -144,7 +144,7 @@ def clear(engine: Engine) -> None:
 
 def prune(engine: Engine, *, before: datetime, dead_before: datetime, most: int) -> int:
     """
-    Drop at most so many uploads and claims of which nothing was seen since `before`; answers how many.
+    Drop at most so many uploads, claims and idempotency keys that are older than `before`; answers how many.
 
     Uploads that are dead letters are kept until `dead_before`, as their topics are.
     """
@@ -154,12 +154,13 @@ def prune(engine: Engine, *, before: datetime, dead_before: datetime, most: int)
     with engine.begin() as connection:
         # By the time of the first message, which has an index.
         old = _drop(connection, uploads, and_(columns.seen_at < before, late), most)
-        return old + _drop(connection, claims, claims.c.seen_at < before, most)
+        old += _drop(connection, claims, claims.c.seen_at < before, most)
+        return old + _drop(connection, keyed_uploads, keyed_uploads.c.tried_at < before, most)
 
 
 def _drop(connection: Connection, table: Table, old: ColumnElement[bool], most: int) -> int:
     key = [*table.primary_key.columns]
-    keys = [tuple(row) for row in connection.execute(select(*key).where(old).order_by(table.c.seen_at).limit(most))]
+    keys = [tuple(row) for row in connection.execute(select(*key).where(old).limit(most))]
     for at in range(0, len(keys), _AT_ONCE):
         connection.execute(delete(table).where(tuple_(*key).in_(keys[at : at + _AT_ONCE])))
     return len(keys)

@@ -43,6 +43,7 @@ def gateway(
     from streams.gateway.follower import Follower
     from streams.gateway.forgotten import ForgottenUploads
     from streams.gateway.memory import Memory
+    from streams.gateway.recorded import Recorded
     from streams.telemetry.logs import set_up_logs
     from streams.telemetry.spans import make_spans
     from streams.wiring.kafka import make_emitter
@@ -67,7 +68,8 @@ def gateway(
     memory = Memory(keep_s=settings.gateway_remember_s, most=settings.gateway_remember)
     ledger = ForgottenShoppers(settings.state_url.get_secret_value())
     forgotten = ForgottenUploads(memory, ledger)
-    follower = Follower(settings, memory, crash=crash, ledger=ledger, owners=forgotten)
+    recorded = Recorded(settings) if settings.index_uploads else None
+    follower = Follower(settings, memory, crash=crash, ledger=ledger, owners=forgotten, recorded=recorded)
     listener, url = listen(address, settings.gateway_port if port is None else port, "https" if cert else "http")
 
     @asynccontextmanager
@@ -79,6 +81,8 @@ def gateway(
         dropping.cancel()
         await follower.aclose()
         await asyncio.to_thread(ledger.close)
+        if recorded is not None:
+            await asyncio.to_thread(recorded.close)
         await asyncio.to_thread(spans.close)
 
     config = GatewayConfig(
@@ -90,5 +94,15 @@ def gateway(
         allow_email=allow_email or settings.gateway_allow_email,
         publish_s=settings.gateway_publish_s,
     )
-    app = create_app(config, producer, memory, ready=lambda: follower.caught_up, beside=following, forgotten=forgotten)
+    app = create_app(
+        config,
+        producer,
+        memory,
+        # The index tells what came before it, and the state database which keys were published.
+        ready=lambda: follower.caught_up or follower.indexed,
+        is_whole=lambda: follower.caught_up,
+        beside=following,
+        forgotten=forgotten,
+        recorded=recorded,
+    )
     serve_http(app, listener, cert=cert, key=key, drain_s=settings.drain_s, on_stop=memory.close)

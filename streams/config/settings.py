@@ -126,9 +126,11 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
         10, gt=0, description="Seconds the gateway tries to publish an upload before it returns a 503."
     )
     gateway_remember_s: float = Field(
-        3600, gt=0, description="The gateway keeps the status of uploads that changed in the last so many seconds."
+        3600,
+        gt=0,
+        description="The gateway keeps the status of uploads that changed in the last so many seconds in memory.",
     )
-    gateway_remember: int = Field(100_000, ge=1, description="Most uploads whose status the gateway keeps.")
+    gateway_remember: int = Field(100_000, ge=1, description="Most uploads whose status the gateway keeps in memory.")
 
     # Rules
     lexicon: Path | None = Field(None, description="Folder of a shop's own lexicon, merged over the shipped one.")

@@ -31,3 +31,8 @@ def key_reused(upload_id: str) -> BadRequestError:
     """Refuse a key that stands for another photo: 422, and where that one is."""
     detail = f"this idempotency key was used for another photo, upload {upload_id}"
     return BadRequestError(422, "key-reused", detail, {"Location": f"/uploads/{upload_id}"})
+
+
+def shopper_forgotten() -> BadRequestError:
+    """Refuse a photo of a shopper who was forgotten."""
+    return BadRequestError(403, "forgotten", "this shopper was forgotten; the photo was not kept")

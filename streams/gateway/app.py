@@ -18,18 +18,19 @@ from pydantic import SecretStr
 
 from ocr_worker.http.auth import authorize
 from ocr_worker.http.openapi import problem_answer
-from ocr_worker.http.problems import BadRequestError, problem
+from ocr_worker.http.problems import problem
 from ocr_worker.http.service import new_service
-from schemas.events import Identity, Photo, PhotoUploaded
-from schemas.outcomes import Never
-from schemas.producer import AlreadyPublished, Published, UploadProducer
-from schemas.steady_clock import now as steady_now
-from streams.gateway.answers import LAST, as_event, as_json, away, key_reused
+from schemas.producer import UploadProducer
+from schemas.topics import WEEK
+from streams.gateway.answers import LAST, as_event, as_json, away, shopper_forgotten
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.gateway.middleware import IN_FLIGHT, REMEMBERED, STREAMS, EveryAnswer
 from streams.gateway.openapi import complete, needs, post_answers, post_operation, problems, stream_answers
-from streams.gateway.request import Posted, check_head, receive
+from streams.gateway.publishing import Publishing
+from streams.gateway.recorded import Recorded
+from streams.gateway.request import check_head, receive
+from streams.gateway.statuses import Statuses
 from streams.index.status import Status
 
 log = structlog.get_logger()
@@ -40,10 +41,8 @@ _HEARTBEAT_S = 15.0
 _HEARTBEATS = 40
 #: Seconds to come back after: when every place is taken, and when something of ours is away.
 _SOON, _LATER = 1, 5
-#: Seconds in which a published event reaches every gateway.
-_TOPIC_S = 2
-#: Most uploads that are noted as stored and not published.
-_UNPUBLISHED = 10_000
+#: How long the index of uploads keeps one: as long as the topics.
+_KEPT = f"{WEEK.days} days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +67,24 @@ def create_app(
     *,
     ready: Callable[[], bool],
     beside: Callable[[], AbstractAsyncContextManager[object]],
+    is_whole: Callable[[], bool] = lambda: True,
     forgotten: ForgottenUploads | None = None,
+    recorded: Recorded | None = None,
 ) -> EveryAnswer:
     """
     Build the app.
 
-    `producer` is closed with it. `ready` tells whether `memory` knows all it should; `beside` runs as long as the app.
-    `forgotten` knows the shoppers of whom nothing is told or taken; None where nobody can be forgotten.
+    `producer` is closed with it; `beside` runs as long as the app. `ready` tells whether it can take uploads, and
+    `is_whole` whether `memory` has all that `recorded`, the state database, has not. `forgotten` knows the shoppers of
+    whom nothing is told or taken; None where nobody can be forgotten.
     """
-    gateway = _Gateway(config, producer, memory, ready, forgotten or ForgottenUploads(memory, None))
+    gone = forgotten or ForgottenUploads(memory, None)
+    kept = _KEPT if recorded is not None else f"{config.remember_s:g} s"
+    statuses = Statuses(memory, gone, recorded, is_whole=is_whole, remembered=kept)
+    publishing = Publishing(
+        producer, memory, statuses=statuses, forgotten=gone, recorded=recorded, publish_s=config.publish_s
+    )
+    gateway = _Gateway(config, memory, statuses=statuses, publishing=publishing, forgotten=gone, ready=ready)
     token = config.token is not None
 
     @asynccontextmanager
@@ -96,7 +104,7 @@ def create_app(
         openapi_extra=post_operation(token=token),
     )
     app.add_api_route(
-        one, gateway.get, response_model=Status, responses=problems(401, 404), openapi_extra=needs(token=token)
+        one, gateway.get, response_model=Status, responses=problems(401, 404, 503), openapi_extra=needs(token=token)
     )
     app.add_api_route(
         f"{one}/events",
@@ -123,17 +131,16 @@ class _Gateway:
     def __init__(
         self,
         config: GatewayConfig,
-        producer: UploadProducer,
         memory: Memory,
-        ready: Callable[[], bool],
+        *,
+        statuses: Statuses,
+        publishing: Publishing,
         forgotten: ForgottenUploads,
+        ready: Callable[[], bool],
     ) -> None:
-        self._config, self._producer, self._memory, self._ready = config, producer, memory, ready
-        self._forgotten = forgotten
-        #: Uploads whose photo this gateway stored and whose event nobody took: the next try need not wait for another.
-        self._unpublished: set[str] = set()
+        self._config, self._memory, self._ready, self._forgotten = config, memory, ready, forgotten
+        self._statuses, self._publishing = statuses, publishing
         self._in_flight = self._streams = 0
-        self._under_way: set[str] = set()
         IN_FLIGHT.set_function(lambda: self._in_flight)
         STREAMS.set_function(lambda: self._streams)
         REMEMBERED.set_function(lambda: len(memory))
@@ -151,71 +158,21 @@ class _Gateway:
         try:
             posted = await receive(request, self._config.photo_max_bytes, allow_email=self._config.allow_email)
             if await self._forgotten.includes(posted.upload.shopper_id):
-                raise BadRequestError(403, "forgotten", "this shopper was forgotten; the photo was not kept")
-            status = await self._publish_once(posted)
+                raise shopper_forgotten()
+            status = await self._publishing.once(posted)
         finally:
             self._in_flight -= 1
         return as_json(status, 202, {"Location": f"/uploads/{status.upload_id}"})
 
-    async def _publish_once(self, posted: Posted) -> Status:
-        upload_id = posted.upload.upload_id
-        known = self._memory.get(upload_id)
-        if known is not None:
-            if known.sha256 not in {None, posted.sha256}:
-                raise key_reused(upload_id)
-            return known
-        if upload_id in self._under_way:
-            raise BadRequestError(409, "under-way", "this upload is being published", {"Retry-After": str(_SOON)})
-        self._under_way.add(upload_id)
-        try:
-            return await self._publish(posted)
-        finally:
-            self._under_way.discard(upload_id)
-
-    async def _publish(self, posted: Posted) -> Status:
-        upload = posted.upload
-        answer = await self._producer.publish_once(upload, self._is_published)
-        if isinstance(answer, Never):
-            if answer.reason == "other-photo":
-                raise key_reused(upload.upload_id)
-            raise BadRequestError(422, answer.reason, answer.message)
-        if isinstance(answer, AlreadyPublished):
-            return self._known(answer.upload_id)
-        if not isinstance(answer, Published):
-            if len(self._unpublished) >= _UNPUBLISHED:
-                self._unpublished.clear()
-            self._unpublished.add(upload.upload_id)
-            log.warning("not published", reason=answer.reason, message=answer.message)
-            raise away(answer.reason, answer.message, _LATER)
-        self._unpublished.discard(upload.upload_id)
-        self._forgotten.note_owners(upload.upload_id, {upload.shopper_id})
-        # The topic tells the same in a moment; who asks at once is answered too.
-        event = PhotoUploaded(
-            upload_id=upload.upload_id,
-            shopper_id=upload.shopper_id,
-            uploaded_at=upload.uploaded_at,
-            photo=Photo(uri=answer.uri, sha256=posted.sha256),
-            identity=Identity(external_id=upload.shopper_id),
-        )
-        return self._memory.note(event, steady_now())
-
-    async def _is_published(self, upload_id: str) -> bool:
-        """Wait for the event of an upload whose photo is in the store: another gateway may be publishing it."""
-        if upload_id in self._unpublished:
-            return False
-        return await self._memory.known(upload_id, limit_s=self._config.publish_s + _TOPIC_S)
-
     async def get(self, request: Request, upload_id: str) -> Response:
         """Tell what became of an upload."""
         authorize(request, self._config.token)
-        await self._forgotten.hides(upload_id)
-        return as_json(self._known(upload_id), 200)
+        return as_json(await self._statuses.known(upload_id), 200)
 
     async def events(self, request: Request, upload_id: str) -> Response:
         """Tell what becomes of an upload, as it happens: Server-Sent Events."""
         authorize(request, self._config.token)
-        await self._forgotten.hides(upload_id)
-        status = self._known(upload_id)
+        status = await self._statuses.known(upload_id)
         if status.final and request.headers.get("last-event-id") == LAST:
             # Browsers connect again by themselves when a stream ends, unless told so (HTML, "Server-sent events").
             return Response(status_code=204)
@@ -247,16 +204,6 @@ class _Gateway:
                 503, "not-ready", "what lies in the topics has not been read yet", {"Retry-After": str(_SOON)}
             )
         return Response("ready\n", media_type="text/plain")
-
-    def _known(self, upload_id: str) -> Status:
-        status = self._memory.get(upload_id)
-        if status is None:
-            raise BadRequestError(
-                404,
-                "unknown-upload",
-                f"nothing is known of this upload; uploads are remembered for {self._config.remember_s:g} s",
-            )
-        return status
 
 
 async def _healthz() -> Response:

@@ -1,4 +1,8 @@
-"""Keeps a gateway's memory up to date: reads the topics in a thread of its own, from as far back as is remembered."""
+"""
+Keeps a gateway's memory up to date: reads the topics in a thread of its own.
+
+With an index of uploads it begins where that ends; without one, as far back as is remembered.
+"""
 
 import asyncio
 import threading
@@ -6,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.codec import UndecodableError, decode
 from schemas.steady_clock import now as steady_now
@@ -15,7 +20,9 @@ from streams.erasure.guard import ForgottenShoppers
 from streams.erasure.letters import shoppers_in
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
+from streams.gateway.recorded import Recorded
 from streams.kafka.reader import Seen, UnreadableTopicError, follow
+from streams.kafka.within import Within
 from streams.runtime.dead_letters import read_letter
 
 log = structlog.get_logger()
@@ -35,19 +42,22 @@ class Follower:
         crash: Callable[[Exception], object],
         ledger: ForgottenShoppers | None = None,
         owners: ForgottenUploads | None = None,
+        recorded: Recorded | None = None,
     ) -> None:
         """
         Take the memory to tell; nothing connects before `start`.
 
         `crash` is called with an exception nobody foresaw. Messages of shoppers in the `ledger` of the forgotten are
-        passed over; `owners` learns whose the others are.
+        passed over; `owners` learns whose the others are. `recorded` knows what came before.
         """
         self._settings, self._memory, self._crash = settings, memory, crash
-        self._ledger, self._owners = ledger, owners
+        self._ledger, self._owners, self._recorded = ledger, owners, recorded
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-follower", daemon=True)
         #: All was read that lay in the topics when it began.
         self.caught_up = False
+        #: The index knows all but the last messages.
+        self.indexed = False
 
     def start(self) -> None:
         """Begin; from the event loop that the memory is used from."""
@@ -75,10 +85,15 @@ class Follower:
             self._ledger.read()
         by_name = {topic.name: topic for topic in topics(self._settings.topic_prefix).all()}
         try:
+            positions = self._recorded.positions() if self._recorded is not None else None
+            part = Within(steady_now().timestamp() - self._settings.gateway_remember_s)
+            if positions is not None:
+                part = Within(starts=positions)
+                self._tell(self._found_index)
             for seen in follow(
                 self._settings,
                 list(by_name),
-                since=steady_now().timestamp() - self._settings.gateway_remember_s,
+                within=part,
                 forever=True,
                 going=lambda: not self._stop.is_set(),
                 caught_up=lambda: self._tell(self._caught_up),
@@ -87,6 +102,11 @@ class Follower:
         except UnreadableTopicError as error:
             self._tell(self._lost)
             log.warning("the topics cannot be read", message=str(error))
+            self._stop.wait(_PAUSE_S)
+        except SQLAlchemyError as error:
+            # Begun again behind the index, so that no status is a part of what is known.
+            self._tell(self._lost)
+            log.warning("the index of uploads cannot be read", error=type(error).__name__)
             self._stop.wait(_PAUSE_S)
 
     def _note(self, topic: Topic, seen: Seen) -> None:
@@ -110,13 +130,21 @@ class Follower:
             return
         if self._owners is not None:
             self._tell(self._owners.note_owners, upload_id, shoppers)
+        # Reading alone, which may be done from another thread.
+        if self._recorded is not None and self._memory.get(upload_id) is None:
+            before = self._recorded.known(upload_id)
+            if before is not None:
+                self._tell(self._memory.recall, before.status)
         self._tell(note, *facts)
+
+    def _found_index(self) -> None:
+        self.indexed = True
 
     def _caught_up(self) -> None:
         self.caught_up = True
 
     def _lost(self) -> None:
-        self.caught_up = False
+        self.caught_up = self.indexed = False
 
     def _tell(self, what: Callable[..., object], *arguments: object) -> None:
         """Have the event loop do it, whose memory it is."""

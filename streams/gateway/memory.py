@@ -5,7 +5,7 @@ Knows no HTTP and no Kafka. Used from one event loop only.
 """
 
 import asyncio
-from collections import OrderedDict
+import heapq
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -21,8 +21,12 @@ class Memory:
     def __init__(self, *, keep_s: float, most: int, clock: Callable[[], datetime] = steady_now) -> None:
         """Start with none."""
         self._keep_s, self._most, self._clock = keep_s, most, clock
-        self._known: OrderedDict[str, Status] = OrderedDict()
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._known: dict[str, Status] = {}
+        #: When each upload changed, oldest first: messages come in any order, so the last that came may be an old one.
+        #: An upload that changed again is here twice, and its older time counts no more.
+        self._changes: list[tuple[datetime, str]] = []
+        #: Who waits for a change; their futures tell whether the upload is known still.
+        self._waiting: dict[str, set[asyncio.Future[bool]]] = {}
         self._closed = False
 
     def __len__(self) -> int:
@@ -42,13 +46,22 @@ class Memory:
         with suppress(ValueError):
             self._put(stopped(self._known.get(upload_id) or Status(upload_id=upload_id, changed_at=at), letter, at))
 
+    def recall(self, status: Status) -> None:
+        """Take in what is known of an upload from elsewhere, unless something is known of it here."""
+        if status.upload_id not in self._known:
+            self._put(status, evict=False)
+
     async def other_than(self, seen: Status, *, limit_s: float) -> Status | None:
-        """Wait until the status differs from `seen`; return None once the upload is evicted or the memory is closed."""
+        """Wait until the status differs from `seen`; return None once the upload is dropped or the memory is closed."""
         with suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                while not self._closed and self._known.get(seen.upload_id) == seen:
-                    await self._change(seen.upload_id)
-        return None if self._closed else self._known.get(seen.upload_id)
+                while not self._closed:
+                    newer = self._known.get(seen.upload_id)
+                    if newer is not None and newer != seen:
+                        return newer
+                    if not await self._change(seen.upload_id):
+                        return None
+        return None if self._closed else seen
 
     async def known(self, upload_id: str, *, limit_s: float) -> bool:
         """Wait until something is known of an upload; False when nothing is after the limit."""
@@ -60,43 +73,50 @@ class Memory:
 
     def drop(self, upload_id: str) -> None:
         """Forget an upload at once, and end the waiting for its changes."""
-        if upload_id in self._known:
-            self._forget(upload_id)
+        self._known.pop(upload_id, None)
+        self._wake(upload_id, known=False)
 
     def close(self) -> None:
         """End all waiting, for good."""
         self._closed = True
         for upload_id in tuple(self._waiting):
-            self._wake(upload_id)
+            self._wake(upload_id, known=False)
 
-    async def _change(self, upload_id: str) -> None:
-        bell: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _change(self, upload_id: str) -> bool:
+        """Wait for a change; False where the upload was dropped."""
+        bell: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         bells = self._waiting.setdefault(upload_id, set())
         bells.add(bell)
         try:
-            await bell
+            return await bell
         finally:
             bells.discard(bell)
             if not bells and self._waiting.get(upload_id) is bells:
                 del self._waiting[upload_id]
 
-    def _put(self, status: Status) -> Status:
+    def _put(self, status: Status, *, evict: bool = True) -> Status:
+        before = self._known.get(status.upload_id)
         self._known[status.upload_id] = status
-        self._known.move_to_end(status.upload_id)
-        now = self._clock()
-        while self._known:
-            oldest = next(iter(self._known.values()))
-            if len(self._known) <= self._most and (now - oldest.changed_at).total_seconds() <= self._keep_s:
-                break
-            self._forget(oldest.upload_id)
-        self._wake(status.upload_id)
+        if before is None or before.changed_at != status.changed_at:
+            heapq.heappush(self._changes, (status.changed_at, status.upload_id))
+        if evict:
+            self._evict()
+        self._wake(status.upload_id, known=True)
         return status
 
-    def _forget(self, upload_id: str) -> None:
-        del self._known[upload_id]
-        self._wake(upload_id)
+    def _evict(self) -> None:
+        """Forget the uploads that changed longest ago. Whoever waits for one goes on waiting."""
+        now = self._clock()
+        while self._changes:
+            changed_at, upload_id = self._changes[0]
+            status = self._known.get(upload_id)
+            if status is not None and status.changed_at == changed_at:
+                if len(self._known) <= self._most and (now - changed_at).total_seconds() <= self._keep_s:
+                    return
+                del self._known[upload_id]
+            heapq.heappop(self._changes)
 
-    def _wake(self, upload_id: str) -> None:
+    def _wake(self, upload_id: str, *, known: bool) -> None:
         for bell in self._waiting.get(upload_id, ()):
             if not bell.done():
-                bell.set_result(None)
+                bell.set_result(known)

@@ -15,7 +15,7 @@ _MEANINGS = {
     413: "The photo has too many bytes.",
     415: "Not multipart, or no photo.",
     422: "A field is missing, there twice or cannot be, or the key was used for another photo.",
-    503: "Full, starting, or Kafka or the photo store is away: come back after Retry-After seconds.",
+    503: "Full, starting, or Kafka, the photos or the state database are away: come back after Retry-After seconds.",
 }
 _LOCATION = {"Location": {"description": "Where its status is.", "schema": {"type": "string"}}}
 

@@ -38,6 +38,8 @@ class Posted:
 
     upload: Upload = field(repr=False)
     sha256: str
+    #: Under an idempotency key.
+    keyed: bool = False
 
 
 def check_head(request: Request, max_bytes: int) -> None:
@@ -90,7 +92,7 @@ async def receive(request: Request, max_bytes: int, *, allow_email: bool) -> Pos
     key = request.headers.get(KEY_HEADER)
     if key is not None:
         upload = replace(upload, upload_id=id_of(shopper_id, key))
-    return Posted(upload, hashlib.sha256(photo).hexdigest())
+    return Posted(upload, hashlib.sha256(photo).hexdigest(), keyed=key is not None)
 
 
 def id_of(shopper_id: str, key: str) -> str:

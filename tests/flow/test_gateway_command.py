@@ -35,6 +35,7 @@ def settings(broker, tmp_path) -> Settings:
     return Settings(
         bootstrap_servers=broker.address,
         store_url=f"file:{tmp_path}",
+        state_url=f"sqlite:///{tmp_path}/state.db",
         gateway_port=0,
         gateway_token="planted",
         gateway_publish_s=1,
