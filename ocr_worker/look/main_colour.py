@@ -4,38 +4,40 @@ Tells one thing without any model: the main colour in the middle of the photo, w
 It cannot tell a garment from its background, so its scores are low; a middle without a main colour tells nothing.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import cv2
 import numpy as np
 
 from ocr_worker.images.decode import DecodedPhoto, Pixels
 from schemas.events import Engine, Seen, SeenValue
 
-#: Typical cloth of each colour in daylight, as sRGB.
-_CLOTHS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
-    {
-        "black": (25, 25, 27),
-        "white": (242, 242, 242),
-        "grey": (130, 130, 132),
-        "beige": (218, 200, 172),
-        "brown": (100, 66, 40),
-        "red": (195, 32, 42),
-        "burgundy": (108, 22, 42),
-        "pink": (238, 168, 190),
-        "orange": (238, 126, 34),
-        "yellow": (244, 212, 60),
-        "green": (46, 136, 72),
-        "olive": (98, 102, 52),
-        "mint": (168, 224, 196),
-        "blue": (66, 118, 196),
-        "navy": (28, 36, 76),
-        "turquoise": (44, 178, 178),
-        "purple": (122, 62, 152),
-    }
+#: Typical cloth of each colour in daylight, as sRGB. A wide colour has several.
+_CLOTHS: tuple[tuple[str, tuple[int, int, int]], ...] = (
+    ("black", (25, 25, 27)),
+    ("white", (242, 242, 242)),
+    ("grey", (130, 130, 132)),
+    ("grey", (186, 187, 190)),
+    ("beige", (218, 200, 172)),
+    ("brown", (100, 66, 40)),
+    ("red", (195, 32, 42)),
+    ("burgundy", (108, 22, 42)),
+    ("pink", (238, 168, 190)),
+    ("orange", (238, 126, 34)),
+    ("yellow", (244, 212, 60)),
+    ("green", (46, 136, 72)),
+    ("green", (132, 180, 112)),
+    ("olive", (98, 102, 52)),
+    ("mint", (168, 224, 196)),
+    ("blue", (66, 118, 196)),
+    ("blue", (30, 60, 210)),
+    ("blue", (142, 190, 232)),
+    ("navy", (28, 36, 76)),
+    ("turquoise", (44, 178, 178)),
+    ("purple", (122, 62, 152)),
+    ("purple", (182, 152, 206)),
 )
-_NAMES = tuple(_CLOTHS)
+COLOURS = tuple(dict.fromkeys(name for name, _ in _CLOTHS))
+#: For each cloth, the place of its colour in COLOURS.
+_PLACES = np.array([COLOURS.index(name) for name, _ in _CLOTHS])
 #: The middle: this share of the width, and of the height.
 _WIDE, _HIGH = 0.4, 0.5
 #: The middle is judged at this size: finer detail is pattern.
@@ -77,12 +79,12 @@ class MainColourLooker:
 def main_colour(pixels: Pixels) -> tuple[str, float] | None:
     """Name the colour that most of a picture has, with its share; None if none prevails."""
     pixels = np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    cloths = _lab(np.array([list(_CLOTHS.values())], dtype=np.uint8)).reshape(-1, 3)
+    cloths = _lab(np.array([[cloth for _, cloth in _CLOTHS]], dtype=np.uint8)).reshape(-1, 3)
     own = _lab(pixels).reshape(-1, 3)
     nearest = ((own[:, None, :] - cloths[None, :, :]) ** 2).sum(axis=2).argmin(axis=1)
-    counts = np.bincount(nearest, minlength=len(_NAMES))
+    counts = np.bincount(_PLACES[nearest], minlength=len(COLOURS))
     share = float(counts.max() / counts.sum())
-    return (_NAMES[int(counts.argmax())], share) if share >= _LEAST else None
+    return (COLOURS[int(counts.argmax())], share) if share >= _LEAST else None
 
 
 def _lab(pixels: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -17,13 +17,15 @@ from ocr_worker.engines.protocol import AnyEngine, Lines
 from ocr_worker.engines.rapid.second_pass import Box
 from ocr_worker.images.contrast import lift_contrast
 from ocr_worker.images.decode import DecodedPhoto, Pixels
+from ocr_worker.look.looker import AnyLooker
 from ocr_worker.reader import Reader
 from ocr_worker.result import Reading, Refused
 from schemas.events import Engine as EngineInfo
-from schemas.events import Tag, TextLine
+from schemas.events import Seen, Tag, TextLine
 from schemas.outcomes import Later, Misconfigured
 
-TagLines = Callable[[Sequence[TextLine]], Sequence[Tag]]
+#: Gives the tags of a photo from its lines and from what a look at it showed.
+TagLines = Callable[[Sequence[TextLine], Seen | None], Sequence[Tag]]
 
 _JPEG_QUALITY = 85
 
@@ -64,11 +66,11 @@ class Look:
 
 
 async def look_at(
-    data: bytes, engine: AnyEngine, config: OcrConfig, tag: TagLines
+    data: bytes, engine: AnyEngine, config: OcrConfig, tag: TagLines, looker: AnyLooker | None = None
 ) -> Look | Refused | Later | Misconfigured:
     """Read a photo as the worker does, and find its tags. How many at once is the caller's to bound."""
     watched = _Watched(engine)
-    reader = Reader(watched, replace(config, slots=1))
+    reader = Reader(watched, replace(config, slots=1), looker=looker)
     try:
         reading = await reader.read(data)
     finally:
@@ -80,7 +82,7 @@ async def look_at(
 
 def _look(reading: Reading, seen: "_Watched", tag: TagLines) -> Look:
     started = time.perf_counter()
-    tags = tuple(tag(reading.texts))
+    tags = tuple(tag(reading.texts, reading.seen))
     rules_ms = (time.perf_counter() - started) * 1000
     assert seen.photo is not None  # noqa: S101 - there is no reading without `prepare`
     small = seen.photo.small

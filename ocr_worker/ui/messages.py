@@ -24,6 +24,8 @@ class Words:
     tags: str
     no_tags: str
     evidence: str
+    #: Evidence that is a place in the picture.
+    seen: str
     score: str
     line: str
     box: str
@@ -63,6 +65,7 @@ _ZH = Words(
     tags="标签",
     no_tags="没有标签",
     evidence="依据",
+    seen="看图得出",
     score="得分",
     line="文字",
     box="位置（像素）",
@@ -81,6 +84,7 @@ _ZH = Words(
             "queue": "排队",
             "engine": "识别",
             "finish": "整理",
+            "look": "看图",
             "rules": "打标签",
             "total": "合计",
         }
@@ -111,6 +115,7 @@ _EN = Words(
     tags="Tags",
     no_tags="No tags",
     evidence="Evidence",
+    seen="seen in the picture",
     score="Score",
     line="Line",
     box="Box (px)",
@@ -129,6 +134,7 @@ _EN = Words(
             "queue": "queue",
             "engine": "engine",
             "finish": "finish",
+            "look": "look",
             "rules": "rules",
             "total": "total",
         }

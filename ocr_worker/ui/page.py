@@ -17,6 +17,7 @@ from gradio.utils import get_upload_folder
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.protocol import AnyEngine
 from ocr_worker.images.decode import Pixels, open_photo, scale_down
+from ocr_worker.look.looker import AnyLooker
 from ocr_worker.result import Refused
 from ocr_worker.ui.look import TagLines, look_at
 from ocr_worker.ui.messages import WORDS, Language, preferred
@@ -37,10 +38,12 @@ def create_page(
     engines: Mapping[str, AnyEngine],
     tag: TagLines,
     samples: Sequence[Path] = (),
+    *,
     on_ready: Callable[[], None] | None = None,
+    looker: AnyLooker | None = None,
 ) -> FastAPI:
     """
-    Build the page as an app to serve. The engines are the caller's to close; the first one is chosen at first.
+    Build the page as an app to serve. Engines and looker are the caller's to close; the first engine is the default.
 
     `samples` are photos to offer; `on_ready` is called once the page can be opened. Uploads are written below the
     folder for temporary files that `tempfile` knew when this module was first imported.
@@ -57,7 +60,7 @@ def create_page(
     app.add_middleware(UploadGuard, config=config, folder=uploads)
     gr.mount_gradio_app(
         app,
-        _Page(config, engines, tag, samples, uploads).blocks(),
+        _Page(config, engines, tag, samples, uploads, looker=looker).blocks(),
         path="/",
         footer_links=[],
         run_history=False,
@@ -81,7 +84,10 @@ class _Page:
         tag: TagLines,
         samples: Sequence[Path],
         uploads: Path,
+        *,
+        looker: AnyLooker | None,
     ) -> None:
+        self._looker = looker
         self._uploads = uploads
         self._config = config
         self._engines = engines
@@ -162,7 +168,7 @@ class _Page:
         return await self._outcome(self._samples[chosen.index].read_bytes(), engine)
 
     async def _outcome(self, data: bytes, engine: str) -> Outcome:
-        return await look_at(data, self._engines[engine], self._config, self._tag)
+        return await look_at(data, self._engines[engine], self._config, self._tag, self._looker)
 
     def _show(self, language: Language, last: Outcome | None) -> list[Any]:
         words = WORDS[language]

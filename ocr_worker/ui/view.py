@@ -74,6 +74,9 @@ def _photo(look: Look, proven: set[int], words: Words) -> str:
     lines = look.reading.texts
     # All boxes first, so that no box lies over a number.
     boxes = "".join(_box(line, proven=number in proven) for number, line in enumerate(lines, 1))
+    boxes += "".join(
+        dict.fromkeys(_garment(one.bbox) for tag in look.tags for one in tag.evidence if one.kind == "seen")
+    )
     marks = "".join(_mark(number, line.bbox, size, proven=number in proven) for number, line in enumerate(lines, 1))
     legend = f"<figcaption>{escape(words.legend)}</figcaption>" if proven else ""
     return f"<figure>{_picture(look.jpeg, size, boxes + marks)}{legend}</figure>"
@@ -84,6 +87,11 @@ def _box(line: TextLine, *, proven: bool) -> str:
     title = f"<title>{escape(line.text)} ({line.score:.2f})</title>"
     rect = f'<rect x="{x1}" y="{y1}" width="{x2 - x1}" height="{y2 - y1}">{title}</rect>'
     return f'<g class="{_kind(proven=proven)}">{rect}</g>'
+
+
+def _garment(bbox: BBox) -> str:
+    x1, y1, x2, y2 = bbox
+    return f'<rect class="seen" x="{x1}" y="{y1}" width="{x2 - x1}" height="{y2 - y1}"/>'
 
 
 def _mark(number: int, bbox: BBox, size: tuple[int, int], *, proven: bool) -> str:
@@ -111,7 +119,7 @@ def _tags(tags: Sequence[Tag], numbers: dict[tuple[str, BBox], int], language: L
         (
             f"<strong>{escape(getattr(tag.labels, language))}</strong>{_share(tag)}<br><code>{escape(tag.id)}</code>",
             f"{tag.score:.2f}",
-            "<br>".join(_evidence(one, numbers) for one in tag.evidence),
+            "<br>".join(_evidence(one, numbers, words) for one in tag.evidence),
         )
         for tag in tags
     ]
@@ -122,7 +130,9 @@ def _share(tag: Tag) -> str:
     return "" if tag.share is None else f" {tag.share:g} %{'?' * tag.share_unsure}"
 
 
-def _evidence(evidence: Evidence, numbers: dict[tuple[str, BBox], int]) -> str:
+def _evidence(evidence: Evidence, numbers: dict[tuple[str, BBox], int], words: Words) -> str:
+    if evidence.kind == "seen":
+        return f"<em>{escape(words.seen)}</em> {evidence.score or 0:.2f}<br><code>{escape(evidence.rule)}</code>"
     number = numbers.get((evidence.text, evidence.bbox))
     mark = "" if number is None else _number(number, proven=True)
     return f"{mark} {escape(evidence.text)}<br><code>{escape(evidence.rule)}</code>"

@@ -157,7 +157,7 @@ def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> Non
 
 def _tag(tag: Any) -> str:
     share = f" {tag.share:g} %{'?' * tag.share_unsure}" if tag.share is not None else ""
-    evidence = tag.evidence[0].text if tag.evidence else ""
+    evidence = "seen" if tag.seen_only else tag.evidence[0].text if tag.evidence else ""
     return f"{tag.id}{share} ← {evidence[:28]}"
 
 

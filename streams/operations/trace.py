@@ -201,9 +201,12 @@ def _outcome(event: Event) -> str:
     if isinstance(event, PhotoUploaded):
         return f"photo at {event.photo.uri}"
     if isinstance(event, TextRecognized):
-        return f"{len(event.texts)} lines, {event.quality.verdict}, by {event.engine.name} {event.engine.revision}"
+        seen = f", saw {len(event.seen.values)} values by {event.seen.engine.model}" if event.seen is not None else ""
+        read = f"{len(event.texts)} lines, {event.quality.verdict}, by {event.engine.name} {event.engine.revision}"
+        return read + seen
     if isinstance(event, OutfitTagged):
-        return f"{', '.join(tag.id for tag in event.tags)} (lexicon {event.lexicon_version[:12]})"
+        tags = ", ".join(f"{tag.id} (seen)" if tag.seen_only else tag.id for tag in event.tags)
+        return f"{tags} (lexicon {event.lexicon_version[:12]})"
     if isinstance(event, ProfileSynced):
         return f"{event.outcome} by the {event.lane} lane, profile version {event.profile_version}"
     if isinstance(event, UploadFeedback):

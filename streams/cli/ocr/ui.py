@@ -54,14 +54,16 @@ def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "S
     from rules.lexicon.load import load_lexicon
     from rules.tagger import Tagger
     from streams.cli.demo import _samples
+    from streams.wiring.look import make_looker
 
     tagger = Tagger(load_lexicon(settings.lexicon))
     page = create_page(
         _config(settings),
         _engines(engine, settings),
-        lambda lines: tagger.tag(lines).tags,
+        lambda lines, seen: tagger.tag(lines, seen).tags,
         samples=sorted(path for path in _samples().iterdir() if path.is_file()),
         on_ready=lambda: print(f"OCR page ready on {url}", flush=True),
+        looker=make_looker(settings),
     )
     # Open pages hold a connection for as long as they are open: a second is enough for the photo under way.
     http = bounded_http(own_policy())

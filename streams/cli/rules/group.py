@@ -17,6 +17,7 @@ from streams.cli.support.terminal import json_line
 
 if TYPE_CHECKING:
     from rules.evidence.findings import Finding
+    from schemas.events import Evidence, Seen
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 app.command(name="eval")(evaluate)
@@ -34,6 +35,9 @@ def tag(
     lexicon: Path = OWN,
     *,
     score: float = typer.Option(1.0, min=0, max=1, help="OCR score of the lines."),
+    seen: list[str] = typer.Option(
+        [], help="Also a value that a look showed, as TAG or TAG=SCORE: scene/beach=0.9. May be repeated."
+    ),
     as_json: bool = _JSON,
 ) -> None:
     """Show a text's tags, its normalised lines, and what was dropped and why."""
@@ -42,13 +46,14 @@ def tag(
     given = sys.stdin.read() if text == "-" else text
     # Bytes that are no UTF-8 arrive as lone surrogates, which nothing could print.
     readable = given.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    tagging = tagger_of(own_folder(lexicon)).tag(lines_of(readable, score))
+    tagging = tagger_of(own_folder(lexicon)).tag(lines_of(readable, score) if readable.strip() else (), _seen(seen))
     if as_json:
         shown = {
             "normalized": tagging.normalized,
             "tags": [one.model_dump(mode="json", exclude_none=True) for one in tagging.tags],
             "found": [_as_json(one) for one in tagging.findings if one.reason is None],
             "suppressed": [_as_json(one) for one in tagging.suppressed],
+            "seen": [one._asdict() for one in tagging.sightings],
         }
         typer.echo(json_line(shown))
         return
@@ -58,7 +63,7 @@ def tag(
     tags = Table(Column("tag", no_wrap=True), "label", "score", "share", Column("because of", overflow="fold"))
     for one in tagging.tags:
         share = "" if one.share is None else f"{one.share:g} %{'?' * one.share_unsure}"
-        because = ", ".join(dict.fromkeys(evidence.rule.removeprefix(f"{one.id}#") for evidence in one.evidence))
+        because = ", ".join(dict.fromkeys(_because(evidence, one.id) for evidence in one.evidence))
         tags.add_row(one.id, f"{one.labels.en} {one.labels.zh}", f"{one.score:.2f}", share, because)
     console.print(tags if tagging.tags else "no tags")
     if tagging.suppressed:
@@ -66,6 +71,9 @@ def tag(
         for finding in tagging.suppressed:
             dropped.add_row(escape(finding.word), finding.tag, finding.reason)
         console.print(dropped)
+    for sighting in tagging.sightings:
+        if sighting.reason is not None:
+            console.print(f"[dim]seen and dropped[/dim] {escape(sighting.tag)}: {sighting.reason}", highlight=False)
 
 
 @app.command()
@@ -116,6 +124,26 @@ def diff(
             table.add_row(escape(one.text), "\n".join(one.added), "\n".join(one.removed))
         Console().print(table if found else f"no tag changes in {len(texts)} texts")
     raise typer.Exit(1 if found else 0)
+
+
+def _because(evidence: "Evidence", tag_id: str) -> str:
+    return "seen in the picture" if evidence.kind == "seen" else evidence.rule.removeprefix(f"{tag_id}#")
+
+
+def _seen(given: list[str]) -> "Seen | None":
+    """Make a look of the values given as TAG or TAG=SCORE."""
+    from pydantic import ValidationError
+
+    from schemas.events import Engine, Seen, SeenValue
+
+    if not given:
+        return None
+    try:
+        pairs = [one.partition("=") for one in given]
+        values = tuple(SeenValue(tag=tag, bbox=(0, 0, 1, 1), score=float(score or 1)) for tag, _, score in pairs)
+    except (ValueError, ValidationError):
+        raise typer.BadParameter("write --seen scene/beach or --seen scene/beach=0.9") from None
+    return Seen(engine=Engine(name="by-hand", model="none", revision="0"), values=values)
 
 
 def _as_json(finding: "Finding") -> dict[str, object]:

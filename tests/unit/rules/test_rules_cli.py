@@ -39,6 +39,20 @@ def test_tag_shows_tags_shares_and_what_was_dropped():
     assert "negated: without" in result.stdout
 
 
+def test_tag_tells_what_was_seen_from_what_was_read_and_why_some_is_dropped():
+    seen = ("--seen", "scene/beach=0.9", "--seen", "style/round-neck", "--seen", "style/slim=0.2")
+    result = run("tag", "V领T恤", *seen)
+
+    assert result.exit_code == 0
+    assert "seen in the picture" in result.stdout
+    assert "style/round-neck: text-disagrees" in result.stdout
+    assert "style/slim: unsure" in result.stdout
+    found = json.loads(run("tag", "", "--seen", "scene/beach=0.9", "--json").stdout)
+    assert found["tags"][0]["evidence"][0]["kind"] == "seen"
+    assert found["seen"] == [{"tag": "scene/beach", "bbox": [0, 0, 1, 1], "score": 0.9, "reason": None}]
+    assert run("tag", "x", "--seen", "beach").exit_code == 2
+
+
 def test_tag_reads_lines_from_standard_input():
     result = run("tag", "-", "--json", text="SHELL 100% COTTON\nLINING 100% POLYESTER\n")
     shown = json.loads(result.stdout)

@@ -4,12 +4,14 @@ import asyncio
 from io import BytesIO
 
 import numpy as np
+from look_world import DRESS, looker
 from PIL import Image
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.scripted import ScriptedEngine
 from ocr_worker.images.contrast import lift_contrast
 from ocr_worker.images.decode import Limits, open_photo
+from ocr_worker.look.stand_in import LookStandIn
 from ocr_worker.reader import Reader
 from ocr_worker.result import Refused
 from ocr_worker.ui.look import Look, look_at
@@ -17,11 +19,11 @@ from schemas.events import Evidence, Labels, Tag
 from schemas.outcomes import Later
 
 
-def no_tags(_lines):
+def no_tags(_lines, _seen):
     return ()
 
 
-def first_line_tag(lines):
+def first_line_tag(lines, _seen):
     return [
         Tag(
             id="material/cotton",
@@ -89,3 +91,13 @@ async def test_a_look_shows_no_text_to_a_log(draw):
     assert seen.reading.texts[0].text == f"photo {seen.reading.image.sha256[:16]}"
     assert seen.reading.texts[0].text not in repr(seen)
     assert repr(seen.jpeg)[2:20] not in repr(seen)
+
+
+async def test_what_a_look_shows_goes_to_the_tags_too(draw):
+    given = []
+    looks = looker(LookStandIn(garments=[DRESS]))
+    shown = await look_at(draw(), ScriptedEngine(), OcrConfig(), lambda *both: given.append(both) or (), looks)
+    await looks.aclose()
+    ((lines, seen),) = given
+    assert lines == shown.reading.texts
+    assert [one.tag for one in seen.values] == ["category/dress", "colour/red"]

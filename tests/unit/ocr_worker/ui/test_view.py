@@ -160,3 +160,12 @@ def test_both_languages_name_the_same_things():
 )
 def test_the_first_language_is_the_browser_s(header, language):
     assert preferred(header) == language
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "seen in the picture"), ("zh", "看图得出")])
+def test_a_tag_that_was_seen_says_so_and_shows_where(language, said):
+    proof = Evidence(kind="seen", text="", bbox=(300, 200, 900, 800), rule="category/dress", score=0.93)
+    dress = COTTON.model_copy(update={"id": "category/dress", "share": None, "evidence": (proof,)})
+    shown = view(look(tags=(COTTON, dress)), language)
+    assert f"<em>{said}</em> 0.93" in shown.tags
+    assert shown.photo.count('<rect class="seen" x="300" y="200" width="600" height="600"/>') == 1

@@ -10,7 +10,7 @@ import pytest
 
 from ocr_worker.look.catalogue import NOT_VISIBLE, Catalogue
 from ocr_worker.look.chat import look_request
-from ocr_worker.look.main_colour import _NAMES, MainColourLooker
+from ocr_worker.look.main_colour import COLOURS, MainColourLooker
 from ocr_worker.look.model import ModelLooker
 from rules.lexicon.aspects import SEEABLE
 from rules.lexicon.load import Lexicon, load_lexicon
@@ -61,7 +61,7 @@ def test_the_schema_is_sound_and_small_enough_for_strict_servers(catalogue: Cata
 
 def test_the_colours_told_without_a_model_are_values_of_the_lexicon(catalogue: Catalogue):
     (colours,) = (aspect for aspect in catalogue.aspects if aspect.name == "colour")
-    assert set(_NAMES) <= colours.values.keys()
+    assert set(COLOURS) <= colours.values.keys()
 
 
 async def test_one_setting_each_turns_looks_on():
