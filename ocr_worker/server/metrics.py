@@ -23,6 +23,12 @@ class Meters:
             "hangtag_ocr_readings", "Photos read by quality verdict.", ["verdict"], registry=self._registry
         )
         self._lines = Counter("hangtag_ocr_lines", "Lines read.", registry=self._registry)
+        self._looks = Counter(
+            "hangtag_ocr_looks",
+            "Photos that something looked at: values, nothing, or no_answer in time.",
+            ["outcome"],
+            registry=self._registry,
+        )
         self._steps = Histogram(
             "hangtag_ocr_step_seconds", "Time per step of a photo.", ["step"], buckets=_SECONDS, registry=self._registry
         )
@@ -44,6 +50,9 @@ class Meters:
         """Count one photo that was read."""
         self._verdicts.labels(reading.quality.verdict).inc()
         self._lines.inc(len(reading.texts))
+        if "look" in reading.timings_ms:
+            seen = reading.seen
+            self._looks.labels("no_answer" if seen is None else "values" if seen.values else "nothing").inc()
         for step, ms in reading.timings_ms.items():
             self._steps.labels(step).observe(ms / 1000)
 

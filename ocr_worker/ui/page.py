@@ -1,5 +1,5 @@
 """
-The page on which a person tries photos: a Gradio layout over `ui_look` (what is read) and `ui_view` (what is shown).
+The page on which a person tries photos: a Gradio layout over `trial` (what is read) and `view` (what is shown).
 
 Photos stay on this machine, and on its disk only until they are read; nothing is fetched from, or told to, anyone else.
 """
@@ -19,8 +19,8 @@ from ocr_worker.engines.protocol import AnyEngine
 from ocr_worker.images.decode import Pixels, open_photo, scale_down
 from ocr_worker.look.looker import AnyLooker
 from ocr_worker.result import Refused
-from ocr_worker.ui.look import TagLines, look_at
 from ocr_worker.ui.messages import WORDS, Language, preferred
+from ocr_worker.ui.trial import TagLines, try_photo
 from ocr_worker.ui.upload import UploadGuard, take
 from ocr_worker.ui.view import Outcome, View, view
 
@@ -168,7 +168,7 @@ class _Page:
         return await self._outcome(self._samples[chosen.index].read_bytes(), engine)
 
     async def _outcome(self, data: bytes, engine: str) -> Outcome:
-        return await look_at(data, self._engines[engine], self._config, self._tag, self._looker)
+        return await try_photo(data, self._engines[engine], self._config, self._tag, self._looker)
 
     def _show(self, language: Language, last: Outcome | None) -> list[Any]:
         words = WORDS[language]

@@ -10,12 +10,12 @@ from html import escape
 from typing import NamedTuple, TypeAlias
 
 from ocr_worker.result import Refused
-from ocr_worker.ui.look import Look
 from ocr_worker.ui.messages import WORDS, Language, Words
+from ocr_worker.ui.trial import Trial
 from schemas.events import BBox, Evidence, Tag, TextLine
 from schemas.outcomes import Later, Misconfigured
 
-Outcome: TypeAlias = Look | Refused | Later | Misconfigured
+Outcome: TypeAlias = Trial | Refused | Later | Misconfigured
 
 #: A number's radius: half its line's height, within these shares of the photo's long side.
 _LEAST_RADIUS, _MOST_RADIUS = 0.009, 0.016
@@ -37,7 +37,7 @@ def view(outcome: Outcome | None, language: Language) -> View:
     words = WORDS[language]
     if outcome is None:
         return View(verdict=f'<p class="hangtag-verdict">{escape(words.waiting)}</p>')
-    if not isinstance(outcome, Look):
+    if not isinstance(outcome, Trial):
         heading = words.refusals[outcome.code] if isinstance(outcome, Refused) else words.unavailable
         return View(verdict=_verdict("refused", heading, outcome.message))
     lines = outcome.reading.texts
@@ -57,10 +57,10 @@ def _verdict(kind: str, heading: str, detail: str) -> str:
     return f'<p class="hangtag-verdict {kind}"><strong>{escape(heading)}</strong> <span>{escape(detail)}</span></p>'
 
 
-def _quality(look: Look, words: Words) -> str:
-    reading = look.reading
+def _quality(trial: Trial, words: Words) -> str:
+    reading = trial.reading
     quality, engine = reading.quality, reading.engine
-    seconds = (reading.timings_ms["total"] + look.rules_ms) / 1000
+    seconds = (reading.timings_ms["total"] + trial.rules_ms) / 1000
     numbers = {"sharpness": quality.sharpness, "lines": len(reading.texts), "seconds": seconds}
     facts = [fact.format(**numbers) for fact in words.facts]
     if quality.hint:
@@ -69,17 +69,17 @@ def _quality(look: Look, words: Words) -> str:
     return _verdict(quality.verdict, words.verdicts[quality.verdict], " · ".join(facts))
 
 
-def _photo(look: Look, proven: set[int], words: Words) -> str:
-    size = (look.reading.image.width, look.reading.image.height)
-    lines = look.reading.texts
+def _photo(trial: Trial, proven: set[int], words: Words) -> str:
+    size = (trial.reading.image.width, trial.reading.image.height)
+    lines = trial.reading.texts
     # All boxes first, so that no box lies over a number.
     boxes = "".join(_box(line, proven=number in proven) for number, line in enumerate(lines, 1))
     boxes += "".join(
-        dict.fromkeys(_garment(one.bbox) for tag in look.tags for one in tag.evidence if one.kind == "seen")
+        dict.fromkeys(_garment(one.bbox) for tag in trial.tags for one in tag.evidence if one.kind == "seen")
     )
     marks = "".join(_mark(number, line.bbox, size, proven=number in proven) for number, line in enumerate(lines, 1))
     legend = f"<figcaption>{escape(words.legend)}</figcaption>" if proven else ""
-    return f"<figure>{_picture(look.jpeg, size, boxes + marks)}{legend}</figure>"
+    return f"<figure>{_picture(trial.jpeg, size, boxes + marks)}{legend}</figure>"
 
 
 def _box(line: TextLine, *, proven: bool) -> str:
@@ -150,26 +150,26 @@ def _lines(lines: Sequence[TextLine], proven: set[int], words: Words) -> str:
     return _table((words.line, words.score, words.box), rows)
 
 
-def _steps(look: Look, words: Words) -> str:
-    width, height = look.size
+def _steps(trial: Trial, words: Words) -> str:
+    width, height = trial.size
     before = words.before.format(width=width, height=height)
-    shown = f"<figure>{_picture(look.jpeg, look.size, '')}<figcaption>{escape(before)}</figcaption></figure>"
-    if look.given is None:
+    shown = f"<figure>{_picture(trial.jpeg, trial.size, '')}<figcaption>{escape(before)}</figcaption></figure>"
+    if trial.given is None:
         return f"{shown}<p>{escape(words.not_told)}</p>"
-    after = words.lifted.format(percent=f"{look.lifted:.0%}") if look.lifted else words.untouched
-    if look.closer:
-        after += f" · {words.closer.format(count=len(look.closer))}"
+    after = words.lifted.format(percent=f"{trial.lifted:.0%}") if trial.lifted else words.untouched
+    if trial.closer:
+        after += f" · {words.closer.format(count=len(trial.closer))}"
     looks = "".join(
         f'<rect class="closer" x="{x1:.0f}" y="{y1:.0f}" width="{x2 - x1:.0f}" height="{y2 - y1:.0f}"/>'
-        for x1, y1, x2, y2 in look.closer
+        for x1, y1, x2, y2 in trial.closer
     )
-    return f"{shown}<figure>{_picture(look.given, look.size, looks)}<figcaption>{escape(after)}</figcaption></figure>"
+    return f"{shown}<figure>{_picture(trial.given, trial.size, looks)}<figcaption>{escape(after)}</figcaption></figure>"
 
 
-def _timings(look: Look, words: Words) -> str:
-    laps = dict(look.reading.timings_ms)
-    total = laps.pop("total") + look.rules_ms
-    laps |= {"rules": look.rules_ms, "total": total}
+def _timings(trial: Trial, words: Words) -> str:
+    laps = dict(trial.reading.timings_ms)
+    total = laps.pop("total") + trial.rules_ms
+    laps |= {"rules": trial.rules_ms, "total": total}
     rows = [
         (
             escape(words.laps.get(name, name)),

@@ -18,6 +18,8 @@ from ocr_worker.engines.paddle_vl import serve as paddle_serve
 from ocr_worker.engines.vllm.chat import ChatAnswer
 from ocr_worker.engines.vllm.command import VllmServe
 from ocr_worker.engines.vllm.releases import fault_of
+from ocr_worker.look.catalogue import Aspect, Catalogue, Value
+from ocr_worker.look.chat import RIVALS, look_request
 
 # vLLM pins dependencies that ours exclude, so it is never in the environment of the other tests.
 vllm = pytest.importorskip("vllm", reason="needs vLLM: run `make test-vllm`")
@@ -72,6 +74,18 @@ def test_vllm_knows_every_field_of_our_request_and_takes_our_sampling(chat, most
     found = sampling.repetition_detection
     as_dict = dataclasses.asdict(found) if dataclasses.is_dataclass(found) else dict(vars(found))
     assert {"min_pattern_size": 2, "max_pattern_size": 128, "min_count": 8}.items() <= as_dict.items()
+
+
+def test_vllm_takes_the_request_of_a_look_and_binds_the_answer_to_its_schema():
+    colours = Aspect("colour", "garment", {"red": Value("colour/red", "Red")})
+    catalogue = Catalogue((colours, Aspect("scene", "picture", {"beach": Value("scene/beach", "Beach")})))
+    body = look_request(b"\xff\xd8\xff", "a/model", catalogue)
+    model = protocol("ChatCompletionRequest")
+    sampling = model.model_validate(body).to_sampling_params(1024, {})
+
+    assert set(body) <= set(model.model_fields)
+    assert (sampling.temperature, sampling.seed, sampling.max_tokens, sampling.logprobs) == (0.0, 0, 1024, RIVALS)
+    assert sampling.structured_outputs.json == catalogue.schema
 
 
 def test_vllm_s_own_model_of_an_answer_is_read_by_ours():

@@ -14,6 +14,8 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
+import jsonschema_rs
+import numpy as np
 import pytest
 from PIL import Image
 from pydantic import SecretStr
@@ -21,9 +23,15 @@ from pydantic import SecretStr
 from ocr_worker.engines.hunyuan.chat import PROMPT, Sampling, chat_request
 from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
 from ocr_worker.engines.vllm.canary import canary_photos
+from ocr_worker.engines.vllm.chat import Choice
+from ocr_worker.engines.vllm.client import VllmClient
 from ocr_worker.engines.vllm.engine import Prepared
 from ocr_worker.engines.vllm.stand_in import QUAD, QUAD_END, REF, REF_END
 from ocr_worker.images.decode import Limits, open_photo
+from ocr_worker.look.answer import values_in
+from ocr_worker.look.catalogue import Aspect, Catalogue, Value
+from ocr_worker.look.chat import look_request
+from ocr_worker.look.choices import Chosen
 from ocr_worker.pool.pool import OcrPool
 from ocr_worker.result import Reading, Refused
 from schemas.outcomes import Misconfigured
@@ -40,6 +48,8 @@ TAUGHT = (
 WORDLESS = "care-label-languages.jpg"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 BATCH = 4
+#: Photos of noise that a look is asked about.
+NOISE = 200
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,8 @@ def school(tmp_path_factory, start_vllm, start_workers) -> School:
         vllm,
         str(folder / "model"),
         *("--dtype", "float32", "--enforce-eager"),
+        # Between two marks of JSON a model without sense could write blanks for ever.
+        *("--structured-outputs-config", json.dumps({"disable_any_whitespace": True})),
         options=("--batch", str(BATCH)),
         VLLM_CPU_KVCACHE_SPACE="1",
         HF_HUB_OFFLINE="1",
@@ -263,3 +275,43 @@ async def test_what_vllm_refuses_has_a_name(school, config, jpeg, named):
 
     assert type(outcome) is type(named)
     assert getattr(outcome, "reason", None) == getattr(named, "reason", None)
+
+
+def noise(seed: int) -> bytes:
+    """A photo of nothing, in a size of its own."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (64 + 8 * (seed % 9), 64 + 8 * (seed % 7), 3), dtype=np.uint8)
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+async def test_every_answer_of_a_look_at_noise_keeps_to_the_schema(school):
+    """The model is no judge of clothes: whatever it says is bound to the closed list by the server."""
+    aspects = (
+        Aspect("category", "garment", {one: Value(f"category/{one}", one) for one in ("dress", "jeans", "coat")}),
+        Aspect("scene", "picture", {one: Value(f"scene/{one}", one) for one in ("beach", "street")}),
+    )
+    catalogue = Catalogue(aspects)
+    check = jsonschema_rs.validator_for(catalogue.schema)
+    client = VllmClient(school.vllm, SecretStr("a vLLM server's key"), 600)
+    places = asyncio.Semaphore(BATCH)
+
+    async def look(seed: int) -> Choice:
+        async with places:
+            choice = await client.complete(look_request(noise(seed), "tencent/HunyuanOCR", catalogue))
+        assert isinstance(choice, Choice)
+        return choice
+
+    choices = await asyncio.gather(*map(look, range(NOISE)))
+    await client.aclose()
+    for choice in choices:
+        assert check.is_valid(json.loads(choice.message.content or ""))
+        tokens = [
+            Chosen(one.token, one.logprob, tuple((rival.token, rival.logprob) for rival in one.top_logprobs))
+            for one in choice.logprobs.content
+        ]
+        values = values_in(choice.message.content or "", tokens, choice.finish_reason, catalogue)
+        # None alone for an answer that lists the same garment twice, which the schema cannot forbid.
+        garments = json.loads(choice.message.content or "")["garments"]
+        assert (values is None) == any(one in garments[:at] for at, one in enumerate(garments))
+        assert all(0 <= value.score <= 1 for value in values or ())

@@ -11,6 +11,7 @@ from ocr_worker.engines.scripted import ScriptedEngine
 from ocr_worker.look.stand_in import LookStandIn
 from ocr_worker.reader import Reader
 from ocr_worker.result import Reading
+from ocr_worker.server.metrics import Meters
 from schemas.events import Engine, Seen
 from schemas.outcomes import Later
 
@@ -122,3 +123,15 @@ async def test_a_look_ends_with_a_reading_that_fails_or_is_cancelled(draw):
     await asyncio.sleep(0)
     assert looks.ended == 2
     await reader.aclose()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome"),
+    [(LookStandIn(garments=[DRESS]), "values"), (LookStandIn(), "nothing"), (LookStandIn(failure=500), "no_answer")],
+)
+async def test_looks_are_counted_by_how_they_end(draw, behaviour, outcome):
+    meters = Meters(lambda: 0)
+    meters.read(await read(draw(), looker(behaviour)))
+    meters.read(await read(draw(), None))
+    counted = [line for line in meters.exposition().decode().splitlines() if line.startswith("hangtag_ocr_looks_total")]
+    assert counted == [f'hangtag_ocr_looks_total{{outcome="{outcome}"}} 1.0']

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ocr_worker.result import ReadImage, Reading, ReadQuality, Refused
-from ocr_worker.ui.look import Look
 from ocr_worker.ui.messages import WORDS, preferred
+from ocr_worker.ui.trial import Trial
 from ocr_worker.ui.view import view
 from schemas.events import Engine, Evidence, Labels, Tag, TextLine
 from schemas.outcomes import Later, Misconfigured
@@ -25,7 +25,7 @@ COTTON = Tag(
 )
 
 
-def look(lines=(BRAND, FIBRE), tags=(COTTON,), verdict="ok", **changes: object) -> Look:
+def look(lines=(BRAND, FIBRE), tags=(COTTON,), verdict="ok", **changes: object) -> Trial:
     reading = Reading(
         texts=lines,
         image=ReadImage(width=2000, height=1000, sha256="0" * 64),
@@ -33,7 +33,7 @@ def look(lines=(BRAND, FIBRE), tags=(COTTON,), verdict="ok", **changes: object) 
         engine=Engine(name="rapid", model="PP-OCRv6-small", revision="rapidocr-3.10.0"),
         timings_ms={"decode": 10.0, "prepare": 20.0, "queue": 0.0, "engine": 960.0, "finish": 8.0, "total": 998.0},
     )
-    shown = Look(reading, tags, 2.0, b"jpeg", (1000, 500), b"lifted", 0.25, ((10.0, 20.0, 110.0, 220.0),))
+    shown = Trial(reading, tags, 2.0, b"jpeg", (1000, 500), b"lifted", 0.25, ((10.0, 20.0, 110.0, 220.0),))
     return replace(shown, **changes)
 
 

@@ -49,7 +49,7 @@ class ShowsLooks(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Trial:
     """All that the page shows of one photo: never to be logged."""
 
     reading: Reading
@@ -65,9 +65,9 @@ class Look:
     closer: tuple[Box, ...]
 
 
-async def look_at(
+async def try_photo(
     data: bytes, engine: AnyEngine, config: OcrConfig, tag: TagLines, looker: AnyLooker | None = None
-) -> Look | Refused | Later | Misconfigured:
+) -> Trial | Refused | Later | Misconfigured:
     """Read a photo as the worker does, and find its tags. How many at once is the caller's to bound."""
     watched = _Watched(engine)
     reader = Reader(watched, replace(config, slots=1), looker=looker)
@@ -77,17 +77,17 @@ async def look_at(
         await reader.aclose()
     if not isinstance(reading, Reading):
         return reading
-    return await asyncio.to_thread(_look, reading, watched, tag)
+    return await asyncio.to_thread(_trial, reading, watched, tag)
 
 
-def _look(reading: Reading, seen: "_Watched", tag: TagLines) -> Look:
+def _trial(reading: Reading, seen: "_Watched", tag: TagLines) -> Trial:
     started = time.perf_counter()
     tags = tuple(tag(reading.texts, reading.seen))
     rules_ms = (time.perf_counter() - started) * 1000
     assert seen.photo is not None  # noqa: S101 - there is no reading without `prepare`
     small = seen.photo.small
     given = seen.prepared.lifted if isinstance(seen.prepared, ShowsPicture) else None
-    return Look(
+    return Trial(
         reading=reading,
         tags=tags,
         rules_ms=rules_ms,

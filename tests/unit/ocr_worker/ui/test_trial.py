@@ -14,7 +14,7 @@ from ocr_worker.images.decode import Limits, open_photo
 from ocr_worker.look.stand_in import LookStandIn
 from ocr_worker.reader import Reader
 from ocr_worker.result import Refused
-from ocr_worker.ui.look import Look, look_at
+from ocr_worker.ui.trial import Trial, try_photo
 from schemas.events import Evidence, Labels, Tag
 from schemas.outcomes import Later
 
@@ -42,11 +42,11 @@ def pixels(jpeg: bytes) -> np.ndarray:
 
 async def test_it_is_the_worker_s_own_reading_with_tags(rapid, draw):
     photo = draw()
-    seen = await look_at(photo, rapid, OcrConfig(), first_line_tag)
+    seen = await try_photo(photo, rapid, OcrConfig(), first_line_tag)
     reader = Reader(rapid, OcrConfig())
     read = await reader.read(photo)
     await reader.aclose()
-    assert isinstance(seen, Look)
+    assert isinstance(seen, Trial)
     assert seen.reading.texts == read.texts
     assert seen.tags[0].evidence[0].text == read.texts[0].text
     assert seen.size == (800, 600)
@@ -55,7 +55,7 @@ async def test_it_is_the_worker_s_own_reading_with_tags(rapid, draw):
 
 async def test_a_faint_photo_shows_the_lifted_picture_and_how_much_was_lifted(rapid, draw):
     photo = draw(ink=(150, 150, 150), paper=(170, 170, 170))
-    seen = await look_at(photo, rapid, OcrConfig(), no_tags)
+    seen = await try_photo(photo, rapid, OcrConfig(), no_tags)
     lifted, share = lift_contrast(open_photo(photo, Limits()).small)
     assert seen.lifted == share > 0
     # JPEG moves pixels a little.
@@ -66,7 +66,7 @@ async def test_a_faint_photo_shows_the_lifted_picture_and_how_much_was_lifted(ra
 async def test_small_print_shows_where_the_engine_looked_again_and_steps_of_two_photos_never_mix(rapid, draw):
     small = draw((3200, 2400), at=(1600, 1200), px=50)
     large = draw((800, 600), px=60)
-    first, second = await asyncio.gather(*(look_at(photo, rapid, OcrConfig(), no_tags) for photo in (small, large)))
+    first, second = await asyncio.gather(*(try_photo(photo, rapid, OcrConfig(), no_tags) for photo in (small, large)))
     ((x1, y1, x2, y2),) = first.closer
     ratio = 3200 / first.size[0]
     assert x1 * ratio < 1600 < x2 * ratio
@@ -75,19 +75,19 @@ async def test_small_print_shows_where_the_engine_looked_again_and_steps_of_two_
 
 
 async def test_an_engine_that_does_not_tell_still_gives_a_look(draw):
-    seen = await look_at(draw(), ScriptedEngine(), OcrConfig(), no_tags)
+    seen = await try_photo(draw(), ScriptedEngine(), OcrConfig(), no_tags)
     assert seen.given is None
     assert seen.reading.engine.name == "scripted"
 
 
 async def test_refusals_and_failures_pass_through(draw):
-    assert isinstance(await look_at(b"text", ScriptedEngine(), OcrConfig(), no_tags), Refused)
+    assert isinstance(await try_photo(b"text", ScriptedEngine(), OcrConfig(), no_tags), Refused)
     down = Later("down", "the engine is down")
-    assert await look_at(draw(), ScriptedEngine(failure=down), OcrConfig(), no_tags) == down
+    assert await try_photo(draw(), ScriptedEngine(failure=down), OcrConfig(), no_tags) == down
 
 
 async def test_a_look_shows_no_text_to_a_log(draw):
-    seen = await look_at(draw(), ScriptedEngine(), OcrConfig(), first_line_tag)
+    seen = await try_photo(draw(), ScriptedEngine(), OcrConfig(), first_line_tag)
     assert seen.reading.texts[0].text == f"photo {seen.reading.image.sha256[:16]}"
     assert seen.reading.texts[0].text not in repr(seen)
     assert repr(seen.jpeg)[2:20] not in repr(seen)
@@ -96,7 +96,7 @@ async def test_a_look_shows_no_text_to_a_log(draw):
 async def test_what_a_look_shows_goes_to_the_tags_too(draw):
     given = []
     looks = looker(LookStandIn(garments=[DRESS]))
-    shown = await look_at(draw(), ScriptedEngine(), OcrConfig(), lambda *both: given.append(both) or (), looks)
+    shown = await try_photo(draw(), ScriptedEngine(), OcrConfig(), lambda *both: given.append(both) or (), looks)
     await looks.aclose()
     ((lines, seen),) = given
     assert lines == shown.reading.texts
