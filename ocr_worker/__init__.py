@@ -1,1 +1,1 @@
-"""Picture to text: engines behind one protocol, a server around them, a pool in front of many. Knows no Kafka."""
+"""Recognizes text in photos: OCR engines behind one protocol, an HTTP server, and a client pool. Knows no Kafka."""

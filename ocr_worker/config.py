@@ -1,4 +1,4 @@
-"""The values an OCR worker runs on, handed in by whoever starts it. Knows no environment."""
+"""The configuration of an OCR worker. Does not read the environment."""
 
 import os
 from dataclasses import dataclass, field
@@ -10,17 +10,17 @@ from ocr_worker.images.decode import Limits
 
 @dataclass(frozen=True, slots=True)
 class OcrConfig:
-    """`slots` photos are read at the same time, `queue` more may wait; `token` None leaves the worker open."""
+    """`slots` photos are read at the same time, `queue` more may wait. With `token` None every request is accepted."""
 
     slots: int = 1
     queue: int = 64
     limits: Limits = field(default_factory=Limits)
     token: SecretStr | None = None
-    #: Photos decoded at the same time, however many slots there are.
+    #: Most photos decoded at the same time, however many slots there are.
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
-    #: Seconds a caller may take to send one photo.
+    #: Seconds that sending one photo may take.
     upload_s: float = 30.0
-    #: Seconds that a thread may work on one photo before the server ends its process, to be started again.
+    #: Seconds that a thread may work on one photo. Then the server ends its process, which must be restarted.
     photo_limit_s: float = 120.0
-    #: Seconds after which a slot whose thread has not come back counts as stuck, and readiness may say no.
+    #: Seconds after which a slot counts as stuck. If all slots are stuck, readiness fails.
     stuck_s: float = 10.0

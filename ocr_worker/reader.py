@@ -1,9 +1,8 @@
 """
-One photo from bytes to `Reading`, with CPU work beside the engine's slots and memory bounded.
+Reads one photo, from bytes to `Reading`: CPU work in threads, the engine's work in slots, limited memory.
 
-A look at the picture runs beside the reading, within its own time limit; the reading never depends on it.
-
-Serves the server, the command line and the page alike; knows no HTTP.
+A look at the picture runs in parallel with the reading, within its own time limit. The reading never depends on it.
+Used by the server, the command line and the page; knows no HTTP.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ T = TypeVar("T")
 
 
 class Reader:
-    """An engine and its slots, and what looks at pictures, if anything does. Both stay their owner's to close."""
+    """Reads photos with an engine that has a number of slots, and with a looker, if any. The caller closes both."""
 
     def __init__(
         self,
@@ -47,7 +46,7 @@ class Reader:
         self._limits = config.limits
         self._clock = clock
         self._slots = asyncio.Semaphore(config.slots)
-        # Decoded photos are large: only as many as keep the slots busy may exist at once.
+        # Decoded photos are large, so there are only as many as keep the slots busy.
         self._decoded = asyncio.Semaphore(2 * config.slots)
         self._threads = ThreadPoolExecutor(min(config.slots, config.threads), thread_name_prefix="photo")
 
@@ -55,11 +54,12 @@ class Reader:
         self, data: bytes, on_begin: Callable[[], None] = lambda: None
     ) -> Reading | Refused | Later | Misconfigured:
         """
-        Read a photo. Waits for a slot as long as it takes: bound what comes in before.
+        Read a photo. Waits for a slot without a time limit, so the caller must limit the concurrent calls.
 
-        `on_begin` is called when the waiting is over.
+        `on_begin` is called when the wait ends.
 
-        May be cancelled at any time: what waits is dropped, and what runs in a thread ends there, unheard.
+        May be cancelled at any time: a waiting photo is dropped. Work in a thread runs to its end, and its result is
+        dropped.
         """
         laps = _Laps(self._clock)
         with ExitStack() as looks:
@@ -78,7 +78,7 @@ class Reader:
                 laps.lap("prepare")
                 raw: Any = Unfinished(prepared)
                 while isinstance(raw, Unfinished):
-                    # A slot for each part: a long page does not hold up others.
+                    # Each part takes a slot of its own, so that a long page does not delay other photos.
                     async with self._slots:
                         laps.lap("queue")
                         raw = await self.engine.recognize(raw.rest)
@@ -94,7 +94,7 @@ class Reader:
         return self._reading(photo, found, sharp, laps.ms(), seen)
 
     async def aclose(self) -> None:
-        """Free the threads."""
+        """End the threads."""
         await asyncio.to_thread(self._threads.shutdown)
 
     def _reading(
@@ -119,7 +119,7 @@ class Reader:
 
 
 class _Glance:
-    """A look under way; it ends with whoever began it."""
+    """A look in progress; leaving the block cancels it."""
 
     def __init__(self, looker: AnyLooker, picture: Any) -> None:
         self._task: asyncio.Task[Seen | None] = asyncio.create_task(looker.look(picture))
@@ -131,7 +131,7 @@ class _Glance:
         self._task.cancel()
 
     async def seen(self) -> Seen | None:
-        """Wait for the look; one that failed unforeseen has seen nothing."""
+        """Wait for the look. Return None if it failed unexpectedly."""
         await asyncio.wait({self._task})
         error = self._task.exception()
         if error is not None:
@@ -140,7 +140,7 @@ class _Glance:
 
 
 class _Laps:
-    """Time from one step to the next; a step met twice adds up."""
+    """Measures the time per step; the times of a repeated step add up."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

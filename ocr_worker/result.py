@@ -1,7 +1,7 @@
 """
-What reading one photo ends in: a `Reading` (the JSON answer of `POST /ocr`) or `Refused`.
+The results of reading one photo: a `Reading` (the JSON body of `POST /ocr`) or `Refused`.
 
-Nouns and the wire contract only; knows no engine, no server and no client.
+Data and the wire contract only; knows no engine, server or client.
 """
 
 import operator
@@ -14,23 +14,23 @@ from schemas.events import Engine, FrozenModel, Seen, Sha256, TextLine
 
 RefusalCode = Literal["unreadable", "too_large", "unsupported"]
 
-#: What kept an engine from reading all of a photo as it stands.
+#: Reasons why an engine could not read all of a photo as it is.
 Flaw = Literal["cut_off", "too_long", "script_unsupported", "mirrored"]
 Verdict = Literal["ok", "blurry", "no_text"] | Flaw
 
-#: The multipart field of `POST /ocr` that carries the photo.
+#: The multipart field of `POST /ocr` with the photo.
 FIELD = "image"
-#: Why a worker takes no photo just now: it is full.
+#: Reason of a worker that is full.
 BUSY = "ocr-busy"
 #: Request header of `POST /ocr`: read this photo only while the worker has no other.
 ALONE = "Hangtag-Alone"
-#: The HTTP status of each refusal: the server writes it, the pool reads it back.
+#: HTTP status per refusal. The server writes it, the pool maps it back.
 STATUS: dict[RefusalCode, int] = {"unreadable": 400, "too_large": 413, "unsupported": 415}
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The photo itself is the problem: sending the same bytes again gives the same answer."""
+    """The photo itself is the problem: the same bytes give the same result again."""
 
     code: RefusalCode
     #: A sentence for people; never quotes the photo's content.
@@ -38,7 +38,7 @@ class Refused:
 
 
 class ReadImage(FrozenModel):
-    """Upright size in pixels, before any scaling of ours, and the digest of the bytes received."""
+    """Upright size in pixels before scaling, and the digest of the received bytes."""
 
     width: Annotated[int, Field(ge=1)]
     height: Annotated[int, Field(ge=1)]
@@ -48,9 +48,9 @@ class ReadImage(FrozenModel):
 class ReadQuality(FrozenModel):
     """How readable the photo was, and what its owner can do about it."""
 
-    #: `cut_off`: the photo or its text was not read to the end. `too_long`: the page is longer than is read.
-    #: `script_unsupported`: some lines, left out, are in a script that the engine does not know. `mirrored`: the photo
-    #: was read after mirroring it back.
+    #: `cut_off`: not all of the photo or its text was read. `too_long`: the page is longer than the engine reads.
+    #: `script_unsupported`: some lines are in a script that the engine does not know, and were left out. `mirrored`:
+    #: the photo was a mirror image, and was flipped to read it.
     verdict: Verdict
     #: Variance of the Laplacian of the photo at 1,024 px or less; higher is sharper.
     sharpness: Annotated[float, Field(ge=0)]

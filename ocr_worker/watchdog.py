@@ -1,7 +1,7 @@
 """
-Ends the process when a thread works on one photo for too long: a thread cannot be stopped, only its process can.
+Ends the process when a thread works on one photo for too long, because Python cannot stop a thread.
 
-Off until a server starts it; whoever supervises the process starts it again. Knows no photo and no server.
+Inactive until a server starts it; the supervisor restarts the process. Knows no photo and no server.
 """
 
 import faulthandler
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Watchdog:
-    """Knows since when each thread has been at work, and lets the C library's timer end the process."""
+    """Tracks since when each thread works, and sets a timer of the C library that ends the process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -25,19 +25,19 @@ class Watchdog:
         self._lock = threading.Lock()
 
     def start(self, limit_s: float) -> None:
-        """From now on end the process once any work has taken `limit_s` seconds."""
+        """Start: end the process when any work has taken `limit_s` seconds."""
         with self._lock:
             self._limit_s = limit_s
             self._set_timer()
 
     def stop(self) -> None:
-        """End nothing any more."""
+        """Stop watching."""
         with self._lock:
             self._limit_s = None
             faulthandler.cancel_dump_traceback_later()
 
     def watched(self, work: Callable[[], T]) -> Callable[[], T]:
-        """Wrap work that a thread is to do. Its time begins when the thread does."""
+        """Wrap work for a thread. Its time starts when the thread starts the work."""
 
         def run() -> T:
             me = next(self._ids)
@@ -50,7 +50,7 @@ class Watchdog:
         return run
 
     def overdue(self, after_s: float) -> int:
-        """Count the threads that have been at one piece of work for at least `after_s` seconds."""
+        """Return the number of threads that have worked on one thing for at least `after_s` seconds."""
         with self._lock:
             now = self._clock()
             return sum(1 for started in self._running.values() if now - started >= after_s)
@@ -59,7 +59,7 @@ class Watchdog:
         with self._lock:
             oldest = next(iter(self._running.values()), None)
             change()
-            # Work is kept in the order it began, so that only a new oldest one moves the timer.
+            # Works are in the order they began, so the timer changes only when the oldest changes.
             if next(iter(self._running.values()), None) != oldest:
                 self._set_timer()
 
@@ -70,11 +70,11 @@ class Watchdog:
         if oldest is None:
             faulthandler.cancel_dump_traceback_later()
             return
-        # This timer needs no interpreter: a decoder that never lets go of the GIL is ended, too. It prints where each
-        # thread was, by file and line, without any value.
+        # This timer does not need the interpreter, so it also ends a decoder that never releases the GIL. It prints the
+        # stack of each thread by file and line, without any values.
         left = oldest + self._limit_s - self._clock()
         faulthandler.dump_traceback_later(max(0.001, left), exit=True)
 
 
-#: A process has one such timer, and so one watchdog.
+#: The C library has one such timer per process, so there is one watchdog.
 WATCHDOG = Watchdog()

@@ -1,5 +1,5 @@
 """
-What every engine does, in three calls, so that CPU work runs beside the engine and not inside its slot.
+The protocol of every engine: three calls, so that CPU work does not occupy an engine's slot.
 
     prepare  (CPU, any thread)  ->  recognize  (the engine; one slot)  ->  finish  (CPU, any thread)
 
@@ -15,7 +15,7 @@ from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
 from schemas.outcomes import Later, Misconfigured
 
-#: What `prepare` hands to `recognize`, and `recognize` to `finish`: each engine's own business.
+#: `prepare` returns `Prepared` for `recognize`, which returns `Raw` for `finish`. Each engine defines its own types.
 Prepared = TypeVar("Prepared")
 Raw = TypeVar("Raw")
 
@@ -23,9 +23,9 @@ Raw = TypeVar("Raw")
 @dataclass(frozen=True, slots=True)
 class Lines:
     """
-    The lines of one photo in reading order; boxes are px of its upright original.
+    The lines of one photo in reading order; boxes are px of the upright original.
 
-    `flaws` say what kept the engine from reading all of it as it stands: what there is may be used.
+    `flaws` are reasons why the engine could not read all of it as it is. The lines are usable nevertheless.
     """
 
     lines: tuple[TextLine, ...]
@@ -34,35 +34,36 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unfinished(Generic[Prepared]):
-    """The engine has read a part of the photo. It goes on from `rest` once the photos that wait had their turn."""
+    """The engine has read a part of the photo. It continues from `rest` after waiting photos had their turn."""
 
     rest: Prepared
 
 
 class OcrEngine(Protocol[Prepared, Raw]):
     """
-    Something that reads text. Safe to call from many tasks at once.
+    Reads text in photos. Safe to call from many tasks at once.
 
-    Bad output (garbage, a loop, nothing) is `Lines`, never an exception; an engine that cannot be reached or used
-    just now, or will not take this photo, says so by value.
+    Bad output (garbage, a loop, nothing) is returned as `Lines`. An engine that is unreachable, misconfigured or
+    rejects
+    the photo returns that as a value. It never raises.
     """
 
     @property
     def info(self) -> EngineInfo:
-        """What goes into every result."""
+        """Name, model and revision, for every result."""
 
     def prepare(self, photo: DecodedPhoto) -> Prepared:
-        """CPU work before the engine: scaling, contrast, encoding."""
+        """Do the CPU work before the engine: scaling, contrast, encoding."""
 
     async def recognize(self, prepared: Prepared) -> Raw | Unfinished[Prepared] | Refused | Later | Misconfigured:
-        """Do the engine's own work. Called for at most as many photos at once as there are slots."""
+        """Do the engine's work. Called for at most as many photos at once as there are slots."""
 
     def finish(self, raw: Raw, photo: DecodedPhoto) -> Lines:
-        """CPU work after the engine: parsing, mapping boxes to the original."""
+        """Do the CPU work after the engine: parsing, mapping boxes to the original."""
 
     async def aclose(self) -> None:
-        """Free threads and connections."""
+        """End threads and close connections."""
 
 
-#: For those who only pass things from one call to the next.
+#: An engine for callers that only pass values from one call to the next.
 AnyEngine: TypeAlias = OcrEngine[Any, Any]

@@ -1,7 +1,7 @@
 """
-An engine that reads nothing: its lines follow from the photo's digest. For tests, and to show failures at will.
+An engine that reads nothing: it derives lines from the photo's digest. For tests, and to simulate failures.
 
-The first line names the photo, so that a mix-up between photos cannot go unnoticed.
+The first line identifies the photo, so that a test notices when photos are mixed up.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ _SCORE = 0.99
 @dataclass(frozen=True, slots=True)
 class ScriptedEngine:
     """
-    Answer after `seconds`, or fail with `failure`.
+    Return lines after `seconds`, or `failure`.
 
-    With a `gate`, wait until it is set: a test then decides when photos are done.
+    With a `gate`, wait until it is set, so that a test decides when photos are finished.
     """
 
     seconds: float = 0.0
@@ -41,7 +41,7 @@ class ScriptedEngine:
     info: EngineInfo = field(default=EngineInfo(name="scripted", model="none", revision="1"))
 
     def prepare(self, photo: DecodedPhoto) -> str:
-        """Take the digest; nothing else of the photo matters here."""
+        """Return the photo's digest; nothing else of the photo matters here."""
         return photo.sha256
 
     async def recognize(self, prepared: str) -> list[str] | Later | Misconfigured:
@@ -55,7 +55,7 @@ class ScriptedEngine:
         return [f"photo {prepared[:16]}", *(_PHRASES[byte % len(_PHRASES)] for byte in chosen)]
 
     def finish(self, raw: list[str], photo: DecodedPhoto) -> Lines:
-        """Stack the lines from the top, one below the other."""
+        """Place the lines one below the other from the top."""
         step = max(1, photo.height // len(raw))
         return Lines(
             tuple(
@@ -65,4 +65,4 @@ class ScriptedEngine:
         )
 
     async def aclose(self) -> None:
-        """Nothing to free."""
+        """Do nothing."""

@@ -1,1 +1,1 @@
-"""HTTP parts that our servers share: bearer tokens, problem details, forms, connections and their limits."""
+"""HTTP code that all servers share: bearer tokens, problem details, forms, connections and their limits."""

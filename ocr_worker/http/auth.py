@@ -1,4 +1,4 @@
-"""Who may ask: the bearer token of an HTTP service, compared in constant time. Knows no route."""
+"""Checks the bearer token of a request, in constant time. Knows no route."""
 
 import secrets
 
@@ -10,10 +10,10 @@ from ocr_worker.http.problems import BadRequestError
 
 def authorize(request: Request, token: SecretStr | None) -> None:
     """
-    Let through who brings the token; everyone when there is none.
+    Check the request's bearer token. Without a configured token every request passes.
 
     Raises:
-        BadRequestError: 401.
+        BadRequestError: 401, the token is missing or wrong.
 
     """
     if token is None:

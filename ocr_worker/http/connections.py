@@ -1,8 +1,8 @@
 """
-HTTP connections, each in a pool of its own: an httpx transport for many requests at once to few servers.
+An httpx transport with one connection per pool, for many concurrent requests to few servers.
 
-httpcore's pool looks at every connection for every idle one on each request: at 80 connections that costs ten times
-the CPU of sending the photo. Pools of one connection keep it flat. Knows neither photos nor answers.
+On each request httpcore's pool compares every connection with every idle one. At 80 connections that costs ten times
+the CPU of sending the photo. With one connection per pool the cost stays constant. Knows neither photos nor responses.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from typing import Final
 
 import httpx
 
-#: Seconds; less than the worker's own keep-alive, so that no request meets a connection that is being closed.
+#: Seconds. Less than the worker's own keep-alive, so that no request uses a connection that the worker is closing.
 KEEP_ALIVE_S: Final = 30.0
 
 
 @dataclass(slots=True)
 class _Origin:
-    """One scheme, host and port: the connections nobody uses and since when, oldest first, and the number of others."""
+    """Connections to one origin: the idle ones with their last use, oldest first, and the number of busy ones."""
 
     used_at: float
     free: list[tuple[httpx.AsyncHTTPTransport, float]] = field(default_factory=list)
@@ -29,9 +29,9 @@ class _Origin:
 
 class Connections(httpx.AsyncBaseTransport):
     """
-    Opens a further connection where all to a server are in use. Whoever calls bounds the requests at once.
+    Opens a new connection when all connections to a server are busy. The caller limits the concurrent requests.
 
-    `keep_alive_s`: seconds an unused connection is kept; less than the server keeps it.
+    `keep_alive_s`: seconds that an idle connection stays open; must be less than the server's keep-alive.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Connections(httpx.AsyncBaseTransport):
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request. Raises what httpx raises."""
+        """Send a request. Raises the same errors as httpx."""
         now = self._clock()
         origin = self._origins.setdefault((request.url.scheme, request.url.host, request.url.port), _Origin(now))
         origin.used_at, origin.in_use = now, origin.in_use + 1
         try:
             await self._close_unused(now)
-            # The one used last: the others grow old when there is less to do.
+            # Use the most recently used one, so that the others become old enough to close when there is less to do.
             one = origin.free.pop()[0] if origin.free else self._open()
         except BaseException:
             origin.in_use -= 1
@@ -79,7 +79,7 @@ class Connections(httpx.AsyncBaseTransport):
         return httpx.AsyncHTTPTransport(verify=self._tls, limits=self._limits, trust_env=False)
 
     async def _close_unused(self, now: float) -> None:
-        """Close what nobody used for long, which httpcore would only see at the next use; forget workers left alone."""
+        """Close connections that were idle too long, which httpcore would only notice at the next use."""
         old: list[httpx.AsyncHTTPTransport] = []
         for key, origin in list(self._origins.items()):
             while origin.free and now - origin.free[0][1] > self._keep_alive_s:
@@ -98,7 +98,7 @@ class Connections(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """An answer's body; its connection is free again once it is closed."""
+    """The body of a response. Closing it makes the connection idle again."""
 
     def __init__(self, body: httpx.AsyncByteStream, put_back: Callable[[], Awaitable[None]]) -> None:
         self._body, self._put_back, self._open = body, put_back, True

@@ -1,7 +1,7 @@
 """
-Request bodies with one photo, bounded in size and time while they arrive, and never written to disk.
+Receives a request body with one photo. Limits its size and time while it arrives, and never writes it to disk.
 
-Knows neither the OCR worker nor the gateway, which both receive photos with it.
+Knows neither the OCR worker nor the gateway, which both use it.
 """
 
 import asyncio
@@ -15,17 +15,17 @@ from starlette.requests import ClientDisconnect
 
 from ocr_worker.http.problems import BadRequestError
 
-#: Boundaries, part headers and small fields besides the photo.
+#: Bytes allowed in addition to the photo: boundaries, part headers and small fields.
 _OVERHEAD = 64 * 1024
-#: What a part is called that has no file's name.
+#: File name for a part that has none.
 _UNNAMED = "unnamed part"
 
 
 class _PhotoForm(MultiPartParser):
     """
-    A form whose part `photo` is a file, also where its sender names none.
+    A form parser that treats the part `photo` as a file, even if the client sends no file name for it.
 
-    Node's form-data names no file for a Buffer, some clients name it by `filename*` alone (RFC 6266, 4.3).
+    Node's form-data sends no file name for a Buffer. Some clients send only `filename*` (RFC 6266, 4.3).
     """
 
     def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], photo: str) -> None:
@@ -42,7 +42,7 @@ class _PhotoForm(MultiPartParser):
 
 def check_size(request: Request, max_bytes: int) -> None:
     """
-    Refuse a body by its headers: one that is compressed, or says itself that its photo has more than `max_bytes`.
+    Reject a body by its headers: a compressed one, or one whose declared size is over `max_bytes` for the photo.
 
     Raises:
         BadRequestError: 413 or 415.
@@ -50,31 +50,31 @@ def check_size(request: Request, max_bytes: int) -> None:
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
-        raise BadRequestError(415, "encoded", "send the body as it is, without Content-Encoding: photos are compressed")
+        raise BadRequestError(415, "encoded", "send the body without Content-Encoding: photos are compressed already")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes + _OVERHEAD:
         raise _too_large(max_bytes)
 
 
 def declared_size(request: Request, most: int) -> int:
-    """Give the bytes that the request says its body has, `most` where it does not say."""
+    """Return the declared size of the body in bytes, at most `most`; `most` if the request declares none."""
     declared = request.headers.get("content-length", "")
     return min(int(declared), most) if declared.isdecimal() and len(declared) < len(str(most)) + 2 else most
 
 
 async def receive_form(request: Request, name: str, *, max_bytes: int, upload_s: float) -> FormData:
     """
-    Receive a multipart form with a photo `name` of at most `max_bytes`, in memory only and within `upload_s` seconds.
+    Receive a multipart form in memory. The photo `name` may have `max_bytes` bytes and take `upload_s` seconds.
 
     Raises:
-        BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when it is too large, 422 when
-            it is no form.
+        BadRequestError: 400 if the caller disconnects, 408 if the body takes too long, 413 if it is too large, 422 if
+            it is not a form.
 
     """
     most = max_bytes + _OVERHEAD
     body = bounded(request, most, _too_large(max_bytes))
     parser = _PhotoForm(request.headers, _without_preamble(body, request.headers), name)
-    # Past this size Starlette would write the photo to a temporary file.
+    # Above this size Starlette would write the photo to a temporary file.
     parser.spool_max_size = most
     try:
         async with asyncio.timeout(upload_s):
@@ -89,10 +89,10 @@ async def receive_form(request: Request, name: str, *, max_bytes: int, upload_s:
 
 async def only_photo(form: FormData, name: str, *, max_bytes: int) -> bytes:
     """
-    Take the one photo out of a form, and close it.
+    Return the bytes of the form's one photo, and close the form.
 
     Raises:
-        BadRequestError: 413 when it is too large, 422 when there is not exactly one.
+        BadRequestError: 413 if the photo is too large, 422 if there is not exactly one.
 
     """
     try:
@@ -101,7 +101,7 @@ async def only_photo(form: FormData, name: str, *, max_bytes: int) -> bytes:
             raise BadRequestError(422, "one-image", f"send exactly one file in the field {name}")
         photo = await files[0].read()
         if files[0].filename == _UNNAMED and _is_text(photo):
-            raise BadRequestError(422, "one-image", f"the field {name} holds text; send exactly one file in it")
+            raise BadRequestError(422, "one-image", f"the field {name} contains text; send exactly one file in it")
     finally:
         await form.close()
     if len(photo) > max_bytes:
@@ -110,13 +110,13 @@ async def only_photo(form: FormData, name: str, *, max_bytes: int) -> bytes:
 
 
 async def _without_preamble(body: AsyncGenerator[bytes, None], headers: Headers) -> AsyncGenerator[bytes, None]:
-    """Drop what stands before the first boundary, as RFC 2046 (5.1.1) asks; the parser would take it for broken."""
+    """Drop everything before the first boundary, as RFC 2046 (5.1.1) requires. The parser would reject it."""
     _, options = parse_options_header(headers.get("content-type"))
     boundary = b"--" + options.get(b"boundary", b"")
     begun = b""
     async for chunk in body:
         begun += chunk
-        # A boundary stands at the start of a line.
+        # A boundary is at the start of a line.
         at = (b"\r\n" + begun).find(b"\r\n" + boundary)
         if at >= 0:
             yield begun[at:]
@@ -128,7 +128,7 @@ async def _without_preamble(body: AsyncGenerator[bytes, None], headers: Headers)
 
 
 async def bounded(request: Request, most: int, too_large: BadRequestError) -> AsyncGenerator[bytes, None]:
-    """Yield the body's chunks; raise `too_large` once it passes `most` bytes."""
+    """Yield the body in chunks; raise `too_large` when it exceeds `most` bytes."""
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
@@ -141,7 +141,7 @@ def _is_text(part: bytes) -> bool:
     try:
         part.decode()
     except UnicodeDecodeError:
-        # As every format of photos is.
+        # The bytes of every photo format fail to decode as UTF-8.
         return False
     return True
 
@@ -151,15 +151,15 @@ def _too_large(max_bytes: int) -> BadRequestError:
 
 
 def too_slow(upload_s: float) -> BadRequestError:
-    """Make the 408 for a body that took over `upload_s` seconds."""
+    """Return the 408 for a body that took longer than `upload_s` seconds."""
     return BadRequestError(408, "too-slow", f"the photo took over {upload_s:g} s to arrive")
 
 
 def caller_gone() -> BadRequestError:
-    """Make the 400 for a caller who hung up while sending."""
-    return BadRequestError(400, "caller-gone", "the caller hung up while sending")
+    """Return the 400 for a caller who disconnected while sending."""
+    return BadRequestError(400, "caller-gone", "the caller disconnected while sending")
 
 
 def kind_of(request: Request) -> str:
-    """Give the media type that the request says it has, without parameters."""
+    """Return the media type from the request's Content-Type header, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()

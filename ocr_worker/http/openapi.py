@@ -1,4 +1,4 @@
-"""OpenAPI parts that every HTTP service of ours uses: how problem+json answers look. Data only."""
+"""OpenAPI parts that every HTTP service shares: the problem+json responses. Data only."""
 
 from typing import Any
 
@@ -18,6 +18,6 @@ _RETRY_AFTER = {"Retry-After": {"description": "Whole seconds.", "schema": {"typ
 
 
 def problem_answer(status: int, meaning: str) -> dict[str, Any]:
-    """Describe one problem+json answer."""
-    headers = {"headers": _RETRY_AFTER} if status == 503 else {}  # noqa: PLR2004 - the one status that may pass
+    """Describe one problem+json response."""
+    headers = {"headers": _RETRY_AFTER} if status == 503 else {}  # noqa: PLR2004 - the only temporary failure
     return {"description": meaning, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}} | headers

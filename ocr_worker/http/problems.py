@@ -1,5 +1,5 @@
 """
-Every way `POST /ocr` says no, as RFC 9457 problem details (https://www.rfc-editor.org/rfc/rfc9457).
+Error responses as RFC 9457 problem details (https://www.rfc-editor.org/rfc/rfc9457).
 
 Knows no engine.
 """
@@ -13,7 +13,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class BadRequestError(Exception):
-    """The request cannot be answered with a reading; carries what to answer instead."""
+    """The request is rejected; carries the status, code and detail of the response."""
 
     def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -24,7 +24,7 @@ class BadRequestError(Exception):
 
 
 def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Build the answer. `code` is kebab-case and stable, `detail` a sentence for people."""
+    """Build the error response. `code` is kebab-case and stable, `detail` a sentence for people."""
     body = {
         "type": f"urn:hangtag:problem:{code}",
         "title": HTTPStatus(status).phrase,

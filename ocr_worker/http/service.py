@@ -1,5 +1,5 @@
 """
-What every HTTP service of ours is before it has a route: no pages of its own, and a problem for each refusal and bug.
+Creates the FastAPI app that every HTTP service starts from: no documentation pages, errors as problem details.
 
 Knows no route, no photo and no metric by name.
 """
@@ -21,9 +21,13 @@ def new_service(
     on_error: Callable[[int, str], None] = lambda _status, _code: None,
 ) -> FastAPI:
     """
-    Make the app.
+    Create the app without routes.
 
-    `lifespan` runs as long as the app does. `on_error` gets the status and the code of each refusal and of each bug.
+    Args:
+        title: Title in the OpenAPI document.
+        lifespan: Runs as long as the app does.
+        on_error: Called with the status and the code of each rejected request and each unexpected exception.
+
     """
     app = FastAPI(
         title=title,
@@ -43,7 +47,7 @@ def new_service(
     async def bug(_: Request, error: Exception) -> Response:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         on_error(status, "bug")
-        return problem(status, "bug", f"an error nobody foresaw: {type(error).__name__}")
+        return problem(status, "bug", f"an unexpected error: {type(error).__name__}")
 
     app.add_exception_handler(HTTPException, _no_such_thing)
     app.add_exception_handler(BadRequestError, refuse)

@@ -1,1 +1,1 @@
-"""Photo bytes to pixels: formats, safe decoding, contrast and sharpness. Knows no engine."""
+"""Decodes photo bytes to pixels: formats, safe decoding, contrast, sharpness. Knows no engine."""

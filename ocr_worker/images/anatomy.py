@@ -1,8 +1,8 @@
 """
-What a photo's file is made of, told from its structure alone, before a decoder walks it.
+Checks the structure of a photo's file before a decoder reads it.
 
-Some files are small, sound and ruinous: decoders walk their pieces in Python, microseconds and a hundred bytes each,
-or believe a size that no limit on width and height covers. Knows no pixels.
+Some small, valid files are very expensive: decoders loop over their pieces in Python, at microseconds and a hundred
+bytes each, or trust a size that no limit on width and height covers. Knows no pixels.
 """
 
 import re
@@ -14,34 +14,35 @@ from types import MappingProxyType
 from ocr_worker.images.formats import Format
 from ocr_worker.result import Refused
 
-#: Segments, chunks, blocks, strips or tiles. Ordinary photos have a few dozen, odd encoders make some thousand.
+#: Limit on segments, chunks, blocks, strips or tiles. Ordinary photos have a few dozen, unusual encoders make
+# thousands.
 MOST_PIECES = 50_000
 
-#: JPEG markers without a length, and the one behind which no decoder of ours works in Python (ITU T.81, table B.1).
+#: JPEG markers without a length, and the marker after which no decoder here runs in Python (ITU T.81, table B.1).
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
 _START_OF_SCAN = 0xDA
-#: A scan's marker, and the upper half of its length, which is 8 to 14 (ITU T.81, B.2.3).
+#: A scan's marker, and the upper byte of its length, which is 8 to 14 (ITU T.81, B.2.3).
 _SCAN = re.compile(rb"\xff\xda\x00")
-#: What begins an extension of a GIF, a frame, and its end (GIF89a, appendix A).
+#: First bytes of a GIF's extension and frame, and its end (GIF89a, appendix A).
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
-#: TIFF tags (TIFF 6.0, sections 8 and 15); sides are shorts or longs, of so many bytes.
+#: TIFF tags (TIFF 6.0, sections 8 and 15). Sides are shorts or longs, of this many bytes.
 _STRIP_OFFSETS, _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 273, 322, 323, 324
 _SIDE_BYTES: Mapping[int, int] = MappingProxyType({3: 2, 4: 4})
-#: By version, 42 or BigTIFF's 43: where the directory's place stands, how that, its length and its entries are written.
+#: By version (42, or 43 for BigTIFF): the offset of the directory's address; formats of address, length and entries.
 _TIFF: Mapping[int, tuple[int, str, str, str]] = MappingProxyType(
     {42: (4, "L", "H", "HHL4s"), 43: (8, "Q", "Q", "HHQ8s")}
 )
-#: Where a BMP says how long its header is, and how it is compressed; run lengths are 1 and 2 (BITMAPINFOHEADER).
+#: Offsets in a BMP of its header's length and its compression; 1 and 2 are run lengths (BITMAPINFOHEADER).
 _BMP_HEADER, _BMP_COMPRESSION, _OLD_HEADER = 14, 30, 12
 _RUN_LENGTHS = frozenset({1, 2})
 
 
 def examine(data: bytes, kind: Format, max_pixels: int) -> Refused | None:
     """
-    Refuse what would cost far more than its bytes and its width and height say.
+    Reject a file that would cost far more than its bytes, width and height suggest.
 
     Raises:
-        ValueError, struct.error, KeyError: damaged beyond telling.
+        ValueError, struct.error, KeyError: The file is too damaged to examine.
 
     """
     pieces = _WALKS.get(kind)
@@ -50,19 +51,19 @@ def examine(data: bytes, kind: Format, max_pixels: int) -> Refused | None:
     if kind == "TIFF" and (pixels := _tile_pixels(data)) > max_pixels:
         return Refused("too_large", f"the photo has a tile of {pixels:,} pixels; at most {max_pixels:,} are decoded")
     if kind == "BMP" and _is_run_length(data):
-        # Pillow unpacks it in Python: 30 kB can take half a minute.
+        # Pillow decompresses it in Python: 30 kB can take half a minute.
         return Refused("unsupported", "a BMP image compressed by run lengths")
     return None
 
 
 def count_scans(data: bytes, most: int) -> int:
-    """Count a JPEG's scans, up to `most`. Those of a thumbnail inside its metadata are none."""
+    """Count a JPEG's scans, up to `most`, without those of a thumbnail in its metadata."""
     start = max(_segments(data), default=0)
     return sum(1 for _ in islice(_SCAN.finditer(data, start), most))
 
 
 def _segments(data: bytes) -> Iterator[int]:
-    """Walk a JPEG up to its first scan, the offset of each piece. To Pillow, too, a byte between segments is one."""
+    """Yield the offset of each segment of a JPEG up to its first scan. Pillow also counts a byte between segments."""
     at = 2
     while at + 1 < len(data):
         yield at
@@ -76,16 +77,16 @@ def _segments(data: bytes) -> Iterator[int]:
 
 
 def _chunks(data: bytes) -> Iterator[None]:
-    """Walk a PNG."""
+    """Yield once per chunk of a PNG."""
     at = 8
     while at < len(data):
         yield
-        # Length, name and checksum stand around what a chunk holds.
+        # A chunk's length, name and checksum take 12 bytes around its content.
         at += 12 + int.from_bytes(data[at : at + 4], "big")
 
 
 def _riff_chunks(data: bytes) -> Iterator[None]:
-    """Walk a WebP. Frames of an animation are chunks, too."""
+    """Yield once per chunk of a WebP, including the frames of an animation."""
     at = 12
     while at + 8 <= len(data):
         yield
@@ -94,7 +95,7 @@ def _riff_chunks(data: bytes) -> Iterator[None]:
 
 
 def _blocks(data: bytes) -> Iterator[None]:
-    """Walk a GIF up to its first frame."""
+    """Yield once per block of a GIF up to its first frame."""
     colours = 3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0
     at = 13 + colours
     while at < len(data) and data[at] not in {_FRAME, _END}:
@@ -110,7 +111,7 @@ def _blocks(data: bytes) -> Iterator[None]:
 
 
 def _parts(data: bytes) -> Iterator[None]:
-    """Walk the first directory of a TIFF, and its strips or tiles."""
+    """Yield once per entry of a TIFF's first directory, and per strip or tile."""
     for tag, _, count, _ in _directory(data):
         yield
         if tag in {_STRIP_OFFSETS, _TILE_OFFSETS}:
@@ -123,7 +124,7 @@ _WALKS: Mapping[Format, Callable[[bytes], Iterator[object]]] = MappingProxyType(
 
 
 def _tile_pixels(data: bytes) -> int:
-    """Give the pixels of a TIFF's tiles, the most that any entry says; 0 where there are none."""
+    """Return the pixels of a TIFF's tiles: the largest of all entries; 0 without tiles."""
     sides = {_TILE_WIDTH: 0, _TILE_LENGTH: 0}
     for tag, kind, count, value in _directory(data):
         if tag in sides:
@@ -135,7 +136,7 @@ def _tile_pixels(data: bytes) -> int:
 
 
 def _directory(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Read the first directory of a TIFF: tag, type, count, and the value where it is one short or long."""
+    """Yield the first directory of a TIFF: tag, type, count, and the value if it is one short or long."""
     little = data[:2] == b"II"
     order = "<" if little else ">"
     (version,) = struct.unpack_from(f"{order}H", data, 2)

@@ -1,21 +1,21 @@
-"""Chooses what stands behind a transparent picture: white, unless that hides its print. Knows no format."""
+"""Chooses the background of a transparent picture: white, unless white hides its print. Knows no format."""
 
 import numpy as np
 from PIL import Image
 
-#: Shades to choose from, the usual one first.
+#: Shades to choose from; the default comes first.
 _SHADES = (255, 0, 128)
-#: What is closer in lightness than this can hardly be told from its backing.
+#: Pixels closer to the background in lightness than this can hardly be seen on it.
 _NEAR = 70
-#: White stays where it hides no more of the picture than this.
+#: White is kept if it hides at most this share of the picture.
 _HIDDEN = 0.25
-#: A small copy tells shades well enough. Thin letters survive, as its pixels are picked, not mixed.
+#: Side of the copy that is measured. Its pixels are picked, not averaged, so thin letters survive.
 _SIDE = 256
 _OPAQUE = 128
 
 
 def backing_of(image: Image.Image) -> int:
-    """Give the shade of grey, 0 to 255, that hides the least of what a picture shows."""
+    """Return the shade of grey, 0 to 255, that hides the least of the picture."""
     scale = max(1, max(image.size) // _SIDE)
     size = (max(1, image.width // scale), max(1, image.height // scale))
     rgba = np.asarray(image.resize(size, Image.Resampling.NEAREST).convert("RGBA"), dtype=np.int16)

@@ -1,7 +1,7 @@
 """
-Lift contrast where, and only where, it is low.
+Raises contrast only where it is low.
 
-CLAHE over a whole photo destroys small clean print; by tile it never lost in measurement (docs/ocr.md).
+CLAHE over a whole photo destroys small clean print; applied by tile, it never did worse in measurements (docs/ocr.md).
 Pure: pixels in, pixels out.
 """
 
@@ -13,17 +13,17 @@ from ocr_worker.images.decode import Pixels
 
 #: Side of a tile in px.
 TILE = 64
-#: A tile whose lightness spans less than this between its 5th and 95th percentile (0..255) needs help.
+#: A tile needs help if its lightness spans less than this between its 5th and 95th percentile (0..255).
 LOW_SPAN = 55.0
-#: Every fourth pixel of every fourth row, 256 a tile, tells the percentiles well enough at a fraction of the cost.
+#: Every fourth pixel of every fourth row, 256 per tile: enough for the percentiles at a fraction of the cost.
 _STEP = 4
 
 
 def lift_contrast(pixels: Pixels) -> tuple[Pixels, float]:
     """
-    Blend CLAHE (clip 3, 8 x 8) of the lightness into the tiles that need it.
+    Blend CLAHE (clip 3, 8 x 8) of the lightness into the tiles with low contrast.
 
-    Gives the picture and the share of its tiles that were lifted, 0..1. At 0 the very same array comes back.
+    Returns the picture and the share of its tiles that were changed, 0..1. At 0 it returns the same array.
     """
     height, width = pixels.shape[:2]
     weight = _weights(pixels)
@@ -34,7 +34,7 @@ def lift_contrast(pixels: Pixels) -> tuple[Pixels, float]:
     blend = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
     lightness = lab[:, :, 0]
-    # Made anew each time: a CLAHE object is not safe to share between threads.
+    # Created on each call, because threads must not share a CLAHE object.
     lifted = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(lightness)
     mixed = cv2.multiply(lifted, blend, dtype=cv2.CV_32F) + cv2.multiply(lightness, 1 - blend, dtype=cv2.CV_32F)
     lab[:, :, 0] = np.clip(np.rint(mixed), 0, 255)
@@ -42,7 +42,7 @@ def lift_contrast(pixels: Pixels) -> tuple[Pixels, float]:
 
 
 def _weights(pixels: Pixels) -> NDArray[np.float32]:
-    """Tell for each tile (rows, columns) how much help it needs, 0..1."""
+    """Return how much CLAHE to blend into each tile (rows, columns), 0..1."""
     side = TILE // _STEP
     lightness = cv2.cvtColor(np.ascontiguousarray(pixels[::_STEP, ::_STEP]), cv2.COLOR_RGB2LAB)[:, :, 0]
     height, width = lightness.shape
@@ -50,7 +50,7 @@ def _weights(pixels: Pixels) -> NDArray[np.float32]:
     rows, columns = padded.shape[0] // side, padded.shape[1] // side
     tiles = padded.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(rows * columns, side * side)
     low, high = side * side * 5 // 100, side * side * 95 // 100
-    # Stable means by radix for bytes: six times as fast as finding the two ranks alone.
+    # For bytes `stable` selects a radix sort: six times as fast as finding the two ranks alone.
     ranked = np.sort(tiles, axis=1, kind="stable")
     span = ranked[:, high].astype(np.float32) - ranked[:, low]
     weight: NDArray[np.float32] = np.clip((LOW_SPAN - span) / (LOW_SPAN / 2), 0, 1).reshape(rows, columns)

@@ -1,7 +1,7 @@
 """
-How many bytes the decoder of a photo takes, told from the header alone. Measured for each format; decodes nothing.
+Estimates the memory that decoding a photo takes, from its header alone. Measured per format; decodes nothing.
 
-Figures are bytes a pixel unless they say otherwise (tests/unit/ocr_worker/images/test_memory_budget.py).
+Figures are bytes per pixel unless noted otherwise (tests/unit/ocr_worker/images/test_memory_budget.py).
 """
 
 from typing import Any
@@ -10,20 +10,20 @@ from PIL import Image
 
 from ocr_worker.images.formats import Format
 
-#: Buffers that every decoder takes, and one band of rows on its way to RGB.
+#: Bytes that every decoder takes: buffers, and one band of rows during conversion to RGB.
 _FIXED = 24_000_000
-#: The picture in RGB, scaled down to less than twice the long side that is wanted.
+#: The RGB picture, scaled down to less than twice the wanted long side.
 _RGB, _MOST_RGB_PIXELS = 3, 2**24
-#: How Pillow stores a pixel; every other mode takes 4 bytes.
+#: Bytes that Pillow takes per pixel; 4 for every other mode.
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _MOST_STORED = 4
-#: libwebp's canvas, the frame before it and the decoder's own, then a copy for Python, then Pillow's.
+#: libwebp's canvas, its previous frame and its internal copy, then a copy for Python, then Pillow's.
 _WEBP = 15
-#: Planes from the video decoder, RGB from those, a copy for Python, then Pillow's.
+#: Planes of the video decoder, RGB made from them, a copy for Python, then Pillow's.
 _VIDEO = 9
-#: A coefficient of a JPEG that takes several scans.
+#: Bytes of one coefficient of a JPEG with several scans.
 _COEFFICIENT = 2
-#: TIFF tags: rows of one strip, sides of a tile, bits and samples of a pixel (TIFF 6.0, sections 8 and 15).
+#: TIFF tags: rows per strip, sides of a tile, bits and samples per pixel (TIFF 6.0, sections 8 and 15).
 _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH, _BITS, _SAMPLES = 278, 322, 323, 258, 277
 #: VP8X: canvas as 24 bits each, less one. VP8L: 14 bits each, less one. VP8: 14 bits each (RFC 9649; RFC 6386, 9.1).
 _VP8X, _VP8L, _VP8 = b"VP8X", b"VP8L", b"VP8 "
@@ -31,9 +31,14 @@ _VP8X, _VP8L, _VP8 = b"VP8X", b"VP8L", b"VP8 "
 
 def decoding_bytes(image: Image.Image, kind: Format, file_pixels: int, scans: int) -> int:
     """
-    Reckon what decoding takes beyond `opening_bytes`; the scale of a JPEG has been chosen by then.
+    Estimate the bytes that decoding takes in addition to `opening_bytes`.
 
-    `file_pixels` is its size before that, `scans` how many passes a JPEG takes.
+    Args:
+        image: The opened photo. For a JPEG, its scale has been chosen already.
+        kind: Format of the photo.
+        file_pixels: Pixels before that scale.
+        scans: Passes of a JPEG.
+
     """
     pixels = image.width * image.height
     rgb = _FIXED + _RGB * min(pixels, _MOST_RGB_PIXELS)
@@ -49,10 +54,10 @@ def decoding_bytes(image: Image.Image, kind: Format, file_pixels: int, scans: in
 
 def opening_bytes(data: bytes, kind: Format) -> int:
     """
-    Reckon what opening takes: nothing, but for a WebP all there is, because its decoder asks for it at once.
+    Estimate the bytes that opening takes: 0, except for a WebP, whose decoder allocates everything at once.
 
     Raises:
-        ValueError: damaged beyond telling.
+        ValueError: The file is too damaged to examine.
 
     """
     if kind != "WEBP":
@@ -74,15 +79,15 @@ def _webp_pixels(data: bytes) -> int:
 
 
 def _coefficients(image: Any, file_pixels: int) -> int:
-    """Give what libjpeg keeps of the whole picture, at its full size, when no one scan completes it."""
-    # (id, horizontal and vertical sampling, table) of each component.
+    """Return the bytes of the coefficients of a full-size JPEG. libjpeg keeps them if no single scan completes it."""
+    # Each component is (id, horizontal sampling, vertical sampling, table).
     sampling = [(layer[1], layer[2]) for layer in image.layer]
     most = max(across for across, _ in sampling) * max(down for _, down in sampling)
     return int(file_pixels * sum(across * down for across, down in sampling) / most * _COEFFICIENT)
 
 
 def _strip_bytes(image: Any) -> int:
-    """Give the size of the largest strip or tile, which libtiff unpacks whole."""
+    """Return the bytes of the largest strip or tile, which libtiff decompresses as a whole."""
     tags = image.tag_v2
     each = max(sum(tags.get(_BITS, (1,))) / 8, int(tags.get(_SAMPLES, 1)))
     rows = min(int(tags.get(_ROWS_PER_STRIP, image.height)), image.height)

@@ -1,8 +1,8 @@
 """
-Hostile bytes to upright RGB pixels, or `Refused`. Knows no engine.
+Decodes untrusted bytes to upright RGB pixels, or returns `Refused`. Knows no engine.
 
-Sizes are checked in the header before any pixel is decoded. Nothing but pixels leaves: EXIF, GPS included,
-is read for its orientation and dropped.
+Checks sizes in the header before decoding any pixel. Returns only pixels: EXIF, GPS included, is read for the
+orientation and dropped.
 """
 
 import hashlib
@@ -32,16 +32,16 @@ Pixels = NDArray[np.uint8]
 
 #: Long side in px at which detection works best and sharpness is comparable (docs/ocr.md).
 SMALL_SIDE = 1024
-#: A reduction by a whole number is much cheaper; it may land this far below the wanted side.
+#: Reducing by a whole number is much cheaper; the result may be this much smaller than the wanted side.
 _CLOSE_ENOUGH = 0.9
-#: Ordinary progressive JPEGs have about ten scans. Each costs a pass over the whole picture, also where it holds
-#: nothing, and a JPEG need not be progressive to have many.
+#: Ordinary progressive JPEGs have about ten scans. Each scan costs a pass over the whole picture, even if it contains
+#: nothing. A JPEG can have many scans without being progressive.
 _MAX_SCANS = 100
-#: Larger pictures are converted a band at a time. Phone photos are smaller once JPEG's own decoder has scaled them.
+#: Larger pictures are converted in bands. Phone photos are smaller than this once JPEG's own decoder has scaled them.
 _WHOLE_PIXELS = 2**22
-#: What a band has: its steps take 14 bytes a pixel.
+#: Pixels of a band. Converting takes 14 bytes per pixel.
 _BAND_PIXELS = 2**20
-#: EXIF tag and what undoes each value (CIPA DC-008, 4.6.4).
+#: EXIF orientation tag, and the transformation that undoes each value (CIPA DC-008, 4.6.4).
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,14 +55,14 @@ _UPRIGHT = {
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 pi_heif.register_heif_opener()
-# Hostile files would fill the log with remarks; what matters is refused, and pixels are counted here.
+# Hostile files would flood the log with warnings. Problems that matter are returned, and pixels are counted here.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a photo may cost: bytes received, pixels decoded, and the long side in px that engines are given."""
+    """Limits for one photo: bytes received, pixels decoded, and the long side in px that engines get."""
 
     max_bytes: int = 20_000_000
     max_pixels: int = 60_000_000
@@ -71,7 +71,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedPhoto:
-    """A photo that has been decoded once, whole. Keeps the bytes and the small picture, not the large one."""
+    """A photo that has been decoded once. Keeps the file's bytes and the small picture, not the large one."""
 
     data: bytes = field(repr=False)
     format: Format
@@ -79,26 +79,26 @@ class DecodedPhoto:
     width: int
     height: int
     sha256: str
-    #: At most SMALL_SIDE px.
+    #: At most SMALL_SIDE px long.
     small: Pixels = field(repr=False)
-    #: The largest long side that `pixels` gives.
+    #: Longest side that `pixels` returns, in px.
     long_side: int
-    #: Passes over the whole picture that a JPEG takes.
+    #: Passes over the whole picture, for a JPEG.
     scans: int
     #: Rows at the bottom are missing from the file.
     cut_off: bool = False
 
     def pixels(self, long_side: int | None = None) -> Pixels:
         """
-        Decode at up to `long_side` px, the photo's own where none is said.
+        Decode again, at most `long_side` px long; by default at most `self.long_side`.
 
-        Takes about as long as reading the file did; call it off the event loop.
+        Takes about as long as the first decoding; call it off the event loop.
         """
         return _decode(self.data, self.format, long_side or self.long_side, self.scans)[0]
 
 
 def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:
-    """Check, decode and scale down a photo of any allowed format. Guaranteed not to raise on any bytes."""
+    """Check, decode and scale down a photo of any allowed format. Never raises, whatever the bytes are."""
     if not data:
         return Refused("unreadable", "the photo has no bytes")
     if len(data) > limits.max_bytes:
@@ -116,7 +116,7 @@ def open_photo(data: bytes, limits: Limits) -> DecodedPhoto | Refused:
 
 
 def _open_mended(data: bytes, kind: Format, limits: Limits) -> DecodedPhoto | None:
-    """Open a file that a decoder has refused, where it can be mended."""
+    """Repair and open a file that a decoder rejected; None if it cannot be repaired."""
     with suppress(Exception):
         with BUDGET.hold_for_photo(MENDING_BYTES.get(kind, 0)):
             mended = mend(data, kind)
@@ -162,7 +162,7 @@ def _read_header(data: bytes, kind: Format, limits: Limits) -> _Header | Refused
 
 
 def scale_down(pixels: Pixels, long_side: int) -> Pixels:
-    """Scale to at most `long_side` px; smaller pictures are returned as they are."""
+    """Scale to at most `long_side` px. Smaller pictures are returned unchanged."""
     height, width = pixels.shape[:2]
     longest = max(height, width)
     if longest <= long_side:
@@ -173,7 +173,7 @@ def scale_down(pixels: Pixels, long_side: int) -> Pixels:
 
 
 def _too_much_memory(needed: int) -> Refused:
-    allowed = f"at most {MOST_FOR_ONE_PHOTO // 10**6:,} MB are given to one photo"
+    allowed = f"at most {MOST_FOR_ONE_PHOTO // 10**6:,} MB are allowed per photo"
     return Refused("too_large", f"decoding the photo would take {needed // 10**6:,} MB of memory; {allowed}")
 
 
@@ -183,12 +183,12 @@ def _whole_reduction(longest: int, long_side: int) -> int | None:
 
 
 def _decode(data: bytes, kind: Format, long_side: int, scans: int) -> tuple[Pixels, int]:
-    """Decode, and turn upright; gives how the file's picture lay, too. To know that of a PNG is to decode it."""
+    """Decode and turn upright. Also return the file's orientation, which for a PNG is only known after decoding."""
     with BUDGET.hold_for_photo(opening_bytes(data, kind)), Image.open(BytesIO(data), formats=[kind]) as image:
         file_pixels = image.width * image.height
         _scale_in_decoder(image, kind, long_side)
         if kind == "JPEG":
-            # All of it at once: each further block costs the decoder a look back, 5 % in all.
+            # One block for the whole file: each further block makes the decoder seek back, 5 % in total.
             image.decodermaxblock = len(data)
         with BUDGET.hold_for_photo(decoding_bytes(image, kind, file_pixels, scans)):
             orientation = _orientation(image, kind)
@@ -201,17 +201,17 @@ def _decode(data: bytes, kind: Format, long_side: int, scans: int) -> tuple[Pixe
 def _scale_in_decoder(image: Image.Image, kind: Format, long_side: int) -> None:
     longest = max(image.size)
     if kind == "JPEG" and longest > long_side:
-        # The decoder itself can skip to 1/2, 1/4 or 1/8: never below what is wanted, or barely.
+        # The decoder itself can reduce to 1/2, 1/4 or 1/8. Stay above the wanted side, or barely below it.
         factor = _whole_reduction(longest, long_side) or longest // long_side
         image.draft("RGB", (max(1, image.width // factor), max(1, image.height // factor)))
 
 
 def _rgb(image: Image.Image, long_side: int) -> Pixels:
     """
-    Make it 8-bit RGB.
+    Convert to 8-bit RGB.
 
-    A large picture is also scaled down, by a whole number, a band of rows at a time: all of it in RGB, and the steps
-    on the way, would take several times the memory of the picture itself.
+    A large picture is also reduced by a whole number, one band of rows at a time. Converting it as a whole would take
+    several times the memory of the picture itself.
     """
     image.load()
     to_rgb = _conversion(image)
@@ -223,7 +223,7 @@ def _rgb(image: Image.Image, long_side: int) -> Pixels:
     width, height = max(1, round(image.width / factor)), max(1, round(image.height / factor))
     rgb = np.empty((height, width, 3), dtype=np.uint8)
     for top, band in _bands(image, rows):
-        # The last band may have less than half a row of the result left, which is none.
+        # The last band may have less than half a row of the result, which gives no row.
         target = rgb[top // factor : (top + rows) // factor]
         if len(target):
             cv2.resize(_pixels(to_rgb(band)), (width, len(target)), dst=target, interpolation=cv2.INTER_AREA)
@@ -236,14 +236,14 @@ def _bands(image: Image.Image, rows: int) -> Iterator[tuple[int, Image.Image]]:
 
 
 def _pixels(rgb: Image.Image) -> Pixels:
-    # np.asarray would do the same in one and a half times the time.
+    # np.asarray returns the same in one and a half times the time.
     return np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.height, rgb.width, 3)
 
 
 def _orientation(image: Image.Image, kind: Format) -> int:
-    """Tell how the picture is still to be turned."""
+    """Return the orientation that is still to be undone."""
     if kind == "TIFF":
-        # Pillow does it itself while it decodes, and gives the upright size before.
+        # Pillow turns this format while it decodes, and reports the upright size before.
         return 1
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
@@ -252,9 +252,9 @@ def _orientation(image: Image.Image, kind: Format) -> int:
 
 
 def _conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Tell how any part of the picture becomes RGB."""
+    """Return the function that converts a part of the picture to RGB."""
     if image.mode.startswith("I;16"):
-        # 16 bits to 8: 65,535 / 257 = 255.
+        # 16 bits to 8 bits: 65,535 / 257 = 255.
         return lambda band: Image.fromarray((np.asarray(band) // 257).astype(np.uint8)).convert("RGB")
     if image.mode in {"I", "F"}:
         return _stretch(image)
@@ -264,7 +264,7 @@ def _conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
 
 
 def _stretch(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Spread the shades that a picture of 32 bits has over the 256 there are."""
+    """Scale the range of a 32-bit picture to 256 shades."""
     rows = max(1, _BAND_PIXELS // image.width)
     ranges = [
         (float(values.min()), float(values.max())) for _, band in _bands(image, rows) for values in (_values(band),)
@@ -275,7 +275,7 @@ def _stretch(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
 
 
 def _values(band: Image.Image) -> NDArray[np.float64]:
-    # What is no number is black at most.
+    # NaN and infinities become 0, which is black at most.
     return np.nan_to_num(np.asarray(band, dtype=np.float64), posinf=0.0, neginf=0.0)
 
 

@@ -1,5 +1,5 @@
 """
-Tell an image format from its first bytes. File names and declared content types are never believed.
+Detects an image format by its first bytes. Ignores file names and declared content types.
 
 Knows no decoder.
 """
@@ -24,13 +24,13 @@ _LONGEST_FTYP = 256
 
 
 def sniff(data: bytes) -> Format | None:
-    """Name the format; None when it is not one that is read here."""
+    """Return the format, or None if it is not supported."""
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    # The four reserved bytes keep a text that begins with "BM" from passing for a bitmap.
+    # The four reserved bytes exclude texts that begin with "BM".
     if data[:2] == b"BM" and data[6:10] == b"\x00\x00\x00\x00":
         return "BMP"
     if data[4:8] == b"ftyp":
@@ -41,7 +41,7 @@ def sniff(data: bytes) -> Format | None:
 def _of_brands(data: bytes) -> Format | None:
     size = min(int.from_bytes(data[:4], "big"), _LONGEST_FTYP, len(data))
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))}
-    # An AVIF may call itself mif1 first; AVIF is the narrower claim.
+    # An AVIF file may list mif1 first. AVIF is the more specific brand.
     if brands & _AVIF_BRANDS:
         return "AVIF"
     return "HEIF" if brands & _HEIF_BRANDS else None

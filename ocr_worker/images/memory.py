@@ -1,8 +1,8 @@
 """
-How much memory decoders and engines of this process may hold at the same time.
+Limits the memory that decoders and engines of this process use at the same time.
 
-Whoever is about to take much memory holds so many bytes of the budget first, and waits while others hold them. Knows
-no photo and no engine.
+Code that needs much memory reserves the bytes first, and waits while others have reserved them. Knows no photo and no
+engine.
 """
 
 import ctypes
@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Bytes that one photo may need while it is decoded: a PNG of 60 MP, a WebP of 20 MP.
+#: Most bytes that decoding one photo may take: enough for a PNG of 60 MP or a WebP of 20 MP.
 MOST_FOR_ONE_PHOTO = 320_000_000
-#: Bytes that a JPEG of 12 MP needs.
+#: Bytes that decoding a JPEG of 12 MP takes.
 ORDINARY_PHOTO = 50_000_000
 
 
 class MemoryBudget:
-    """Counts bytes; first come, first served, so that small photos cannot starve a large one."""
+    """Counts reserved bytes. First come, first served, so that small photos cannot starve a large one."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -28,14 +28,14 @@ class MemoryBudget:
         self._changed = threading.Condition()
 
     def grow_to(self, total: int) -> None:
-        """Have at least `total` bytes, for an engine that needs them to keep its slots busy."""
+        """Raise the total to at least `total` bytes, for an engine that needs them to keep its slots busy."""
         with self._changed:
             self.total = max(self.total, total)
             self._changed.notify_all()
 
     @contextmanager
     def hold_for_photo(self, amount: int) -> Iterator[None]:
-        """Hold as `hold` does; before a large photo, return what others have freed to the kernel."""
+        """Reserve memory as `hold` does. Before a large photo, also return freed heap pages to the kernel."""
         with self.hold(amount):
             if amount > 2 * ORDINARY_PHOTO:
                 _trim_heap()
@@ -43,7 +43,7 @@ class MemoryBudget:
 
     @contextmanager
     def hold(self, amount: int) -> Iterator[None]:
-        """Wait until `amount` bytes are free, and hold them for the block. Who holds some must not ask for more."""
+        """Wait until `amount` bytes are free, and reserve them for the block. Must not be nested."""
         if amount == 0:
             yield
             return
@@ -62,16 +62,16 @@ class MemoryBudget:
                 self._changed.notify_all()
 
     def _fits(self, amount: int) -> bool:
-        # More than the whole budget is held by one alone.
+        # A request larger than the whole budget runs alone.
         return self._held == 0 or self._held + amount <= self.total
 
 
 def _trim_heap() -> None:
-    """Return free pages to the kernel: glibc keeps hundreds of MB in the heaps of other threads."""
+    """Return free pages to the kernel. glibc keeps hundreds of MB in the heaps of other threads."""
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if malloc_trim is not None:
         malloc_trim(0)
 
 
-#: Memory belongs to the process, and so does its budget.
+#: One budget per process.
 BUDGET = MemoryBudget(MOST_FOR_ONE_PHOTO)

@@ -1,8 +1,8 @@
 """
-Mends files that every browser shows although they break their format's rules.
+Repairs files that violate their format although every browser shows them.
 
-A PNG with a wrong checksum in a chunk that decoders may skip, a JPEG without its last two bytes, and either of them cut
-off near its end. Tried only once a decoder has refused the file. Knows no pixels beyond how many rows have arrived.
+A PNG with a wrong checksum in an optional chunk, a JPEG without its last two bytes, and either of them cut off near the
+end. Called only after a decoder has rejected the file. Looks at pixels only to count the rows that are present.
 """
 
 import struct
@@ -20,35 +20,35 @@ from PIL import Image
 from ocr_worker.images.anatomy import count_scans
 from ocr_worker.images.formats import Format
 
-#: Less of a picture than this is not worth reading.
+#: A picture with a smaller share of its rows is not worth reading.
 _LEAST_SHARE = 0.75
-#: At an eighth, the rows that a JPEG decoder holds back until it knows what follows.
+#: Rows, at an eighth of the size, that a JPEG decoder withholds until it knows what follows.
 _WAITING_ROWS = 2
 
-#: Of a PNG that has more, unpacked, nothing is mended: a header may promise anything.
+#: A PNG with more unpacked bytes is not repaired, because a header may declare any size.
 _MOST_UNPACKED = 100_000_000
-#: Memory that mending takes at most. A PNG is unpacked and packed again; a JPEG is decoded at an eighth.
+#: Most memory that repairing takes. A PNG is unpacked and packed again; a JPEG is decoded at an eighth of its size.
 MENDING_BYTES: Mapping[Format, int] = MappingProxyType({"JPEG": 30_000_000, "PNG": 2 * _MOST_UNPACKED})
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-#: Beside the critical chunks: what changes how a picture looks, or which way up it is.
+#: Chunks to keep besides the critical ones: those that affect how the picture looks, or its orientation.
 _KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf"})
 _JPEG_END = b"\xff\xd9"
-#: Markers of frames whose later scans refine the earlier ones (ITU T.81, table B.1), and of a scan.
+#: Markers of frames whose later scans refine earlier ones (ITU T.81, table B.1), and of a scan.
 _PROGRESSIVE = (b"\xff\xc2", b"\xff\xca")
 _SCAN = b"\xff\xda"
 
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """The file as decoders take it. `cut_off`: rows at the bottom are missing."""
+    """The repaired file. `cut_off`: rows at the bottom are missing."""
 
     data: bytes = field(repr=False)
     cut_off: bool
 
 
 def mend(data: bytes, kind: Format) -> Mended | None:
-    """Mend a file that was refused. None where that is not known how, or where too little of it is there."""
+    """Repair a rejected file; None if that is not possible, or if too little of the picture is present."""
     if kind == "JPEG":
         return _mend_jpeg(data)
     return _mend_png(data) if kind == "PNG" else None
@@ -59,7 +59,7 @@ def _mend_jpeg(data: bytes) -> Mended | None:
         return None
     ended = data + _JPEG_END
     if any(marker in data for marker in _PROGRESSIVE) or count_scans(data, 2) > 1:
-        # All rows are there from the first scan on; each later one adds detail.
+        # All rows are present after the first scan; later scans add detail.
         refined = _last_scan_is_final(data)
         return Mended(ended, cut_off=False) if refined else None
     written, rows = _rows_written(data, ended)
@@ -68,26 +68,26 @@ def _mend_jpeg(data: bytes) -> Mended | None:
 
 
 def _last_scan_is_final(data: bytes) -> bool:
-    """Tell whether the last scan begun is one that gives the last bit (ITU T.81, B.2.3)."""
+    """Return whether the last scan that began is one that completes the last bit (ITU T.81, B.2.3)."""
     at = data.rfind(_SCAN)
     header = data[at + 2 : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]
     return len(header) > 3 and header[-1] & 0x0F == 0  # noqa: PLR2004 - its own length and the count of components
 
 
 def _rows_written(data: bytes, ended: bytes) -> tuple[int, int]:
-    """Give how many rows, and of how many, are the same whether the decoder waits for more or knows that it ends."""
+    """Return (rows present, rows in all). A row is present if it decodes the same with and without an end marker."""
     part, whole = _eighth(data), _eighth(ended)
     same = (part == whole).all(axis=(1, 2))
     return (len(same) if same.all() else int(same.argmin())), len(same)
 
 
 def _eighth(data: bytes) -> NDArray[np.uint8]:
-    """Decode at an eighth, as far as the file goes: rows that have not arrived are black."""
+    """Decode at an eighth of the size; rows that are missing from the file are black."""
     with Image.open(BytesIO(data), formats=["JPEG"]) as image:
         image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
         with suppress(OSError):
             image.load()
-        # Whatever is missing has been missed: this decodes no second time.
+        # The decoder already reported the missing part; it must not raise again.
         image.tile = []
         return np.asarray(image.convert("RGB"))
 
@@ -97,7 +97,7 @@ def _mend_png(data: bytes) -> Mended | None:
     names = [name for name, _ in chunks]
     sound = len(_PNG_START) + sum(12 + len(body) for _, body in chunks) == len(data)
     if names[:1] != [b"IHDR"] or b"IDAT" not in names or sound:
-        # Where every chunk is as it should be, the decoder refused the file for another reason.
+        # Every chunk is valid, so the decoder rejected the file for another reason.
         return None
     header = chunks[0][1]
     packed = b"".join(body for name, body in chunks if name == b"IDAT")
@@ -118,14 +118,14 @@ def _mend_png(data: bytes) -> Mended | None:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Give a PNG's chunks by name. One that is optional and has a wrong checksum is left out, as in browsers."""
+    """Yield a PNG's chunks by name. Optional chunks with a wrong checksum are skipped, as browsers do."""
     at = len(_PNG_START)
     while at + 8 <= len(data):
         size, name = struct.unpack_from(">L4s", data, at)
         body, check = data[at + 8 : at + 8 + size], data[at + 8 + size : at + 12 + size]
         optional = bool(name[0] & 0x20)
         sound = check == zlib.crc32(body, zlib.crc32(name)).to_bytes(4, "big")
-        # The last piece of a cut file has no checksum.
+        # The last chunk of a cut-off file has no checksum.
         if sound or (not optional and len(check) < 4):  # noqa: PLR2004 - bytes of a checksum
             yield name, body
         elif not optional:
@@ -134,7 +134,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _rows(header: bytes) -> tuple[int, int] | None:
-    """Give the rows and the bytes of each, its filter's included. None where they do not follow one another."""
+    """Return the number of rows and the bytes per row with its filter byte; None for an interlaced picture."""
     width, height, depth, colour, _, _, interlace = struct.unpack(">LLBBBBB", header[:13])
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     return None if interlace else (height, 1 + (width * samples * depth + 7) // 8)

@@ -1,4 +1,4 @@
-"""A photo that any reader must read. It is a file, so that a process that only sends it needs no decoder."""
+"""A photo that every engine must be able to read. Stored as a file, so that sending it needs no image library."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ _FILE = Path(__file__).with_suffix(".jpg")
 
 
 def plain_photo() -> bytes:
-    """Return "100% COTTON" in black print, a JPEG of 640 x 480 px."""
+    """Return a JPEG of 640 x 480 px with "100% COTTON" in black print."""
     return _FILE.read_bytes()

@@ -1,8 +1,8 @@
 """
-How readable a photo was, judged after reading it. Pure.
+Judges how readable a photo was, after it has been read. Pure.
 
-What was read decides first: enough letters, read surely, are never "blurred". Only where there are too few does focus
-count, and it is measured at the sharpest edges: a plain garment on a bed has few, and is not blurred for that.
+The text decides first: enough letters with high scores are never "blurred". Focus matters only where there are too few.
+It is measured at the sharpest edges, because a plain garment on a bed has few edges without being blurred.
 Measured on real photos and blurred copies of them (docs/ocr.md).
 """
 
@@ -16,19 +16,19 @@ from ocr_worker.images.decode import Pixels
 from ocr_worker.result import Flaw, ReadQuality, Verdict
 from schemas.events import TextLine
 
-#: A mean line score below this says the engine was guessing.
+#: A lower mean line score means that the engine was guessing.
 GUESSING = 0.80
-#: Patterns are read as a letter or two: a line is evidence of text from so many letters on, read so surely...
+#: Cloth patterns are read as a letter or two. A line counts as text from this many letters on, at this score...
 _SHORT, _SHORT_SCORE = 2, 0.8
-#: ...or from so many, read less surely.
+#: ...or from this many letters on, at this lower score.
 _LONG, _LONG_SCORE = 4, 0.6
-#: Below this focus nothing small is readable; below the second, next to nothing is, and a word or two were made up.
+#: Below this focus no small print is readable. Below the second, hardly anything is, and words read are invented.
 SOFT, HOPELESS = 1.6, 1.3
 _FEW_LETTERS = 12
-#: Focus is told by tiles of this many px, the fifth of them with the strongest edges, their strongest pixels.
+#: Focus is measured on tiles of this many px: the fifth of them with the strongest edges, and their strongest pixels.
 _TILE, _STRONG_TILES, _STRONG_PIXELS, _FAINT = 32, 0.8, 0.02, 0.05
 
-#: Of several flaws the first is told: the others matter less to who took the photo.
+#: Hints by verdict. If several apply, the first is shown: the others matter less to the photographer.
 _WORST_FIRST: tuple[Flaw, ...] = ("cut_off", "too_long", "script_unsupported", "mirrored")
 
 _HINTS: dict[Verdict, str] = {
@@ -40,24 +40,24 @@ _HINTS: dict[Verdict, str] = {
     "script_unsupported": "图片中有暂不支持的文字 / Some of the text is in a script that cannot be read yet",
     "mirrored": "图片是镜像的，已翻转后读取 / The photo is mirrored; it was read after flipping it",
 }
-#: A picture of stripes has edges one way only: fainter ones than this share, the other way, say nothing.
+#: A striped picture has edges in one direction. Edges in the other direction below this share are ignored.
 _ONE_WAY = 0.2
 
 
 def sharpness(small: Pixels) -> float:
-    """Measure the variance of the Laplacian of the grey picture; comparable between pictures of <= 1,024 px only."""
+    """Return the variance of the Laplacian of the grey picture; comparable only between pictures of <= 1,024 px."""
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     edges = cv2.Laplacian(grey, cv2.CV_16S)
-    # The sums of 16-bit integers are exact, and several times faster than cv2.meanStdDev.
+    # Sums of 16-bit integers are exact, and several times faster than cv2.meanStdDev.
     mean, square = cv2.sumElems(edges)[0] / edges.size, cv2.norm(edges, cv2.NORM_L2SQR) / edges.size
     return round(float(square - mean * mean), 2)
 
 
 def focus(small: Pixels) -> float:
     """
-    Measure how much the sharpest edges lose when the picture is blurred: 1 is nothing, they were soft already.
+    Return how much the sharpest edges lose when the picture is blurred; 1: nothing, because they were soft already.
 
-    Taken across and down, the lower counts: a shaken photo is sharp one way only.
+    Measured horizontally and vertically; the lower value counts, because a shaken photo is sharp in one direction.
     """
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     height, width = (side // _TILE * _TILE for side in grey.shape)
@@ -67,7 +67,7 @@ def focus(small: Pixels) -> float:
     lost: list[tuple[float, float]] = []
     for across, down in ((1, 0), (0, 1)):
         before, after = (_edges(cv2.Sobel(of, cv2.CV_16S, across, down)[:height, :width]) for of in (grey, soft))
-        # Most tiles of a page with few words are blank.
+        # On a page with few words most tiles are blank.
         strong = before >= max(float(np.quantile(before, _STRONG_TILES)), _FAINT * float(before.max()))
         lost.append((float(np.median(before[strong])), float(np.median(before[strong] / (after[strong] + 1)))))
     strongest = max(strength for strength, _ in lost)
@@ -75,7 +75,7 @@ def focus(small: Pixels) -> float:
 
 
 def _edges(gradient: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Give the strength of each tile's strongest pixels."""
+    """Return the strength of each tile's strongest pixels."""
     height, width = gradient.shape
     tiles = np.abs(gradient).reshape(height // _TILE, _TILE, width // _TILE, _TILE).swapaxes(1, 2)
     strongest = int(_TILE * _TILE * _STRONG_PIXELS)
@@ -85,12 +85,12 @@ def _edges(gradient: NDArray[np.int16]) -> NDArray[np.float32]:
 def judge(
     lines: Sequence[TextLine], flaws: frozenset[Flaw], sharp: float, in_focus: Callable[[], float]
 ) -> ReadQuality:
-    """Give the verdict. A sharp photo without text is `no_text`: a clearer one would not help."""
+    """Return the verdict. A sharp photo without text is `no_text`, because a clearer photo would not help."""
     evidence = [line for line in lines if _is_evidence(line)]
     letters = sum(_letters(line) for line in evidence)
     mean = sum(line.score for line in lines) / len(lines) if lines else 0.0
     verdict: Verdict = "ok"
-    # Ink that is told from its ground and is no letter known here is not blurred.
+    # Ink that is distinct from its background, but is no known letter, is not blurred.
     doubtful = (mean < GUESSING or letters < _FEW_LETTERS) and "script_unsupported" not in flaws
     if doubtful and _is_blurry(in_focus(), letters, mean):
         verdict = "blurry"

@@ -1,4 +1,4 @@
-"""Pads strips, which engines cannot take, to a bearable shape. Knows no engine."""
+"""Pads strips to an aspect ratio that engines can process. Knows no engine."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ def pad_strip(pixels: Pixels, most_aspect: int, colour: tuple[float, ...]) -> Pi
     """
     Pad a picture to at most `most_aspect` times as long as wide.
 
-    The border is added right or below, so that boxes keep their coordinates.
+    The border is added on the right or at the bottom, so that boxes keep their coordinates.
     """
     height, width = pixels.shape[:2]
     least = -(-max(height, width) // most_aspect)

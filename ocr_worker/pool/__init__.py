@@ -1,1 +1,1 @@
-"""The client side: chooses an OCR worker for each photo and turns HTTP answers into outcomes."""
+"""The client of the OCR workers: chooses a worker for each photo and maps HTTP responses to outcomes."""

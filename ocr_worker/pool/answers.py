@@ -1,4 +1,4 @@
-"""What an OCR worker's HTTP answer means to the one who sent the photo. Pure: sends nothing."""
+"""Maps an OCR worker's HTTP response to an outcome. Pure: sends nothing."""
 
 from http import HTTPStatus
 
@@ -10,24 +10,24 @@ from schemas.outcomes import Later, Misconfigured, Never
 
 Outcome = Reading | Refused | Later | Never | Misconfigured
 
-#: Why there is no reading: the worker ended while it had the photo, took too long, or is not there.
+#: Reasons why there is no response: the connection broke while the worker had the photo, a time-out, no connection.
 BROKE_OFF, TIMED_OUT, UNREACHABLE = "ocr-broke-off", "ocr-timeout", "ocr-unreachable"
 
-#: A photo that a worker fails on is tried this often in all: it may be the photo.
+#: How often a photo is tried on which workers fail, because the photo may be the cause.
 TRIES = 5
-#: No worker is believed that wants to be left alone for longer than this many seconds.
+#: Longest Retry-After of a worker that is respected, in seconds.
 _MOST_REST_S = 120.0
 _REFUSALS = {status: code for code, status in STATUS.items()}
 _SET_UP_WRONG = {
-    HTTPStatus.UNAUTHORIZED: ("ocr-unauthorized", "does not take our token"),
-    HTTPStatus.FORBIDDEN: ("ocr-unauthorized", "does not take our token"),
-    HTTPStatus.NOT_FOUND: ("ocr-not-a-worker", "is no OCR worker"),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("ocr-not-a-worker", "is no OCR worker"),
+    HTTPStatus.UNAUTHORIZED: ("ocr-unauthorized", "rejects our token"),
+    HTTPStatus.FORBIDDEN: ("ocr-unauthorized", "rejects our token"),
+    HTTPStatus.NOT_FOUND: ("ocr-not-a-worker", "is not an OCR worker"),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("ocr-not-a-worker", "is not an OCR worker"),
 }
 
 
 def outcome_of(answer: httpx.Response, url: str) -> Outcome:
-    """Read the answer. `Later` with `tries` blames this photo perhaps; without, nobody looked at the photo."""
+    """Return the outcome. `Later` with `tries`: this photo may be the cause. Without: no worker has read the photo."""
     status = answer.status_code
     if status == HTTPStatus.OK:
         return _reading(answer)
@@ -38,7 +38,7 @@ def outcome_of(answer: httpx.Response, url: str) -> Outcome:
         return Misconfigured(reason, f"{url} {message} (HTTP {status})")
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return Later(BUSY, f"the OCR worker at {url} is full or down", retry_after=_retry_after(answer))
-    # 500 is a fault met on this very photo; above it, nobody looked at the photo.
+    # 500 means that the worker failed on this photo. With 502 and above, no worker has read it.
     if status > HTTPStatus.INTERNAL_SERVER_ERROR:
         return Later("ocr-unavailable", f"the OCR worker at {url} is down (HTTP {status})")
     return Later("ocr-failed", f"the OCR worker at {url} failed on this photo (HTTP {status})", tries=TRIES)

@@ -1,17 +1,14 @@
 """
-Many OCR workers as one, from the caller's side: send a photo to the least busy one and say how it went.
+Sends each photo to the least busy of many OCR workers and returns the outcome.
 
-What nobody looked at is sent again, elsewhere where possible, within the photo's deadline; every other failure and
-every longer wait are the caller's. Knows no engine.
+If no worker has read a photo, the pool sends it again within the photo's deadline, to another worker where possible.
+It leaves every other failure, and every longer wait, to the caller. Knows no engine.
 """
 
 import asyncio
 import functools
 import hashlib
-import ipaddress
-import math
 import random
-import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,34 +23,27 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from ocr_worker.http.connections import Connections
 from ocr_worker.pool.answers import BROKE_OFF, TIMED_OUT, UNREACHABLE, Outcome, outcome_of
-from ocr_worker.pool.roster import Roster, Worker, WorkerState, at_address
+from ocr_worker.pool.names import BY_NAME, NamedWorkers, Resolve, look_up
+from ocr_worker.pool.roster import Roster, Worker, WorkerState
 from ocr_worker.pool.suspects import TRIES_ALONE, Suspects
-from ocr_worker.result import ALONE, BUSY, FIELD
+from ocr_worker.result import ALONE, BUSY, FIELD, Reading
 from schemas.outcomes import Later, Never
 
-#: A URL that begins so stands for every address its name has: `dns+http://ocr:8000`.
-BY_NAME = "dns+"
-#: Names are looked up again after this many seconds.
-_LOOK_UP_S = 10.0
-#: And after this many while a name cannot be looked up.
-_LOOK_UP_AGAIN_S = 1.0
-#: Sends of one photo per `read`; the first waits up to _BASE_S, each next up to twice as long (full jitter).
+#: Sends of one photo per `read`. The first wait is up to _BASE_S, each next one up to twice as long (full jitter).
 _SENDS = 4
 _BASE_S = 0.2
-#: A longer wait is left to the caller, who has a better place for it.
+#: The pool returns instead of waiting longer: the caller can do other work meanwhile.
 _MOST_WAIT_S = 2.0
-#: A full worker that does not say how long is left alone for this long.
+#: Seconds without photos for a full worker that sends no Retry-After.
 _REST_S = 1.0
 #: Longest wait for a TCP connection, in seconds.
 _CONNECT_S = 5.0
 _NO_TRACE: Mapping[str, str] = MappingProxyType({})
 
-Resolve = Callable[[str], Awaitable[Sequence[str]]]
-
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One photo sent to one worker, for metrics: "read", "refused", or the reason there is neither."""
+    """One photo sent to one worker, for metrics. `outcome` is "read", "refused", or the reason of a failure."""
 
     worker: str
     outcome: str
@@ -72,14 +62,14 @@ class WorkerStatus:
 @dataclass(frozen=True, slots=True)
 class PoolDependencies:
     """
-    What a pool needs from outside: network, clock, chance, and a callback for each photo sent.
+    What a pool gets from outside: network, clock, random numbers, and a callback for each photo sent.
 
-    `tls` for workers whose certificate no public authority signed.
+    Set `tls` for workers whose certificate is not signed by a public authority.
     """
 
     transport: httpx.AsyncBaseTransport | None = None
     tls: ssl.SSLContext | None = None
-    resolve: Resolve | None = None
+    resolve: Resolve = look_up
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
@@ -88,7 +78,7 @@ class PoolDependencies:
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
-    """One photo as it is sent, and what it is known by."""
+    """One photo to send, and its digest."""
 
     data: bytes = field(repr=False)
     content_type: str | None
@@ -98,10 +88,10 @@ class _Photo:
 
 class OcrPool:
     """
-    Workers at `urls`, all with the same token.
+    A pool of the workers at `urls`, all with the same token.
 
-    At most `max_connections` photos are under way at once, further ones wait their turn; from then on one photo has
-    `timeout_s` seconds in all.
+    At most `max_connections` photos are in flight; others wait. Once a photo is in flight, it may take `timeout_s`
+    seconds in total.
     """
 
     def __init__(
@@ -116,10 +106,9 @@ class OcrPool:
             raise ValueError("a pool needs the URL of at least one OCR worker")
         self._deps = dependencies or PoolDependencies()
         trimmed = dict.fromkeys(url.rstrip("/") for url in urls)
-        self._names = tuple(url.removeprefix(BY_NAME) for url in trimmed if url.startswith(BY_NAME))
         self._roster = Roster(Worker(url) for url in trimmed if not url.startswith(BY_NAME))
-        self._look_up_at = -math.inf
-        self._looking_up = asyncio.Lock()
+        names = [url.removeprefix(BY_NAME) for url in trimmed if url.startswith(BY_NAME)]
+        self._named = NamedWorkers(names, self._roster, self._deps.resolve, self._deps.clock)
         self._places = asyncio.Semaphore(max_connections)
         self._suspects = Suspects()
         self._one_suspect = asyncio.Lock()
@@ -127,7 +116,7 @@ class OcrPool:
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
-            # The whole photo is bounded in `read`; httpx would bound each packet.
+            # `_ask` limits the time of the whole request; httpx would limit each packet.
             timeout=httpx.Timeout(None, connect=min(_CONNECT_S, timeout_s)),
             transport=self._deps.transport or Connections(self._deps.tls),
             trust_env=False,
@@ -137,16 +126,16 @@ class OcrPool:
         self, photo: bytes, *, content_type: str | None = None, trace: Mapping[str, str] = _NO_TRACE
     ) -> Outcome:
         """
-        Have a worker read the photo. `trace` headers (W3C trace context) go along.
+        Let a worker read the photo. `trace` headers (W3C trace context) are sent with it.
 
-        `Never` for a photo that ended a worker, or took too long, three times while no other photo was there.
+        Returns `Never` for a photo that crashed a worker, or timed out, three times while it was alone on the worker.
         """
         async with self._places:
             one = _Photo(photo, content_type, trace, hashlib.sha256(photo).digest())
             limit_s = self._timeout_s * self._suspects.of(one.digest).patience
             deadline = self._deps.clock() + limit_s
             sending = AsyncRetrying(
-                retry=retry_if_result(_nobody_looked),
+                retry=retry_if_result(_is_unread),
                 wait=self._wait_s,
                 stop=lambda state: self._must_stop(state, deadline),
                 sleep=self._deps.sleep,
@@ -156,7 +145,7 @@ class OcrPool:
             return outcome
 
     def status(self) -> tuple[WorkerStatus, ...]:
-        """Tell how each worker is doing, for metrics."""
+        """Return the state of each worker, for metrics."""
         now = self._deps.clock()
         return tuple(WorkerStatus(one.url, one.state(now), one.in_flight) for one in self._roster.workers)
 
@@ -171,7 +160,7 @@ class OcrPool:
         await self.aclose()
 
     async def _send(self, photo: _Photo, deadline: float) -> Outcome:
-        await self._look_up()
+        await self._named.refresh()
         if self._suspects.of(photo.digest).alone:
             async with self._one_suspect:
                 return await self._send_to(self._roster.pick(self._deps.clock()), photo, deadline, alone=True)
@@ -181,11 +170,11 @@ class OcrPool:
         started = self._deps.clock()
         if worker is None:
             wait = self._roster.wait_s(started)
-            return Later("ocr-no-worker", "no OCR worker is free or well just now", retry_after=round(wait, 3))
+            return Later("ocr-no-worker", "no OCR worker is free and healthy at the moment", retry_after=round(wait, 3))
         worker.reserved = alone
         try:
             if alone and not await self._emptied(worker, deadline):
-                return Later(BUSY, f"the OCR worker at {worker.url} has other photos still", retry_after=_REST_S)
+                return Later(BUSY, f"the OCR worker at {worker.url} is still reading other photos", retry_after=_REST_S)
             worker.in_flight += 1
             try:
                 outcome = await self._ask(worker, photo, deadline, alone=alone)
@@ -197,12 +186,11 @@ class OcrPool:
         now = self._deps.clock()
         _record(worker, outcome, now, alone=alone)
         if self._deps.on_sent is not None:
-            said = outcome.reason if isinstance(outcome, Later | Never) else type(outcome).__name__.lower()
-            self._deps.on_sent(Sent(worker.url, {"reading": "read"}.get(said, said), now - started))
+            self._deps.on_sent(Sent(worker.url, _label(outcome), now - started))
         return outcome
 
     async def _emptied(self, worker: Worker, deadline: float) -> bool:
-        """Wait until a worker has no photo of this pool; it gets no new one meanwhile."""
+        """Wait until a worker has no photo of this pool. Returns False at the deadline."""
         try:
             async with asyncio.timeout(deadline - self._deps.clock()):
                 while worker.in_flight:
@@ -229,9 +217,9 @@ class OcrPool:
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return Later(UNREACHABLE, f"no connection to the OCR worker at {worker.url} ({type(error).__name__})")
         except httpx.HTTPError as error:
-            # It had the photo, or a part of it: it may be the photo that ended it, or another one it had.
+            # The worker had the photo, or a part of it. This photo may have crashed it, or another one it had.
             blamed = self._suspects.broke_off(photo.digest, alone=alone)
-            return _failure(BROKE_OFF, f"the OCR worker broke off ({type(error).__name__})", blamed=blamed)
+            return _failure(BROKE_OFF, f"the OCR worker closed the connection ({type(error).__name__})", blamed=blamed)
         outcome = outcome_of(answer, worker.url)
         if not isinstance(outcome, Later):
             self._suspects.clear(photo.digest)
@@ -246,32 +234,14 @@ class OcrPool:
         late = self._deps.clock() + wait >= deadline
         return state.attempt_number >= _SENDS or wait > _MOST_WAIT_S or late
 
-    async def _look_up(self) -> None:
-        if not self._names or self._deps.clock() < self._look_up_at:
-            return
-        async with self._looking_up:
-            if self._deps.clock() < self._look_up_at:
-                return
-            wait = _LOOK_UP_S
-            for url in self._names:
-                parts = urlsplit(url)
-                try:
-                    found = await (self._deps.resolve or _addresses)(parts.hostname or "")
-                except OSError:
-                    # What was known a moment ago is the best guess.
-                    wait = _LOOK_UP_AGAIN_S
-                    continue
-                self._roster.replace(parts.netloc, [at_address(url, address) for address in found])
-            self._look_up_at = self._deps.clock() + wait
-
 
 @functools.lru_cache(maxsize=256)
 def _endpoint(url: str) -> httpx.URL:
     return httpx.URL(f"{url}/ocr")
 
 
-def _nobody_looked(outcome: Outcome) -> bool:
-    # A photo that may be to blame waits in its stage between its tries: what ends workers may pass by then.
+def _is_unread(outcome: Outcome) -> bool:
+    # A photo that may have crashed its worker is not sent again here: its stage waits before the next try.
     may_be_the_photo = {BROKE_OFF, TIMED_OUT}
     return isinstance(outcome, Later) and outcome.tries is None and outcome.reason not in may_be_the_photo
 
@@ -284,18 +254,18 @@ def _last_outcome(state: RetryCallState) -> Outcome:
 
 def _failure(reason: str, message: str, *, blamed: bool) -> Later | Never:
     if blamed:
-        return Never(reason, f"{message}, {TRIES_ALONE} times while it had no photo but this one")
-    # With a wait that was asked for, a stage does not count it against the photo.
+        return Never(reason, f"{message}, {TRIES_ALONE} times while this photo was alone on it")
+    # A stage does not count a failure with `retry_after` as a try of the photo.
     return Later(reason, message, retry_after=0.0)
 
 
 def _record(worker: Worker, outcome: Outcome, now: float, *, alone: bool) -> None:
-    """Learn from the answer how the worker is. A refusal, or a fault in our set-up, is an answer like any other."""
+    """Update the worker's state. A refused photo, or a fault in our configuration, is a success of the worker."""
     reason = outcome.reason if isinstance(outcome, Later | Never) else None
     if reason == BUSY and isinstance(outcome, Later):
         worker.rest(now + (_REST_S if outcome.retry_after is None else outcome.retry_after))
     elif alone and reason in {BROKE_OFF, TIMED_OUT}:
-        # More likely the photo's fault than the worker's, which is being started again.
+        # Probably the photo's fault, not the worker's. The worker is restarting.
         worker.rest(now + _REST_S)
     elif isinstance(outcome, Later):
         worker.failed(now, gone=reason == UNREACHABLE)
@@ -303,6 +273,7 @@ def _record(worker: Worker, outcome: Outcome, now: float, *, alone: bool) -> Non
         worker.succeeded()
 
 
-async def _addresses(host: str) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return sorted({str(address[0]) for *_, address in found}, key=ipaddress.ip_address)
+def _label(outcome: Outcome) -> str:
+    if isinstance(outcome, Later | Never):
+        return outcome.reason
+    return "read" if isinstance(outcome, Reading) else type(outcome).__name__.lower()

@@ -1,7 +1,7 @@
 """
-Which OCR worker is next: the least busy of those that are well. Failing ones are left out and come back slowly.
+Chooses the OCR worker for the next photo: the least busy healthy one. Failing workers are excluded and return slowly.
 
-Pure: told the time and what happened; sends nothing.
+Pure: the caller passes the time and the results; sends nothing.
 """
 
 import math
@@ -12,45 +12,45 @@ from urllib.parse import urlsplit
 
 WorkerState = Literal["ready", "returning", "out"]
 
-#: Failures in a row before a worker that still answers is left out.
+#: Failures in a row after which a worker that still responds is excluded.
 _PATIENCE = 3
-#: Seconds it is left out at first; twice as long each time it fails again on its return.
+#: Seconds of the first exclusion; each failure after a return doubles them.
 _OUT_S = 1.0
 _MOST_OUT_S = 30.0
-#: A worker that comes back gets one photo at a time, then two, and so on; from here on as many as come.
+#: A returning worker gets one photo at a time, then two, four and so on; above this number, as many as there are.
 _ALL_BACK = 32
 
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """One worker. `host` is its name where `url` holds one of the name's addresses."""
+    """One worker. If `url` contains an address that a name resolved to, `host` is the name."""
 
     url: str
     host: str | None = None
-    #: Photos under way.
+    #: Photos in flight.
     in_flight: int = 0
-    #: In a row.
+    #: Failures in a row.
     failures: int = 0
     outs: int = 0
-    #: Not asked before this time.
+    #: Monotonic time before which it gets no photo.
     ready_at: float = -math.inf
-    #: Most photos at once while it returns.
+    #: Most photos in flight while it returns; None: no limit.
     room: int | None = None
-    #: It gets no photo but the one that must be alone with it.
+    #: True while one photo has the worker to itself; it gets no other.
     reserved: bool = False
 
     def state(self, now: float) -> WorkerState:
-        """Tell how it is doing."""
+        """Return whether the worker is excluded, returning or ready."""
         if now < self.ready_at:
             return "out"
         return "ready" if self.room is None else "returning"
 
     def fits(self, now: float) -> bool:
-        """Tell whether it may be sent a photo."""
+        """Return whether the worker may get a photo now."""
         return now >= self.ready_at and not self.reserved and (self.room is None or self.in_flight < self.room)
 
     def succeeded(self) -> None:
-        """It answered as a worker should: let it have more."""
+        """Record a success: a returning worker may then have more photos."""
         self.failures = 0
         if self.room is not None:
             self.room *= 2
@@ -58,10 +58,10 @@ class Worker:
                 self.room, self.outs = None, 0
 
     def failed(self, now: float, *, gone: bool) -> None:
-        """It did not. `gone`: there is not even a connection, so there is no use in asking again at once."""
+        """Record a failure. `gone`: the connection failed, so the worker is excluded at once."""
         self.failures += 1
         if now < self.ready_at:
-            # One outage, noticed by every photo under way: it counts once.
+            # All photos in flight notice the same outage; it counts once.
             return
         if gone or self.room is not None or self.failures >= _PATIENCE:
             self.outs += 1
@@ -69,23 +69,23 @@ class Worker:
             self.room, self.failures = 1, 0
 
     def rest(self, until: float) -> None:
-        """It is full and said until when; it is not ill."""
+        """Send it nothing before `until`: it is full, which is not a failure."""
         self.ready_at = max(self.ready_at, until)
 
 
 class Roster:
-    """The workers, the one used longest ago first."""
+    """The workers, least recently used first."""
 
     def __init__(self, workers: Iterable[Worker]) -> None:
         self._workers = list(workers)
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        """All of them."""
+        """The workers, least recently used first."""
         return tuple(self._workers)
 
     def pick(self, now: float) -> Worker | None:
-        """Choose the least busy worker that is well, of equals the one used longest ago."""
+        """Return the least busy healthy worker; of equals, the least recently used. None if there is none."""
         fit = [worker for worker in self._workers if worker.fits(now)]
         if not fit:
             return None
@@ -95,11 +95,11 @@ class Roster:
         return chosen
 
     def wait_s(self, now: float) -> float:
-        """Give the seconds until some worker may be asked again; 0 when one may be already."""
+        """Return the seconds until a worker may be tried again; 0 if one may be tried now."""
         return max(0.0, min((worker.ready_at for worker in self._workers), default=now) - now)
 
     def replace(self, host: str, urls: Iterable[str]) -> None:
-        """Take what a name stands for now: new addresses join, vanished ones go, known ones keep their record."""
+        """Set the workers of a name: new addresses are added, missing ones removed, the others keep their state."""
         wanted = dict.fromkeys(urls)
         known = {worker.url for worker in self._workers if worker.host == host}
         self._workers = [worker for worker in self._workers if worker.host != host or worker.url in wanted]
@@ -107,7 +107,7 @@ class Roster:
 
 
 def at_address(url: str, address: str) -> str:
-    """Put an address in the place of the name in a URL."""
+    """Return the URL with its host name replaced by an address."""
     parts = urlsplit(url)
     shown = f"[{address}]" if ":" in address else address
     return parts._replace(netloc=shown if parts.port is None else f"{shown}:{parts.port}").geturl()

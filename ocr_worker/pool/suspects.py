@@ -1,34 +1,34 @@
 """
-Which photos may have ended a worker, or kept it for too long, and which were alone with it when it happened again.
+Finds the photo that crashes or blocks workers.
 
-A worker that dies takes innocent photos with it: they are read again one at a time, and only a photo that fails alone
-is to blame. Pure: knows photos by their digests.
+A worker that crashes fails all its photos, most of them harmless. Each of them is then read alone on a worker. Only a
+photo that fails while alone is the cause. Pure: knows photos by their digests.
 """
 
 from dataclasses import dataclass
 
-#: Failures of a photo that was alone with a worker, after which it is to blame.
+#: Failures of a photo while alone on a worker, after which it is the cause.
 TRIES_ALONE = 3
-#: Time-outs in company that are put down to the worker's load. With the next one the photo is read alone.
+#: Time-outs next to other photos that count as load. After one more, the photo is read alone.
 _PATIENCE = 1
-#: A deadline doubles with each time-out, up to so many times.
+#: Each time-out doubles the photo's deadline, up to this many times.
 _MOST_DOUBLINGS = 2
-#: Photos remembered; the oldest one is forgotten first.
+#: Number of photos remembered; the oldest is dropped first.
 _MOST = 10_000
 
 
 @dataclass(slots=True)
 class Suspicion:
-    """What is held against one photo."""
+    """The failures of one photo."""
 
-    #: It must be alone with a worker.
+    #: Whether it must be read alone.
     alone: bool = False
     failures_alone: int = 0
     time_outs: int = 0
 
     @property
     def patience(self) -> int:
-        """How many times the usual deadline it gets."""
+        """Factor by which its deadline is longer than usual."""
         return 1 << min(self.time_outs, _MOST_DOUBLINGS)
 
 
@@ -36,7 +36,7 @@ _NONE = Suspicion()
 
 
 class Suspects:
-    """Photos under suspicion, by digest."""
+    """Photos that failed, by digest."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, Suspicion] = {}
@@ -45,24 +45,24 @@ class Suspects:
         return bool(self._known)
 
     def of(self, digest: bytes) -> Suspicion:
-        """Give what is held against a photo."""
+        """Return the failures of a photo."""
         return self._known.get(digest, _NONE)
 
     def broke_off(self, digest: bytes, *, alone: bool) -> bool:
-        """Note that the worker broke off on it; tells whether the photo is to blame."""
+        """Record that the connection broke while a worker had the photo. Return whether the photo is the cause."""
         one = self._note(digest)
         one.alone = True
         return alone and self._failed_alone(digest, one)
 
     def timed_out(self, digest: bytes, *, alone: bool) -> bool:
-        """Note that it took too long; tells whether the photo is to blame."""
+        """Record a time-out. Return whether the photo is the cause."""
         one = self._note(digest)
         one.time_outs += 1
         one.alone = one.alone or one.time_outs > _PATIENCE
         return alone and self._failed_alone(digest, one)
 
     def clear(self, digest: bytes) -> None:
-        """Forget what was held against it: a worker has answered."""
+        """Forget the photo's failures, because a worker has responded."""
         self._known.pop(digest, None)
 
     def _failed_alone(self, digest: bytes, one: Suspicion) -> bool:

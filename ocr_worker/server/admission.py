@@ -1,5 +1,5 @@
 """
-How many photos a worker takes on at once, and when to come back if it is full.
+Limits the photos that a worker accepts at the same time, and computes Retry-After for the others.
 
 Knows no HTTP and no engine.
 """
@@ -12,21 +12,21 @@ from contextlib import contextmanager
 from ocr_worker.result import BUSY
 from schemas.outcomes import Later
 
-#: Weight of the newest photo in the average time a photo takes.
+#: Weight of the newest photo in the average time per photo.
 _NEWEST = 0.2
-#: Seconds a photo is taken to need until the first was read.
+#: Assumed seconds per photo before the first one was read.
 _FIRST_GUESS = 1.0
 
 
-#: Seconds for which a photo that must be alone keeps others out while the worker empties for it.
+#: Seconds that a photo which must be alone keeps others out, while the worker finishes its photos.
 _MAKES_ROOM_S = 5.0
 
-#: Bytes of all photos that are read or wait: 66 ordinary ones, or 12 of the largest.
+#: Limit on the bytes of all photos being read or waiting: 66 ordinary ones, or 12 of the largest.
 _MOST_BYTES = 256_000_000
 
 
 class Admission:
-    """`slots` photos being read and `queue` more waiting; used from one event loop only."""
+    """`slots` photos are read and `queue` more wait. Use it from one event loop only."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Admission:
         clock: Callable[[], float] = time.monotonic,
         idle: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`idle` tells whether no thread is at work still for a caller who left."""
+        """`idle` returns whether no thread is still working for a caller who left."""
         self._slots = slots
         self._queue = queue
         self._clock, self._idle = clock, idle
@@ -44,16 +44,17 @@ class Admission:
         self._alone = False
         self._bytes = 0
         self._seconds = _FIRST_GUESS
-        #: Photos taken on and not answered yet.
+        #: Photos accepted and not answered yet.
         self.in_flight = 0
 
     @contextmanager
     def place(self, size: int = 0, *, alone: bool = False) -> Iterator[Later | None]:
         """
-        Hold a place for one photo of `size` bytes; gives `Later` instead when there is none.
+        Reserve a place for one photo of `size` bytes; yields `Later` if there is none.
 
-        An `alone` photo may end the process, so it gets a place only while there is no other photo. It does not wait
-        here, where it would be taken for guilty of what others do: it comes again, and others are kept out meanwhile.
+        An `alone` photo may crash the process, so it gets a place only while there is no other photo. It does not wait
+        here, because a crash caused by another photo would count against it. Its caller tries again, and the worker
+        accepts no others in the meantime.
         """
         if (full := self._full(size, alone=alone)) is not None:
             yield full
@@ -71,20 +72,20 @@ class Admission:
     def _full(self, size: int, *, alone: bool) -> Later | None:
         if alone and (self.in_flight or not self._idle()):
             self._closed_until = self._clock() + _MAKES_ROOM_S
-            return Later(BUSY, "this OCR worker has other photos still", retry_after=1.0)
+            return Later(BUSY, "this OCR worker is still reading other photos", retry_after=1.0)
         if alone:
             self._closed_until = -math.inf
         elif self._alone or self._clock() < self._closed_until:
-            return Later(BUSY, "this OCR worker reads a photo alone", retry_after=1.0)
+            return Later(BUSY, "this OCR worker is reading a photo that must be alone", retry_after=1.0)
         if self.in_flight >= self._slots + self._queue or (self.in_flight and self._bytes + size > _MOST_BYTES):
-            return Later(BUSY, "every place of this OCR worker is taken", retry_after=self.retry_after())
+            return Later(BUSY, "this OCR worker is full", retry_after=self.retry_after())
         return None
 
     def took(self, seconds: float) -> None:
-        """Learn how long the engine took for one photo."""
+        """Record how long the engine took for one photo."""
         self._seconds += _NEWEST * (seconds - self._seconds)
 
     def retry_after(self) -> float:
-        """Give the whole seconds, at least 1, in which what waits now will have been read."""
+        """Return the seconds (whole, at least 1) until the photos that wait now will have been read."""
         waiting = max(self.in_flight - self._slots, 0)
         return float(max(1, math.ceil(self._seconds * waiting / self._slots)))

@@ -1,7 +1,7 @@
 """
-The worker's HTTP face: POST /ocr, /healthz, /readyz, /metrics. Stores nothing and logs no text.
+The OCR worker's HTTP API: POST /ocr, /healthz, /readyz, /metrics. Stores nothing and logs no recognized text.
 
-Handed its values and its engine; knows no engine by name.
+The caller passes the configuration and the engine; knows no engine by name.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ from schemas.spans import NO_SPANS, Span, Spans, TraceHeaders
 
 log = structlog.get_logger(__name__)
 
-#: Seconds to come back after, when the engine itself does not say.
+#: Retry-After in seconds if the engine is down and names no time.
 _ENGINE_DOWN_S = 5.0
 
-#: What is noted where nobody is left to be answered (nginx's "client closed request").
+#: Status in the metrics for a caller who disconnected (nginx's "client closed request").
 _GONE = 499
-#: From this status on it is the worker's fault.
+#: Statuses from here on are the worker's fault.
 _OURS = 500
 
 
@@ -55,9 +55,16 @@ def create_app(
     looker: AnyLooker | None = None,
 ) -> FastAPI:
     """
-    Build the app. The engine and the looker are the caller's to close.
+    Build the app. The caller closes the engine and the looker.
 
-    `on_ready` is called once, after the warm-up photo. With `fetch`, photos may be named by URI instead of sent.
+    Args:
+        config: Limits, slots and token.
+        engine: Reads the photos.
+        on_ready: Called once, after the warm-up photo.
+        fetch: Fetches photos by URI; None: photos must be sent.
+        spans: Tracing.
+        looker: Looks at the pictures; None: nothing does.
+
     """
     worker = _Worker(config, Reader(engine, config, looker=looker), fetch, spans)
     token = config.token is not None
@@ -81,9 +88,9 @@ def create_app(
         responses=dict(PROBLEMS),
         openapi_extra=ocr_operation(by_uri=fetch is not None, token=token),
     )
-    # Told in full, or the document would promise JSON.
-    unwell = problem_answer(500, "The warm-up photo could not be read, and never will be.")
-    unready = problem_answer(503, "The warm-up photo has not been read yet, or every slot is stuck.")
+    # Described in full, because FastAPI would declare JSON responses.
+    unwell = problem_answer(500, "The engine rejected the warm-up photo; restart the worker.")
+    unready = problem_answer(503, "The engine has not read the warm-up photo yet, or every slot is stuck.")
     app.add_api_route("/healthz", worker.healthz, response_class=PlainTextResponse, responses={500: unwell})
     app.add_api_route("/readyz", worker.readyz, response_class=PlainTextResponse, responses={503: unready})
     app.add_api_route("/metrics", worker.metrics, response_class=PlainTextResponse)
@@ -93,7 +100,7 @@ def create_app(
 
 
 class _Worker:
-    """What the routes share."""
+    """State that the routes share."""
 
     def __init__(self, config: OcrConfig, reader: Reader, fetch: Fetch | None, spans: Spans) -> None:
         self._config = config
@@ -127,7 +134,7 @@ class _Worker:
                 span.note(status=error.status, code=error.code)
                 if error.status >= _OURS:
                     span.fail(error.code)
-        # Raised out here, where no span takes it for a fault.
+        # Raised outside the span, which would record it as an error.
         raise refused
 
     async def _answer(self, request: Request, span: Span) -> Response:
@@ -157,7 +164,7 @@ class _Worker:
         return Response(outcome.model_dump_json(), media_type="application/json")
 
     async def _read(self, request: Request) -> Reading | Refused | Later | Never | Misconfigured | None:
-        """Read the photo unless its caller leaves first: then there is None, and its place is free at once."""
+        """Read the photo. Returns None if the caller disconnects first; its place is then free at once."""
         photo = await receive(request, self._config)
         reading = asyncio.create_task(self._outcome(photo))
         leaving = asyncio.create_task(_left(request))
@@ -179,15 +186,15 @@ class _Worker:
         return await self.readings.get(photo)
 
     async def healthz(self) -> Response:
-        """Answer 200 unless the warm-up failed for good: then a restart is due."""
+        """Return 200, or 500 if the engine rejected the warm-up photo: the process must then be restarted."""
         if self._broken is not None:
-            return problem(500, "warm-up-failed", f"the warm-up photo could not be read: {self._broken}")
+            return problem(500, "warm-up-failed", f"the engine rejected the warm-up photo: {self._broken}")
         return Response("ok\n", media_type="text/plain")
 
     async def readyz(self) -> Response:
-        """Answer 200 once the warm-up photo was read, and while some slot is free of photos that never come back."""
+        """Return 200 if the warm-up photo was read and at least one slot is not stuck, else 503."""
         if not self._ready:
-            return problem(503, "not-ready", "the warm-up photo has not been read yet", {"Retry-After": "1"})
+            return problem(503, "not-ready", "the engine has not read the warm-up photo yet", {"Retry-After": "1"})
         if WATCHDOG.overdue(self._config.stuck_s) >= min(self._config.slots, self._config.threads):
             return problem(503, "no-slot", "every slot is stuck", {"Retry-After": "5"})
         return Response("ready\n", media_type="text/plain")
@@ -198,7 +205,7 @@ class _Worker:
         log.info("refused", status=status, code=code)
 
     async def metrics(self) -> Response:
-        """Give the metrics in Prometheus' text format."""
+        """Return the metrics in Prometheus' text format."""
         return Response(self._meters.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -207,14 +214,14 @@ def _trace(request: Request) -> TraceHeaders:
 
 
 async def _left(request: Request) -> None:
-    """Wait until the caller has hung up. Its body has been read: nothing else can come."""
+    """Wait until the caller disconnects. Its body has been received, so nothing else can arrive."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 def _unavailable(outcome: Later | Misconfigured, admission: Admission) -> BadRequestError:
     if isinstance(outcome, Later) and outcome.tries is not None:
-        # It may be the photo: a 503 would have it come back for ever.
+        # The photo may be the cause. After a 503 it would be retried for ever.
         return BadRequestError(500, outcome.reason, outcome.message)
     wait = outcome.retry_after if isinstance(outcome, Later) else None
     seconds = max(_ENGINE_DOWN_S, admission.retry_after()) if wait is None else max(1.0, wait)

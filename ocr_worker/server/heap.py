@@ -1,7 +1,7 @@
 """
-Keep the memory of one ordinary photo for the next, and none of a huge one. Knows no photo.
+Configures glibc to keep the memory of ordinary photos, and to return that of huge ones. Knows no photo.
 
-For the process that serves: a library must not decide this for whoever imports it.
+Only for the serving process: a library must not decide this for the program that imports it.
 """
 
 import ctypes
@@ -11,21 +11,24 @@ from PIL import Image
 
 #: Parameters of mallopt(3), as numbered in glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-#: Bytes. glibc raises both to at most these by itself (mallopt(3): DEFAULT_MMAP_THRESHOLD_MAX, and twice that).
+#: Bytes. glibc itself raises both to at most these (mallopt(3): DEFAULT_MMAP_THRESHOLD_MAX, and twice that).
 _LARGEST_KEPT = 32 * 1024 * 1024
 _MOST_KEPT = 2 * _LARGEST_KEPT
 
 
 def keep_freed_memory() -> bool:
     """
-    Tell glibc to give up to 64 MiB per thread back to itself instead of to the kernel; call it before any threads.
+    Let glibc keep up to 64 MiB of freed memory per thread. Call it before starting threads.
 
-    Left alone it gives the 8 MB that a photo of 12 MP took back after each, and every page of them is faulted in
-    again for the next: a tenth of what the worker spends on a photo. It costs about 40 MB more a thread. Tells whether
-    there is such a thing to tell: on other C libraries nothing is changed.
+    By default glibc returns the 8 MB of a 12 MP photo to the kernel after each photo. Every page then faults in again
+    for the next photo, which takes a tenth of the worker's time. Keeping it costs about 40 MB more per thread.
 
-    Pillow takes large pictures in blocks of 16 MB, which glibc would keep too, a gigabyte of them after some of the
-    largest; in blocks of 64 MB it gives them back.
+    Pillow allocates large pictures in blocks of 16 MB, which glibc would keep too: a gigabyte after some of the largest
+    photos. In blocks of 64 MB it returns them.
+
+    Returns:
+        Whether the C library has these settings; on others nothing changes.
+
     """
     if sys.platform != "linux":
         return False

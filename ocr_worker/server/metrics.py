@@ -1,4 +1,4 @@
-"""The worker's Prometheus metrics, each named once. Knows no HTTP and no engine."""
+"""The worker's Prometheus metrics, each defined once. Knows no HTTP and no engine."""
 
 import platform
 from collections.abc import Callable
@@ -12,12 +12,12 @@ _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 
 
 class Meters:
-    """Counts on a registry of their own, so that two workers in one process do not mix."""
+    """The metrics, on their own registry, so that two workers in one process do not mix."""
 
     def __init__(self, in_flight: Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
         self._answers = Counter(
-            "hangtag_ocr_answers", "Answers to POST /ocr by status.", ["status"], registry=self._registry
+            "hangtag_ocr_answers", "Responses to POST /ocr by status.", ["status"], registry=self._registry
         )
         self._verdicts = Counter(
             "hangtag_ocr_readings", "Photos read by quality verdict.", ["verdict"], registry=self._registry
@@ -32,18 +32,18 @@ class Meters:
         self._steps = Histogram(
             "hangtag_ocr_step_seconds", "Time per step of a photo.", ["step"], buckets=_SECONDS, registry=self._registry
         )
-        taken = Gauge("hangtag_ocr_in_flight", "Photos taken on and not answered yet.", registry=self._registry)
+        taken = Gauge("hangtag_ocr_in_flight", "Photos accepted and not answered yet.", registry=self._registry)
         taken.set_function(in_flight)
         build = Gauge(
             "hangtag_build_info",
-            "1 for the version that runs, and its Python.",
+            "Always 1; the labels are the running version and its Python.",
             ["version", "python"],
             registry=self._registry,
         )
         build.labels(version("hangtag"), platform.python_version()).set(1)
 
     def answered(self, status: int) -> None:
-        """Count one answer."""
+        """Count one response."""
         self._answers.labels(str(status)).inc()
 
     def read(self, reading: Reading) -> None:
@@ -57,5 +57,5 @@ class Meters:
             self._steps.labels(step).observe(ms / 1000)
 
     def exposition(self) -> bytes:
-        """Write them in Prometheus' text format."""
+        """Return the metrics in Prometheus' text format."""
         return generate_latest(self._registry)

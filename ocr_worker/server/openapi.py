@@ -1,4 +1,4 @@
-"""What the worker's OpenAPI document says of POST /ocr, whose body is read by hand. Data only."""
+"""The OpenAPI description of POST /ocr, whose body the worker parses itself. Data only."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,14 +13,14 @@ _MEANINGS = {
     401: "The bearer token is missing or wrong.",
     408: "The photo took too long to arrive.",
     413: "Too many bytes or pixels.",
-    415: "Neither multipart nor (where photos may be named) JSON, or not an image format that is read.",
-    422: "Not exactly one photo, or a URI outside the places allowed.",
+    415: "Neither multipart nor (where URIs are allowed) JSON, or not a supported image format.",
+    422: "Not exactly one photo, or a URI outside the allowed places.",
     500: "The engine failed on this photo.",
-    503: "Full, or the engine is down: come back after Retry-After seconds.",
+    503: "The worker is full or the engine is down: try again after Retry-After seconds.",
 }
 
 
-#: Every answer of POST /ocr that is not a reading.
+#: Every response of POST /ocr that is not a reading.
 PROBLEMS: Mapping[int | str, dict[str, Any]] = MappingProxyType(
     {status: problem_answer(status, meaning) for status, meaning in _MEANINGS.items()}
 )
@@ -37,7 +37,7 @@ def ocr_operation(*, by_uri: bool, token: bool) -> dict[str, Any]:
 
 
 def complete(document: dict[str, Any], *, token: bool) -> dict[str, Any]:
-    """Add what is true of the whole document."""
+    """Add the parts that concern the whole document."""
     if token:
         schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
         schemes["bearer"] = {"type": "http", "scheme": "bearer"}

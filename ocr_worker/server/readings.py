@@ -1,8 +1,8 @@
 """
-Readings under way, one for each photo, and finished ones that nobody waited for any more.
+Readings in progress, one per photo, and finished ones whose caller had left.
 
-A caller who hangs up asks again: what has begun goes on, and the next request for the same photo gets it. Kept in
-memory only, a few and for minutes; knows no HTTP.
+A caller who disconnects usually retries. So a reading that has begun continues, and the next request for the same photo
+gets its result. Kept in memory only, few and for minutes; knows no HTTP.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from ocr_worker.result import Reading, Refused
 from schemas.outcomes import Later, Misconfigured
 
 Outcome: TypeAlias = Reading | Refused | Later | Misconfigured
-#: Reads a photo, and calls back once it has left the waiting line.
+#: Reads a photo, and calls back when it has left the queue.
 Read: TypeAlias = Callable[[bytes, Callable[[], None]], Awaitable[Outcome]]
 
 #: How many finished readings are kept, and for how many seconds.
@@ -31,7 +31,7 @@ class _Work:
 
 
 class Readings:
-    """Used from one event loop only."""
+    """Shares readings between callers. Use it from one event loop only."""
 
     def __init__(self, read: Read, clock: Callable[[], float] = time.monotonic) -> None:
         self._read, self._clock = read, clock
@@ -41,9 +41,9 @@ class Readings:
 
     async def get(self, photo: bytes) -> Outcome:
         """
-        Read a photo, or take what was read of it before.
+        Read a photo, or return a reading of it from before.
 
-        May be cancelled. What waits in line then is dropped; what has begun goes on.
+        May be cancelled. A photo in the queue is then dropped; a reading that has begun continues.
         """
         digest = hashlib.sha256(photo).digest()
         self._drop_old()
@@ -60,7 +60,7 @@ class Readings:
                 self._works.pop(digest, None)
 
     async def aclose(self) -> None:
-        """Give up what is under way."""
+        """Cancel everything in progress."""
         tasks = [work.task for work in self._works.values()]
         for task in tasks:
             task.cancel()

@@ -1,7 +1,7 @@
 """
-The one photo of a request to the OCR worker: sent in a form, or named by its URI.
+Extracts the one photo of a request: sent in a form, or named by its URI.
 
-Opens no URI: the caller passes in a `Fetch` that knows the allowed places. Knows no engine.
+Opens no URI: the caller passes a `Fetch` that knows the allowed places. Knows no engine.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ from ocr_worker.result import FIELD, Refused
 from schemas.events import FrozenModel
 from schemas.outcomes import Later, Misconfigured, Never
 
-#: Gives the photo at a URI of a place that is allowed; `Never` for any other.
+#: Returns the photo at an allowed URI; `Never` for any other URI.
 Fetch = Callable[[str], Awaitable[bytes | Refused | Later | Never | Misconfigured]]
 
-#: A body that only names a photo has at most this many bytes; 2,048 letters in JSON's longest spelling are 24,576.
+#: Most bytes of a body that names a photo. 2,048 characters in JSON's longest notation are 24,576 bytes.
 _NAME_BYTES = 32 * 1024
 
 
 class PhotoAt(FrozenModel):
-    """The JSON body of POST /ocr: where the photo lies."""
+    """The JSON body of POST /ocr: where the photo is stored."""
 
     image_uri: Annotated[str, Field(min_length=1, max_length=2048)]
 
 
 def check_head(request: Request, config: OcrConfig, fetch: Fetch | None) -> None:
     """
-    Refuse by the headers alone what can be.
+    Reject a request by its headers, where they suffice.
 
     Raises:
         BadRequestError: 413 or 415.
@@ -49,17 +49,17 @@ def check_head(request: Request, config: OcrConfig, fetch: Fetch | None) -> None
 
 async def receive(request: Request, config: OcrConfig) -> bytes | PhotoAt:
     """
-    Receive the photo, or where it lies.
+    Receive the photo, or its URI.
 
     Raises:
-        BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when it is too large, 422 when
+        BadRequestError: 400 if the caller disconnects, 408 if the body takes too long, 413 if it is too large, 422 if
             there is not exactly one photo or URI.
 
     """
     if kind_of(request) == "multipart/form-data":
         form = await receive_form(request, FIELD, max_bytes=config.limits.max_bytes, upload_s=config.upload_s)
         return await only_photo(form, FIELD, max_bytes=config.limits.max_bytes)
-    too_large = BadRequestError(413, "too-large", f"the name of a photo may have at most {_NAME_BYTES:,} bytes")
+    too_large = BadRequestError(413, "too-large", f"a body with image_uri may have at most {_NAME_BYTES:,} bytes")
     try:
         async with asyncio.timeout(config.upload_s):
             body = b"".join([chunk async for chunk in bounded(request, _NAME_BYTES, too_large)])

@@ -1,4 +1,4 @@
-"""Reads a plain photo before the worker says that it is ready. Knows no HTTP."""
+"""Reads a test photo before the worker reports that it is ready. Knows no HTTP."""
 
 import asyncio
 
@@ -16,10 +16,10 @@ _AGAIN_S = 1.0
 
 async def warm_up(reader: Reader) -> None:
     """
-    Read the plain photo, again and again while the engine cannot be reached.
+    Read the test photo; try again for as long as the engine cannot be reached.
 
     Raises:
-        RuntimeError: the engine answers, but refuses the photo.
+        RuntimeError: The engine responds, but rejects the photo.
 
     """
     photo = plain_photo()
@@ -35,5 +35,5 @@ async def warm_up(reader: Reader) -> None:
                     log.warning("not ready", reason=outcome.reason, message=outcome.message)
                 await asyncio.sleep(_AGAIN_S)
             case _:
-                msg = f"the warm-up photo was refused: {outcome.message}"
+                msg = f"the engine rejected the warm-up photo: {outcome.message}"
                 raise RuntimeError(msg)

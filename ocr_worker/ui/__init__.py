@@ -1,1 +1,1 @@
-"""The Gradio page to try photos on. Runs in an environment of its own (`make ui`)."""
+"""The Gradio page to try photos. Runs in its own environment (`make ui`)."""

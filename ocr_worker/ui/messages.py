@@ -1,4 +1,4 @@
-"""What the page says, in Chinese and in English. Data only."""
+"""The page's texts, in Chinese and in English. Data only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ Language = Literal["zh", "en"]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language. Braces are filled in by `ui_view`."""
+    """The texts of one language. `ocr_worker.ui.view` fills in the braces."""
 
     photo: str
     engine: str
     samples: str
     waiting: str
-    #: Headings by verdict, by refusal code, and for what was not read just now.
+    #: Headings by verdict, by refusal code, and for a photo that could not be read at the moment.
     verdicts: Mapping[str, str]
     refusals: Mapping[str, str]
     unavailable: str
@@ -37,7 +37,7 @@ class Words:
     closer: str
     not_told: str
     timings: str
-    #: Names of the steps of `Reading.timings_ms`, and of the rules.
+    #: Names of the steps in `Reading.timings_ms`, and of the rules.
     laps: Mapping[str, str]
 
 
@@ -95,7 +95,7 @@ _EN = Words(
     photo="Photo: drop it, paste it (Ctrl+V) or click",
     engine="Engine",
     samples="Sample photos: click one",
-    waiting="Put a photo in, and its text, tags and their evidence will show here.",
+    waiting="Add a photo to see its text, its tags and their evidence here.",
     verdicts=MappingProxyType(
         {
             "ok": "Readable",
@@ -108,9 +108,9 @@ _EN = Words(
         }
     ),
     refusals=MappingProxyType(
-        {"unreadable": "Damaged photo", "too_large": "Photo too large", "unsupported": "Not a photo that is read"},
+        {"unreadable": "Damaged photo", "too_large": "Photo too large", "unsupported": "Not a supported photo format"},
     ),
-    unavailable="Not read just now",
+    unavailable="Cannot be read at the moment",
     facts=("sharpness {sharpness:.0f}", "{lines} lines", "{seconds:.1f} s"),
     tags="Tags",
     no_tags="No tags",
@@ -122,10 +122,10 @@ _EN = Words(
     legend="orange lines are evidence of a tag",
     steps="Preprocessing: before and after",
     before="Before: the decoded small picture, {width} × {height}",
-    lifted="After: contrast lifted in {percent} of the tiles",
-    untouched="After: enough contrast, nothing changed",
-    closer="dashed boxes were looked at again in the full photo: {count}",
-    not_told="This engine lifts no contrast and takes no second look.",
+    lifted="After: contrast raised in {percent} of the tiles",
+    untouched="After: unchanged, the contrast was high enough",
+    closer="dashed boxes were read again from the full photo: {count}",
+    not_told="This engine does not show contrast changes or a second look.",
     timings="Timings",
     laps=MappingProxyType(
         {
@@ -145,5 +145,5 @@ WORDS: Mapping[Language, Words] = MappingProxyType({"zh": _ZH, "en": _EN})
 
 
 def preferred(accept_language: str) -> Language:
-    """Choose by the first language of a browser's Accept-Language: Chinese for Chinese, English for any other."""
+    """Return the page's language by the first one in Accept-Language: Chinese for Chinese, else English."""
     return "zh" if accept_language.strip().lower().startswith("zh") else "en"

@@ -1,7 +1,7 @@
 """
-The page on which a person tries photos: a Gradio layout over `trial` (what is read) and `view` (what is shown).
+The page on which a person tries photos: a Gradio layout over `trial` (reads the photo) and `view` (shows it).
 
-Photos stay on this machine, and on its disk only until they are read; nothing is fetched from, or told to, anyone else.
+Photos stay on this machine, and on its disk only until they are read. The page contacts no other host.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -27,9 +27,9 @@ from ocr_worker.ui.view import Outcome, View, view
 _HERE = Path(__file__).parent
 _FIRST: Language = "zh"
 _THUMBNAIL_SIDE = 240
-#: An upload that nobody came to read goes after this many seconds; one may have to queue for a while.
+#: Seconds after which an upload that nobody read is deleted; an upload may have to queue for a while.
 _UPLOAD_S = 600
-#: What is shown is kept in memory for a change of language: this long, or until the page is closed.
+#: Seconds that a result stays in memory, so that it can be shown in another language; closing the page drops it.
 _LAST_S = 3600
 
 
@@ -43,10 +43,17 @@ def create_page(
     looker: AnyLooker | None = None,
 ) -> FastAPI:
     """
-    Build the page as an app to serve. Engines and looker are the caller's to close; the first engine is the default.
+    Build the page as an ASGI app.
 
-    `samples` are photos to offer; `on_ready` is called once the page can be opened. Uploads are written below the
-    folder for temporary files that `tempfile` knew when this module was first imported.
+    Args:
+        config: Limits for photos.
+        engines: Engines by name; the first is preselected. The caller closes them.
+        tag: Finds the tags of recognized lines.
+        samples: Photos to offer.
+        on_ready: Called when the page can be opened. Uploads are written to the temporary folder that `tempfile` used
+            when this module was first imported.
+        looker: Finds tags in the picture itself; None to read text only. The caller closes it.
+
     """
 
     @asynccontextmanager
@@ -75,7 +82,7 @@ def create_page(
 
 
 class _Page:
-    """What the page's events share."""
+    """State that the page's events share."""
 
     def __init__(
         self,
@@ -95,7 +102,7 @@ class _Page:
         self._samples = samples
 
     def blocks(self) -> gr.Blocks:
-        """Lay the page out and bind its events."""
+        """Build the layout and bind its events."""
         words, empty = WORDS[_FIRST], view(None, _FIRST)
         with gr.Blocks(
             title="Hangtag OCR", analytics_enabled=False, fill_width=True, delete_cache=(60, _UPLOAD_S)
@@ -139,7 +146,7 @@ class _Page:
                             timings = _html("timings")
                     with gr.Accordion(words.steps, open=False, elem_id="before-after") as accordion:
                         steps = _html("steps")
-            # What is shown follows from the language and the last outcome alone, whichever of them comes later.
+            # The result area depends only on the language and the last outcome, whichever changed last.
             showing = {
                 "fn": self._show,
                 "inputs": [language, last],
@@ -161,7 +168,7 @@ class _Page:
 
     async def _read(self, upload: str | None, engine: str) -> tuple[None, Outcome | None]:
         photo = None if upload is None else take(Path(upload), self._uploads)
-        # The field is emptied, ready for the next photo.
+        # Returning None empties the upload field for the next photo.
         return None, await self._outcome(photo, engine) if isinstance(photo, bytes) else photo
 
     async def _read_sample(self, engine: str, chosen: gr.SelectData) -> Outcome:

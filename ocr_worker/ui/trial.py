@@ -1,7 +1,7 @@
 """
-One photo read for the page: the `Reading`, the tags, and what the photo went through on the way.
+Reads one photo for the page: the `Reading`, the tags, and the pictures between the processing steps.
 
-Knows no page and no rules: it is handed the function that gives the tags.
+Knows neither the page nor the rules: the caller passes the function that finds the tags.
 """
 
 import asyncio
@@ -32,43 +32,44 @@ _JPEG_QUALITY = 85
 
 @runtime_checkable
 class ShowsPicture(Protocol):
-    """What an engine prepared, if it tells which picture it was given."""
+    """A prepared photo whose engine exposes the picture that it reads."""
 
     @property
     def lifted(self) -> Pixels:
-        """The small picture, contrast lifted where that was low."""
+        """The small picture, with contrast raised where it was low."""
 
 
 @runtime_checkable
 class ShowsLooks(Protocol):
-    """What an engine recognized, if it tells where it looked a second time."""
+    """A raw result whose engine exposes where it looked a second time."""
 
     @property
     def closer(self) -> Sequence[Box]:
-        """Where, in px of the small picture."""
+        """The regions of the second look, in px of the small picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """All that the page shows of one photo: never to be logged."""
+    """Everything that the page shows of one photo. Must never be logged."""
 
     reading: Reading
     tags: tuple[Tag, ...]
     rules_ms: float
-    #: JPEG of the upright photo at <= 1,024 px, and its width and height.
+    #: JPEG of the upright photo at most 1,024 px long, and its width and height.
     jpeg: bytes = field(repr=False)
     size: tuple[int, int]
-    #: JPEG of what the engine was given, None when it does not tell; and the share of its tiles that were lifted.
+    #: JPEG of the picture that the engine read (None if it does not expose it), and the share of tiles with raised
+    # contrast.
     given: bytes | None = field(repr=False)
     lifted: float
-    #: px of the small picture.
+    #: Regions of the second look, in px of the small picture.
     closer: tuple[Box, ...]
 
 
 async def try_photo(
     data: bytes, engine: AnyEngine, config: OcrConfig, tag: TagLines, looker: AnyLooker | None = None
 ) -> Trial | Refused | Later | Misconfigured:
-    """Read a photo as the worker does, and find its tags. How many at once is the caller's to bound."""
+    """Read a photo as the worker does, and find its tags. The caller limits the concurrent calls."""
     watched = _Watched(engine)
     reader = Reader(watched, replace(config, slots=1), looker=looker)
     try:
@@ -94,7 +95,7 @@ def _trial(reading: Reading, seen: "_Watched", tag: TagLines) -> Trial:
         jpeg=_jpeg(small),
         size=(small.shape[1], small.shape[0]),
         given=None if given is None else _jpeg(given),
-        # The engine keeps the picture and drops the share; pure, so this is the very same one.
+        # The engine keeps only the picture. The function is pure, so calling it again gives the same share.
         lifted=0.0 if given is None or given is small else lift_contrast(small)[1],
         closer=tuple(seen.raw.closer) if isinstance(seen.raw, ShowsLooks) else (),
     )
@@ -108,7 +109,7 @@ def _jpeg(pixels: Pixels) -> bytes:
 
 
 class _Watched:
-    """An engine for one photo, with what passes through its hands kept."""
+    """An engine for one photo that records what each step returns."""
 
     def __init__(self, engine: AnyEngine) -> None:
         self.photo: DecodedPhoto | None = None
@@ -132,4 +133,4 @@ class _Watched:
         return self._engine.finish(raw, photo)
 
     async def aclose(self) -> None:
-        """Nothing to free: the engine stays its owner's to close."""
+        """Do nothing: the owner of the engine closes it."""

@@ -1,8 +1,8 @@
 """
-What stands before and after the page's uploads, which Gradio writes to disk.
+Guards the page's uploads, which Gradio writes to disk.
 
-Photos that are too large are turned away before, with the worker's own sentence; only what was uploaded may be named
-afterwards; what was read is deleted. Knows no Gradio but its wire format.
+Rejects photos that are too large, with the worker's own message. Allows only uploaded files to be named, and deletes
+them after reading. Knows only Gradio's wire format.
 """
 
 import json
@@ -19,19 +19,19 @@ from ocr_worker.result import Refused
 from ocr_worker.server.request import check_head
 from schemas.outcomes import Later
 
-#: Gradio's own upload route.
+#: Gradio's upload route.
 _UPLOAD = "/gradio_api/upload"
-#: All other requests are a few names and numbers.
+#: Limit for all other requests, which contain only a few names and numbers.
 _MOST_BYTES = 256 * 1024
-_ELSEWHERE = "only a photo that was put in here is read"
+_ELSEWHERE = "only photos that were uploaded on this page can be read"
 
 
 class UploadGuard:
     """
-    ASGI middleware. The page shows the body of its answer as it is, so that is the sentence alone.
+    ASGI middleware in front of Gradio. Gradio shows the body of an error as it is, so the body is just the sentence.
 
-    `folder` is where uploads lie. Gradio checks which files a request names in apps that it launched itself only: in a
-    mounted one it would read, and have us delete, any file of this machine, and fetch any address.
+    `folder` is where uploads are stored. Gradio checks the files that a request names only in apps that it launched
+    itself. In a mounted app it would read any file of this machine, have us delete it, or fetch any address.
     """
 
     def __init__(self, app: ASGIApp, config: OcrConfig, folder: Path) -> None:
@@ -40,7 +40,7 @@ class UploadGuard:
         self._folder = folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on but uploads without a length, or with too large a one, and names of what is no upload."""
+        """Reject uploads without a length or too large, and requests that name a file outside the upload folder."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
@@ -63,14 +63,14 @@ class UploadGuard:
         try:
             said = json.loads(body)
         except (ValueError, RecursionError):
-            # Gradio reads JSON and nothing else.
+            # Gradio parses JSON bodies only.
             return
         if not all(is_upload(name, self._folder) for name in _names(said)):
             raise BadRequestError(403, "not-an-upload", _ELSEWHERE)
 
 
 def is_upload(path: str, folder: Path) -> bool:
-    """Tell whether a path leads to a file below the folder of uploads, whatever links and dots are in it."""
+    """Return whether a path, after resolving links and dots, is inside the upload folder."""
     try:
         return Path(path).resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError):
@@ -79,24 +79,24 @@ def is_upload(path: str, folder: Path) -> bool:
 
 def take(upload: Path, folder: Path) -> bytes | Refused | Later:
     """
-    Read an uploaded file and delete it; what is not in the folder of uploads is left alone.
+    Read an uploaded file and delete it. Files outside the upload folder are neither read nor deleted.
 
-    Gradio names a file by its content, so that two people's uploads of the same photo are one file: who comes second
-    may find nothing.
+    Gradio names a file by its content, so two people's uploads of one photo share a file: the second may find it
+    deleted.
     """
     if not is_upload(str(upload), folder):
         return Refused("unsupported", _ELSEWHERE)
     try:
         photo = upload.read_bytes()
     except FileNotFoundError:
-        return Later("upload-gone", "the same photo was being read already; put it in again")
+        return Later("upload-gone", "the same photo is being read already; upload it again")
     upload.unlink(missing_ok=True)
     return photo
 
 
 def _check_length(request: Request) -> None:
     if not request.headers.get("content-length", "").isdecimal():
-        raise BadRequestError(411, "no-length", "say how large the photo is (Content-Length)")
+        raise BadRequestError(411, "no-length", "send the size of the photo (Content-Length)")
 
 
 async def _body(request: Request) -> bytes:
@@ -109,7 +109,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """Give what was received once more, then whatever comes after it."""
+    """Return a `receive` that first returns this body again, then what comes after it."""
     left = [body]
 
     async def received() -> Message:
@@ -121,7 +121,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 def _names(said: object) -> Iterator[str]:
-    """Find the paths in a request; Gradio takes any object with a `path` for a file."""
+    """Yield the paths in a request. Gradio treats every object with a `path` as a file."""
     waiting = [said]
     while waiting:
         one = waiting.pop()

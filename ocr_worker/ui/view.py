@@ -1,7 +1,7 @@
 """
-What the page shows of one photo, as HTML: pure, knows no Gradio.
+Renders the result of one photo as HTML. Pure: knows no Gradio.
 
-Everything that came from a photo goes through `escape`: markup in it is shown as text.
+All text from a photo goes through `escape`, so markup in it is shown as text.
 """
 
 from base64 import b64encode
@@ -17,12 +17,12 @@ from schemas.outcomes import Later, Misconfigured
 
 Outcome: TypeAlias = Trial | Refused | Later | Misconfigured
 
-#: A number's radius: half its line's height, within these shares of the photo's long side.
+#: Radius of a line number: half the line's height, limited to these shares of the photo's long side.
 _LEAST_RADIUS, _MOST_RADIUS = 0.009, 0.016
 
 
 class View(NamedTuple):
-    """One HTML fragment for each place of the page."""
+    """One HTML fragment per area of the page."""
 
     verdict: str = ""
     photo: str = ""
@@ -33,7 +33,7 @@ class View(NamedTuple):
 
 
 def view(outcome: Outcome | None, language: Language) -> View:
-    """Show what came of a photo, or that none was put in yet."""
+    """Render the outcome of a photo; None: no photo yet."""
     words = WORDS[language]
     if outcome is None:
         return View(verdict=f'<p class="hangtag-verdict">{escape(words.waiting)}</p>')
@@ -72,7 +72,7 @@ def _quality(trial: Trial, words: Words) -> str:
 def _photo(trial: Trial, proven: set[int], words: Words) -> str:
     size = (trial.reading.image.width, trial.reading.image.height)
     lines = trial.reading.texts
-    # All boxes first, so that no box lies over a number.
+    # Draw all boxes first, so that no box covers a number.
     boxes = "".join(_box(line, proven=number in proven) for number, line in enumerate(lines, 1))
     boxes += "".join(
         dict.fromkeys(_garment(one.bbox) for tag in trial.tags for one in tag.evidence if one.kind == "seen")
@@ -95,7 +95,7 @@ def _garment(bbox: BBox) -> str:
 
 
 def _mark(number: int, bbox: BBox, size: tuple[int, int], *, proven: bool) -> str:
-    """Put the number left of its line, or on its left end where there is no room."""
+    """Draw a number to the left of its line, or over the line's left end if there is no room."""
     x1, y1, _, y2 = bbox
     longest = max(size)
     radius = min(max((y2 - y1) / 2, _LEAST_RADIUS * longest), _MOST_RADIUS * longest)
@@ -182,7 +182,7 @@ def _timings(trial: Trial, words: Words) -> str:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Build a table. The headings are escaped here; the cells are HTML already."""
+    """Build a table. Escapes the headings; the cells must be HTML already."""
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -21,11 +21,11 @@ from PIL import Image
 from pydantic import SecretStr
 
 from ocr_worker.engines.hunyuan.chat import PROMPT, Sampling, chat_request
-from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
+from ocr_worker.engines.hunyuan.engine import HunyuanConfig
 from ocr_worker.engines.vllm.canary import canary_photos
 from ocr_worker.engines.vllm.chat import Choice
 from ocr_worker.engines.vllm.client import VllmClient
-from ocr_worker.engines.vllm.engine import Prepared
+from ocr_worker.engines.vllm.engine import Prepared, VllmEngine
 from ocr_worker.engines.vllm.stand_in import QUAD, QUAD_END, REF, REF_END
 from ocr_worker.images.decode import Limits, open_photo
 from ocr_worker.look.answer import values_in
@@ -94,7 +94,7 @@ def sent(photo: bytes) -> bytes:
     """The very JPEG that the engine sends."""
     opened = open_photo(photo, Limits())
     assert not isinstance(opened, Refused)
-    return HunyuanEngine(HunyuanConfig()).prepare(opened).jpeg
+    return VllmEngine(HunyuanConfig()).prepare(opened).jpeg
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ async def test_a_server_with_a_transformers_that_mixes_photos_is_found_out_and_s
         HF_HUB_OFFLINE="1",
         PYTHONPATH=older,
     )
-    engine = HunyuanEngine(HunyuanConfig(url=url, key=SecretStr("a vLLM server's key"), revision=REVISION))
+    engine = VllmEngine(HunyuanConfig(url=url, key=SecretStr("a vLLM server's key"), revision=REVISION))
     outcome = await engine.recognize(Prepared(sent(school.lessons[0].photo), (1, 1)))
     await engine.aclose()
 
@@ -269,7 +269,7 @@ async def test_the_command_caps_the_pixels_that_a_photo_may_cost(school):
     ],
 )
 async def test_what_vllm_refuses_has_a_name(school, config, jpeg, named):
-    engine = HunyuanEngine(HunyuanConfig(**{"url": school.vllm, "key": SecretStr("a vLLM server's key")} | config))
+    engine = VllmEngine(HunyuanConfig(**{"url": school.vllm, "key": SecretStr("a vLLM server's key")} | config))
     outcome = await engine.recognize(Prepared(jpeg or sent(school.lessons[0].photo), (1, 1)))
     await engine.aclose()
 

@@ -111,7 +111,7 @@ def test_a_photo_comes_back_with_numbered_boxes_tags_and_their_evidence(served, 
 
 def test_the_language_changes_with_the_result_in_place(open_page):
     page = open_page("en-GB")
-    expect(page.locator("#verdict")).to_contain_text("Put a photo in")
+    expect(page.locator("#verdict")).to_contain_text("Add a photo")
     page.set_input_files(FIELD, PHOTOS / "care-label-en.jpg")
     expect(page.locator("#tags")).to_contain_text("Polyester 65 %", timeout=PATIENCE_MS)
     page.get_by_text("Preprocessing: before and after").click()

@@ -1,1 +1,1 @@
-"""HunyuanOCR behind a vLLM server: the request, the answer's forms and how to serve the model."""
+"""HunyuanOCR on a vLLM server: the request, the notations of its output, and the command that serves the model."""

@@ -1,44 +1,31 @@
-"""HunyuanOCR as an engine: its sizes, its request and its answers, on a vLLM server."""
+"""HunyuanOCR as a reading model on a vLLM server: its picture size, its request and its output."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-
-import httpx
 
 from ocr_worker.engines.hunyuan.chat import Sampling, chat_request
 from ocr_worker.engines.hunyuan.parse import judge_answer
 from ocr_worker.engines.hunyuan.serve import MAX_PIXELS, MODEL, REVISION
-from ocr_worker.engines.vllm.canary import Canary
-from ocr_worker.engines.vllm.engine import ReadingModel, VllmConfig, VllmEngine, at_most
+from ocr_worker.engines.vllm.engine import ReadingModel, VllmConfig, at_most
 
 
 @dataclass(frozen=True, slots=True)
 class HunyuanConfig(VllmConfig):
-    """Where the server is, and what may differ in how the model is used."""
+    """The server's address, and options of the model. Pass it to `VllmEngine`."""
 
     model: str = MODEL
-    #: Commit of the weights that the server was started with; the server does not say it.
+    #: Commit of the weights that the server was started with; the server does not report it.
     revision: str = REVISION
     sampling: Sampling = field(default_factory=Sampling)
     max_pixels: int = MAX_PIXELS
 
-
-class HunyuanEngine(VllmEngine):
-    """HunyuanOCR on one vLLM server."""
-
-    def __init__(
-        self,
-        config: HunyuanConfig,
-        transport: httpx.AsyncBaseTransport | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        canary: Canary | None = None,
-    ) -> None:
-        def request(jpeg: bytes, temperature: float, seed: int) -> dict[str, object]:
-            return chat_request(jpeg, config.model, config.sampling, temperature=temperature, seed=seed)
-
-        fit = partial(at_most, max_pixels=config.max_pixels)
-        model = ReadingModel("hunyuan", config.model, config.revision, fit, request, judge_answer)
-        super().__init__(model, config, transport, clock=clock, canary=canary)
+    def reading_model(self) -> ReadingModel:
+        """Describe the model to the engine."""
+        return ReadingModel(
+            engine="hunyuan",
+            name=self.model,
+            revision=self.revision,
+            fit=partial(at_most, max_pixels=self.max_pixels),
+            request=partial(chat_request, model=self.model, sampling=self.sampling),
+            parse=judge_answer,
+        )

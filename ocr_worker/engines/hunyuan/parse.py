@@ -1,4 +1,4 @@
-"""What HunyuanOCR answered: its lines with scores from their own tokens' log probabilities, or nothing. Pure."""
+"""Parses the output of HunyuanOCR: its lines, each scored by the log probabilities of its tokens. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from ocr_worker.engines.hunyuan.spotting import markers, spots, without_controls
 from ocr_worker.engines.vllm.lines import CUT, NOTHING, ParsedAnswer, Spot, judge
 from ocr_worker.engines.vllm.scores import Token, score, scores_by_span
 
-#: How the model says that there is nothing to read.
+#: The phrases with which the model says that the photo has no text.
 _NO_TEXT = re.compile(
     r"(?:图[片中像里]*)?(?:没有|无|未检测到|没有检测到)(?:任何)?文字[。.]?|no text(?: (?:found|detected))?[.]?",
     re.IGNORECASE,
@@ -15,7 +15,7 @@ _NO_TEXT = re.compile(
 
 
 def judge_answer(content: str, tokens: Sequence[Token], finish_reason: str | None) -> ParsedAnswer:
-    """Read and judge one answer. Never raises."""
+    """Parse and judge one output. Never raises."""
     tokens = [Token(without_controls(token.text), token.logprob) for token in tokens]
     content = without_controls(content)
     read = spots(content)
@@ -32,7 +32,7 @@ def _says_nothing(content: str, found: Sequence[Spot]) -> bool:
 
 
 def _scores(content: str, tokens: Sequence[Token], found: Sequence[Spot]) -> list[float]:
-    """Score each line by its own tokens; by the whole answer's where they cannot be told."""
+    """Return a score per line from its own tokens, or from all tokens if its own cannot be found."""
     alphabet = markers(content)
     opening = next((marker for marker, kind in alphabet.items() if kind == "ref"), None)
     closing = next((marker for marker, kind in alphabet.items() if kind == "/ref"), None)
@@ -46,7 +46,7 @@ def _scores(content: str, tokens: Sequence[Token], found: Sequence[Spot]) -> lis
 
 
 def _between(tokens: Sequence[Token], opening: str, closing: str) -> list[list[Token]]:
-    """Cut the tokens strictly between each opening marker and what closes it."""
+    """Return the tokens between each opening marker and its closing one."""
     cut: list[list[Token]] = []
     inside = False
     for token in tokens:

@@ -1,14 +1,14 @@
 """
-The four ways HunyuanOCR writes down the lines it spotted, each turned into `Spot`s. Pure; knows no scores and no px.
+Parses the four notations in which HunyuanOCR writes the lines it found, to `Spot`s. Pure; knows no scores and no px.
 
     <ref>text</ref><quad>(x1,y1),(x2,y2)</quad>
     <quad><pos_x1><pos_y1><pos_x2><pos_y2></quad><ref>text</ref>
     text(x1,y1),(x2,y2)
     [{"box": [x1, y1, x2, y2], "text": "text"}]        ("bbox" too; fenced or not)
 
-They are the forms its own scorer takes (Tencent-Hunyuan/HunyuanOCR: train_verl/reward/task_scorers/spotting.py).
-With `skip_special_tokens: false` the tags of the first two arrive as special tokens, which no photo can contain;
-print that looks like a tag is then just print.
+The model's own scorer accepts the same (Tencent-Hunyuan/HunyuanOCR: train_verl/reward/task_scorers/spotting.py).
+With `skip_special_tokens: false` the tags of the first two are special tokens, which no photo can contain. Print that
+looks like a tag is then ordinary text.
 """
 
 import json
@@ -34,12 +34,12 @@ _BETWEEN = " \t\r\n,，;；"
 
 
 def without_controls(text: str) -> str:
-    """Drop special tokens that say nothing about lines (end of answer, roles)."""
+    """Remove special tokens that carry no lines (end of output, roles)."""
     return _OTHER_SPECIAL.sub("", text)
 
 
 def markers(text: str) -> dict[str, str]:
-    """Tell how this answer marks its lines: by special tokens, by literal tags, or (empty) not at all."""
+    """Return the markers that this output uses: special tokens, literal tags, or none (empty)."""
     for alphabet in (_SPECIAL, _LITERAL):
         if any(marker in text for marker in alphabet):
             return alphabet
@@ -47,7 +47,7 @@ def markers(text: str) -> dict[str, str]:
 
 
 def spots(text: str) -> Spots:
-    """Read an answer in whichever form it is written. Never raises: what is no line leaves `torn`."""
+    """Parse an output in any of the notations. Never raises: `torn` says that a part of it is no line."""
     alphabet = markers(text)
     if alphabet:
         return _tagged(text, alphabet)
@@ -80,7 +80,7 @@ def _tagged(text: str, alphabet: dict[str, str]) -> Spots:
 
 
 def _pieces(text: str, alphabet: dict[str, str]) -> Iterator[tuple[str, int, int]]:
-    """Give each tagged piece as (kind, start, end); "torn" for an opening without its own closing."""
+    """Yield each tagged piece as (kind, start, end); the kind is "torn" for an opening tag without a closing one."""
     tags = list(re.finditer("|".join(map(re.escape, alphabet)), text))
     for at, tag in enumerate(tags):
         kind = alphabet[tag[0]]
@@ -94,7 +94,7 @@ def _pieces(text: str, alphabet: dict[str, str]) -> Iterator[tuple[str, int, int
 
 
 def _plain(text: str) -> Spots:
-    # Anchored on the tail: the text itself may hold brackets ("ATLANTA (AP) Second(1,2),(3,4)" is one line).
+    # Matched from the end, because the text may contain brackets: "ATLANTA (AP) Second(1,2),(3,4)" is one line.
     found: list[Spot] = []
     torn = False
     start = 0

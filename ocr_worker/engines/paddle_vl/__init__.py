@@ -1,1 +1,1 @@
-"""PaddleOCR-VL behind a vLLM server (Apache-2.0): the request, the answer's form and how to serve the model."""
+"""PaddleOCR-VL (Apache-2.0) on a vLLM server: the request, its output's notation, and the command that serves it."""

@@ -1,54 +1,44 @@
-"""PaddleOCR-VL as an engine: its sizes, its request and its answers, on a vLLM server."""
+"""PaddleOCR-VL as a reading model on a vLLM server: its picture size, its request and its output."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
-import httpx
 import numpy as np
 
 from ocr_worker.engines.paddle_vl.chat import Sampling, chat_request
 from ocr_worker.engines.paddle_vl.serve import MAX_PIXELS, MODEL
 from ocr_worker.engines.paddle_vl.spotting import judge_answer
-from ocr_worker.engines.vllm.canary import Canary
-from ocr_worker.engines.vllm.engine import ReadingModel, VllmConfig, VllmEngine, at_most
+from ocr_worker.engines.vllm.engine import ReadingModel, VllmConfig, at_most
 from ocr_worker.images.decode import Pixels
 
-#: A photo smaller than this in both directions is enlarged twofold before it is read (the model card's own example).
+#: Photos smaller than this in both directions are enlarged twofold first (as in the model card's example).
 _SMALL = 1500
 
 
 @dataclass(frozen=True, slots=True)
 class PaddleVlConfig(VllmConfig):
-    """Where the server is, and what may differ in how the model is used."""
+    """The server's address, and options of the model. Pass it to `VllmEngine`."""
 
     model: str = MODEL
-    #: Commit of the weights that the server was started with; the server does not say it.
+    #: Commit of the weights that the server was started with; the server does not report it.
     revision: str = "unknown"
     sampling: Sampling = field(default_factory=Sampling)
 
-
-class PaddleVlEngine(VllmEngine):
-    """PaddleOCR-VL on one vLLM server."""
-
-    def __init__(
-        self,
-        config: PaddleVlConfig,
-        transport: httpx.AsyncBaseTransport | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        canary: Canary | None = None,
-    ) -> None:
-        def request(jpeg: bytes, temperature: float, seed: int) -> dict[str, object]:
-            return chat_request(jpeg, config.model, config.sampling, temperature=temperature, seed=seed)
-
-        model = ReadingModel("paddle-vl", config.model, config.revision, fitted, request, judge_answer)
-        super().__init__(model, config, transport, clock=clock, canary=canary)
+    def reading_model(self) -> ReadingModel:
+        """Describe the model to the engine."""
+        return ReadingModel(
+            engine="paddle-vl",
+            name=self.model,
+            revision=self.revision,
+            fit=fitted,
+            request=partial(chat_request, model=self.model, sampling=self.sampling),
+            parse=judge_answer,
+        )
 
 
 def fitted(pixels: Pixels) -> Pixels:
-    """Enlarge a small picture twofold, then scale it down to the pixels that the model takes."""
+    """Enlarge a small picture twofold; then scale it down to at most `MAX_PIXELS`."""
     height, width = pixels.shape[:2]
     if width < _SMALL and height < _SMALL:
         enlarged = cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_LANCZOS4)

@@ -1,7 +1,7 @@
 """
-The exact `vllm serve` command for PaddleOCR-VL. Pure: starts nothing.
+Builds the `vllm serve` command for PaddleOCR-VL. Pure: starts nothing.
 
-vLLM has the model itself and transformers has its processor, so that no code from the weights' repository runs.
+vLLM includes the model and transformers its processor, so no code from the weights' repository runs.
 """
 
 import json
@@ -9,17 +9,17 @@ import json
 from ocr_worker.engines.vllm.command import NO_DOMAIN, VllmServe, weights
 
 MODEL = "PaddlePaddle/PaddleOCR-VL-1.6"
-#: Pixels that the model's processor scales a photo to: at least, at most.
+#: Fewest and most pixels to which the model's processor scales a photo.
 MIN_PIXELS, MAX_PIXELS = 112_896, 1_605_632
 LICENCE = "The weights come under Apache-2.0: any territory, any use."
 
 
 def vllm_serve(serve: VllmServe, executable: str = "vllm") -> list[str]:
     """
-    Build the command, one argument an item. Its key is not among them: vLLM reads it from VLLM_API_KEY.
+    Return the command as a list of arguments, without the API key: vLLM reads it from VLLM_API_KEY.
 
     Raises:
-        ValueError: the revision is no full commit.
+        ValueError: The revision is not a full commit.
 
     """
     return [
@@ -30,12 +30,12 @@ def vllm_serve(serve: VllmServe, executable: str = "vllm") -> list[str]:
         *("--max-model-len", "16384", "--max-num-batched-tokens", "16384"),
         *("--max-num-seqs", str(serve.batch)),
         *("--limit-mm-per-prompt", json.dumps({"image": 1, "video": 0})),
-        # Nothing of a photo outlives its answer, and no photo comes twice.
+        # Caching is off: no photo comes twice, and nothing of a photo must remain after its output.
         *("--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"),
-        # What a request leaves out must not come from a file beside the weights.
+        # A missing parameter must not be taken from a file next to the weights.
         *("--generation-config", "vllm"),
         *("--gpu-memory-utilization", f"{serve.memory:g}"),
-        # Photos come inside requests; without a domain that exists, vLLM fetches no image_url of a caller.
+        # Requests contain their photos. With a domain that does not exist, vLLM fetches no image_url of a caller.
         *("--allowed-media-domains", NO_DOMAIN),
         *("--disable-access-log-for-endpoints", "/health,/metrics"),
     ]

@@ -1,5 +1,5 @@
 """
-The ways PaddleOCR-VL writes down the lines it spotted, turned into `Spot`s. Pure; knows no scores and no px.
+Parses the notations in which PaddleOCR-VL writes the lines it found, to `Spot`s. Pure; knows no scores and no px.
 
     <|TEXT_START|>text<|TEXT_END|><|LOC_BEGIN|><|LOC_x1|><|LOC_y1|>...<|LOC_y4|><|LOC_END|>
     text<|LOC_x1|><|LOC_y1|>...<|LOC_y4|>
@@ -17,12 +17,12 @@ from ocr_worker.engines.vllm.scores import Token, scores_by_span
 _NUMBERS = 8
 _PLACE = re.compile(r"(?:<\|LOC_BEGIN\|>)?((?:<\|LOC_\d{1,4}\|>)+)(?:<\|LOC_END\|>)?")
 _TEXT_START, _TEXT_END = "<|TEXT_START|>", "<|TEXT_END|>"
-#: Special tokens that say nothing about lines.
+#: Special tokens that carry no lines.
 _CONTROLS = re.compile(r"</s>|<s>|<\|end_of_sentence\|>|<\|begin_of_sentence\|>|<unk>")
 
 
 def spots(text: str) -> Spots:
-    """Read an answer. Never raises: what is no line with four points leaves it `torn`."""
+    """Parse an output. Never raises: `torn` says that a part of it is no line with four points."""
     found: list[Spot] = []
     torn = False
     start = 0
@@ -40,7 +40,7 @@ def spots(text: str) -> Spots:
 
 
 def judge_answer(content: str, tokens: Sequence[Token], finish_reason: str | None) -> ParsedAnswer:
-    """Read and judge one answer; each line's score comes from its own tokens. Never raises."""
+    """Parse and judge one output. Each line's score comes from its own tokens. Never raises."""
     content = _CONTROLS.sub("", content)
     tokens = [Token(_CONTROLS.sub("", token.text), token.logprob) for token in tokens]
     read = spots(content)
@@ -50,7 +50,7 @@ def judge_answer(content: str, tokens: Sequence[Token], finish_reason: str | Non
 
 
 def _text_span(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return where the text of a line begins and ends between two places, without its markers and blanks."""
+    """Return start and end of a line's text between two places, without markers and spaces."""
     opening, closing = text.rfind(_TEXT_START, start, end), text.rfind(_TEXT_END, start, end)
     first = opening + len(_TEXT_START) if opening >= 0 else start
     last = closing if closing >= first else end

@@ -1,1 +1,1 @@
-"""RapidOCR on the CPU: the default engine, with a closer second look where lines are doubtful."""
+"""RapidOCR on the CPU: the default engine. Looks a second time, closer, where lines are doubtful."""

@@ -1,7 +1,7 @@
 """
-The CPU engine: RapidOCR with the PP-OCR models of its own wheel, so it works offline and needs no download.
+The CPU engine: RapidOCR with the PP-OCR models in its wheel, so it works offline and downloads nothing.
 
-Settings are those that measured best (docs/ocr.md). Knows no HTTP.
+The settings are those that measured best (docs/ocr.md). Knows no HTTP.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from schemas.events import TextLine
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A photo and its small picture with contrast lifted where that was low; of a long page, what was read so far."""
+    """A photo and its small picture with contrast raised; for a long page also the tiles read so far."""
 
     photo: DecodedPhoto
     lifted: Pixels = field(repr=False)
@@ -39,7 +39,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """What was read, in px of a picture of `size`, and where it was looked at closely: px of the small picture."""
+    """The lines, in px of a picture of `size`, and the regions of the second look, in px of the small picture."""
 
     size: tuple[int, int]
     quads: tuple[Quad, ...] = ()
@@ -48,7 +48,7 @@ class Read:
 
 
 class RapidEngine:
-    """One shared RapidOCR instance (its sessions are thread-safe) and as many threads as slots."""
+    """One shared RapidOCR instance (its sessions are thread-safe) and one thread per slot."""
 
     def __init__(
         self,
@@ -60,10 +60,15 @@ class RapidEngine:
         detector: Detector = "small",
     ) -> None:
         """
-        Read `slots` photos at the same time.
+        Create an engine that reads `slots` photos at the same time.
 
-        With `lift`, low contrast is lifted first; with `look_closer`, parts are looked at again where that may pay.
-        Of a long page at most `most_tiles` tiles are read.
+        Args:
+            slots: Number of threads.
+            lift: Raise low contrast first.
+            look_closer: Read parts again, enlarged, where that may find more.
+            most_tiles: Most tiles that are read of a long page.
+            detector: Model that finds lines; "both" uses the small one where the tiny one is unsure.
+
         """
         self._lift, self._most_tiles = lift, most_tiles
         self._passes = Passes(Models(detector), lift=lift, look_closer=look_closer)
@@ -73,22 +78,22 @@ class RapidEngine:
         self.info = EngineInfo(name="rapid", model="PP-OCRv6-small", revision=f"rapidocr-{release}")
 
     def prepare(self, photo: DecodedPhoto) -> Prepared:
-        """Lift the contrast of the small picture."""
+        """Raise the contrast of the small picture."""
         return Prepared(photo, self._lifted(photo.small))
 
     async def recognize(self, prepared: Prepared) -> Read | Unfinished[Prepared]:
-        """Read the small picture, then look closer where that pays; or one tile of a long page."""
+        """Read the small picture and look closer where that may find more; or read one tile of a long page."""
         read = self._read_tile if is_long(prepared.photo.width, prepared.photo.height) else self._read
         return await asyncio.get_running_loop().run_in_executor(self._threads, WATCHDOG.watched(lambda: read(prepared)))
 
     def finish(self, raw: Read, photo: DecodedPhoto) -> Lines:
-        """Order the lines and map their boxes to the upright original."""
+        """Put the lines in reading order and map their boxes to the upright original."""
         scale = (photo.width / raw.size[0], photo.height / raw.size[1])
         quads = [quad.moved(scale) for quad in raw.quads]
         return Lines(_lines(quads, (photo.width, photo.height), raw.flaws), raw.flaws)
 
     async def aclose(self) -> None:
-        """Let the threads finish and go."""
+        """Wait for the threads and end them."""
         await asyncio.to_thread(self._threads.shutdown)
 
     def _read(self, prepared: Prepared) -> Read:

@@ -1,8 +1,8 @@
 """
-Joins a second reading of a picture to a first, without ever making it worse. Pure; knows no lexicon.
+Merges a second reading of a picture into the first, without making it worse. Pure; knows no lexicon.
 
-A closer look sees more, but its edge may cut a line, and enlarged print is misread in ways of its own: of "40% COTTON"
-it makes "0% Coltton".
+A closer look finds more. But its edge may cut a line, and enlarged print is misread in other ways: "40% COTTON" becomes
+"0% Coltton".
 """
 
 import re
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from ocr_worker.engines.rapid.quads import Quad, overlap
 
-#: Two quads are the same text when they share more than this part of the smaller one.
+#: Two quads are the same text if their overlap is more than this share of the smaller one.
 SAME = 0.5
-#: A reading of about as many letters must be this much surer to replace the first.
+#: A second reading of about as many letters replaces the first only if its score is this much higher.
 _SURER = 0.02
-#: One with so many more letters, and this share more, found more: it may be this much less sure.
+#: A second reading with this many more letters, and this share more, found more. Its score may be this much lower.
 _MORE_LETTERS, _MORE, _LESS_SURE = 2, 0.15, 0.1
-#: Figures in a line read less surely than this are no evidence.
+#: Figures in a line with a lower score are no evidence.
 _SURE_FIGURES = 0.7
 
 _FIGURE = re.compile(r"\d+")
@@ -26,9 +26,9 @@ _WHOLE = 100
 
 def merge(kept: Sequence[Quad], found: Sequence[Quad]) -> list[Quad]:
     """
-    Join a second reading to a first.
+    Merge a second reading into the first.
 
-    Quads that are the same text form a group; of each group the first reading stays unless the second is better.
+    Quads of the same text form a group. A group keeps its first reading unless the second one is better.
     """
     groups: list[tuple[list[Quad], list[Quad]]] = [([quad], []) for quad in kept]
     for quad in found:
@@ -56,7 +56,7 @@ def _is_better(new: Sequence[Quad], old: Sequence[Quad]) -> bool:
 
 
 def _loses_a_figure(new: Sequence[Quad], old: Sequence[Quad]) -> bool:
-    """Tell whether shares no longer add up, or a piece of a figure stands where the whole one stood."""
+    """Return whether the shares no longer add up, or only a part of a figure remains."""
     if _score(old) < _SURE_FIGURES:
         return False
     before, after = _text(old), _text(new)
@@ -73,7 +73,7 @@ def _sums_up(text: str) -> bool:
 
 
 def _score(quads: Sequence[Quad]) -> float:
-    """Average the scores, each letter counting once."""
+    """Return the mean score, weighted by the number of letters."""
     return sum(quad.worth for quad in quads) / max(sum(len(quad.text) for quad in quads), 1)
 
 

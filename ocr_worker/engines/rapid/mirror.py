@@ -1,7 +1,7 @@
 """
-Tells a mirrored photo, as selfies are, by reading a few of its lines both ways.
+Detects a mirrored photo, as selfies are, by reading a few of its lines in both directions.
 
-Mirrored letters are read unsurely, and surely once they are mirrored back. Knows no photo, only its lines' pictures.
+Mirrored letters get low scores, and high ones when mirrored back. Knows no photo, only pictures of lines.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,18 +14,18 @@ from ocr_worker.images.decode import Pixels
 
 Recognize = Callable[[Sequence[Pixels]], list[tuple[str, float]]]
 
-#: Lines read more surely than this on average are not mirrored.
+#: Lines with a higher mean score are not mirrored.
 _SURE = 0.93
-#: Mirrored back they must be read this surely, and this much more so than before.
+#: Mirrored back, lines must reach this mean score, and this much more than before.
 _SURE_BACK, _GAIN = 0.85, 0.06
-#: Fewer letters than this say nothing: many of them look the same in the mirror.
+#: Fewer letters than this decide nothing: many look the same in the mirror.
 _LEAST_LETTERS = 4
-#: So many of the longest lines are enough to tell.
+#: Number of longest lines that are read.
 _TRIED = 4
 
 
 def is_mirrored(bgr: Pixels, quads: Sequence[Quad], recognize: Recognize) -> bool:
-    """Tell whether a picture's lines are read better in the mirror."""
+    """Return whether a picture's lines read better in the mirror."""
     lines = sorted(quads, key=lambda quad: -len(quad.text.strip()))[:_TRIED]
     lines = [quad for quad in lines if len(quad.text.strip()) > 1]
     if (
@@ -34,7 +34,7 @@ def is_mirrored(bgr: Pixels, quads: Sequence[Quad], recognize: Recognize) -> boo
     ):
         return False
     crops = [cut_out(bgr, quad.points) for quad in lines]
-    # The mirror image of a line that was taken for upside down is upside down again.
+    # The mirror image of a line that was detected as upside down is upside down again.
     across = recognize([np.ascontiguousarray(crop[:, ::-1]) for crop in crops])
     down = recognize([np.ascontiguousarray(crop[::-1]) for crop in crops])
     back = max((across, down), key=_mean)
@@ -43,6 +43,6 @@ def is_mirrored(bgr: Pixels, quads: Sequence[Quad], recognize: Recognize) -> boo
 
 
 def _mean(lines: Sequence[tuple[str, float]]) -> float:
-    """Average the scores, each letter counting once."""
+    """Return the mean score, weighted by the number of letters."""
     letters = sum(len(text.strip()) for text, _ in lines)
     return sum(score * len(text.strip()) for text, score in lines) / max(letters, 1)

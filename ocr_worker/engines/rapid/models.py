@@ -1,7 +1,8 @@
 """
-PP-OCR's three models on one picture: where lines are, which way they run, and what they say.
+Runs PP-OCR's three models on one picture: they find lines, their direction, and their text.
 
-RapidOCR does the work; this keeps what its one call drops: which way each line runs. Knows no photo and no second look.
+Calls RapidOCR's models one by one, because its single call drops the direction of each line. Knows no photo and no
+second look.
 """
 
 import os
@@ -13,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# ONNX Runtime sends usage events to its maker unless told not to before it is loaded (its Privacy.md, since 1.29).
+# ONNX Runtime sends usage events to its vendor unless they are disabled before it is loaded (its Privacy.md, since
+# 1.29).
 os.putenv("ORT_DISABLE_TELEMETRY", "1")
 
 from rapidocr import RapidOCR
@@ -26,57 +28,59 @@ from ocr_worker.images.decode import Pixels
 from ocr_worker.images.memory import BUDGET
 from ocr_worker.images.strips import pad_strip
 
-#: Of one line, clockwise: float32 (4, 2), px.
+#: Corners of one line, clockwise: float32 (4, 2), px.
 Corners = NDArray[np.float32]
 
 PARAMS = {
     "Global.log_level": "error",
-    # Strips are padded here, below.
+    # `look` pads strips instead.
     "Global.use_vertical_padding": False,
-    # Tells where each letter was read.
+    # Returns the position of each letter.
     "Global.return_word_box": True,
     "Det.box_thresh": 0.3,
-    # One thread per photo: more threads per photo spend up to half their time spinning.
+    # One thread per photo: with more, threads spend up to half their time spinning.
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
 }
-#: Lines read less surely than this are dropped (RapidOCR's own default).
+#: Lines with a lower score are dropped (RapidOCR's own default).
 LEAST_SCORE = 0.5
-#: A line this much taller than wide runs down or up (RapidOCR's own limit).
+#: A line this many times as tall as wide runs down or up (RapidOCR's own limit).
 _TALL = 1.5
-#: A line may be upside down although the classifier does not say so: below this certainty, and where most lines of the
-#: photo run the other way, it is read both ways.
+#: A line may be upside down although the classifier does not say so. It is read both ways if the classifier's score is
+#: below this, and also if most lines of the photo run the other way.
 _TURNED, _CERTAIN = 0.9, 0.98
-#: Nothing that is read so surely is upside down.
+#: A line with this score is not upside down.
 _SURE = 0.97
-#: The other way round must read this much better.
+#: The score of the other way round must be this much higher.
 _BETTER = 0.03
-#: A line is filled when its letters, half a line height each or a whole one, take up this share of it.
+#: A line is full if its letters, each half a line height wide or a whole one, cover this share of it.
 _FILLED = 0.8
-#: Where the tiny detector's lines are read less surely than this, the small one looks again.
+#: The small detector looks again where the tiny detector's lines have a lower score.
 _SURE_WORD = 0.93
-#: Finds lines at a quarter of the small detector's cost, some of them cut. Vendored: no wheel of RapidOCR's has it.
+#: Finds lines at a quarter of the small detector's cost, and cuts some of them. Included here, because no wheel has it.
 _TINY = Path(__file__).parent / "tiny" / "PP-OCRv6_det_tiny.onnx"
 Detector = Literal["small", "tiny", "both"]
 #: The detector enlarges the shorter side to 736 px: a strip of 1,000 x 13 would become 56,000 px long and take minutes.
 #: So strips are padded to at most this many times as long as wide.
 MOST_ASPECT = 3
-#: Memory that the models take for one picture, measured with two slots (docs/ocr.md).
+#: Memory that the models take per picture, measured with two slots (docs/ocr.md).
 LOOK_BYTES = 260_000_000
 
 
 class Models:
-    """One shared RapidOCR instance: its sessions are safe to use from several threads."""
+    """One shared RapidOCR instance, whose sessions are thread-safe."""
 
     def __init__(self, detector: Detector = "small") -> None:
-        # OpenCV's own threads would fight with ours for the same cores.
+        # OpenCV's own threads would compete with ours for the same cores.
         cv2.setNumThreads(1)
         self._ocr = RapidOCR(params=PARAMS)
         self._first = self._ocr if detector == "small" else RapidOCR(params=PARAMS | {"Det.model_path": str(_TINY)})
         self._second = self._ocr if detector == "both" else None
 
     def look(self, rgb: Pixels) -> list[Quad]:
-        """Find and read the lines of a picture. Of both detectors the small one looks where the tiny one is unsure."""
+        """Find and read the lines of an RGB picture. With "both", the small detector looks where the tiny one is
+        unsure.
+        """
         bgr = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), dtype=np.uint8)
         bgr = pad_strip(bgr, MOST_ASPECT, cv2.mean(bgr)[:3])
         with BUDGET.hold(LOOK_BYTES):
@@ -87,9 +91,9 @@ class Models:
 
     def read(self, bgr: Pixels, found: Sequence[Corners]) -> list[Quad]:
         """
-        Read lines, each with its corners from its own top left.
+        Read lines in a BGR picture, each given by its corners from its own top left.
 
-        Lines too unsure are left out, and those without text, unless they hold ink of letters that are not known.
+        Drops lines with a low score. Drops lines without text too, unless they contain ink of unknown letters.
         """
         if not found:
             return []
@@ -106,17 +110,17 @@ class Models:
         others = self._said([np.ascontiguousarray(np.rot90(upright[at], 2)) for at in doubtful])
         for at, (text, score, unread) in zip(doubtful, others, strict=True):
             other = Quad(np.roll(lines[at].points, 2, axis=0), text, score, unread)
-            # Single letters are read surely any way round.
+            # A single letter gets a high score in any direction.
             if score > lines[at].score + _BETTER and other.worth > lines[at].worth:
                 lines[at] = other
         return [line for line in lines if is_line(line) or line.unread >= STRONG]
 
     def recognize(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
-        """Give the text of each crop of one line, and how sure it is."""
+        """Return text and score of each crop, which contains one line."""
         return [(text, score) for text, score, _ in self._said(crops)]
 
     def _said(self, crops: Sequence[Pixels]) -> list[tuple[str, float, float]]:
-        """Give text, score, and the longest stretch of ink without a letter, of each crop of one line."""
+        """Return text, score, and the longest stretch of ink without a letter, of each crop."""
         if not crops:
             return []
         said = self._ocr.recognize_txt(list(crops))
@@ -127,41 +131,41 @@ class Models:
 
 
 def _is_filled(crop: Pixels, text: str) -> bool:
-    """Tell whether there are about as many letters as have room, so that no ink needs looking for."""
+    """Return whether the letters fill the line, so that there is no ink without a letter."""
     height, width = crop.shape[:2]
     wide = sum(1.0 if character > "\u2e80" else 0.5 for character in text if not character.isspace())
     return bool(wide >= _FILLED * width / max(height, 1))
 
 
 def _places(word: Any) -> list[float]:
-    """Give where letters were read, as shares of a line's width, from RapidOCR's columns."""
+    """Return the centres of the letters as shares of the line's width, from RapidOCR's columns."""
     columns = [column for columns in word.word_cols for column in columns]
     return [(column + 0.5) / word.line_txt_len for column in columns]
 
 
 def _find(ocr: RapidOCR, bgr: Pixels) -> list[Corners]:
-    """Find the lines of a picture: corners clockwise from its top left, whichever way the line runs."""
+    """Find the lines of a picture. Corners are clockwise from the picture's top left, whatever the line's direction."""
     try:
         _, found = ocr.detect_and_crop(bgr, {})
     except RapidOCRError:
-        # What RapidOCR says when there is no line.
+        # RapidOCR returns this if there is no line.
         return []
     return [np.asarray(corners, dtype=np.float32) for corners in found.boxes]
 
 
 def _is_unsure(lines: Sequence[Quad]) -> bool:
-    """Tell whether a surer look may give more: something like a word was found, and not read surely."""
+    """Return whether the other detector may find more: words were found, and some have a low score."""
     words = [line for line in lines if sum(character.isalnum() for character in line.text) > 1 or line.unread]
     return any(line.score < _SURE_WORD for line in words)
 
 
 def is_line(line: Quad) -> bool:
-    """Tell whether text was read, and surely enough."""
+    """Return whether the line has text and a high enough score."""
     return bool(line.text.strip()) and line.score >= LEAST_SCORE
 
 
 def _agrees(line: Quad, lines: Sequence[Quad]) -> bool:
-    """Tell whether a line runs as most of those do that lie along the same axis."""
+    """Return whether a line has the same direction as most other lines on its axis."""
     way = line.points[1] - line.points[0]
     along = [
         float(np.dot(way, other.points[1] - other.points[0])) * other.score for other in lines if other is not line
@@ -170,7 +174,7 @@ def _agrees(line: Quad, lines: Sequence[Quad]) -> bool:
 
 
 def cut_out(bgr: Pixels, corners: Corners) -> Pixels:
-    """Cut out a line, its first corner at the top left."""
+    """Cut out a line, with its first corner at the top left."""
     width, height = (int(side) for side in _sides(corners))
     flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float32)
     how = cv2.getPerspectiveTransform(corners, flat)
@@ -179,12 +183,12 @@ def cut_out(bgr: Pixels, corners: Corners) -> Pixels:
 
 
 def _sides(corners: Corners) -> tuple[float, float]:
-    """Give the width and height of a line: the longer one of two opposite sides."""
+    """Return width and height of a line; of two opposite sides the longer one counts."""
     edges = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
     return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
 
 
 def _laid(corners: Corners) -> Corners:
-    """Give the corners in the order that lays the line down: a tall line is turned to the left."""
+    """Return the corners in the order that makes the line horizontal: a tall line is turned to the left."""
     width, height = (int(side) for side in _sides(corners))
     return np.roll(corners, -1, axis=0) if height / max(width, 1) >= _TALL else corners

@@ -1,8 +1,8 @@
 """
-The order in which a person reads lines that may run in any direction. Pure geometry.
+Puts lines of any direction in reading order. Pure geometry.
 
-Lines that run the same way form a group. Each group is turned until its lines run left to right, and is then read by
-rows from the top. Turned like that, columns of Chinese read from right to left without a rule of their own.
+Lines of the same direction form a group. Each group is rotated until its lines run left to right, and then read in
+rows from the top. Rotated in this way, columns of Chinese read from right to left without a rule of their own.
 Knows no engine and no text.
 """
 
@@ -15,25 +15,25 @@ from numpy.typing import NDArray
 from ocr_worker.engines.rapid.quads import Quad, upright_box
 from schemas.events import BBox, Direction
 
-#: Tilts below this many degrees leave the upright boxes of neighbouring lines apart.
+#: Below this tilt in degrees, the upright boxes of neighbouring lines do not overlap.
 _STRAIGHT = 2.0
-#: Lines share a row when their middles are closer than this share of the lower one's height.
+#: Lines share a row if the distance of their middles is less than this share of the lower one's height.
 _SAME_ROW = 0.5
 
 
 class Placed(NamedTuple):
-    """A line, which way it runs, and its box in the upright original."""
+    """A line, its direction, and its box in the upright original."""
 
     quad: Quad
     direction: Direction
     bbox: BBox
-    #: Its box once its group is turned to run left to right. None where that is `bbox`.
+    #: Its box after its group is rotated to run left to right. None if that is `bbox`.
     reading_box: BBox | None
 
 
 class _Turned(NamedTuple):
     quad: Quad
-    #: x1, y1, x2, y2 in the group's own frame.
+    #: x1, y1, x2, y2 in the group's own coordinates.
     box: NDArray[np.float32]
 
 
@@ -41,7 +41,7 @@ def arrange(quads: Sequence[Quad], size: tuple[int, int], *, mirrored: bool = Fa
     """
     Put the lines of a picture of `size` (width, height) in reading order.
 
-    With `mirrored`, the quads are those of the picture's mirror image: boxes in the original are mirrored back.
+    With `mirrored`, the quads are those of the mirror image; boxes are then mirrored back to the original.
     """
     if not quads:
         return []
@@ -67,8 +67,8 @@ _DIRECTIONS: tuple[Direction, ...] = (0, 90, 180, 270)
 
 
 def _common_tilt(quads: Sequence[Quad]) -> float:
-    """Give the tilt in -45..45 degrees that the lines share, long lines counting more, whichever way they run."""
-    # Four times the angle is the same for all four directions.
+    """Return the tilt, -45..45 degrees, that the lines share in any direction; long lines have more weight."""
+    # Four times the angle is equal for all four directions.
     angles = np.deg2rad([4 * quad.angle for quad in quads])
     weights = np.array([quad.length**2 for quad in quads])
     return float(np.rad2deg(np.arctan2((weights * np.sin(angles)).sum(), (weights * np.cos(angles)).sum())) / 4)
@@ -81,7 +81,7 @@ def _frame_box(quad: Quad, angle: float) -> NDArray[np.float32]:
 
 
 def _shifted(boxes: list[NDArray[np.float32]], below: int) -> list[BBox]:
-    """Move a group's boxes to positive pixels, below the group before."""
+    """Shift a group's boxes to positive pixels, below the previous group."""
     corner = np.min(boxes, axis=0)[:2]
     shift = np.concatenate([-corner, -corner]) + np.array([0, below, 0, below])
     moved: list[BBox] = []
@@ -92,7 +92,7 @@ def _shifted(boxes: list[NDArray[np.float32]], below: int) -> list[BBox]:
 
 
 def _rows(boxes: list[NDArray[np.float32]]) -> list[int]:
-    """Sort by rows from the top, and within a row from the left; gives positions in `boxes`."""
+    """Return the indices of `boxes` sorted by rows from the top, and in a row from the left."""
     middle = [float(box[1] + box[3]) / 2 for box in boxes]
     height = [float(box[3] - box[1]) for box in boxes]
     rows: list[list[int]] = []

@@ -1,4 +1,4 @@
-"""A long page that is read tile by tile, each a view of its own. Knows no engine."""
+"""A long page that is read tile by tile. Knows no engine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from ocr_worker.result import Flaw
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """The page's pixels, its tiles, and the lines of those that have been read."""
+    """The page's pixels, its tiles, and the lines of the tiles read so far."""
 
     pixels: Pixels = field(repr=False)
     tiles: Tiles
@@ -24,7 +24,7 @@ class Page:
 
     @classmethod
     def of(cls, photo: DecodedPhoto, most_tiles: int) -> "Page":
-        """Decode a photo once, so that its short side is at most what a tile needs."""
+        """Decode a photo once, with its short side at most as long as a tile needs."""
         short, long = sorted((photo.width, photo.height))
         pixels = photo.pixels(min(long, round(long * SHORT_SIDE / short)))
         return cls(pixels, tiles_of(pixels.shape[1], pixels.shape[0], most_tiles))
@@ -40,13 +40,15 @@ class Page:
         return len(self.read) == len(self.tiles.starts)
 
     def view(self) -> View:
-        """Give the next tile."""
+        """Return the next tile as a view."""
         tile = self._cut(self.tiles.starts[len(self.read)])
         small = scale_down(tile, SMALL_SIDE)
         return View(small, lambda: tile, max(tile.shape[:2]) / max(small.shape[:2]))
 
     def with_tile(self, seen: Seen) -> "Page":
-        """Add what was read in the next tile, from px of its small picture to those of the page."""
+        """Return the page with the lines of the next tile added. Converts px of the tile's small picture to the
+        page's.
+        """
         start = self.tiles.starts[len(self.read)]
         tile = self._cut(start)
         scale = max(tile.shape[:2]) / max(scale_down(tile, SMALL_SIDE).shape[:2])
@@ -57,7 +59,7 @@ class Page:
     def joined(
         self, read_again: Callable[[Pixels, Sequence[Quad]], list[Quad]]
     ) -> tuple[tuple[Quad, ...], frozenset[Flaw]]:
-        """Bring all lines together; those that run over a seam are read again."""
+        """Return the lines of all tiles, and their flaws. Lines that cross a seam are read again."""
         lines, cut = join(self.tiles, [seen.quads for seen in self.read])
         flaws = frozenset[Flaw]().union(*(seen.flaws for seen in self.read))
         if self.tiles.too_long:
@@ -65,7 +67,7 @@ class Page:
         return (*lines, *read_again(self.pixels, cut)), flaws
 
     def boxes(self, small: Sequence[int]) -> tuple[Box, ...]:
-        """Give the tiles in px of the photo's small picture, of which this is the shape."""
+        """Return the tiles as boxes in the photo's small picture, which has the shape `small`."""
         height, width = small[:2]
         scale = max(height, width) / max(self.size)
         ends = [(start * scale, (start + self.tiles.length) * scale) for start in self.tiles.starts]

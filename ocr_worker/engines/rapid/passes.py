@@ -1,5 +1,5 @@
 """
-One view read in a few passes: a first look, its mirror image where that reads better, closer looks where they pay.
+Reads one view in a few passes: a first look, the mirror image if that reads better, and closer looks where they pay.
 
 Knows no file and no page.
 """
@@ -21,13 +21,15 @@ from ocr_worker.images.contrast import lift_contrast
 from ocr_worker.images.decode import Pixels
 from ocr_worker.result import Flaw
 
-#: Nothing this low holds text, and the detector does not take it.
+#: Pictures with a shorter side than this, in px, contain no text, and the detector rejects them.
 _LEAST_SIDE = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """The lines of a view and where it was looked at closely, px of its small picture: of its mirror image, if so."""
+    """The lines of a view and the regions looked at closely, in px of its small picture (mirrored, if it was
+    flipped).
+    """
 
     quads: tuple[Quad, ...] = ()
     closer: tuple[Box, ...] = ()
@@ -41,7 +43,7 @@ class Passes:
         self._models, self._lift, self._look_closer = models, lift, look_closer
 
     def read(self, view: View, lifted: Pixels, *, whole: bool = True) -> Seen:
-        """Read a view, whose small picture has been `lifted`. Only a `whole` photo may be mirrored."""
+        """Read a view; `lifted` is its small picture with contrast raised. Only a `whole` photo can be mirrored."""
         if min(view.size) < _LEAST_SIDE:
             return Seen()
         found = self._models.look(lifted)
@@ -63,7 +65,7 @@ class Passes:
         return Seen(tuple(quads), tuple(boxes), flaws | {"script_unsupported"} if foreign else flaws)
 
     def read_again(self, pixels: Pixels, lines: Sequence[Quad]) -> list[Quad]:
-        """Read lines again where they stand in an RGB picture."""
+        """Read lines again at their places in an RGB picture."""
         bgr = _bgr(pixels)
         said = self._models.recognize([cut_out(bgr, line.points) for line in lines])
         read = [Quad(line.points, *one) for line, one in zip(lines, said, strict=True)]
@@ -78,7 +80,7 @@ class Passes:
 
 
 def _parted(found: Sequence[Quad]) -> tuple[list[Quad], list[Quad]]:
-    """Part lines from those in which nothing was read."""
+    """Split into lines with text, and those in which no text was read."""
     return [quad for quad in found if is_line(quad)], [quad for quad in found if not is_line(quad)]
 
 

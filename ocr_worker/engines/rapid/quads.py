@@ -1,8 +1,8 @@
 """
 Lines as tilted quadrilaterals: overlap and upright boxes. Pure.
 
-Overlap is that of polygons: upright bounding boxes of tilted lines overlap their neighbours', and merging by them
-cost ten points of recall (docs/ocr.md).
+Overlap is computed on polygons. Upright bounding boxes of tilted lines overlap those of their neighbours, and merging
+by them cost ten points of recall (docs/ocr.md).
 """
 
 from collections.abc import Sequence
@@ -18,49 +18,49 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quad:
-    """One line as the engine gave it. `points`: float32 (4, 2), clockwise from the text's own top left, px."""
+    """One line from the engine. `points`: float32 (4, 2), clockwise from the text's own top left, px."""
 
     points: NDArray[np.float32]
     text: str = field(repr=False)
     score: float
-    #: The longest stretch of ink in which no letter was read, in line heights; 0 where all was read.
+    #: The longest stretch of ink without a letter, in line heights; 0 if all was read.
     unread: float = 0.0
 
     @property
     def height(self) -> float:
-        """The line's height in px: its shorter side, whichever way it runs."""
+        """The line's height in px: its shorter side, in any direction."""
         a, b, _, d = self.points
         return float(min(np.linalg.norm(b - a), np.linalg.norm(d - a)))
 
     @property
     def length(self) -> float:
-        """The line's length in px along the way it runs."""
+        """The line's length in px, along its direction."""
         return float(np.linalg.norm(self.points[1] - self.points[0]))
 
     @property
     def angle(self) -> float:
-        """Which way the line runs, in degrees clockwise from left to right: -180..180."""
+        """The line's direction in degrees clockwise from left to right: -180..180."""
         x, y = self.points[1] - self.points[0]
         return float(np.rad2deg(np.arctan2(y, x)))
 
     def moved(self, factor: float | tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> "Quad":
-        """Scale by `factor` (one, or x and y), then move by `shift` px."""
+        """Return the line scaled by `factor` (one, or x and y), then shifted by `shift` px."""
         return replace(self, points=self.points * np.array(factor, np.float32) + np.array(shift, np.float32))
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """The upright rectangle around it: x1, y1, x2, y2."""
+        """The upright rectangle around the line: x1, y1, x2, y2."""
         (x1, y1), (x2, y2) = self.points.min(axis=0), self.points.max(axis=0)
         return float(x1), float(y1), float(x2), float(y2)
 
     @property
     def worth(self) -> float:
-        """How much was read, and how surely."""
+        """Score times number of characters."""
         return self.score * len(self.text)
 
 
 def overlap(a: Quad, b: Quad) -> float:
-    """Give the share (0..1) of the smaller quad that lies in the other."""
+    """Return the share (0..1) of the smaller quad that is inside the other."""
     ax1, ay1, ax2, ay2 = a.bounds
     bx1, by1, bx2, by2 = b.bounds
     if ax2 <= bx1 or bx2 <= ax1 or ay2 <= by1 or by2 <= ay1:
@@ -73,7 +73,7 @@ def overlap(a: Quad, b: Quad) -> float:
 
 
 def upright_box(quad: Quad, size: tuple[int, int]) -> BBox:
-    """Box in whole px, inside a picture of `size` (width, height)."""
+    """Return the upright box in whole px, clamped to a picture of `size` (width, height)."""
     x1, y1, x2, y2 = quad.bounds
     left = min(max(int(x1), 0), size[0] - 1)
     top = min(max(int(y1), 0), size[1] - 1)
@@ -98,9 +98,9 @@ def _area(corners: Sequence[Point]) -> float:
 
 def _clip(corners: list[Point], window: list[Point]) -> list[Point]:
     """
-    Cut a convex polygon to a convex window (Sutherland and Hodgman, 1974).
+    Clip a convex polygon to a convex window (Sutherland and Hodgman, 1974).
 
-    OpenCV's intersectConvexConvex gives areas larger than either polygon when they share an edge.
+    OpenCV's intersectConvexConvex returns areas larger than either polygon if they share an edge.
     """
     for (ax, ay), (bx, by) in zip(window, [*window[1:], window[0]], strict=True):
         sides = [(bx - ax) * (y - ay) - (by - ay) * (x - ax) for x, y in corners]

@@ -1,8 +1,8 @@
 """
-Notices text in scripts that the models' alphabet lacks: Cyrillic, Hangul, Arabic, Thai, Hebrew, accented Greek.
+Detects text in scripts that the model's alphabet lacks: Cyrillic, Hangul, Arabic, Thai, Hebrew, accented Greek.
 
-The recognizer skips most of their letters and takes some for Latin ones it knows: of "80% ХЛОПОК" it says "80%", of
-"ВОВНА" "BOBHA". What it skipped shows as ink without a letter. Pure; knows no engine.
+The recognizer skips most of their letters and reads some as similar Latin ones: "80% ХЛОПОК" as "80%", "ВОВНА" as
+"BOBHA". Skipped letters remain as ink without a letter. Pure; knows no engine.
 """
 
 import re
@@ -14,19 +14,19 @@ import numpy as np
 from ocr_worker.engines.rapid.quads import Quad, overlap
 from ocr_worker.images.decode import Pixels
 
-#: A photo with a stretch of unread ink this long, in line heights, has a foreign script, and so has one with several
-#: lines of shorter ones.
+#: A photo has a foreign script if one stretch of unread ink is this long, in line heights, or if several lines have
+#: shorter ones.
 STRONG, _WEAK, _SEVERAL = 2.0, 1.2, 2
-#: A letter covers this many line heights to each side of where it was read.
+#: A letter covers this many line heights to each side of its centre.
 _LETTER = 0.55
-#: Gaps between letters that are narrower than this are ink too.
+#: Narrower gaps between letters count as ink.
 _CLOSE = 0.25
-#: A column holds ink when this share of it does.
+#: A column counts as ink if this share of its pixels does.
 _INK = 0.12
-#: Lower lines, and lines whose ink differs less from its ground (0..255), cannot be told from folds and patterns.
+#: Ink cannot be told from folds and patterns in lower lines, and where it differs less from the background (0..255).
 _LEAST_HEIGHT, _MOST_HEIGHT, _LEAST_CONTRAST = 12, 130, 45.0
-#: In a photo with a foreign script a line is kept for two Chinese letters, or for a Latin word of three so surely read,
-#: with a letter in it that looks like none of Cyrillic or Greek: "COTTON" has its N.
+#: In a photo with a foreign script a line is kept if it has two Chinese letters. It is also kept for a Latin word of
+#: three letters with this score, if one of them has no lookalike in Cyrillic or Greek: the N of "COTTON".
 _SURE = 0.9
 _CHINESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]{2,}")
 _WORD, _DISTINCT = re.compile(r"[^\W\d_]{3,}"), re.compile(r"[DFGLNQRSUVWZbdfghijklmnqrstuvwzäöüßéèñçåø]")
@@ -35,9 +35,12 @@ _GREEK, _LATIN = re.compile(r"[\u0370-\u03ff\u0400-\u04ff∏∩∑Ə∃]"), re.c
 
 def unread_ink(crop: Pixels, places: Sequence[float]) -> float:
     """
-    Give the longest stretch of ink without a letter, in line heights.
+    Return the longest stretch of ink without a letter, in line heights.
 
-    `crop` is a line lying flat, `places` where letters were read, as shares of its width.
+    Args:
+        crop: A picture of one horizontal line.
+        places: Centres of the letters read, as shares of the crop's width.
+
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
     height, width = grey.shape
@@ -59,9 +62,9 @@ def unread_ink(crop: Pixels, places: Sequence[float]) -> float:
 
 def without_foreign(quads: Sequence[Quad], mute: Sequence[Quad]) -> tuple[list[Quad], bool]:
     """
-    Leave out lines in foreign scripts; tells whether there are any.
+    Remove lines in foreign scripts. Also return whether there are any.
 
-    `mute` are lines found in which nothing was read.
+    `mute` are lines in which no text was read.
     """
     unheard = [quad for quad in mute if not any(overlap(quad, other) > 0.5 for other in quads)]  # noqa: PLR2004 - half
     strong = any(quad.unread >= STRONG for quad in (*quads, *unheard)) or any(map(_is_mixed, quads))
@@ -78,6 +81,6 @@ def _is_known(quad: Quad) -> bool:
 
 
 def _is_mixed(quad: Quad) -> bool:
-    """Tell whether a word has Latin letters and several Greek ones, as Cyrillic read in bits has."""
+    """Return whether a word mixes Latin and several Greek letters, as misread Cyrillic does."""
     words = re.findall(r"[^\W\d_]{4,}", quad.text)
     return any(_LATIN.search(word) and len(_GREEK.findall(word)) > 1 for word in words)

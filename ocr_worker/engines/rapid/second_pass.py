@@ -1,7 +1,7 @@
 """
-Where a photo deserves a second, closer look. Pure; knows no engine.
+Chooses the regions of a photo for a second, closer look. Pure; knows no engine.
 
-All boxes are px of the small picture. The numbers are those measured in docs/ocr.md.
+All boxes are px of the small picture. The numbers were measured (docs/ocr.md).
 """
 
 from collections.abc import Sequence
@@ -16,28 +16,28 @@ from ocr_worker.images.decode import Pixels
 #: x1, y1, x2, y2.
 Box = tuple[float, float, float, float]
 
-#: Lines lower than this many px, or read less surely than this on average, are read again.
+#: Lines lower than this many px, or with a lower mean score, are read again.
 SMALL_LINE = 26.0
 UNSURE = 0.9
-#: A region with no line of so many letters is not worth another look.
+#: A region without a line of this many letters is not read again.
 _WORD = 2
-#: A region is its lines, each grown by this many line heights.
+#: Each line of a region is grown by this many line heights.
 GROW = 1.5
 MAX_REGIONS = 3
-#: Each costs a pass of the detector, and photos without any text are common.
+#: Most regions: each costs a pass of the detector, and photos without any text are common.
 MAX_BLOBS = 2
-#: A blob covers at least this share of the picture: less is a speck.
+#: A blob covers at least this share of the picture; smaller ones are specks.
 _LEAST_BLOB = 0.002
-#: How far the four quarters reach over the middle.
+#: Side of a quarter as a share of the picture's, so that quarters overlap in the middle.
 _TILE_SHARE = 0.55
 
 
 def unsure_regions(quads: Sequence[Quad], size: tuple[int, int]) -> list[Box]:
-    """Unite neighbouring lines; give the regions of small or unsure ones, those with the most text first."""
+    """Group neighbouring lines; return the regions of small or unsure ones, most text first."""
     groups: list[tuple[Box, list[Quad]]] = []
     for quad in quads:
         box, members = _grown(quad), [quad]
-        # What a grown group reaches may in turn reach further groups.
+        # A grown group may touch further groups.
         while near := [group for group in groups if _touch(group[0], box)]:
             for group in near:
                 box = _around(box, group[0])
@@ -49,7 +49,7 @@ def unsure_regions(quads: Sequence[Quad], size: tuple[int, int]) -> list[Box]:
 
 
 def busy_blobs(small: Pixels) -> list[Box]:
-    """Give the areas that change most, for a photo in which nothing was found at first."""
+    """Return the areas with the most change, for a photo in which the first look found nothing."""
     height, width = small.shape[:2]
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
@@ -68,14 +68,14 @@ def busy_blobs(small: Pixels) -> list[Box]:
 
 
 def quarters(size: tuple[int, int]) -> list[Box]:
-    """Cut the picture into two by two overlapping tiles."""
+    """Return two by two overlapping tiles of the picture."""
     width, height = size
     w, h = width * _TILE_SHARE, height * _TILE_SHARE
     return [(x, y, x + w, y + h) for y in (0.0, height - h) for x in (0.0, width - w)]
 
 
 def roomy(box: Box, least: tuple[float, float], size: tuple[int, int]) -> Box:
-    """Widen to at least `least` (width, height) about the middle, moved into the picture: lines are found in part."""
+    """Grow a box around its centre to at least `least`, inside the picture: the detector may have found half a line."""
     edges: list[tuple[float, float]] = []
     for low, high, room, side in zip(box[:2], box[2:], least, size, strict=True):
         wide = min(max(high - low, room), float(side))

@@ -1,5 +1,5 @@
 """
-Long pages in overlapping tiles: where they lie, and how lines at a seam come together again. Pure geometry.
+Cuts long pages into overlapping tiles, and joins lines that were cut at a seam. Pure geometry.
 
 A page 20 times as high as wide, scaled down to one look, has letters of two pixels.
 """
@@ -14,35 +14,35 @@ from ocr_worker.engines.rapid.quads import Quad
 
 #: Pictures this many times as high as wide, and this many px long, are read in tiles; others in one look.
 _TALL, _LEAST_LENGTH = 2.6, 1400
-#: Wide ones have fewer and larger lines, which seams would cut.
+#: The same for wide pictures: they have fewer and larger lines, which seams would cut.
 _WIDE = 4.5
 #: A tile is this many times as long as wide, and at least this many px long.
 _TILE_SHAPE, _LEAST_TILE = 1.5, 1024
-#: Tiles overlap by this share of their width: a line of text is lower.
+#: Tiles overlap by this share of their width, which is more than the height of a line.
 _OVERLAP = 1 / 12
-#: The page is scaled so that its short side has at most this many px.
+#: The page is scaled so that its short side is at most this many px.
 SHORT_SIDE = 1152
 #: A line that ends this close to a seam, in px, was cut.
 _CUT = 4.0
 
 
 class Tiles(NamedTuple):
-    """Tiles from `starts` on, each `length` px, along the long side of a page."""
+    """Tiles along the long side of a page: each begins at one of `starts` and is `length` px long."""
 
     upright: bool
     length: int
     starts: tuple[int, ...]
-    #: The page goes on behind the last tile.
+    #: The page continues after the last tile.
     too_long: bool
 
 
 def is_long(width: int, height: int) -> bool:
-    """Tell whether a photo is to be read in tiles."""
+    """Return whether a photo is to be read in tiles."""
     return max(width, height) >= _LEAST_LENGTH and (height >= _TALL * width or width >= _WIDE * height)
 
 
 def tiles_of(width: int, height: int, most: int) -> Tiles:
-    """Cut a page of `width` x `height` px into even tiles, at most `most` of them."""
+    """Cut a page of `width` x `height` px into equal tiles, at most `most`."""
     short, long = min(width, height), max(width, height)
     length = min(long, max(_LEAST_TILE, round(short * _TILE_SHAPE)))
     overlap = max(48, round(short * _OVERLAP))
@@ -55,17 +55,17 @@ def tiles_of(width: int, height: int, most: int) -> Tiles:
 
 
 def along(quad: Quad, upright: bool) -> tuple[float, float, float, float]:
-    """Give a line's start and end along the page, then across it."""
+    """Return a line's start and end along the page, then across it."""
     x1, y1, x2, y2 = quad.bounds
     return (y1, y2, x1, x2) if upright else (x1, x2, y1, y2)
 
 
 def join(tiles: Tiles, found: Sequence[Sequence[Quad]]) -> tuple[list[Quad], list[Quad]]:
     """
-    Bring together what was read in each tile, in px of the page.
+    Join the lines of all tiles, in px of the page.
 
-    Gives the lines, and those that run over a seam: each is the whole line, to be read again, with the text of its
-    first piece.
+    Returns the complete lines, and those that cross a seam. Each of the latter spans the whole line and has only the
+    text of its first piece, so it must be read again.
     """
     lines: list[Quad] = []
     cut: list[Quad] = []
@@ -84,13 +84,13 @@ def join(tiles: Tiles, found: Sequence[Sequence[Quad]]) -> tuple[list[Quad], lis
 
 
 def _runs_along(quad: Quad, upright: bool) -> bool:
-    """Tell whether a line runs along the page. One that runs across it stands whole in the next tile."""
+    """Return whether a line runs along the page. A line across it is complete in one of two overlapping tiles."""
     x, y = np.abs(quad.points[1] - quad.points[0])
     return bool(y > x) if upright else bool(x > y)
 
 
 def _chained(cut: Sequence[Quad], upright: bool) -> list[Quad]:
-    """Unite pieces of one line: they run the same way, side by side on one level, and overlap."""
+    """Join the pieces of one line: they have one direction and one axis, and overlap."""
     chains: list[Quad] = []
     for piece in sorted(cut, key=lambda quad: along(quad, upright)[0]):
         for number, chain in enumerate(chains):
@@ -103,7 +103,7 @@ def _chained(cut: Sequence[Quad], upright: bool) -> list[Quad]:
 
 
 def _continues(chain: Quad, piece: Quad, upright: bool) -> bool:
-    """Tell whether a piece begins before a chain ends, runs the same way, and lies on the chain's own axis."""
+    """Return whether a piece begins before a chain ends, in the same direction and on the same axis."""
     way = chain.points[1] - chain.points[0]
     way = way / max(float(np.linalg.norm(way)), 1.0)
     apart = piece.points.mean(axis=0) - chain.points.mean(axis=0)
@@ -113,7 +113,7 @@ def _continues(chain: Quad, piece: Quad, upright: bool) -> bool:
 
 
 def _united(chain: Quad, piece: Quad) -> Quad:
-    """Give the line from where the first of both begins to where the last ends."""
+    """Return the line from the start of the first to the end of the last of both."""
     way = chain.points[1] - chain.points[0]
     first, last = (chain, piece) if float(np.dot(piece.points[0] - chain.points[0], way)) >= 0 else (piece, chain)
     corners = np.array([first.points[0], last.points[1], last.points[2], first.points[3]], dtype=np.float32)

@@ -1,7 +1,7 @@
 """
-A picture at two scales: small, to find text in, and large, to look closer at parts of it.
+A picture at two scales: small, to find text, and large, to look closer at parts of it.
 
-A whole photo is one view, a long page one for each tile. Knows no engine.
+A whole photo is one view; a long page has one per tile. Knows no engine.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ import numpy as np
 from ocr_worker.engines.rapid.second_pass import Box, busy_blobs, quarters, roomy
 from ocr_worker.images.decode import Pixels
 
-#: A closer look is at most this many px on its long side, and at most this much larger than the large picture.
+#: A closer look is at most this many px long, and enlarges the large picture at most this many times.
 _LOOK_SIDE = 1152
 _LOOK_ZOOM = 2.0
-#: Looking again costs as much as looking: only for at least this much more detail than the first time.
+#: A second look costs as much as the first. It must show at least this many times more detail.
 _LEAST_GAIN = 1.25
-#: Pictures with at least this much more detail than the small one are worth looking at by quarters.
+#: Pictures with at least this many times the detail of the small one are looked at in quarters.
 _QUARTERS_DETAIL = 1.5
 #: A picture this many times as long as wide is not cut into quarters.
 _STRIP = 3
@@ -26,11 +26,11 @@ _STRIP = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """`large` decodes the picture at the scale of its file, or as near as an engine may get."""
+    """`large` decodes the picture at the file's own scale, or as close to it as engines may get."""
 
     small: Pixels = field(repr=False)
     large: Callable[[], Pixels] = field(repr=False)
-    #: How many px of the large picture lie in one of the small one, along a side.
+    #: Px of the large picture per px of the small one, along a side.
     detail: float
 
     @property
@@ -39,11 +39,11 @@ class View:
         return self.small.shape[1], self.small.shape[0]
 
     def mirrored(self) -> "View":
-        """Give the mirror image."""
+        """Return the mirror image."""
         return replace(self, small=_mirror(self.small), large=lambda: _mirror(self.large()))
 
     def worth_a_look(self, boxes: list[Box]) -> list[Box]:
-        """Give the boxes (px of the small picture) that a look shows in enough more detail, each made roomy."""
+        """Return the boxes (px of the small picture) in which a closer look shows enough more detail, grown to fit."""
         least = _LOOK_SIDE / _LOOK_ZOOM / self.detail
         looks: list[Box] = []
         for box in boxes:
@@ -55,14 +55,14 @@ class View:
         return looks
 
     def where_text_may_hide(self) -> list[Box]:
-        """Give the boxes to look at in a picture in which nothing was found at first."""
+        """Return the boxes to look at in a picture in which the first look found nothing."""
         if self.detail < _LEAST_GAIN:
-            # Enlarging a small photo shows nothing new, and photos without any text are the commonest of all.
+            # Enlarging a small photo shows nothing new, and photos without any text are the most common.
             return []
         blobs = busy_blobs(self.small)
         if worth := self.worth_a_look(blobs):
             return worth
-        # One blob all over the picture: small print could be anywhere. No blob at all: nowhere.
+        # If one blob covers the whole picture, small print may be anywhere. Without a blob, there is none.
         strip = max(self.size) > _STRIP * min(self.size)
         if not blobs or strip or self.detail < _QUARTERS_DETAIL:
             return []
@@ -70,7 +70,7 @@ class View:
 
 
 def closer(large: Pixels, box: Box, detail: float) -> tuple[Pixels, float, tuple[int, int]]:
-    """Cut a box of the small picture out of the large one for a look; gives its scale, and its corner in that."""
+    """Cut a box of the small picture out of the large one. Return the crop, its scale, and its corner in `large`."""
     x1, y1, x2, y2 = (int(edge * detail) for edge in box)
     crop = np.ascontiguousarray(large[y1 : y2 + 1, x1 : x2 + 1])
     zoom = min(_LOOK_SIDE / max(*crop.shape[:2], 1), _LOOK_ZOOM)

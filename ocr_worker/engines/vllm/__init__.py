@@ -1,1 +1,1 @@
-"""What engines behind a vLLM server share: its HTTP client, answers, scores, and the proof that it mixes no photos."""
+"""What engines on a vLLM server share: HTTP client, output, scores, and the check that the server mixes no photos."""

@@ -1,8 +1,8 @@
 """
-The proof that a vLLM server keeps photos of one batch apart: two drawn photos, read alone and then together.
+Checks that a vLLM server keeps photos of one batch apart: two drawn photos, read alone and then together.
 
-Some combinations of vLLM and transformers cut the image features of a batch in the wrong places, so that one shopper's
-photo is answered with another's text. Their version numbers are no proof: what is installed decides. Knows no model.
+Some combinations of vLLM and transformers cut the image features of a batch in the wrong places, so one shopper's photo
+gets another's text. Version numbers do not prove anything, because only what is installed matters. Knows no model.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ import numpy as np
 from ocr_worker.result import Refused
 from schemas.outcomes import Later, Misconfigured
 
-#: The photos: size in px, lines of text, paper and ink. Different sizes, because photos of one size hide the fault.
+#: The photos: size in px, lines of text, paper and ink. The sizes differ, because photos of one size hide the fault.
 _PHOTOS = (((448, 224), ("SIZE 4821", "COTTON"), 255, 0), ((256, 384), ("RN 79305", "LINEN"), 0, 255))
-#: Requests of each photo at the same time, and how often: the server batches what arrives together.
+#: Concurrent requests per photo, and rounds. The server batches requests that arrive together.
 _COPIES, _ROUNDS = 3, 3
-#: A proof holds for this many seconds; then the server must give it again.
+#: Seconds that a passed check is valid.
 _PROOF_S = 300.0
-#: After a refusal or an inconclusive proof, seconds until the next.
+#: Seconds until the next check after a failed or inconclusive one.
 _RETRY_S = 30.0
-#: Two readings of the same photo are at least this much alike (0..1).
+#: Two readings of one photo are at least this similar (0..1).
 _ALIKE = 0.8
-#: Readings of the two photos that are this much alike tell nothing apart.
+#: If the readings of the two photos are this similar, the check is inconclusive.
 _SAME = 0.9
 
 Reading = Callable[[bytes], Awaitable[str | Refused | Later | Misconfigured]]
@@ -48,12 +48,12 @@ def judge(alone: tuple[str, str], together: Sequence[tuple[str, str]]) -> Verdic
     Compare readings of the two photos.
 
     Args:
-        alone: The text of each, read with nothing else at the server.
-        together: Their texts in each round in which both were read at the same time.
+        alone: The text of each photo, read while the server had no other.
+        together: Both texts of each round in which both photos were read at the same time.
 
     Returns:
-        `mixed` if a photo read together looks more like the other one, or unlike itself twice; `unread` if the
-        model reads the same in both, which proves nothing.
+        `mixed` if a photo read together is more similar to the other photo, or twice unlike itself; `unread` if the
+        model reads the same in both, which is inconclusive; else `apart`.
 
     """
     if _likeness(*alone) >= _SAME:
@@ -68,7 +68,7 @@ def judge(alone: tuple[str, str], together: Sequence[tuple[str, str]]) -> Verdic
 
 
 class Canary:
-    """Proves a server at the first photo and every five minutes. Without a proof, no photo may be sent."""
+    """Checks a server at the first photo and every five minutes. Without a passed check, no photo may be sent."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -79,28 +79,28 @@ class Canary:
         self._renewal: asyncio.Task[object] | None = None
 
     def distrust(self) -> None:
-        """Require a new proof before the next photo, because the server may have been replaced."""
+        """Require a new check before the next photo, because the server may have been replaced."""
         self._trusted, self._due = False, -math.inf
 
     async def aclose(self) -> None:
-        """End a proof that is under way."""
+        """Cancel a check in progress."""
         if self._renewal is not None:
             self._renewal.cancel()
             await asyncio.wait({self._renewal})
 
     async def check(self, read: Reading, hint: str) -> Later | Misconfigured | None:
         """
-        Return None if the server is proven to keep photos apart.
+        Return None if the server has been shown to keep photos apart, else why photos must not be sent.
 
         Args:
             read: Reads a photo at the server and returns its text.
-            hint: What to do about a server that mixes, for the message.
+            hint: What to do about a server that mixes photos, for the message.
 
         """
         if self._clock() < self._due:
             return self._outcome
         if self._trusted:
-            # The old proof holds until the next one is there: photos do not wait for it.
+            # The last check stays valid until the next one ends, so photos do not wait for it.
             if self._renewal is None or self._renewal.done():
                 self._renewal = asyncio.create_task(self._renew(read, hint))
             return None
@@ -113,9 +113,9 @@ class Canary:
             return verdict
         self._outcome = {
             "apart": None,
-            "mixed": Misconfigured("vllm-mixes", f"the vLLM server answers one photo with another's text; {hint}"),
+            "mixed": Misconfigured("vllm-mixes", f"the vLLM server returns one photo's text for another; {hint}"),
             "unread": Misconfigured(
-                "vllm-unproven", f"the vLLM server cannot read two plain drawn photos, so nothing is proven; {hint}"
+                "vllm-unproven", f"the vLLM server cannot read two plain test photos, so it cannot be checked; {hint}"
             ),
         }[verdict]
         self._trusted = verdict == "apart"
@@ -127,7 +127,7 @@ class Canary:
         for photo in canary_photos():
             text = await read(photo)
             if isinstance(text, Refused):
-                return Misconfigured("vllm-unproven", f"the vLLM server refused a drawn photo ({text.code})")
+                return Misconfigured("vllm-unproven", f"the vLLM server rejected a test photo ({text.code})")
             if not isinstance(text, str):
                 return text
             alone.append(text)

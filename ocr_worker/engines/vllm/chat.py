@@ -1,4 +1,4 @@
-"""The parts of vLLM's chat completion that engines read. Pure."""
+"""The parts of vLLM's chat completion API that engines use. Pure."""
 
 import base64
 from typing import Annotated
@@ -9,7 +9,7 @@ from schemas.events import FrozenModel
 
 
 def image_url(jpeg: bytes) -> str:
-    """Return the data URL that carries a photo in a request."""
+    """Return the data URL for a photo in a request."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
@@ -21,7 +21,7 @@ class Rival(FrozenModel):
 
 
 class ChatToken(FrozenModel):
-    """One generated token; markers and the end of the answer are among them."""
+    """One generated token, which may be a marker or the end of the output."""
 
     token: str = Field(repr=False)
     logprob: float
@@ -30,19 +30,19 @@ class ChatToken(FrozenModel):
 
 
 class Logprobs(FrozenModel):
-    """The tokens of one answer."""
+    """The tokens of one output."""
 
     content: tuple[ChatToken, ...]
 
 
 class Message(FrozenModel):
-    """The text of one answer."""
+    """The text of one output."""
 
     content: str | None = Field(default=None, repr=False)
 
 
 class Choice(FrozenModel):
-    """One answer: its text, its tokens, and why it ended (stop, length, repetition, abort, error)."""
+    """One output: its text, its tokens, and why it ended (stop, length, repetition, abort, error)."""
 
     message: Message
     logprobs: Logprobs
@@ -50,12 +50,12 @@ class Choice(FrozenModel):
 
 
 class ChatAnswer(FrozenModel):
-    """What vLLM answers with status 200."""
+    """The body of a response with status 200."""
 
     choices: Annotated[tuple[Choice, ...], Field(min_length=1, max_length=1)]
 
 
 class Release(FrozenModel):
-    """What vLLM answers to GET /version."""
+    """The body of the response to GET /version."""
 
     version: Annotated[str, Field(min_length=1, max_length=64)]

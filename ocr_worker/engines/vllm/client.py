@@ -1,7 +1,7 @@
 """
-The HTTP client of a vLLM server: sends a request within a time limit and turns every failure into an outcome.
+The HTTP client of a vLLM server: sends a request with a time limit and returns every failure as an outcome.
 
-Knows no model: what a request asks and what an answer means is the engine's business.
+Knows no model: the engine builds the requests and interprets the output.
 """
 
 import asyncio
@@ -17,27 +17,27 @@ from ocr_worker.http.connections import Connections
 from ocr_worker.result import Refused
 from schemas.outcomes import Later, Misconfigured
 
-#: Tries per photo while a server answers with an error, or with something that is no chat completion.
+#: Tries per photo while a server returns an error, or no chat completion.
 TRIES = 3
-#: Reason of a request without an answer: the server may be another one when it is back.
+#: Reason of a request without a response. When the server is back, it may be a different one.
 UNREACHABLE = "vllm-unreachable"
 #: Longest wait for a TCP connection, in seconds.
 _CONNECT_S = 5.0
-#: An idle connection is closed after this many seconds: before vLLM does, after 5 (its VLLM_HTTP_TIMEOUT_KEEP_ALIVE).
+#: Seconds after which an idle connection is closed: before vLLM closes it, after 5 (its VLLM_HTTP_TIMEOUT_KEEP_ALIVE).
 _KEEP_ALIVE_S = 4.0
 _OUTCOMES: Mapping[int, Later | Misconfigured | Refused] = MappingProxyType(
     {
-        HTTPStatus.BAD_REQUEST: Refused("unreadable", "the model's server refused the photo (HTTP 400)"),
-        HTTPStatus.UNAUTHORIZED: Misconfigured("vllm-unauthorized", "the vLLM server does not take our key (HTTP 401)"),
-        HTTPStatus.FORBIDDEN: Misconfigured("vllm-unauthorized", "the vLLM server does not take our key (HTTP 403)"),
-        HTTPStatus.NOT_FOUND: Misconfigured("vllm-no-model", "the vLLM server has no such model (HTTP 404)"),
+        HTTPStatus.BAD_REQUEST: Refused("unreadable", "the vLLM server rejected the photo (HTTP 400)"),
+        HTTPStatus.UNAUTHORIZED: Misconfigured("vllm-unauthorized", "the vLLM server rejects our key (HTTP 401)"),
+        HTTPStatus.FORBIDDEN: Misconfigured("vllm-unauthorized", "the vLLM server rejects our key (HTTP 403)"),
+        HTTPStatus.NOT_FOUND: Misconfigured("vllm-no-model", "the vLLM server does not have the model (HTTP 404)"),
         HTTPStatus.TOO_MANY_REQUESTS: Later("vllm-busy", "the vLLM server is full (HTTP 429)"),
         HTTPStatus.BAD_GATEWAY: Later("vllm-down", "the vLLM server is down (HTTP 502)"),
         HTTPStatus.SERVICE_UNAVAILABLE: Later("vllm-busy", "the vLLM server is full or down (HTTP 503)"),
         HTTPStatus.GATEWAY_TIMEOUT: Later("vllm-down", "the vLLM server is down (HTTP 504)"),
     }
 )
-_BAD_ANSWER = "the vLLM server's answer is no chat completion"
+_BAD_ANSWER = "the vLLM server's response is not a chat completion"
 
 
 class VllmClient:
@@ -47,7 +47,7 @@ class VllmClient:
         self, url: str, key: SecretStr | None, timeout_s: float, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """
-        Connect to nothing yet.
+        Create the client; connects at the first request.
 
         Args:
             url: Address of the server.
@@ -79,7 +79,7 @@ class VllmClient:
         return choice
 
     async def version(self) -> str | Later | Misconfigured:
-        """Return the server's version; "unknown" where it does not say."""
+        """Return the server's version, or "unknown" if it does not report one."""
         answer = await self._send("GET", "/version")
         if isinstance(answer, Later | Misconfigured) and answer.reason != "vllm-no-model":
             return answer
@@ -103,7 +103,7 @@ class VllmClient:
         except TimeoutError:
             return Later("vllm-timeout", f"the vLLM server took over {self._timeout_s:g} s", tries=TRIES)
         except httpx.HTTPError as error:
-            return Later(UNREACHABLE, f"no answer from the vLLM server ({type(error).__name__})")
+            return Later(UNREACHABLE, f"no response from the vLLM server ({type(error).__name__})")
         if answer.status_code == HTTPStatus.OK:
             return answer
         failed = Later("vllm-failed", f"the vLLM server failed (HTTP {answer.status_code})", tries=TRIES)

@@ -1,4 +1,4 @@
-"""What every `vllm serve` command of ours has: pinned weights, and no address that vLLM may fetch. Pure."""
+"""The parts that every `vllm serve` command shares: pinned weights, and no address that vLLM may fetch. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class VllmServe:
-    """What may differ from one GPU to the next. One server per GPU."""
+    """Options of the command. Run one server per GPU."""
 
     #: A Hugging Face name, or the folder of a download.
     model: str
-    #: Full commit of the weights; not needed for a folder.
+    #: Full commit of the weights; unused for a folder.
     revision: str = ""
     host: str = "127.0.0.1"
-    #: Not 8000 and not 7860: the worker and its page are there.
+    #: Neither 8000 nor 7860, which the worker and its page use.
     port: int = 8100
-    #: Photos in one batch; more wait. How many more is for the workers before it to bound: vLLM does not.
+    #: Photos per batch; others wait. The workers must limit how many, because vLLM does not.
     batch: int = 32
-    #: Share of the GPU's memory that vLLM takes at once, whether it needs it or not.
+    #: Share of the GPU's memory that vLLM allocates at start, needed or not.
     memory: float = 0.9
 
 
@@ -30,11 +30,11 @@ def weights(serve: VllmServe) -> tuple[str, ...]:
     Return the arguments that pin the weights; none for a folder.
 
     Raises:
-        ValueError: the revision is no full commit.
+        ValueError: The revision is not a full commit.
 
     """
     if serve.model.startswith(("/", "./", "../", "~")):
         return ()
     if not _COMMIT.fullmatch(serve.revision):
-        raise ValueError("--revision must be a full commit of 40 hex digits: names move, and weights with them")
+        raise ValueError("--revision must be a full commit of 40 hex digits, because branches and tags can move")
     return ("--revision", serve.revision, "--tokenizer-revision", serve.revision)

@@ -1,14 +1,15 @@
 """
-An engine that reads with a vision-language model on a vLLM server. What differs between models is a `ReadingModel`.
+An engine that reads with a vision-language model on a vLLM server. A `ReadingModel` describes the model.
 
-Sends a photo only to a server that has proven to keep photos apart (`canary.py`).
+Sends a photo only to a server that has been shown to keep photos apart (`canary.py`).
 """
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import httpx
@@ -29,44 +30,54 @@ from schemas.events import Engine as EngineInfo
 from schemas.events import TextLine
 from schemas.outcomes import Later, Misconfigured
 
-#: The preprocessor refuses pictures over 200 times as long as wide; far less is legible in 2 MP.
+#: The preprocessor rejects pictures over 200 times as long as wide. In 2 MP even shorter strips are illegible.
 _MOST_ASPECT = 20
 _JPEG_QUALITY = 95
 _WHITE = (255, 255, 255)
-#: vLLM's version, for results and messages, is read again after this many seconds.
+#: Seconds between two requests for vLLM's version, which results and messages contain.
 _VERSION_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class VllmConfig:
-    """Where the server is and how it is used."""
+class BuildRequest(Protocol):
+    """Builds the JSON body of a request from a JPEG."""
 
-    url: str = "http://127.0.0.1:8100"
-    key: SecretStr | None = None
-    timeout_s: float = 60.0
-    #: A looping or senseless answer is requested again at each of these in turn.
-    temperatures: tuple[float, ...] = (0.2, 0.5)
+    def __call__(self, jpeg: bytes, *, temperature: float, seed: int) -> dict[str, Any]:
+        """Return the body."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingModel:
-    """What differs between models: how a photo is sized, what the request says, what the answer means."""
+    """What differs between models: the picture size, the request, and the notation of the output."""
 
-    #: Name of the engine, of the model, and the commit of its weights as the server was started with it.
+    #: Name of the engine, name of the model, and the commit of the weights that the server was started with.
     engine: str
     name: str
     revision: str
-    #: Sizes the upright picture for the model.
+    #: Scales the upright picture for the model.
     fit: Callable[[Pixels], Pixels]
-    #: Builds the request from the JPEG, a temperature and a seed.
-    request: Callable[[bytes, float, int], dict[str, Any]]
-    #: Reads and judges the answer's text, by its tokens and the reason why it ended.
+    request: BuildRequest
+    #: Parses and judges the output, from its text, its tokens and the reason why it ended.
     parse: Callable[[str, Sequence[Token], str | None], ParsedAnswer]
 
 
 @dataclass(frozen=True, slots=True)
+class VllmConfig(ABC):
+    """The server's address and the options that all models share. Each model has a subclass."""
+
+    url: str = "http://127.0.0.1:8100"
+    key: SecretStr | None = None
+    timeout_s: float = 60.0
+    #: A looping or senseless output is requested again at each of these temperatures in turn.
+    temperatures: tuple[float, ...] = (0.2, 0.5)
+
+    @abstractmethod
+    def reading_model(self) -> ReadingModel:
+        """Describe the model to the engine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """The JPEG to send, and its width and height, padding included, in px of the upright original."""
+    """The JPEG to send, and its width and height (with padding) in px of the upright original."""
 
     jpeg: bytes = field(repr=False)
     scale: tuple[float, float]
@@ -74,37 +85,36 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The best answer, and the scale of its boxes."""
+    """The best output, and the scale of its boxes."""
 
     answer: ParsedAnswer
     scale: tuple[float, float]
 
 
 class VllmEngine:
-    """A model on one vLLM server. Safe for any number of tasks of one event loop; keeps nothing between photos."""
+    """A model on one vLLM server. Safe for any number of tasks of one event loop; keeps nothing of a photo."""
 
     def __init__(
         self,
-        model: ReadingModel,
         config: VllmConfig,
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         canary: Canary | None = None,
     ) -> None:
-        self._model, self._config, self._clock = model, config, clock
+        self._model, self._config, self._clock = config.reading_model(), config, clock
         self._version, self._version_due = "unknown", -math.inf
         self._client = VllmClient(config.url, config.key, config.timeout_s, transport)
         self._canary = canary or Canary(clock=clock)
 
     @property
     def info(self) -> EngineInfo:
-        """Model, revision and vLLM's version, as they were for the photo read last."""
+        """Model, revision and vLLM's version, as of the last photo."""
         model = self._model
         return EngineInfo(name=model.engine, model=model.name, revision=f"{model.revision} vllm-{self._version}")
 
     def prepare(self, photo: DecodedPhoto) -> Prepared:
-        """Size the photo for the model, widen strips, and save it as JPEG without any metadata."""
+        """Scale the photo for the model, pad strips, and encode it as JPEG without metadata."""
         pixels = self._model.fit(photo.pixels())
         height, width = pixels.shape[:2]
         padded = pad_strip(pixels, _MOST_ASPECT, _WHITE)
@@ -115,7 +125,7 @@ class VllmEngine:
         return Prepared(jpeg.tobytes(), scale)
 
     async def recognize(self, prepared: Prepared) -> Raw | Refused | Later | Misconfigured:
-        """Ask; ask again, a little less strictly, while the answer makes no sense; keep the one with most lines."""
+        """Read; while the output makes no sense, read again at higher temperatures. Return the one with most lines."""
         unfit = await self._check_server()
         if unfit is not None:
             return unfit
@@ -123,7 +133,7 @@ class VllmEngine:
         for seed, temperature in enumerate((0.0, *self._config.temperatures)):
             answer = await self._ask(prepared.jpeg, temperature, seed)
             if not isinstance(answer, ParsedAnswer):
-                # A server that fails now may well have given something before.
+                # The server fails now, but an earlier try may have returned lines.
                 return answer if best is None else Raw(best, prepared.scale)
             if best is None or not answer.astray or len(answer.lines) > len(best.lines):
                 best = answer
@@ -149,7 +159,7 @@ class VllmEngine:
         await self._client.aclose()
 
     async def _check_server(self) -> Later | Misconfigured | None:
-        """Learn the server's version now and then, and have it prove that it keeps photos apart."""
+        """Refresh the server's version, and check that the server keeps photos apart."""
         if self._clock() >= self._version_due:
             asked_at = self._clock()
             version = await self._client.version()
@@ -167,10 +177,10 @@ class VllmEngine:
         return "\n".join(line.text for line in answer.lines) if isinstance(answer, ParsedAnswer) else answer
 
     async def _ask(self, jpeg: bytes, temperature: float, seed: int) -> ParsedAnswer | Refused | Later | Misconfigured:
-        body = self._model.request(jpeg, temperature, seed)
+        body = self._model.request(jpeg, temperature=temperature, seed=seed)
         choice = await self._client.complete(body)
         if isinstance(choice, Later) and choice.reason == UNREACHABLE:
-            # Another server may answer next. A photo that is being read meanwhile is still this version's.
+            # The next request may reach another server. Photos in progress still belong to this version.
             self._version_due = -math.inf
             self._canary.distrust()
         if not isinstance(choice, Choice):
@@ -180,7 +190,7 @@ class VllmEngine:
 
 
 def at_most(pixels: Pixels, max_pixels: int) -> Pixels:
-    """Scale a picture down to at most `max_pixels`, keeping its shape."""
+    """Scale a picture down to at most `max_pixels`; keeps the aspect ratio."""
     height, width = pixels.shape[:2]
     ratio = (max_pixels / (height * width)) ** 0.5
     if ratio >= 1:

@@ -1,7 +1,7 @@
 """
-What an answer of a reading model is made of: lines with a place, judged for loops, cuts and senselessness. Pure.
+Judges the output of a reading model: its lines, and whether it loops, is cut off or makes no sense. Pure.
 
-Knows no model's notation: an engine turns its answers into `Spots`, and this module judges them.
+Knows no model's notation: each engine parses its output to `Spots`.
 """
 
 import math
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 from schemas.events import BBox
 
-#: Boxes are written in thousandths of the picture as sent.
+#: Boxes are in thousandths of the picture that was sent.
 FULL = 1000
 #: The same line at the same place this often is a loop.
 _SAME_LINE = 3
-#: A piece of 2 to 64 characters, again and again to the end of a line this long or longer, is a loop.
+#: A piece of 2 to 64 characters, repeated to the end of a line at least this long, is a loop.
 _LOOP_LENGTH = 60
 _LOOP = re.compile(r"(.{2,64}?)\1{7,}.{0,64}$", re.DOTALL)
-#: vLLM's reasons for a generation that ended before the model was done.
+#: vLLM's reasons for an output that ended before the model finished.
 CUT = frozenset({"length", "repetition"})
 
 #: A box in thousandths of the picture's width and height: x1, y1, x2, y2 with x1 <= x2 and y1 <= y2.
@@ -27,7 +27,7 @@ Corners = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One line as the model wrote it, and where in its answer the text stands."""
+    """One line of the output, and the position of its text in the output."""
 
     text: str = field(repr=False)
     corners: Corners
@@ -36,7 +36,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Spots:
-    """All lines of an answer. `torn`: it ends in the middle of one, or holds what is no line."""
+    """All lines of an output. `torn`: it ends within a line, or a part of it is no line."""
 
     found: tuple[Spot, ...]
     torn: bool
@@ -44,7 +44,7 @@ class Spots:
 
 @dataclass(frozen=True, slots=True)
 class FoundLine:
-    """One line: its box in thousandths of the picture sent, its score 0..1."""
+    """One line: its box in thousandths of the picture that was sent, its score 0..1."""
 
     text: str = field(repr=False)
     box: Corners
@@ -54,10 +54,10 @@ class FoundLine:
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
     """
-    What could be made of one answer.
+    The lines of one output.
 
-    `cut_off`: there is more in the photo than these lines. `astray`: it looped, or made no sense; another try with a
-    little temperature may help.
+    `cut_off`: the photo has more text than these lines. `astray`: the output loops or makes no sense; another try at a
+    higher temperature may help.
     """
 
     lines: tuple[FoundLine, ...]
@@ -65,12 +65,12 @@ class ParsedAnswer:
     astray: bool
 
 
-#: The answer of a model that finds nothing to read.
+#: The result for a photo without text.
 NOTHING = ParsedAnswer((), cut_off=False, astray=False)
 
 
 def judge(read: Spots, scores: Sequence[float], finish_reason: str | None) -> ParsedAnswer:
-    """Judge the lines of one answer, with a score for each."""
+    """Judge the lines of one output; `scores` has one score per line."""
     kept: dict[tuple[str, Corners], FoundLine] = {}
     again, looped = 0, finish_reason == "repetition"
     for spot, own in zip(read.found, scores, strict=True):
@@ -87,10 +87,16 @@ def judge(read: Spots, scores: Sequence[float], finish_reason: str | None) -> Pa
 
 def to_pixels(box: Corners, scale: tuple[float, float], size: tuple[int, int]) -> BBox:
     """
-    Map thousandths to whole px of the upright original.
+    Convert thousandths to whole px of the upright original.
 
-    `scale`: px of the original in the whole width and height that was sent, padding included; `size`: of the original.
-    The box holds at least one px and lies inside the picture.
+    Args:
+        box: x1, y1, x2, y2 in thousandths.
+        scale: Px of the original in the whole width and height that was sent, padding included.
+        size: Width and height of the original in px.
+
+    Returns:
+        A box of at least one px, inside the picture.
+
     """
     left = min(int(box[0] * scale[0] / FULL), size[0] - 1)
     top = min(int(box[1] * scale[1] / FULL), size[1] - 1)
@@ -100,13 +106,13 @@ def to_pixels(box: Corners, scale: tuple[float, float], size: tuple[int, int]) -
 
 
 def _inside(corners: Corners) -> Corners | None:
-    """Clip to the picture; None for a box that holds nothing of it."""
+    """Clip a box to the picture; None if it is outside."""
     x1, y1, x2, y2 = (min(edge, FULL) for edge in corners)
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
 def bounds_of(numbers: list[str]) -> Corners | None:
-    """Put the corners of a box (or of a polygon: its bounds) in order; None when they are no box."""
+    """Return the bounds of a box or polygon; None if the numbers are not coordinates."""
     if len(numbers) < 4 or len(numbers) % 2 or not all(number.isdecimal() and len(number) <= 6 for number in numbers):  # noqa: PLR2004 - two points
         return None
     xs, ys = [int(number) for number in numbers[::2]], [int(number) for number in numbers[1::2]]

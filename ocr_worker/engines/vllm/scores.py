@@ -1,4 +1,4 @@
-"""Scores of lines from the log probabilities of their tokens. Pure."""
+"""Computes scores of lines from the log probabilities of their tokens. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -14,22 +14,24 @@ class Token:
 
 
 def score(tokens: Sequence[Token]) -> float:
-    """Return exp(mean log probability), 0 for no tokens; within 0..1 whatever the server sends."""
+    """Return exp(mean log probability), clamped to 0..1; 0 without tokens."""
     values = [-math.inf if math.isnan(token.logprob) else min(token.logprob, 0.0) for token in tokens]
     return round(math.exp(sum(values) / len(values)), 4) if values else 0.0
 
 
 def scores_by_span(content: str, tokens: Sequence[Token], spans: Sequence[tuple[int, int]]) -> list[float]:
     """
-    Score each span of characters by the tokens that cover it; by all tokens where they do not add up to `content`.
+    Return a score per span of characters, from the tokens that overlap it. If the tokens do not add up to `content`,
+    all tokens score every span.
 
     Args:
-        content: The whole answer.
+        content: The whole output.
         tokens: Its tokens in order.
         spans: Start and end of each line in `content`, in order.
 
     """
-    # Tokens that make up one character may be empty or carry it whole: only if they add up can they be told apart.
+    # Several tokens may make up one character, and be empty or contain all of it. Positions are known only if they add
+    # up.
     if "".join(token.text for token in tokens) != content:
         return [score(tokens)] * len(spans)
     scores: list[float] = []
@@ -41,7 +43,7 @@ def scores_by_span(content: str, tokens: Sequence[Token], spans: Sequence[tuple[
             if end > first:
                 own.append(tokens[at])
             if end > last:
-                # It reaches into what follows, which may be the next line.
+                # The token extends into what follows, which may be the next line.
                 break
             at, start = at + 1, end
         scores.append(score(own))

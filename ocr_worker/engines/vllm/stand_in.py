@@ -1,8 +1,8 @@
 """
 A stand-in for a vLLM server with HunyuanOCR or PaddleOCR-VL: its API, batching and faults, without a GPU or a model.
 
-It reads nothing: the first line of an answer is `code_of` the very photo sent, so that a mix-up cannot go unnoticed.
-For tests, benchmarks and trying out a worker; answers are of the documented forms (docs/ocr.md).
+It reads nothing: the first line of its output is `code_of` the photo, so that a test notices mixed-up photos.
+For tests, benchmarks and trying out a worker; output has the documented notations (docs/ocr.md).
 """
 
 import asyncio
@@ -20,39 +20,39 @@ from fastapi.responses import JSONResponse, Response
 
 from ocr_worker.images.decode import Pixels
 
-#: How lines are written: four ways of HunyuanOCR, two of PaddleOCR-VL.
+#: Notations of lines: four of HunyuanOCR, two of PaddleOCR-VL.
 Form = Literal["tagged", "quad_first", "plain", "json", "polygon", "bare_polygon"]
 Lie = Literal["loop", "cut", "babble", "no_text", "no_logprobs", "not_json", "nobody"]
 
-#: What the model's special tokens are called (Tencent-Hunyuan/HunyuanOCR issue 52).
+#: Names of the model's special tokens (Tencent-Hunyuan/HunyuanOCR issue 52).
 REF, REF_END = "<｜hy_place▁holder▁no▁112｜>", "<｜hy_place▁holder▁no▁113｜>"
 QUAD, QUAD_END = "<｜hy_place▁holder▁no▁110｜>", "<｜hy_place▁holder▁no▁111｜>"
 END, PADDLE_END = "<｜hy_place▁holder▁no▁2｜>", "</s>"
 #: Log probability of each token of the n-th line, and of everything between the lines.
 LINE_LOGPROBS = (math.log(0.9), math.log(0.7), math.log(0.5))
 _REST_LOGPROB = -0.001
-#: The picture is cut into this many columns and rows; a light cell is a 1.
+#: Columns and rows of the grid for `code_of`; a light cell is a 1.
 CODE_GRID = (8, 4)
 _LINES = (("100% COTTON", (100, 300, 900, 400)), ("面料 棉65%", (100, 500, 900, 600)))
 
 
 @dataclass(slots=True)
 class StandIn:
-    """How it behaves, changeable while it runs, and what it did."""
+    """Behaviour of the stand-in, which may change while it runs, and a record of its requests."""
 
     slots: int = 32
     queue: int = 64
-    #: Seconds one answer takes once it has a slot.
+    #: Seconds per output, once it has a slot.
     seconds: float = 0.0
     form: Form = "tagged"
     version: str = "0.28.0"
     key: str | None = None
-    #: HTTP status of every answer, when it is to fail.
+    #: HTTP status of every response, if it is to fail.
     failure: int | None = None
     lie: Lie | None = None
-    #: Lie at temperature 0 only: asking again helps.
+    #: Lie at temperature 0 only, so that a second try helps.
     honest_when_warm: bool = False
-    #: A photo that is read beside another one gets the other one's text.
+    #: A photo that is read at the same time as another gets the other's text.
     mixes: bool = False
     #: Every request body since the start, without its image.
     seen: list[dict[str, Any]] = field(default_factory=list)
@@ -61,14 +61,14 @@ class StandIn:
 
 
 def code_of(pixels: Pixels) -> str:
-    """Name a picture by which cells of a coarse grid are light. Survives scaling and JPEG."""
+    """Return a name for a picture by the light cells of a coarse grid. Survives scaling and JPEG."""
     cells = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), CODE_GRID, interpolation=cv2.INTER_AREA)
     bits = "".join("1" if cell > 127 else "0" for cell in cells.ravel())  # noqa: PLR2004 - half of 255
     return f"photo {int(bits, 2):08x}"
 
 
 def stand_in_app(behaviour: StandIn) -> FastAPI:
-    """Build the server. The behaviour may be changed while it runs."""
+    """Create the server. The behaviour may change while it runs."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     places = asyncio.Semaphore(behaviour.slots)
     waiting = 0
@@ -92,7 +92,7 @@ def stand_in_app(behaviour: StandIn) -> FastAPI:
         if behaviour.key is not None and request.headers.get("authorization") != f"Bearer {behaviour.key}":
             return JSONResponse({"error": "Unauthorized"}, HTTPStatus.UNAUTHORIZED)
         if behaviour.failure is not None:
-            return _error(behaviour.failure, "as told")
+            return _error(behaviour.failure, "configured failure")
         if behaviour.running + waiting >= behaviour.slots + behaviour.queue:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, "The engine is currently busy")
         waiting += 1
@@ -122,7 +122,7 @@ def stand_in_app(behaviour: StandIn) -> FastAPI:
 
 
 def _of_another(under_way: list[Pixels | None], image: Pixels | None) -> Pixels | None:
-    """Return a photo that is being read at the same time and differs from this one; this one if there is none."""
+    """Return a different photo that is being read at the same time, or this one if there is none."""
     others = (one for one in under_way if one is not None and image is not None and one.shape != image.shape)
     return next(others, image)
 
@@ -168,7 +168,7 @@ def _answer(behaviour: StandIn, image: Pixels, body: dict[str, Any]) -> Response
 
 
 def _tokens(form: Form, lines: tuple[tuple[str, tuple[int, int, int, int]], ...]) -> list[tuple[str, float]]:
-    """Write the lines down; each text in pieces of three characters, as tokens with their log probabilities."""
+    """Write the lines as tokens with log probabilities; each text in pieces of three characters."""
     tokens: list[tuple[str, float]] = []
 
     def rest(*texts: str) -> None:

@@ -202,17 +202,19 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
 
         return ScriptedEngine()
     if name == "hunyuan":
-        from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
+        from ocr_worker.engines.hunyuan.engine import HunyuanConfig
         from ocr_worker.engines.hunyuan.serve import REVISION
+        from ocr_worker.engines.vllm.engine import VllmEngine
 
         revision = settings.ocr_vllm_revision or REVISION
-        return HunyuanEngine(HunyuanConfig(settings.ocr_vllm_url, settings.ocr_vllm_key, revision=revision))
+        return VllmEngine(HunyuanConfig(settings.ocr_vllm_url, settings.ocr_vllm_key, revision=revision))
     if name == "paddle-vl":
-        from ocr_worker.engines.paddle_vl.engine import PaddleVlConfig, PaddleVlEngine
+        from ocr_worker.engines.paddle_vl.engine import PaddleVlConfig
+        from ocr_worker.engines.vllm.engine import VllmEngine
 
         config = PaddleVlConfig(settings.ocr_vllm_url, settings.ocr_vllm_key)
         known = settings.ocr_vllm_revision
-        return PaddleVlEngine(replace(config, revision=known) if known else config)
+        return VllmEngine(replace(config, revision=known) if known else config)
     try:
         from ocr_worker.engines.rapid.engine import RapidEngine
     except ModuleNotFoundError as error:

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.hunyuan.chat import PROMPT
-from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
+from ocr_worker.engines.hunyuan.engine import HunyuanConfig
 from ocr_worker.engines.vllm.canary import Canary
+from ocr_worker.engines.vllm.engine import VllmEngine
 from ocr_worker.engines.vllm.stand_in import CODE_GRID, StandIn, stand_in_app
 from ocr_worker.images.decode import Limits, open_photo
 from ocr_worker.pool.pool import OcrPool
@@ -40,9 +41,9 @@ class Proven(Canary):
         return None
 
 
-def engine(behaviour: StandIn, **config: object) -> HunyuanEngine:
+def engine(behaviour: StandIn, **config: object) -> VllmEngine:
     transport = httpx.ASGITransport(stand_in_app(behaviour))
-    return HunyuanEngine(HunyuanConfig(url="http://vllm", **config), transport, canary=Proven())
+    return VllmEngine(HunyuanConfig(url="http://vllm", **config), transport, canary=Proven())
 
 
 async def read(behaviour: StandIn, photo: bytes, **config: object):
@@ -131,7 +132,7 @@ async def test_a_vllm_that_is_too_slow_is_given_up_on():
 
 
 async def test_a_vllm_that_is_not_there_is_tried_later(unused_port):
-    asked = HunyuanEngine(HunyuanConfig(url=f"http://127.0.0.1:{unused_port}"))
+    asked = VllmEngine(HunyuanConfig(url=f"http://127.0.0.1:{unused_port}"))
     reader = Reader(asked, OcrConfig())
     outcome = await reader.read(coded(1))
     await reader.aclose()
@@ -154,7 +155,7 @@ async def test_a_result_names_its_vllm_though_another_photo_s_connection_broke_m
             await broken.wait()
         return await sound.handle_async_request(request)
 
-    engine = HunyuanEngine(HunyuanConfig(), httpx.MockTransport(answer), canary=Proven())
+    engine = VllmEngine(HunyuanConfig(), httpx.MockTransport(answer), canary=Proven())
     reader = Reader(engine, OcrConfig(slots=2))
     outcomes = await asyncio.gather(reader.read(coded(1)), reader.read(coded(2)))
     await reader.aclose()
@@ -250,7 +251,7 @@ async def test_different_photos_at_once_never_exchange_lines_through_pool_worker
     Two workers, each with an engine of its own, before one vLLM whose answers overtake one another.
     """
     vllm = serve(stand_in_app(StandIn(slots=5, seconds=0.002)))
-    engines = [HunyuanEngine(HunyuanConfig(url=vllm)) for _ in range(2)]
+    engines = [VllmEngine(HunyuanConfig(url=vllm)) for _ in range(2)]
     workers = [serve(create_app(OcrConfig(slots=8, queue=256), one)) for one in engines]
     codes = [(at * 2_654_435_761) % 2**32 for at in range(1, 61)]
     async with OcrPool(workers, token=None, timeout_s=30, max_connections=24) as pool:
@@ -265,7 +266,7 @@ async def test_different_photos_at_once_never_exchange_lines_through_pool_worker
 
 
 async def test_the_key_and_the_text_are_in_no_repr():
-    asked = HunyuanEngine(HunyuanConfig(key=SecretStr("planted-key")))
+    asked = VllmEngine(HunyuanConfig(key=SecretStr("planted-key")))
     await asked.aclose()
 
     assert "planted" not in repr(asked._config)

@@ -12,9 +12,10 @@ from test_hunyuan import Proven, coded
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.paddle_vl.chat import PROMPT
-from ocr_worker.engines.paddle_vl.engine import PaddleVlConfig, PaddleVlEngine
+from ocr_worker.engines.paddle_vl.engine import PaddleVlConfig
 from ocr_worker.engines.paddle_vl.spotting import judge_answer, spots
 from ocr_worker.engines.vllm.canary import Canary
+from ocr_worker.engines.vllm.engine import VllmEngine
 from ocr_worker.engines.vllm.scores import Token
 from ocr_worker.engines.vllm.stand_in import StandIn, stand_in_app
 from ocr_worker.images.decode import Limits, open_photo
@@ -25,9 +26,9 @@ from schemas.outcomes import Misconfigured
 SQUARE = "<|LOC_10|><|LOC_20|><|LOC_30|><|LOC_20|><|LOC_30|><|LOC_40|><|LOC_10|><|LOC_40|>"
 
 
-def engine(behaviour: StandIn, canary: Canary | None = None) -> PaddleVlEngine:
+def engine(behaviour: StandIn, canary: Canary | None = None) -> VllmEngine:
     transport = httpx.ASGITransport(stand_in_app(behaviour))
-    return PaddleVlEngine(PaddleVlConfig(url="http://vllm", revision="c" * 40), transport, canary=canary or Proven())
+    return VllmEngine(PaddleVlConfig(url="http://vllm", revision="c" * 40), transport, canary=canary or Proven())
 
 
 async def read(behaviour: StandIn, photo: bytes, canary: Canary | None = None):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from test_hunyuan import coded
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.engines.hunyuan.engine import HunyuanConfig, HunyuanEngine
+from ocr_worker.engines.hunyuan.engine import HunyuanConfig
 from ocr_worker.engines.vllm.canary import Canary, judge
+from ocr_worker.engines.vllm.engine import VllmEngine
 from ocr_worker.engines.vllm.releases import ADVICE, fault_of
 from ocr_worker.engines.vllm.stand_in import StandIn, stand_in_app
 from ocr_worker.reader import Reader
@@ -33,7 +34,7 @@ class Server:
     def __init__(self, **behaviour: object) -> None:
         self.clock, self.behaviour = Clock(), StandIn(**behaviour)
         transport = httpx.ASGITransport(stand_in_app(self.behaviour))
-        self.engine = HunyuanEngine(HunyuanConfig(url="http://vllm"), transport, clock=self.clock)
+        self.engine = VllmEngine(HunyuanConfig(url="http://vllm"), transport, clock=self.clock)
         self.reader = Reader(self.engine, OcrConfig(slots=8))
 
     async def read(self, code: int):
@@ -138,7 +139,7 @@ async def test_many_photos_at_once_share_one_proof():
 
 async def test_a_worker_before_a_server_that_mixes_is_not_ready_and_says_why(worker, capsys):
     transport = httpx.ASGITransport(stand_in_app(StandIn(version="0.32.0", mixes=True)))
-    async with worker(HunyuanEngine(HunyuanConfig(url="http://vllm"), transport)) as client:
+    async with worker(VllmEngine(HunyuanConfig(url="http://vllm"), transport)) as client:
         answer = await client.post("/ocr", files={"image": coded(1)})
         ready = await client.get("/readyz")
 

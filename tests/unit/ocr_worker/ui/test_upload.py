@@ -99,7 +99,7 @@ async def test_no_other_file_or_address_can_be_named(page, tmp_path, monkeypatch
     for path in (name, f"{tmp_path}/{name}"):
         answer = await page.post(JOIN, json=named(path, **more))
         assert answer.status_code == 403
-        assert answer.text == "only a photo that was put in here is read"
+        assert answer.text == "only photos that were uploaded on this page can be read"
 
 
 async def test_a_file_cannot_be_named_deep_in_a_request_either(page):
