@@ -1,1 +1,1 @@
-"""The flow: three Faust stages, the broker, the store and the command line. The only package that knows Faust."""
+"""The flow: three Faust stages, the broker, the store and the command line. The only package that imports Faust."""

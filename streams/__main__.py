@@ -1,4 +1,4 @@
-"""`python -m streams` is `hangtag`: how one process starts another of the same installation."""
+"""`python -m streams` is `hangtag`. Processes start each other this way, from the same installation."""
 
 from streams.cli.main import main
 

@@ -1,11 +1,11 @@
-"""Which topic each stage consumes, and which it publishes to. Knows no part that does the work."""
+"""Defines which topic each stage consumes and which it publishes. Knows no code that does the work."""
 
 from schemas.topics import Topic, notifications, topics, uploads_to_rekey
 from streams.config.settings import Settings
 
 
 def flow_of(settings: Settings) -> dict[str, tuple[Topic, tuple[Topic, ...]]]:
-    """Tell by stage what it consumes and what it publishes, here and nowhere else."""
+    """Return, by stage, the topic it consumes and the topics it publishes."""
     all_topics = topics(settings.topic_prefix)
     flow = {
         "recognize": (all_topics.uploads, (all_topics.texts, all_topics.feedback)),

@@ -1,8 +1,8 @@
 """
-HTTP/1.1 for every server of ours: uvicorn's own, with deadlines, with limits on connections, and with a good end.
+uvicorn's HTTP/1.1 protocol with deadlines, connection limits and an orderly close, for every server of Hangtag.
 
-uvicorn waits for ever for a head, drops a body for ever after an answer, and resets whoever still sends when it
-closes. Knows no service.
+uvicorn alone waits for ever for the head of a request, reads a body for ever after the response, and resets clients
+that still send when it closes. Knows no service.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ def _last_answer(status: str, text: str, more: str = "") -> bytes:
     return f"{head}Connection: close\r\n\r\n{text}".encode()
 
 
-_BUSY = _last_answer("503 Service Unavailable", "every connection is taken\n", "Retry-After: 1\r\n")
+_BUSY = _last_answer("503 Service Unavailable", "the server has no free connection\n", "Retry-After: 1\r\n")
 _AMBIGUOUS = _last_answer("400 Bad Request", "send either Content-Length or Transfer-Encoding\n")
 
 
 def own_policy() -> ConnectionPolicy:
-    """Choose limits for this process, which may open as many files as it is ever allowed to."""
+    """Raise this process's limit of open files to the maximum, and return matching limits."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard not in {soft, resource.RLIM_INFINITY}:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -34,7 +34,7 @@ def own_policy() -> ConnectionPolicy:
 
 
 def bounded_http(policy: ConnectionPolicy) -> type[H11Protocol]:
-    """Make the protocol class of one server, for uvicorn's `http` setting."""
+    """Return the protocol class of one server, for uvicorn's `http` setting."""
     connections = Connections(policy)
 
     class OneServer(_BoundedHttp):
@@ -48,10 +48,10 @@ class _BoundedHttp(H11Protocol):
     _connections: Connections
     _wire: asyncio.Transport
     _timer: asyncio.TimerHandle | None = None
-    #: Bytes read since the answer; None while no answer waits for its body to end.
+    #: Bytes of the body read since the response; None while no response waits for its body to end.
     _drained: int | None = None
     _close_when_drained = False
-    #: Nothing more is parsed.
+    #: When true, nothing more is parsed.
     _refused = False
     _lost = False
 
@@ -80,7 +80,7 @@ class _BoundedHttp(H11Protocol):
             self._set_timer(self._policy.head_s)
         super().data_received(data)
         if self._drained is not None and self.cycle is answered:
-            # What is read only to be dropped must not pile up.
+            # Data that is read only to be dropped must not accumulate.
             self.cycle.body.clear()
             self.flow.resume_reading()
             self._count(len(data))
@@ -93,7 +93,7 @@ class _BoundedHttp(H11Protocol):
             self._set_timer(self._policy.body_s)
             names = {name for name, _ in self.headers}
             if b"content-length" in names and b"transfer-encoding" in names:
-                # Two readers of it may not agree where the next request begins (RFC 9112, 6.1).
+                # Two servers may disagree where the next request begins (RFC 9112, 6.1).
                 self._refuse(_AMBIGUOUS)
                 return
         if self._body_has_ended():
@@ -107,7 +107,7 @@ class _BoundedHttp(H11Protocol):
             self._drain()
 
     def close_when_drained(self) -> bool:
-        """Put a close off until what the caller still sends has been read; tells whether that is needed."""
+        """Delay closing until the rest of the request's body has been read. Return False if that is not needed."""
         if self._lost or self._refused or self.cycle is None or self._body_has_ended():
             return False
         self._close_when_drained = True
@@ -170,7 +170,7 @@ class _BoundedHttp(H11Protocol):
 
 
 class _Transport:
-    """A transport whose close waits until the protocol has read what still comes: an early close resets the caller."""
+    """A transport that closes only after the protocol has read the rest, because closing early resets the client."""
 
     def __init__(self, transport: Any, protocol: _BoundedHttp) -> None:
         self._transport, self._protocol = transport, protocol

@@ -1,14 +1,14 @@
 """
-What one HTTP server of ours lets strangers hold: how many connections, and for how long. Pure: told the time, by names.
+Limits the connections of one HTTP server: how many, and how long each may take. Pure: the caller passes the time.
 
-A connection waits until the head of a request has come; from then on the service itself answers for it. Nobody has
-shown a token while it waits, so the longest waiting gives way to a newcomer.
+A connection waits until the head of a request has arrived. Waiting connections have shown no token yet, so the one that
+has waited longest is closed for a new one. After the head, the service itself decides.
 """
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-#: Open files that are left to everything else.
+#: Open files reserved for everything else.
 _SHARE_OF_FILES = 2
 _MOST, _LEAST = 4096, 16
 
@@ -17,46 +17,46 @@ _MOST, _LEAST = 4096, 16
 class ConnectionPolicy:
     """Limits of one server."""
 
-    #: Connections in all.
+    #: Most connections.
     most: int = 1024
     #: Seconds from the first byte (or the connection) to the end of a request's head.
     head_s: float = 10.0
     #: Seconds from there to the end of its body.
     body_s: float = 60.0
-    #: What is read and dropped after an answer that did not wait for the body, so that the answer can be read.
+    #: Limits for reading and dropping the rest of a body after an early response, so that the client can read it.
     drain_s: float = 20.0
     drain_bytes: int = 32 * 1024 * 1024
 
     @property
     def waiting(self) -> int:
-        """Give how many may wait in all."""
+        """Most connections that may wait."""
         return max(1, self.most // 2)
 
     @property
     def waiting_per_address(self) -> int:
-        """Give how many may wait from one address."""
+        """Most connections that may wait from one address."""
         return max(1, self.most // 4)
 
 
 def policy_for(open_files: int) -> ConnectionPolicy:
-    """Choose limits for a process that may have so many files open."""
+    """Return limits for a process that may have this many files open."""
     return ConnectionPolicy(most=max(_LEAST, min(_MOST, open_files // _SHARE_OF_FILES)))
 
 
 @dataclass(slots=True)
 class Connections:
-    """The connections of one server, and which of them must go."""
+    """The connections of one server. Decides which ones must be closed."""
 
     policy: ConnectionPolicy
     _address_of: dict[Hashable, str] = field(default_factory=dict)
-    #: The one that has waited longest comes first.
+    #: Waiting connections, oldest first.
     _waiting: dict[Hashable, None] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._address_of)
 
     def opened(self, connection: Hashable, address: str) -> Hashable | None:
-        """Count a new connection, which waits; gives the one that must be closed for it, maybe itself."""
+        """Add a new, waiting connection. Return the one to close for it, which may be itself, or None."""
         self._address_of[connection] = address
         self._waiting[connection] = None
         neighbours = [one for one in self._waiting if self._address_of[one] == address]
@@ -67,10 +67,10 @@ class Connections:
         return None
 
     def asked(self, connection: Hashable) -> None:
-        """Note that the head of a request has come."""
+        """Record that the head of a request has arrived."""
         self._waiting.pop(connection, None)
 
     def closed(self, connection: Hashable) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         self._waiting.pop(connection, None)
         self._address_of.pop(connection, None)

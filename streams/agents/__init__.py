@@ -1,1 +1,1 @@
-"""One file per consumed topic: what happens to one event."""
+"""The handlers: one file per consumed topic, one function per event."""

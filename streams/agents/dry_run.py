@@ -1,5 +1,5 @@
 """
-`sync --dry-run`: an outfit was tagged, so print the requests that the sync stage would send. Sends nothing.
+`sync --dry-run`: prints the requests that the sync stage would send for an event. Sends nothing.
 
 Each run is a consumer group of its own: the real group still gets every event, and a second run starts at the
 beginning of the topic again.
@@ -28,13 +28,13 @@ class SilentEmitter(Emitter):
     """Drops every message, dead letters too."""
 
     def __init__(self) -> None:
-        """Connect to nothing."""
+        """Do not connect."""
 
     async def send(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        """Drop it."""
+        """Drop the message."""
 
     async def aclose(self, *, limit_s: float = 10) -> None:
-        """Close nothing."""
+        """Do nothing."""
 
 
 def settings_of_dry_run(settings: Settings, run: str) -> Settings:

@@ -1,8 +1,8 @@
 """
-`notifications`: a bucket tells that a photo was put there, so publish its upload.
+`notifications`: publishes an upload for each photo that a bucket reports.
 
-A message is published whole or not at all: after what was wrong is mended, a replay publishes each of its uploads
-whose photo is still there.
+A message is published as a whole or not at all. So after a fix, a replay publishes each of its uploads whose photo
+still exists.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from streams.photos.retention import is_gone_for_good
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import HandlerResult
 
-#: Names of object metadata that say how Klaviyo knows the shopper.
+#: Names of object metadata with the shopper's identifiers at Klaviyo.
 _IDENTITY = ("klaviyo_id", "email", "external_id")
 
 
@@ -31,14 +31,14 @@ async def announce(
     kept_for: timedelta = timedelta(days=7),
 ) -> HandlerResult:
     """
-    Publish an upload for each object that was created. The same object told twice is the same upload.
+    Publish an upload for each created object. An object that is reported twice is one upload.
 
-    None for an object that was read before and deleted then, or is gone and older than photos are kept (`kept_for`).
+    Skips objects that were read and deleted before, or that are missing and older than `kept_for`.
     """
     uploads = []
     for created in event.created:
         if store.is_mark(created.place.uri):
-            # Of a photo that was deleted once it was read; the bucket tells of everything that is put there.
+            # A mark of a photo that was deleted after reading: the bucket reports every new object.
             continue
         ids = template.read(created.place)
         if ids is None:
@@ -79,6 +79,6 @@ async def _upload(created: CreatedObject, ids: Ids, store: PhotoStore) -> PhotoU
         )
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, one["loc"])) or "identity" for one in error.errors())
-        return Never("invalid-upload", f"the object's key or metadata make no upload: {fields}")
+        return Never("invalid-upload", f"the object's key or metadata are not a valid upload: {fields}")
     unfit = unfit_field(upload)
-    return Never("invalid-upload", f"the object's key or metadata make no upload: {unfit}") if unfit else upload
+    return Never("invalid-upload", f"the object's key or metadata are not a valid upload: {unfit}") if unfit else upload

@@ -1,8 +1,8 @@
 """
-`rekey`: uploads that a producer keyed or partitioned in its own way, published again by the shopper's id.
+`rekey`: publishes uploads again under the shopper's id, if their producer keyed or partitioned them differently.
 
-For shops that cannot change their producer's partitioner. The event stays what it was; only its key, its partition and
-its headers are made anew.
+For shops that cannot change their producer's partitioner. The event stays the same; its key, partition and headers are
+new.
 """
 
 from schemas.events import PhotoUploaded
@@ -10,5 +10,5 @@ from streams.runtime.stage import HandlerResult
 
 
 async def rekey(event: PhotoUploaded) -> HandlerResult:
-    """Publish the upload as it is: the emitter keys it by the shopper's id and partitions it by murmur2."""
+    """Return the upload unchanged. The emitter keys it by the shopper's id and partitions it by murmur2."""
     return (event,)

@@ -1,4 +1,4 @@
-"""`sync`: an outfit was tagged, so make the shopper's Klaviyo profile say so."""
+"""`sync`: updates the shopper's Klaviyo profile for a tagged outfit."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +12,7 @@ from streams.telemetry.spans import SPAN
 
 
 async def sync(event: OutfitTagged, *, sink: Sink, now: Callable[[], datetime]) -> HandlerResult:
-    """Write the style profile to Klaviyo, then tell the world; a forgotten shopper's event ends here."""
+    """Write the style profile to Klaviyo, then return the event to publish; nothing for a forgotten shopper."""
     span = SPAN.get()
     written = await sink.sync(event, trace=span.carried)
     if not isinstance(written, Written):
@@ -20,7 +20,7 @@ async def sync(event: OutfitTagged, *, sink: Sink, now: Callable[[], datetime]) 
     span.note(written=written.outcome, lane=written.lane)
     metrics.SYNCED.labels(written.outcome, written.lane).inc()
     if written.outcome == "forgotten":
-        # The topics, too, hear of the shopper no more.
+        # A forgotten shopper gets no event either.
         return ()
     moment = now()
     if not event.backfill:

@@ -1,4 +1,4 @@
-"""`tag`: the text of a photo was recognized, so give it fashion tags; what was seen in the picture joins in."""
+"""`tag`: finds the fashion tags of recognized text, and of what was seen in the picture."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +9,7 @@ from streams.runtime.stage import HandlerResult
 
 
 async def tag(event: TextRecognized, *, tagger: Tagger, now: Callable[[], datetime]) -> HandlerResult:
-    """Tag the lines and what was seen. No tag, no event."""
+    """Tag the lines and what was seen. Without tags there is no event."""
     tags = tagger.tag(event.texts, event.seen).tags
     if not tags:
         return ()

@@ -1,7 +1,7 @@
 """
-`recognize`: a photo was uploaded, so get the text from it.
+`recognize`: gets the text of an uploaded photo.
 
-A photo that cannot be read is the shopper's to mend: it becomes feedback, not a dead letter.
+An unreadable photo becomes feedback to the shopper, not a dead letter, because only the shopper can fix it.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ MESSAGES: dict[FeedbackCode, Messages] = {
     "too_large": Messages(zh="图片过大，请上传较小的图片", en="The photo is too large; please upload a smaller one"),
     "unsupported": Messages(
         zh="不支持这种文件，请上传 JPEG、PNG 或 HEIC 图片",
-        en="This is no photo we can read; please upload JPEG, PNG or HEIC",
+        en="This file type is not supported; please upload a JPEG, PNG or HEIC photo",
     ),
 }
 _DETAILS: dict[FeedbackDetail, Messages] = {
@@ -59,7 +59,7 @@ _DETAILS: dict[FeedbackDetail, Messages] = {
         en="Some of the text is in a script we cannot read yet; please upload a label in Chinese or English",
     ),
 }
-#: Verdicts that the shopper should hear of: by a code that subscribers of the first schema know, and the finer reason.
+#: Verdicts that the shopper gets feedback on: the code, which the first schema has, and the more exact detail.
 _UNUSABLE: dict[Verdict, tuple[FeedbackCode, FeedbackDetail | None]] = {
     "blurry": ("blurry", None),
     "no_text": ("no_text", None),
@@ -67,7 +67,7 @@ _UNUSABLE: dict[Verdict, tuple[FeedbackCode, FeedbackDetail | None]] = {
     "too_long": ("too_large", "too_long"),
     "script_unsupported": ("unsupported", "script_unsupported"),
 }
-#: Verdicts that the first schema has no word for.
+#: Verdicts that the first schema does not have, by the broader verdict to send.
 _FINER: dict[QualityDetail, Literal["ok", "cut_off"]] = {
     "too_long": "cut_off",
     "script_unsupported": "cut_off",
@@ -84,9 +84,9 @@ async def recognize(
     kept_for: timedelta = timedelta(days=7),
 ) -> HandlerResult:
     """
-    Read the photo: its text, or feedback on why there is none, or both.
+    Read the photo and return its text, or feedback on why there is none, or both.
 
-    Nothing, where the photo was read before and deleted then, or is older than photos are kept (`kept_for`).
+    Returns nothing if the photo was read and deleted before, or is older than `kept_for`.
     """
 
     def feedback(code: FeedbackCode, detail: FeedbackDetail | None = None) -> UploadFeedback:
@@ -97,7 +97,7 @@ async def recognize(
     if isinstance(photo, TooLarge):
         return (feedback("too_large"),)
     if not isinstance(photo, bytes):
-        # The photo of an old upload that is brought in later may be as new as any.
+        # An old upload may be imported later; its photo may be new.
         at = None if event.backfill else event.uploaded_at
         gone = await is_gone_for_good(
             photo, store, event.photo.uri, upload_id=event.upload_id, uploaded_at=at, now=now(), kept_for=kept_for
@@ -133,7 +133,7 @@ def _unusable(reading: Reading) -> tuple[FeedbackCode, FeedbackDetail | None] | 
 
 
 def _quality(read: ReadQuality) -> Quality:
-    """Say it in the words of the first schema, and the finer verdict beside."""
+    """Return the quality with the verdict of the first schema, and the exact verdict as its detail."""
     verdict = read.verdict
     if verdict in _FINER:
         return Quality(verdict=_FINER[verdict], detail=verdict, sharpness=read.sharpness)
@@ -141,7 +141,7 @@ def _quality(read: ReadQuality) -> Quality:
 
 
 async def delete_read(delivered: tuple[Event, ...], *, store: PhotoStore) -> None:
-    """Delete the photos whose text is delivered; what cannot be deleted is left to the sweep."""
+    """Delete the photos whose text is delivered. The sweep deletes those that cannot be deleted now."""
     for text in delivered:
         if not isinstance(text, TextRecognized):
             continue

@@ -1,4 +1,4 @@
-"""`hangtag broker`: the embedded broker in the foreground."""
+"""`hangtag broker`: runs the embedded broker in the foreground."""
 
 import asyncio
 
@@ -8,9 +8,9 @@ from streams.cli.support.boundary import CommandError
 
 
 def broker(
-    port: int = typer.Option(9092, min=0, max=65535, help="Port of 127.0.0.1 to be reached at; 0 picks a free one."),
+    port: int = typer.Option(9092, min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one."),
     partitions: int = typer.Option(4, min=1, max=1000, help="Partitions of each topic."),
-    brokers: int = typer.Option(1, min=1, max=9, help="Brokers; they share the work as in a cluster."),
+    brokers: int = typer.Option(1, min=1, max=9, help="Number of brokers in the cluster."),
     topic_prefix: str | None = typer.Option(
         None, help="First part of every topic's name.", show_default="HANGTAG_TOPIC_PREFIX"
     ),
@@ -24,13 +24,12 @@ def broker(
     It speaks Kafka's protocol to any client on this machine and has all of Hangtag's topics.
     Its first line of output is 'Embedded broker ready on HOST:PORT'.
 
-    It is for demos and tests, not for messages you need. Everything is in memory, and gone when it stops. A partition
-    keeps about 5 MB and 100,000 messages, and drops older ones. Clients cannot create topics; an unknown name appears
-    with 4 partitions. No offset is committed during a rebalance, so expect repeated messages. It describes no configs
-    and no groups, and lists no groups. It has no TLS, passwords, retention or usable transactions, and listens on
-    127.0.0.1 only.
+    Use it for demos and tests only. It keeps everything in memory and loses it when it stops. A partition keeps about
+    5 MB and 100,000 messages, and drops older ones. Clients cannot create topics; an unknown name gets 4 partitions.
+    No offset can be committed during a rebalance, so expect repeated messages. It does not describe configs or groups,
+    and does not list groups. It has no TLS, passwords, retention or usable transactions, and listens on 127.0.0.1 only.
 
-    For anything more: `make kafka`, or a cluster of your own.
+    For everything else use `make kafka` or your own cluster.
     """
     from streams.config.settings import Settings
     from streams.kafka.embedded.broker import EmbeddedBroker, EmbeddedBrokerError

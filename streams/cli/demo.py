@@ -1,4 +1,4 @@
-"""`hangtag demo`: the whole chain in one go, and what came of every photo."""
+"""`hangtag demo`: runs the whole chain once and shows the result of every photo."""
 
 import asyncio
 import os
@@ -21,16 +21,16 @@ from streams.cli.support.terminal import json_line, plain
 
 def demo(
     photos: Path = typer.Option(
-        None, help="A folder of photos; default: the sample photos.", exists=True, file_okay=False
+        None, help="A folder of photos. Default: the sample photos.", exists=True, file_okay=False
     ),
     *,
     as_json: bool = typer.Option(False, "--json", help="One JSON object per photo, then one summary object."),
 ) -> None:
     """
-    Run the whole chain on this machine: Kafka, OCR, rules, a local Klaviyo. Nothing leaves it.
+    Run the whole chain on this machine: Kafka, OCR, rules, a local Klaviyo. Nothing leaves this machine.
 
-    The example campaign is set up in the local Klaviyo, whose shoppers have agreed to be texted: its SMS are shown too.
-    Ends 0 only when every photo reached its end: synced, feedback, no_tags or dead_letter.
+    Sets up the example campaign in the local Klaviyo and lets its shoppers consent to texts, so its SMS are shown too.
+    Exits 0 only if every photo reached an end: synced, feedback, no_tags or dead_letter.
     """
     found = sorted(
         path for path in (photos or _samples()).iterdir() if path.is_file() and not path.name.startswith(".")
@@ -52,7 +52,7 @@ async def _run(photos: list[Path], *, as_json: bool) -> int:
         if signals == 1:
             work.cancel()
         else:
-            # The kernel stops the children when we vanish (see supervisor).
+            # The kernel ends the children when this process exits (see supervisor).
             os._exit(130)
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -125,7 +125,7 @@ def _print_json(rows: list[Any], profiles: list[Any], texts: list[Any]) -> None:
 
 
 def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> None:
-    # Into a file or a pipe, a width that holds the evidence.
+    # A file or a pipe gets a width that fits the evidence.
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=130)
     table = Table("photo", "lines", "tags (share, evidence)", "ended", "ms", title="Photos")
     for photo, journey in rows:
@@ -135,7 +135,7 @@ def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> Non
         )
         table.add_row(escape(plain(photo.name)), str(len(journey.texts)), escape(tags), escape(ended), str(journey.ms))
     console.print(table)
-    for_people = Table("profile", "property", "value", title="What Klaviyo's profiles now say")
+    for_people = Table("profile", "property", "value", title="Klaviyo's profiles")
     for profile in profiles:
         attributes = profile.get("attributes", profile)
         name = attributes.get("external_id") or attributes.get("email") or profile.get("id")
@@ -149,7 +149,7 @@ def _print_tables(rows: list[Any], profiles: list[Any], texts: list[Any]) -> Non
         when = "at once" if one.status == "sent" else f"{one.at} (quiet hours until then)"
         cells = (one.shopper, one.photo, one.campaign, one.text, when)
         to_phones.add_row(*map(escape, cells))
-    console.print(to_phones if texts else "No SMS: no photo was of a cotton T-shirt.")
+    console.print(to_phones if texts else "No SMS: no photo shows a cotton T-shirt.")
     console.print(
         "  ".join(f"{name}: {value}" for name, value in _summary(rows, profiles).items()) + f"  sms: {len(texts)}"
     )
@@ -162,10 +162,10 @@ def _tag(tag: Any) -> str:
 
 
 def _samples() -> Path:
-    """Find the sample photos: inside the installed package, or beside the sources."""
+    """Return the folder of sample photos: in the installed package, or next to the sources."""
     import streams
 
     for place in (Path(streams.__file__).parent / "samples", Path(streams.__file__).parents[1] / "samples" / "photos"):
         if place.is_dir():
             return place
-    raise typer.BadParameter("no sample photos in this installation; name a folder with --photos")
+    raise typer.BadParameter("this installation has no sample photos; name a folder with --photos")

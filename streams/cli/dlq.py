@@ -1,4 +1,4 @@
-"""`hangtag dlq`: what stopped and why, and putting it back after a fix."""
+"""`hangtag dlq`: lists dead letters with their reasons, and replays them after a fix."""
 
 import asyncio
 import time
@@ -20,8 +20,8 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 TOPIC = typer.Option(None, help="Only letters of this topic: uploads, texts or tags.")
 REASON = typer.Option(None, help="Only letters with this reason.")
-SINCE = typer.Option(None, help="Only letters from here on: an age (15m, 2h, 7d) or an RFC 3339 time.")
-LIMIT = typer.Option(None, min=1, help="At most so many, oldest first.")
+SINCE = typer.Option(None, help="Only letters since then: an age (15m, 2h, 7d) or an RFC 3339 time.")
+LIMIT = typer.Option(None, min=1, help="Most letters, oldest first.")
 
 
 @app.command(name="list")
@@ -31,7 +31,7 @@ def list_letters(
     since: str = SINCE,
     limit: int = LIMIT,
     *,
-    replayed: bool = typer.Option(False, "--replayed", help="Show letters that were replayed, too."),
+    replayed: bool = typer.Option(False, "--replayed", help="Also show letters that were replayed."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per letter."),
 ) -> None:
     """List dead letters, oldest first."""
@@ -54,17 +54,17 @@ def list_letters(
 
 @app.command()
 def show(
-    letter: str = typer.Argument(..., help="Place of a letter as `dlq list` names it: topic:partition:offset."),
+    letter: str = typer.Argument(..., help="Place of a letter, as `dlq list` shows it: topic:partition:offset."),
     *,
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
-    """Show one letter whole: why it died, its headers and its original value."""
+    """Show one letter in full: why it failed, its headers and its original value."""
     from streams.operations.dead_letters import letter_at
 
     name, _, place = letter.partition(":")
     partition, _, offset = place.partition(":")
     if not (partition.isdecimal() and offset.isdecimal()):
-        raise typer.BadParameter(f"{letter} is no place: write TOPIC:PARTITION:OFFSET as `hangtag dlq list` shows it")
+        raise typer.BadParameter(f"{letter} is not a place: write TOPIC:PARTITION:OFFSET as `hangtag dlq list` does")
     found = letter_at(Settings(), name, int(partition), int(offset))
     if found is None:
         raise CommandError(f"no letter at {letter}; see `hangtag dlq list --replayed`")
@@ -78,8 +78,8 @@ def show(
         typer.echo(json_line(whole))
         return
     for field, value in whole.items():
-        told = [f"{field}: {value}"] if field != "headers" else [f"header {name}: {text!r}" for name, text in value]
-        typer.echo(plain("\n".join(told)))
+        lines = [f"{field}: {value}"] if field != "headers" else [f"header {name}: {text!r}" for name, text in value]
+        typer.echo(plain("\n".join(lines)))
 
 
 @app.command()
@@ -89,12 +89,12 @@ def replay(
     since: str = SINCE,
     limit: int = LIMIT,
     *,
-    dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would be replayed."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only show what would be replayed."),
 ) -> None:
     """
-    Put dead letters back on their topics. Safe to interrupt and to repeat; new letters wait for the next time.
+    Publish dead letters again on their topics. Safe to interrupt and to repeat; skips letters that arrive meanwhile.
 
-    Letters of shoppers who were forgotten are passed over.
+    Letters of forgotten shoppers are not replayed.
     """
     from streams.erasure.guard import forgotten_until_now
     from streams.erasure.letters import shoppers_in
@@ -112,7 +112,7 @@ def replay(
     waiting = [letter for letter in found if not letter.replayed and letter.facts is not None]
     chosen = [letter for letter in waiting if letter.replayable][:limit]
     if stuck := len(waiting) - sum(letter.replayable for letter in waiting):
-        typer.echo(f"{stuck} letters stay: they name another topic than theirs, or lack their value", err=True)
+        typer.echo(f"{stuck} letters cannot be replayed: their value is missing or they name another topic", err=True)
     if dry_run:
         for letter in chosen:
             typer.echo(plain(f"would replay {letter.place} ({_facts(letter)['reason']})"))
@@ -129,7 +129,7 @@ def replay(
 
     trouble = asyncio.run(run())
     if trouble is not None:
-        typer.echo(f"stopped: {trouble}. Run the same command again to go on", err=True)
+        typer.echo(f"stopped: {trouble}. Run the same command again to continue", err=True)
         raise typer.Exit(1)
     typer.echo(f"{len(chosen)} letters replayed")
 

@@ -1,4 +1,4 @@
-"""`hangtag doctor`: is everything there that a running Hangtag needs?"""
+"""`hangtag doctor`: checks everything that a running Hangtag needs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def doctor(
     """
     Check Kafka, topics, schemas, lag, partitioner, store, OCR workers, lexicon, Klaviyo, clock, state, files and disk.
 
-    Each line says ok, warn or fail, and what to do. Leaves nothing behind: one small object is put into the photo
-    store and removed.
-    Exits 1 when something fails.
+    Each line says ok, warn or fail, and what to do. Changes nothing: it writes one small object to the photo store and
+    deletes it again. Exits 1 if a check fails.
     """
     import asyncio
 
@@ -59,11 +58,11 @@ def _shown(line: Checked) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    told = Text(plain(f"{line.name}: {line.told}"))
+    text = Text(plain(f"{line.name}: {line.finding}"))
     if line.advice:
-        told.append(f"\n{line.advice}", style="bold")
+        text.append(f"\n{line.advice}", style="bold")
     row = Table.grid(padding=(0, 2))
     row.add_column(width=4)
     row.add_column(overflow="fold")
-    row.add_row(Text(line.status, style=_STYLES[line.status]), told)
+    row.add_row(Text(line.status, style=_STYLES[line.status]), text)
     return row

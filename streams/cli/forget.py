@@ -1,4 +1,4 @@
-"""`hangtag forget`: remove a shopper here, and ask Klaviyo to do the same."""
+"""`hangtag forget`: erases a shopper's data here and at Klaviyo."""
 
 from __future__ import annotations
 
@@ -25,36 +25,32 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "style_profiles": "style profiles in the database",
-    "written_events": "entries of the ledger of events written",
+    "written_events": "entries of the ledger of written events",
     "photos": "photos in the store",
-    "klaviyo_profiles": "profiles at Klaviyo, erased or without our properties",
+    "klaviyo_profiles": "profiles at Klaviyo, erased or cleared of our properties",
 }
 
 
 def forget(
-    shopper: str = typer.Argument(..., help="The shop's own id of the shopper."),
-    email: str = typer.Option(None, help="An e-mail address by which Klaviyo knows the shopper."),
-    klaviyo_id: str = typer.Option(None, help="Klaviyo's own id of the shopper's profile."),
+    shopper: str = typer.Argument(..., help="The shop's id of the shopper."),
+    email: str = typer.Option(None, help="An e-mail address of the shopper at Klaviyo."),
+    klaviyo_id: str = typer.Option(None, help="Klaviyo's id of the shopper's profile."),
     *,
-    soft: bool = typer.Option(
-        False, "--soft", help="Keep the profiles at Klaviyo; remove only the properties we wrote there."
-    ),
+    soft: bool = typer.Option(False, "--soft", help="Keep the profiles at Klaviyo; remove only Hangtag's properties."),
     include_shared: bool = typer.Option(
-        False, "--include-shared", help="Erase a profile at Klaviyo although other shoppers use it too."
+        False, "--include-shared", help="Also erase profiles at Klaviyo that other shoppers use."
     ),
-    dry_run: bool = typer.Option(
-        False, "--dry-run", help="List and count what would be removed; remove and erase nothing."
-    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only list and count what would be removed."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """
-    Forget a shopper for good: style profile, ledger, photos, and the profiles at Klaviyo.
+    Erase a shopper for good: style profile, ledger, photos, and the profiles at Klaviyo.
 
-    Lists every name by which Klaviyo may know the shopper, with the other shoppers who use the same name: their
-    profile stays, without our properties, unless --include-shared. Look at --dry-run first.
+    Lists every identifier that the shopper may have at Klaviyo, and the other shoppers with the same one. A shared
+    profile is kept, without Hangtag's properties, unless you pass --include-shared. Run --dry-run first.
 
-    From then on every event of theirs is dropped, also of a replay. Cannot be undone. Safe to interrupt and to repeat;
-    exits with 1 when something is left to do, and says what. What lies in the topics expires there (docs/privacy.md).
+    From then on the stages drop every event of this shopper, replays included. Cannot be undone. Safe to interrupt and
+    to repeat. Exits 1 if something is left to do, and says what. Messages in the topics expire there (docs/privacy.md).
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -71,8 +67,8 @@ def forget(
     except UnusableError:
         raise
     except ValueError:
-        # A validation error's own text quotes the value.
-        raise CommandError("the shopper, e-mail or a setting cannot be used", UNUSABLE) from None
+        # The text of a validation error quotes the value.
+        raise CommandError("the shopper, the e-mail address or a setting is not valid", UNUSABLE) from None
     except StateUnavailableError as error:
         raise CommandError(f"nothing was removed: {error}") from None
     except SQLAlchemyError as error:
@@ -112,7 +108,7 @@ async def _forget(
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("", total=None)
-            # Erasing is the right of another key; removing properties is what the sync stage may do anyway.
+            # Erasing needs another key's scope. The sync stage's key may remove properties.
             erasing = replace(config, key=settings.klaviyo_erasure_key, tokens=None)
             async with (
                 open_client(config) as writer,
@@ -145,13 +141,13 @@ async def _forget(
 def _tell(steps: list[ErasureStep], *, soft: bool, dry_run: bool, as_json: bool) -> None:
     names = [name for step in steps for name in step.names]
     if as_json:
-        told: dict[str, object] = {step.what: step.removed for step in steps}
-        told["names"] = [
+        report: dict[str, object] = {step.what: step.removed for step in steps}
+        report["names"] = [
             {"name": one.kind, "value": one.value, "used_by": one.used_by, "action": one.action} for one in names
         ]
-        told["notes"] = [step.note for step in steps if step.note]
-        told["left_to_do"] = {step.what: step.trouble for step in steps if step.trouble}
-        typer.echo(json_line(told | {"soft": soft, "dry_run": dry_run}))
+        report["notes"] = [step.note for step in steps if step.note]
+        report["left_to_do"] = {step.what: step.trouble for step in steps if step.trouble}
+        typer.echo(json_line(report | {"soft": soft, "dry_run": dry_run}))
         return
     _tell_names(names)
     done = "would be removed" if dry_run else "removed"
@@ -165,15 +161,15 @@ def _tell(steps: list[ErasureStep], *, soft: bool, dry_run: bool, as_json: bool)
         if step.note:
             typer.echo(plain(step.note), err=True)
     if not dry_run:
-        typer.echo("from now on every event of this shopper is dropped")
+        typer.echo("from now on the stages drop every event of this shopper")
         if any(step.trouble for step in steps):
-            typer.echo("mend what is left to do, then run the same command again", err=True)
+            typer.echo("fix what is left to do, then run the same command again", err=True)
         elif not soft:
-            typer.echo("Klaviyo works for a while on what it took before: run this once more a day later")
+            typer.echo("Klaviyo may still process requests from before: run this command again in a day")
 
 
 def _tell_names(names: Sequence[NameUse]) -> None:
-    table = Table("name at Klaviyo", "value", "other shoppers who use it", "at Klaviyo")
+    table = Table("identifier at Klaviyo", "value", "other shoppers who use it", "at Klaviyo")
     for one in names:
         cells = (one.kind, one.value, ", ".join(one.used_by), one.action)
         table.add_row(*(escape(plain(cell)) for cell in cells), style="yellow" if one.used_by else None)

@@ -1,4 +1,4 @@
-"""`hangtag gateway`: take uploads over HTTP from apps that have no Kafka."""
+"""`hangtag gateway`: accepts uploads over HTTP from apps without a Kafka client."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,14 +24,14 @@ def gateway(
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key. Default: HANGTAG_GATEWAY_TLS_KEY.")] = None,
     allow_email: Annotated[
-        bool, typer.Option("--allow-email", help="Take the field email. Default: HANGTAG_GATEWAY_ALLOW_EMAIL.")
+        bool, typer.Option("--allow-email", help="Accept the field email. Default: HANGTAG_GATEWAY_ALLOW_EMAIL.")
     ] = False,
 ) -> None:
     """
-    Take uploads over HTTP: POST /uploads, GET /uploads/ID, GET /uploads/ID/events, /healthz, /readyz, /metrics.
+    Accept uploads over HTTP: POST /uploads, GET /uploads/ID, GET /uploads/ID/events, /healthz, /readyz, /metrics.
 
-    Ctrl-C or SIGTERM finishes uploads in flight, then stops. On any but a loopback address it needs
-    HANGTAG_GATEWAY_TOKEN. It reads HANGTAG_STATE_URL, so that it takes and tells nothing of a forgotten shopper.
+    Ctrl-C or SIGTERM finishes uploads in flight, then stops. Needs HANGTAG_GATEWAY_TOKEN unless it listens on a
+    loopback address. Reads HANGTAG_STATE_URL, so that it accepts no uploads of forgotten shoppers and shows none.
     """
     import asyncio
     import os
@@ -57,9 +57,9 @@ def gateway(
     set_up_logs(settings)
 
     def crash(error: Exception) -> None:
-        # Class and place only: the message of an unknown exception may quote an event.
+        # Log class and place only, because the message of an unknown exception may quote an event.
         place = "".join(traceback.format_tb(error.__traceback__))
-        log.error("leaving, to be started again", error=type(error).__name__, at=place)
+        log.error("stopping after an unexpected error; restart the process", error=type(error).__name__, at=place)
         os.kill(os.getpid(), signal.SIGTERM)
 
     spans = make_spans(settings, "gateway")

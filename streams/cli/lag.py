@@ -1,4 +1,4 @@
-"""`hangtag lag`: how far each stage is behind, in offsets and in seconds."""
+"""`hangtag lag`: shows how far each stage is behind, in offsets and in seconds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help=__doc__)
 
-#: Lines of a table besides its rows.
+#: Lines of a table in addition to its rows.
 _AROUND = 5
 _STYLES = {"stalled": "red", "unassigned": "yellow", "no-commit": "yellow", "idle": "dim", "ok": None}
 
@@ -37,18 +37,18 @@ _STYLES = {"stalled": "red", "unassigned": "yellow", "no-commit": "yellow", "idl
 def lag(
     context: typer.Context,
     *,
-    watch: bool = typer.Option(False, "--watch", "-w", help="Look again and again, until Ctrl-C."),
-    every: float = typer.Option(2, min=0.2, metavar="S", help="Seconds between looks."),
+    watch: bool = typer.Option(False, "--watch", "-w", help="Refresh until Ctrl-C."),
+    every: float = typer.Option(2, min=0.2, metavar="S", help="Seconds between refreshes."),
     wide: bool = WIDE,
     over: float = typer.Option(
-        0, min=0, metavar="S", help="Look for so long before answering: one look cannot tell what is stalled."
+        0, min=0, metavar="S", help="Watch for S seconds first: a single look cannot detect stalled partitions."
     ),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object per partition; null is unknown."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object per partition; null means unknown."),
 ) -> None:
     """
-    Show how far each stage is behind, per partition. Exits 1 when Kafka does not answer.
+    Show how far each stage is behind, per partition. Exits 1 if Kafka does not respond.
 
-    Seconds are the age of the oldest record that is not committed, ~ where that had to be worked out.
+    Seconds are the age of the oldest uncommitted record; ~ marks estimates.
     """
     if context.invoked_subcommand is not None:
         return
@@ -65,7 +65,7 @@ def lag(
         for seen in keep_looking(settings, min(every, over)):
             if isinstance(seen, NoKafkaError):
                 raise seen
-            # From the first look on: it has to connect, and takes its time.
+            # The time counts from the first look, because connecting takes a while.
             until = time.monotonic() + over if until is None else until
             if time.monotonic() >= until:
                 _print(seen, as_json=as_json, wide=wide)
@@ -79,10 +79,10 @@ def exporter(
     *,
     port: int = typer.Option(9308, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
-    every: float = typer.Option(5, min=0.2, metavar="S", help="Seconds between looks at the cluster."),
-    cluster_name: str = typer.Option("hangtag", help="The label cluster_name of kafka-lag-exporter's metrics."),
+    every: float = typer.Option(5, min=0.2, metavar="S", help="Seconds between reads of the cluster."),
+    cluster_name: str = typer.Option("hangtag", help="Value of the label cluster_name (kafka-lag-exporter's metrics)."),
 ) -> None:
-    """Serve lag for Prometheus, as kafka_exporter and kafka-lag-exporter name it. Waits while Kafka is away."""
+    """Serve lag to Prometheus, named as in kafka_exporter and kafka-lag-exporter. Waits while Kafka is away."""
     import structlog
     from prometheus_client import CollectorRegistry
 
@@ -100,19 +100,19 @@ def exporter(
     collector, registry = LagCollector(cluster_name), CollectorRegistry()
     registry.register(collector)
     registry.register(metrics.BUILD)
-    told: tuple[str, ...] = ()
+    logged: tuple[str, ...] = ()
     with serving_metrics("Lag exporter", host, port, registry):
         for seen in keep_looking(settings, every):
             if isinstance(seen, NoKafkaError):
                 collector.seen = None
-                if told != (str(seen),):
-                    told = (str(seen),)
+                if logged != (str(seen),):
+                    logged = (str(seen),)
                     log.warning("no lag", message=str(seen))
                 continue
             collector.seen = seen.look, seen.verdicts
-            if seen.look.troubles != told:
-                told = seen.look.troubles
-                log.warning("lag is not read in full" if told else "lag is read in full again", troubles=told)
+            if seen.look.troubles != logged:
+                logged = seen.look.troubles
+                log.warning("lag is incomplete" if logged else "lag is complete again", troubles=logged)
 
 
 def _watch(settings: Settings, every_s: float, *, as_json: bool, wide: bool) -> None:
@@ -127,7 +127,7 @@ def _watch(settings: Settings, every_s: float, *, as_json: bool, wide: bool) -> 
             if isinstance(seen, NoKafkaError):
                 if not answered:
                     raise seen
-                # It may come back, so a watcher goes on.
+                # Keep watching: Kafka may come back.
                 if live is None:
                     typer.echo(str(seen), err=True)
                 else:
@@ -146,8 +146,8 @@ def _print(seen: Judged, *, as_json: bool, wide: bool) -> None:
     if not as_json:
         console(wide=wide).print(_table(look, verdicts))
         return
-    for told in (*look.troubles, *chain.from_iterable(look.strangers.values())):
-        typer.echo(plain(told), err=True)
+    for sentence in (*look.troubles, *chain.from_iterable(look.strangers.values())):
+        typer.echo(plain(sentence), err=True)
     for verdict in verdicts:
         shown = asdict(verdict)
         typer.echo(json.dumps(shown.pop("place") | shown))
@@ -158,16 +158,16 @@ def _table(look: LagSnapshot, verdicts: tuple[PartitionLag, ...], *, quiet_too: 
         _group(group, look.members[group], [one for one in verdicts if one.place.group == group], quiet_too=quiet_too)
         for group in dict.fromkeys(verdict.place.group for verdict in verdicts)
     ]
-    shown += [Text(plain(told), style="red") for sentences in look.strangers.values() for told in sentences]
+    shown += [Text(plain(sentence), style="red") for group in look.strangers.values() for sentence in group]
     shown += [Text(trouble, style="yellow") for trouble in look.troubles]
     if None in look.members.values():
-        shown.append(Text("This broker does not say who reads what, so no partition shows as unassigned.", style="dim"))
+        shown.append(Text("This broker does not list group members, so no partition shows as unassigned.", style="dim"))
     return Group(*shown)
 
 
 def _group(group: str, members: int | None, verdicts: list[PartitionLag], *, quiet_too: bool) -> Table:
-    told = [one for one in verdicts if quiet_too or one.lag or one.state in {"stalled", "no-commit"}]
-    hidden = f", {len(verdicts) - len(told)} partitions with nothing ahead left out" if told != verdicts else ""
+    listed = [one for one in verdicts if quiet_too or one.lag or one.state in {"stalled", "no-commit"}]
+    hidden = f", {len(verdicts) - len(listed)} partitions without lag hidden" if listed != verdicts else ""
     ahead = f", {sum(one.lag for one in verdicts)} ahead"
     people = "" if members is None else f", {members} member{'' if members == 1 else 's'}"
     table = Table(title=f"{group} on {verdicts[0].place.topic}{people}{ahead}{hidden}", title_justify="left")
@@ -175,7 +175,7 @@ def _group(group: str, members: int | None, verdicts: list[PartitionLag], *, qui
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("state", overflow="fold")
     table.add_column("read by", overflow="fold")
-    for verdict in told:
+    for verdict in listed:
         owner = verdict.owner
         table.add_row(
             str(verdict.place.partition),

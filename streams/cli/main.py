@@ -1,4 +1,4 @@
-"""The `hangtag` command: puts the command groups together. Holds no logic of its own."""
+"""The `hangtag` command: registers the command groups. Contains no logic of its own."""
 
 import sys
 from importlib.metadata import version
@@ -31,14 +31,14 @@ from streams.cli.ocr import ui as ocr_ui
 from streams.cli.rules import group as rules
 from streams.cli.support.boundary import Boundary
 
-#: Where the help lists a command: by what somebody wants.
+#: Panels of the help, by what the user wants to do.
 TRY, RUN, WATCH, MEND, SET_UP = "Try it", "Run", "Watch", "Mend", "Set up"
 
 app = typer.Typer(
     cls=Boundary,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    # Its tracebacks show local variables, and those hold what shoppers photographed.
+    # Typer's tracebacks show local variables, which may contain shoppers' text.
     pretty_exceptions_enable=False,
 )
 
@@ -83,6 +83,6 @@ app.add_typer(klaviyo.app, name="klaviyo", rich_help_panel=SET_UP)
 
 
 def main() -> None:
-    """Run the command line. Logs go to stderr, because stdout is for a command's answer."""
+    """Run the command line. Logs go to stderr, because stdout is for a command's output."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     app()

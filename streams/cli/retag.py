@@ -1,4 +1,4 @@
-"""`hangtag retag`: after a change of the lexicon, bring the tags of kept uploads up to date."""
+"""`hangtag retag`: updates the tags of kept uploads after a change of the lexicon."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from streams.operations.retag import Kept
     from streams.operations.tag_changes import Change
 
-#: Uploads shown in a table; --json shows them all.
+#: Most uploads in the table; --json prints all.
 _MOST_SHOWN = 100
-#: Tags named in the summary.
+#: Most tags in the summary.
 _MOST_TAGS = 12
 
 
 class Tally:
-    """What came of the uploads so far."""
+    """Counts of the uploads processed so far, and the first changes."""
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
@@ -48,19 +48,19 @@ class Tally:
 
 
 def retag(
-    since: str = typer.Option(None, help="Only texts from here on: an age (15m, 2h, 7d) or an RFC 3339 time."),
+    since: str = typer.Option(None, help="Only texts since then: an age (15m, 2h, 7d) or an RFC 3339 time."),
     shopper: str = typer.Option(None, help="Only this shopper's uploads."),
-    from_partition: int = typer.Option(0, min=0, help="Go on at this partition of texts, after an interruption."),
+    from_partition: int = typer.Option(0, min=0, help="Continue at this partition of texts, after an interruption."),
     *,
-    dry_run: bool = typer.Option(False, "--dry-run", help="Show what would change, upload by upload; publish nothing."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only show what would change, upload by upload."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per changed upload, then one summary object."),
 ) -> None:
     """
     Tag kept texts again with the current lexicon, and publish the uploads whose tags changed.
 
-    They are published as backfill: profiles are corrected, no flow is set off. Safe to interrupt and to repeat.
+    They are published as backfill: profiles are corrected, but no flow starts. Safe to interrupt and to repeat.
 
-    Texts are kept for 7 days. One partition is read after the other; memory does not grow with them.
+    Texts are kept for 7 days. Partitions are read one by one, so memory use does not grow with them.
     """
     from streams.erasure.guard import forgotten_until_now
     from streams.kafka.reader import parse_since
@@ -81,34 +81,34 @@ def retag(
         _print(settings, summary, run.tally)
     if trouble is not None:
         where = "" if run.part is None else f" with --from-partition {run.part}"
-        typer.echo(f"stopped: {trouble}. Run the same command again{where} to go on", err=True)
+        typer.echo(f"stopped: {trouble}. Run the same command again{where} to continue", err=True)
         raise typer.Exit(130 if trouble == "interrupted" else 1)
 
 
 class Run:
-    """One run of the command: where it is, and what came of it."""
+    """One run of the command: its current partition, and its results."""
 
     def __init__(self, kept: "Kept", tagger: "Tagger", *, dry_run: bool, as_json: bool) -> None:
         from streams.operations.kept_uploads import Counts
 
         self._kept, self._tagger, self._dry_run, self._as_json = kept, tagger, dry_run, as_json
         self.tally, self.counts = Tally(), Counts()
-        #: The partition it is at; None where all are read at once.
+        #: The current partition; None if all are read at once.
         self.part: int | None = None
 
     def all_parts(self, first: int) -> str | None:
         """
-        Go through the partitions from the first on; answers why it stopped early, if it did.
+        Process the partitions from `first` on; return why it stopped early, or None.
 
         Raises:
-            UnreadableTopicError: a topic is missing, or no broker answered, and nothing was looked at.
+            UnreadableTopicError: A topic is missing, or no broker responds; nothing was processed.
 
         """
         past, parts = self._kept.committed(), self._kept.parts()
         if parts == [None] and self._kept.shopper is None:
             typer.echo(
-                "texts and tags have other numbers of partitions than when their oldest messages were written, or than"
-                " each other: all partitions are read at once",
+                "the topics of texts and tags differ in their number of partitions, or it changed since their oldest"
+                " messages: all partitions are read at once",
                 err=True,
             )
         for part in parts:
@@ -202,7 +202,7 @@ def _print(settings: Settings, summary: dict[str, Any], tally: Tally) -> None:
         Console().print(table)
         more = tally.changed - len(tally.changes)
         if more:
-            typer.echo(f"and {more} more: --json shows them all")
+            typer.echo(f"and {more} more: --json prints all")
     own = f" with {settings.lexicon}" if settings.lexicon is not None else ""
     typer.echo(f"lexicon {summary['lexicon_version']} (shipped{own}), {summary['uploads']} uploads")
     for sign, count in tally.tags.most_common(_MOST_TAGS):
@@ -210,7 +210,7 @@ def _print(settings: Settings, summary: dict[str, Any], tally: Tally) -> None:
     done = "would change" if summary["dry_run"] else f"changed, {tally.published} published"
     typer.echo(f"{tally.changed} {done}" if tally.changed else "nothing to do")
     if tally.emptied:
-        typer.echo(f"{tally.emptied} of them have no tag left")
+        typer.echo(f"{tally.emptied} of them have no tags left")
     if summary["left_to_the_tag_stage"]:
         typer.echo(f"{summary['left_to_the_tag_stage']} wait for the tag stage, which tags them itself")
 
@@ -228,6 +228,6 @@ def _facts(change: "Change") -> dict[str, Any]:
 
 
 def _signed(change: "Change") -> list[str]:
-    """Write a change as lines: + new, - gone, ~ with another share or label."""
+    """Return a change as lines: + added, - removed, ~ changed share or label."""
     signs = {"+": change.added, "-": change.removed, "~": change.altered}
     return [f"{sign} {tag}" for sign, tags in signs.items() for tag in tags]

@@ -1,4 +1,4 @@
-"""`hangtag retention`: delete photos that are older than photos may be."""
+"""`hangtag retention`: deletes photos that are older than the retention time."""
 
 import asyncio
 import json
@@ -20,20 +20,20 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def retention() -> None:
-    """Say that this is a group of commands, though it has one as yet."""
+    """Make typer treat this as a group, though it has only one command so far."""
 
 
 @app.command(name="sweep")
 def sweep_now(
     *,
-    dry_run: bool = typer.Option(False, "--dry-run", help="Count what would be deleted; delete nothing."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only count what would be deleted."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """
-    Delete the photos stored more than HANGTAG_PHOTO_RETENTION_DAYS ago, once and now.
+    Delete the photos that were stored more than HANGTAG_PHOTO_RETENTION_DAYS ago, once.
 
-    The recognize stage does so every hour by itself; this is for a look, and for when no stage runs. Exits with 1 when
-    the store did not let it finish.
+    The recognize stage does this every hour. Run it by hand for a check, or when no stage runs. Exits 1 if the store
+    failed before the end.
     """
     from streams.photos.retention import swept_folders
     from streams.wiring.clock import now
@@ -64,7 +64,7 @@ async def _sweep(
         task = progress.add_task("sweeping", total=None)
         try:
             async for swept in sweep(store, folders, before=before, remove=not dry_run):
-                progress.update(task, description=f"{swept.seen:,} looked at, {swept.due:,} too old")
+                progress.update(task, description=f"{swept.seen:,} checked, {swept.due:,} too old")
         except StoreError as error:
             return swept, error.failure.message
     return swept, None
@@ -73,7 +73,7 @@ async def _sweep(
 def _tell(swept: "Swept", before: datetime, trouble: str | None, *, dry_run: bool, as_json: bool) -> None:
     oldest = swept.oldest.isoformat(timespec="seconds") if swept.oldest is not None else None
     if as_json:
-        told = {
+        report = {
             "before": before.isoformat(timespec="seconds"),
             "seen": swept.seen,
             "deleted": 0 if dry_run else swept.due,
@@ -83,10 +83,10 @@ def _tell(swept: "Swept", before: datetime, trouble: str | None, *, dry_run: boo
             "dry_run": dry_run,
             "error": trouble,
         }
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(report))
     else:
         done = "would be deleted" if dry_run else "deleted"
-        typer.echo(f"{swept.seen:,} looked at, {swept.due:,} {done} ({swept.due_bytes / 1e6:,.1f} MB)")
-        typer.echo(f"the oldest left was stored {oldest}" if oldest else "none is left")
+        typer.echo(f"{swept.seen:,} checked, {swept.due:,} {done} ({swept.due_bytes / 1e6:,.1f} MB)")
+        typer.echo(f"the oldest remaining photo was stored {oldest}" if oldest else "no photo remains")
     if trouble is not None:
-        typer.echo(f"stopped: {trouble}. Run it again to go on", err=True)
+        typer.echo(f"stopped: {trouble}. Run it again to continue", err=True)

@@ -1,4 +1,4 @@
-"""`hangtag store`: set up the place where photos lie."""
+"""`hangtag store`: sets up the photo store."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def store() -> None:
-    """Say that this is a group of commands, though it has one as yet."""
+    """Make typer treat this as a group, though it has only one command so far."""
 
 
 @app.command()
@@ -27,11 +27,12 @@ def setup(
     show: bool = typer.Option(False, "--print", help="Only print the rule, and the command that would set it."),
 ) -> None:
     """
-    Give the bucket a rule of its own that deletes photos, beside the rules it has. Safe to repeat.
+    Add a lifecycle rule to the bucket that deletes photos; its other rules are kept. Safe to repeat.
 
-    S3 is asked with the key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them, and for Google and Azure, the
-    command to run is printed instead, and the exit code is 1. A folder on disk needs no rule: `hangtag retention`.
-    No rule is for the whole store: photos without a folder of their own are left to the sweep, and the exit code is 1.
+    For S3 it uses the key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without them, and for Google and Azure, it
+    prints the command to run and exits 1. A folder on disk needs no rule: use `hangtag retention`.
+    It never sets a rule for the whole store: if photos have no folder of their own, only the sweep deletes them, and it
+    exits 1.
     """
     from streams.photos.bucket.rules import Bucket, command, rule_days
     from streams.photos.retention import swept_folders
@@ -39,7 +40,7 @@ def setup(
     settings, access = Settings(), S3Access()
     bucket = Bucket.of(settings.store_url)
     if bucket is None:
-        typer.echo("photos lie in a folder on disk: the recognize stage sweeps it, and there is no rule to set")
+        typer.echo("photos are stored in a folder on disk: the recognize stage sweeps it, no rule is needed")
         return
     folders = swept_folders(settings)
     days = rule_days(settings.photo_retention_days)
@@ -47,20 +48,20 @@ def setup(
     left_out = len(prefixes) < len(folders)
     if left_out:
         typer.echo(
-            f"no rule for photos at {settings.notifications_key}: it would be for all that lies there, yours too. "
-            "Let HANGTAG_NOTIFICATIONS_KEY begin with a folder of their own; until then only the sweep deletes them",
+            f"no rule for photos at {settings.notifications_key}, because it would also delete everything else there. "
+            "Let HANGTAG_NOTIFICATIONS_KEY begin with a folder for photos; until then only the sweep deletes them",
             err=True,
         )
     can = bucket.kind in {"s3", "s3a"} and access.access_key_id is not None and access.secret_access_key is not None
     if show or not can:
         typer.echo(command(bucket, prefixes, days))
         if not show:
-            typer.echo("not set: run this command with the rights to change the bucket", err=True)
+            typer.echo("not set: run this command with the permission to change the bucket", err=True)
         raise typer.Exit(0 if show else 1)
     refused = asyncio.run(_apply(access, bucket, prefixes, days))
     if refused is not None:
         raise CommandError(f"not set: {refused.message}")
-    typer.echo(f"{bucket.name}: photos are deleted {days} days after they were stored, counted from the next midnight")
+    typer.echo(f"{bucket.name}: photos are deleted {days} days after they were stored, from the next midnight on")
     if left_out:
         raise typer.Exit(1)
 

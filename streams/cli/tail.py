@@ -1,4 +1,4 @@
-"""`hangtag tail`: follow a topic."""
+"""`hangtag tail`: prints the messages of a topic as they arrive."""
 
 import time
 from datetime import UTC, datetime
@@ -12,17 +12,17 @@ from streams.config.settings import Settings
 
 def tail(
     topic: str = typer.Argument(
-        ..., help="Short name (uploads, texts, tags, profiles, feedback, uploads.dlq) or full."
+        ..., help="Short name (uploads, texts, tags, profiles, feedback, uploads.dlq) or full name."
     ),
     since: str = typer.Option(
-        None, help="Start here: an age (15m, 2h, 7d) or an RFC 3339 time; default: new ones only."
+        None, help="Start then: an age (15m, 2h, 7d) or an RFC 3339 time. Default: new messages only."
     ),
     *,
     follow: bool = typer.Option(True, help="Wait for new messages; --no-follow stops at the newest."),
-    values: bool = typer.Option(False, "--values", help="Show values too. They hold what shoppers photographed."),
+    values: bool = typer.Option(False, "--values", help="Also show values. They contain shoppers' text."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per message."),
 ) -> None:
-    """Follow a topic."""
+    """Print the messages of a topic as they arrive."""
     from streams.kafka import reader as topics
 
     settings = Settings()

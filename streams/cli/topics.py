@@ -1,4 +1,4 @@
-"""`hangtag topics`: create what is missing, and say where the cluster differs from the design."""
+"""`hangtag topics`: creates missing topics, and shows where the cluster differs from the design."""
 
 import json
 
@@ -13,25 +13,25 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 @app.command()
 def apply() -> None:
     """
-    Create the topics that are missing. Changes and deletes nothing that is there.
+    Create the missing topics. Existing topics are not changed or deleted.
 
-    With HANGTAG_SCHEMA_REGISTRY_URL it registers the events' schemas, too, where they are missing.
+    With HANGTAG_SCHEMA_REGISTRY_URL it also registers the events' schemas where they are missing.
     """
     from streams.kafka.schema_registry import register_missing
     from streams.kafka.topics import create_missing
 
     settings = Settings()
-    # First, because the embedded broker takes no topics, and its events may have schemas.
+    # Schemas first: creating topics fails on the embedded broker, and its events may have schemas.
     for subject in register_missing(settings):
         typer.echo(f"registered {subject}")
     created = create_missing(settings)
-    typer.echo("\n".join(f"created {name}" for name in created) or "every topic is there already")
+    typer.echo("\n".join(f"created {name}" for name in created) or "every topic exists already")
     _show(settings, as_json=False)
 
 
 @app.command(name="list")
 def list_topics(*, as_json: bool = typer.Option(False, "--json", help="One JSON object per topic.")) -> None:
-    """Compare the cluster's topics with the design; exit 1 when they differ."""
+    """Compare the cluster's topics with the design. Exits 1 if they differ."""
     _show(Settings(), as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""`hangtag trace`: one upload's life, without any tracing backend."""
+"""`hangtag trace`: shows every step of one upload, without a tracing backend."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def trace(
-    upload_id: str = typer.Argument(..., help="As in the upload's event."),
+    upload_id: str = typer.Argument(..., help="Id of the upload, as in its event."),
     since: str = SINCE,
     *,
     shopper: str = SHOPPER,
     at: str = AT,
-    body: bool = typer.Option(True, "--body/--no-body", help="Show what Klaviyo is sent, too."),
+    body: bool = typer.Option(True, "--body/--no-body", help="Also show what would be sent to Klaviyo."),
     wide: bool = WIDE,
     as_json: bool = typer.Option(
         False, "--json", help="One JSON object per message, then per request to Klaviyo, then where the upload is."
@@ -35,8 +35,8 @@ def trace(
     """
     Follow one upload through every topic, to Klaviyo. Exits 1 if the upload is not found.
 
-    Klaviyo's body is the one that would be sent now, with all that the state database holds of the shopper and
-    without e-mail addresses. Nothing is sent or stored.
+    Klaviyo's body is the one that would be sent now, from all that the state database knows about the shopper, without
+    e-mail addresses. Nothing is sent or stored.
     """
     from streams.operations.trace import trace_upload
 
@@ -61,7 +61,7 @@ def trace(
 
 
 def _requests(settings: Settings, tagged: OutfitTagged) -> list[dict[str, Any]]:
-    """Give what Klaviyo would be sent; where that cannot be told, say why and give nothing."""
+    """Return the requests that would be sent to Klaviyo; if they cannot be built, print why and return none."""
     from klaviyo_sink.sink import Written
     from streams.agents.dry_run import without_emails
     from streams.operations.preview import rehearse
@@ -74,10 +74,10 @@ def _requests(settings: Settings, tagged: OutfitTagged) -> list[dict[str, Any]]:
     try:
         outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False))
     except ValueError as error:
-        typer.echo(f"Klaviyo's body cannot be told: {error}", err=True)
+        typer.echo(f"Klaviyo's body cannot be shown: {error}", err=True)
         return []
     if not isinstance(outcome, Written):
-        typer.echo(f"Klaviyo is sent nothing: {outcome.message}", err=True)
+        typer.echo(f"nothing would be sent to Klaviyo: {outcome.message}", err=True)
     return shown
 
 

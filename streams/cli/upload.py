@@ -1,4 +1,4 @@
-"""`hangtag upload`: store photos and publish their uploads."""
+"""`hangtag upload`: stores photos and publishes their uploads."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from schemas.producer import Published, Upload, UploadProducer
     from schemas.spans import Spans
 
-#: Longest wait for Kafka and its topic before anything is uploaded, seconds.
+#: Longest wait for Kafka and its topic before the first upload, in seconds.
 _PATIENCE_S = 15
 
 
 def upload(
     photos: list[Path] = typer.Argument(..., help="Photos to upload.", exists=True, dir_okay=False),
-    shopper: str = typer.Option(..., help="The shop's own id of the shopper."),
-    email: str = typer.Option(None, help="Identify the shopper to Klaviyo by e-mail instead of by shopper id."),
+    shopper: str = typer.Option(..., help="The shop's id of the shopper."),
+    email: str = typer.Option(None, help="The shopper's e-mail address at Klaviyo, instead of the shopper id."),
     *,
-    backfill: bool = typer.Option(False, "--backfill", help="Old uploads: recorded, but they set off no Klaviyo flow."),
+    backfill: bool = typer.Option(False, "--backfill", help="Mark as old uploads: recorded, but they start no flow."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per photo."),
 ) -> None:
     """
     Store photos and publish one upload each, as the shop's app would.
 
-    Exits with 1 when some were not published, and says which and why; what would fail for all stops at the first.
+    Exits 1 if some were not published, and says which and why. Stops at the first failure that would affect all.
     """
     from schemas.producer import Upload
     from streams.kafka.clients import wait_for_topics
@@ -55,7 +55,7 @@ def upload(
 
 
 async def _publish(producer: UploadProducer, uploads: dict[Path, Upload], spans: Spans, *, as_json: bool) -> int:
-    """Publish one after the other and print each outcome; return how many were published."""
+    """Publish the uploads one by one and print each outcome; return the number published."""
     from schemas.outcomes import Never
     from schemas.producer import Published
 
@@ -70,7 +70,7 @@ async def _publish(producer: UploadProducer, uploads: dict[Path, Upload], spans:
                 if not isinstance(answer, Published | Never):
                     break
     if left := len(uploads) - tried:
-        typer.echo(f"{left} more not tried: they would fare the same", err=True)
+        typer.echo(f"{left} more were not tried, because they would fail too", err=True)
     await asyncio.to_thread(spans.close)
     return done
 
@@ -83,5 +83,7 @@ def _tell(photo: str, answer: Published | Later | Never | Misconfigured, *, as_j
     elif not as_json:
         typer.echo(plain(f"{answer.upload_id}  {photo}"))
     if as_json:
-        told = asdict(answer) if isinstance(answer, Published) else {"error": answer.reason, "message": answer.message}
-        typer.echo(json_line({"photo": photo, **told}))
+        result = (
+            asdict(answer) if isinstance(answer, Published) else {"error": answer.reason, "message": answer.message}
+        )
+        typer.echo(json_line({"photo": photo, **result}))

@@ -1,4 +1,4 @@
-"""`hangtag worker`: run one stage, or all of them as supervised children."""
+"""`hangtag worker`: runs one stage, or all stages as supervised child processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.command()
 def recognize() -> None:
-    """Photos to text: consume uploads, call the OCR workers, publish texts and feedback."""
+    """Recognize text: consume uploads, call the OCR workers, publish texts and feedback."""
     from streams.wiring import stages
 
     stages.run_stage(stages.recognize(Settings()))
@@ -23,9 +23,9 @@ def recognize() -> None:
 @app.command()
 def tag() -> None:
     """
-    Text to tags: consume texts, apply the lexicon, publish tags.
+    Find tags: consume texts, apply the lexicon, publish tags.
 
-    Reloads the lexicon when a file of the shop's own folder changes, and on SIGHUP.
+    Reloads the lexicon when a file in the shop's own folder changes, and on SIGHUP.
     """
     from streams.wiring import stages
 
@@ -36,13 +36,13 @@ def tag() -> None:
 def sync(
     *,
     dry_run: bool = typer.Option(
-        False, "--dry-run", help="Print what would be sent to Klaviyo; send, publish and store nothing."
+        False, "--dry-run", help="Only print what would be sent to Klaviyo; send, publish and store nothing."
     ),
 ) -> None:
     """
-    Tags to profiles: consume tags, write to Klaviyo, publish profiles.
+    Update profiles: consume tags, write to Klaviyo, publish profiles.
 
-    A dry run (also HANGTAG_KLAVIYO_DRY_RUN=true) reads all kept tags as a consumer group of its own. The real stage
+    A dry run (also HANGTAG_KLAVIYO_DRY_RUN=true) reads all kept tags in a consumer group of its own, so the real stage
     still gets every event.
     """
     import uuid
@@ -58,9 +58,9 @@ def sync(
 @app.command()
 def notifications() -> None:
     """
-    A bucket's notifications to uploads: consume HANGTAG_NOTIFICATIONS_TOPIC (S3's form), publish uploads.
+    Publish uploads for a bucket's notifications: consume HANGTAG_NOTIFICATIONS_TOPIC (S3's format), publish uploads.
 
-    Only for photos that are put into the bucket without publishing their uploads.
+    Needed only if photos are put into the bucket without publishing their uploads.
     """
     from streams.wiring import stages
 
@@ -70,9 +70,9 @@ def notifications() -> None:
 @app.command()
 def rekey() -> None:
     """
-    Uploads to uploads: consume HANGTAG_REKEY_TOPIC, publish each upload again by the shopper's id.
+    Correct the keys of uploads: consume HANGTAG_REKEY_TOPIC, publish each upload again keyed by the shopper's id.
 
-    Only for a producer whose partitioner cannot be changed (docs/producers.md).
+    Needed only for a producer whose partitioner cannot be changed (docs/producers.md).
     """
     from streams.wiring import stages
 
@@ -82,12 +82,12 @@ def rekey() -> None:
 @app.command(name="all")
 def all_stages() -> None:
     """
-    Run every stage as a child, and start it again when it ends.
+    Run every stage as a child process, and restart it when it ends.
 
-    These are recognize, tag and sync, and notifications and rekey where their topics are set.
+    The stages are recognize, tag and sync, and notifications and rekey if their topics are set.
 
-    Signals are passed on, SIGHUP too. Exits with code 73 when a stage halts on purpose (too many dead
-    letters), and stops the others.
+    Signals are passed on, SIGHUP too. If a stage halts on purpose (too many dead letters), stops the others and exits
+    with code 73.
     """
     from streams.config.settings import child_environment
     from streams.flow import flow_of
@@ -103,7 +103,7 @@ def all_stages() -> None:
             Child(
                 stage,
                 hangtag("worker", stage),
-                # One health port each, counted up from the one given.
+                # One health port per child, counted up from the configured one.
                 child_environment(health_port=settings.health_port + at if settings.health_port else 0),
             )
             for at, stage in enumerate(flow_of(settings))

@@ -1,7 +1,7 @@
 """
-The kind of setting that is a service's address: logs, metrics and traces tell it, so no secret may stand in it.
+The type of settings that are addresses of services. Logs, metrics and traces show addresses, so they contain no secret.
 
-Reads no environment and knows no setting.
+Does not read the environment and knows no setting.
 """
 
 import re
@@ -9,15 +9,15 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-#: A name or password before the host; also one whose `/`, `?` or `#` is not percent-encoded.
+#: A user name or password before the host, even one with an unencoded `/`, `?` or `#`.
 _NAME_OR_PASSWORD: Final = re.compile(r"[^/]*//(?:[^/?#]*@|[^/:]*:(?!\d*(?:[/?#]|$)).*@)", re.DOTALL)
 
 
 def _without_password(address: str) -> str:
     if _NAME_OR_PASSWORD.match(address):
-        raise ValueError("a name or password in an address would be told in logs: docs/security.md says where it goes")
+        raise ValueError("an address with a user name or password would appear in logs: see docs/security.md")
     return address
 
 
-#: An address without a name or password in it.
+#: An address without a user name or password.
 Address = Annotated[str, AfterValidator(_without_password)]

@@ -1,13 +1,13 @@
-"""Finds settings that contradict one another, and the line that mends it. Pure; knows no `Settings`."""
+"""Finds settings that contradict each other, and the line that corrects them. Pure; knows no `Settings`."""
 
 from collections.abc import Mapping
 
 
 def of_flow(in_flight: int, pending: int, span: int) -> str | None:
     """
-    Say why a stage cannot hold as many events as its settings say; None if they fit.
+    Return why a stage cannot hold as many events as its settings say; None if they fit.
 
-    The smaller one would win without a word: 1,024 in flight with 256 pending are 256 in flight.
+    Otherwise the smaller number would apply silently: 1,024 in flight with 256 pending are 256 in flight.
     """
     if in_flight <= pending <= span:
         return None
@@ -21,7 +21,7 @@ def of_flow(in_flight: int, pending: int, span: int) -> str | None:
 
 
 def of_retries(base_s: float, cap_s: float) -> str | None:
-    """Say that the first retry waits longer than any may; None if it does not."""
+    """Return why the first retry would wait longer than the longest wait; None if it does not."""
     if base_s <= cap_s:
         return None
     return (
@@ -31,7 +31,7 @@ def of_retries(base_s: float, cap_s: float) -> str | None:
 
 
 def around(own: Mapping[str, int], *, in_flight: int, pending: int, span: int) -> dict[str, int]:
-    """Fit default sizes around those that were set (`own`), which stay as they are."""
+    """Adjust default sizes to those that were set (`own`), which stay unchanged."""
     span = own.get("span", max(span, own.get("pending", 0), own.get("in_flight", 0)))
     pending = own.get("pending", min(span, max(pending, own.get("in_flight", 0))))
     return {"in_flight": own.get("in_flight", min(in_flight, pending)), "pending": pending, "span": span}

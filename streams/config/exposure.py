@@ -1,10 +1,10 @@
-"""Which servers of ours may listen beyond this machine. Pure: opens nothing."""
+"""Decides which servers may listen beyond this machine. Pure: opens nothing."""
 
 import ipaddress
 from collections.abc import Collection
 from typing import Literal
 
-#: A server by name. `metrics` is whatever serves a process's health and metrics.
+#: Names of servers. `metrics` is any server of a process's health and metrics.
 Server = Literal["gateway", "metrics", "ocr", "page", "sandbox"]
 
 _ANYONE_COULD: dict[Server, str] = {
@@ -12,14 +12,14 @@ _ANYONE_COULD: dict[Server, str] = {
     "metrics": "read health and metrics",
     "ocr": "have photos read",
     "page": "use the page",
-    "sandbox": "read and change what it holds",
+    "sandbox": "read and change its data",
 }
-#: Where a token is set; the others have none.
+#: The setting of each server's token; the others have none.
 _TOKEN: dict[Server, str] = {"gateway": "HANGTAG_GATEWAY_TOKEN", "ocr": "HANGTAG_OCR_TOKEN"}
 
 
 def exposed(server: Server, host: str, open_servers: Collection[str], *, has_token: bool = False) -> str | None:
-    """Say why a server must not listen on `host`, and what to do; None where it may."""
+    """Return why a server must not listen on `host`, and what to do; None if it may."""
     if has_token or server in open_servers or _is_loopback(host):
         return None
     token = f"set {_TOKEN[server]}, or " if server in _TOKEN else ""

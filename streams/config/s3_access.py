@@ -1,11 +1,11 @@
-"""The access to S3 that obstore finds in the environment by itself, for the request that obstore cannot make."""
+"""AWS credentials from the environment, for requests that obstore cannot make."""
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class S3Access(BaseSettings):
-    """AWS credentials and region, as obstore reads them, for the one request to S3 that obstore cannot make."""
+    """AWS credentials and region, read from the same variables as obstore reads."""
 
     model_config = SettingsConfigDict(env_prefix="AWS_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -22,6 +22,6 @@ class S3Access(BaseSettings):
         """Return the bucket's URL: a path below the server, or a host name of its own."""
         server = f"s3.{self.region}.amazonaws.com"
         if self.virtual_hosted_style_request:
-            # An endpoint names the bucket then, as obstore has it (S3Config.virtual_hosted_style_request).
+            # The endpoint then contains the bucket, as in obstore (S3Config.virtual_hosted_style_request).
             return self.endpoint or f"https://{bucket}.{server}"
         return f"{(self.endpoint or f'https://{server}').rstrip('/')}/{bucket}"

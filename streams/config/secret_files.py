@@ -1,7 +1,7 @@
 """
-Settings from files, as Docker and Kubernetes mount secrets: one file per setting, named as its variable.
+Reads settings from files, as Docker and Kubernetes mount secrets: one file per setting, named as its variable.
 
-Knows no setting but the one that names their folder.
+Knows only the setting that names their folder.
 """
 
 from pathlib import Path
@@ -11,22 +11,22 @@ from pydantic_settings import SecretsSettingsSource
 
 from schemas.input_files import UnfitFileError
 
-#: Where Docker mounts secrets (docs.docker.com/compose/how-tos/use-secrets).
+#: Docker's default folder (docs.docker.com/compose/how-tos/use-secrets).
 USUAL: Final = Path("/run/secrets")
-#: Bytes of a setting's file: a list of addresses, or a key.
+#: Most bytes of a setting's file, which contains a list of addresses or a key.
 LARGEST: Final = 100_000
 
 
 class SecretFiles(SecretsSettingsSource):
-    """The files of `secrets_dir`, which a stronger source may name, or of the place that is usual."""
+    """The files in `secrets_dir`, if another source sets it, or in the default folder."""
 
     @classmethod
     def find_case_path(cls, dir_path: Path, file_name: str, case_sensitive: bool) -> Path | None:
         """
-        Find the file of a setting.
+        Return the file of a setting.
 
         Raises:
-            UnfitFileError: it is no regular file, or too large to be a setting; nothing of it is read.
+            UnfitFileError: It is not a regular file, or too large for a setting; it is not read.
 
         """
         path = super().find_case_path(dir_path, file_name, case_sensitive)
@@ -37,7 +37,7 @@ class SecretFiles(SecretsSettingsSource):
         return path
 
     def __call__(self) -> dict[str, Any]:
-        """Read them. A folder that is not there holds none; one that was named is missed when settings are checked."""
+        """Read the files. A missing default folder counts as empty; a missing `secrets_dir` fails at validation."""
         folder = Path(self.current_state.get("secrets_dir") or USUAL)
         if not folder.is_dir():
             return {}

@@ -1,8 +1,8 @@
 """
-Every setting, read once: from the environment, `.env`, or a file each. Nothing else reads `os.environ`.
+Every setting, read once: from the environment, `.env`, or one file each. No other module reads `os.environ`.
 
-Kafka, OCR, looks and Klaviyo have files of their own beside this one. Imports nothing else of ours, so that every
-module may take a `Settings`.
+The settings of Kafka, OCR, looks and Klaviyo have their own files next to this one. Imports no other package of ours,
+so that every module may use `Settings`.
 """
 
 import os
@@ -172,7 +172,7 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
         return self
 
     def for_sync(self) -> Self:
-        """Hold enough uploads at once to fill Klaviyo's jobs of 1,000, where nothing else was set."""
+        """Return the settings for sync: enough uploads to fill Klaviyo's jobs of 1,000, unless other sizes are set."""
         sizes: tuple[str, ...] = ("in_flight", "pending", "span")
         own = {name: getattr(self, name) for name in sizes if name in self.model_fields_set}
         return self.model_copy(update=contradictions.around(own, in_flight=2000, pending=4000, span=8000))

@@ -1,1 +1,1 @@
-"""Forgetting a shopper, and the guard that keeps forgotten shoppers out of every stage."""
+"""Erases a shopper, and keeps forgotten shoppers out of every stage."""

@@ -1,8 +1,8 @@
 """
-What the topics say of a shopper before they are forgotten: names, photos, and who else used the same ones.
+Collects from the topics what is known of a shopper before erasure: identifiers, photos, and who else has the same ones.
 
-An event proves nothing: whoever may publish can put any e-mail address or photo beside any shopper id. So a name is a
-claim, and the claims of other shoppers to the same name come with it. Removes nothing and asks Klaviyo nothing.
+An event proves nothing: whoever may publish can combine any e-mail address or photo with any shopper id. So an
+identifier in an event is a claim, and other shoppers may claim the same one. Removes nothing and asks Klaviyo nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,32 +20,32 @@ from streams.kafka.reader import Seen
 
 @dataclass(slots=True)
 class Claims:
-    """Names and photo addresses, each with the other shoppers whose events have the same one."""
+    """Identifiers and photo addresses of a shopper, each with the other shoppers whose events have the same one."""
 
     names: dict[Name, set[str]] = field(default_factory=dict, repr=False)
     photos: dict[str, set[str]] = field(default_factory=dict, repr=False)
 
     def add_names(self, shopper_id: str, names: Iterable[Name]) -> None:
-        """Add names of this shopper. The shop's own id of somebody else is a name they share by itself."""
+        """Add identifiers of this shopper. If one is another shopper's id, that shopper shares it."""
         for kind, value in names:
             others = self.names.setdefault((kind, value), set())
             if kind == "external_id" and value != shopper_id:
                 others.add(value)
 
     def without(self, forgotten: set[str]) -> "Claims":
-        """Leave out shoppers who were forgotten: they have no claim any more."""
+        """Return the claims without those of forgotten shoppers."""
         return Claims(
             {name: others - forgotten for name, others in self.names.items()},
             {uri: others - forgotten for uri, others in self.photos.items()},
         )
 
     def others(self) -> set[str]:
-        """Name every other shopper with a claim."""
+        """Return every other shopper with a claim."""
         return set().union(*self.names.values(), *self.photos.values())
 
 
 def add_own(claims: Claims, messages: Iterable[Seen], settings: Settings, shopper_id: str) -> None:
-    """Add the names and photos of the shopper's own events among messages of uploads and tags."""
+    """Add the identifiers and photos of the shopper's own events among these messages of uploads and tags."""
     for event in _events(messages, settings):
         if event.shopper_id == shopper_id:
             claims.add_names(shopper_id, identifiers(event.identity))
@@ -55,9 +55,10 @@ def add_own(claims: Claims, messages: Iterable[Seen], settings: Settings, shoppe
 
 def add_others(claims: Claims, messages: Iterable[Seen], settings: Settings, shopper_id: str) -> None:
     """
-    Add the other shoppers whose events, among messages of uploads and tags, have one of these names or photos.
+    Add the other shoppers whose events, among these messages of uploads and tags, have one of these identifiers or
+    photos.
 
-    A pass of its own, so that memory holds one shopper's names and not everybody's.
+    A separate pass over the topics, so that only one shopper's identifiers are in memory.
     """
     alike: dict[Name, set[Name]] = {}
     for name in claims.names:
@@ -74,10 +75,10 @@ def add_others(claims: Claims, messages: Iterable[Seen], settings: Settings, sho
 
 def add_indexed(claims: Claims, index: UploadIndex, shopper_id: str) -> None:
     """
-    Add the other shoppers whose indexed events have one of these names or photos.
+    Add the other shoppers whose indexed events have one of these identifiers or photos.
 
     Raises:
-        SQLAlchemyError: the state database failed.
+        SQLAlchemyError: The state database failed.
 
     """
     names = {name: digest_of_name(name) for name in claims.names}
@@ -106,5 +107,5 @@ def _events(messages: Iterable[Seen], settings: Settings) -> Iterator[PhotoUploa
             event = decode(kinds[seen.topic], seen.value)
         except UndecodableError:
             continue
-        # The stages go by the shopper in the event; the key only chooses the partition.
+        # The stages use the shopper in the event; the key only selects the partition.
         yield event

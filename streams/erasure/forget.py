@@ -1,8 +1,8 @@
 """
-Forgetting a shopper everywhere, step by step: the database, the photos, Klaviyo.
+Erases a shopper everywhere, step by step: the database, the photos, Klaviyo.
 
-The erasure ledger is entered first, so that nothing that is queued or replayed can bring the shopper back behind a
-later step. Every step may be done again: a run that was cut off is finished by the next one.
+Enters the shopper into the erasure ledger first, so that nothing that is queued or replayed can restore data behind a
+later step. Every step can be repeated, so a second run finishes an interrupted one.
 """
 
 import asyncio
@@ -38,20 +38,20 @@ What = Literal["style_profiles", "written_events", "photos", "klaviyo_profiles"]
 
 @dataclass(frozen=True, slots=True)
 class ErasureStep:
-    """What one step removed, or would remove; `trouble` says why that may not be all."""
+    """What one step removed, or would remove. `trouble` says why something may be left."""
 
     what: What
     removed: int
     trouble: str | None = None
-    #: What a person may still do; the shopper is forgotten without it.
+    #: What a person may still do. The erasure is complete without it.
     note: str | None = None
-    #: Of Klaviyo: every name of the shopper, who else uses it, and what is done about it.
+    #: For Klaviyo: the shopper's identifiers, who else uses each, and what is done.
     names: tuple[NameUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """Forgets one shopper, with all that takes."""
+    """The erasure of one shopper, with everything it needs."""
 
     settings: Settings
     engine: Engine
@@ -59,19 +59,19 @@ class Forgetting:
     klaviyo: KlaviyoAccess
     now: Callable[[], datetime]
     dry_run: bool = False
-    #: Old versions of the bucket; None for a store that has none that we can reach.
+    #: The bucket's old versions; None for a store without accessible versions.
     versions: BucketVersions | None = None
-    #: Tells where the shopper's events lie, and who else uses their names; None to read all topics for that.
+    #: Finds the shopper's events and who else uses their identifiers; None to read all topics for that.
     index: UploadIndex | None = None
-    #: Called with what is being done.
+    #: Called with the current step.
     tell: Callable[[str], None] = lambda _doing: None
 
     async def run(self, shopper_id: str, identity: Identity) -> AsyncIterator[ErasureStep]:
         """
-        Forget the shopper, whom Klaviyo knows by `identity`, by the shop's own id, or by what the topics say.
+        Erase the shopper. Klaviyo may know them by `identity`, by the shop's id, or by identifiers in the topics.
 
         Raises:
-            SQLAlchemyError: the state database failed. Nothing else was touched, unless it did so before.
+            SQLAlchemyError: The state database failed. Nothing was removed elsewhere, unless a step before did.
 
         """
         self.tell("the state database")
@@ -107,7 +107,7 @@ class Forgetting:
         yield await self._klaviyo(found, claims, unread)
 
     async def _read(self, read: Callable[[Claims, str], None], claims: Claims, shopper_id: str) -> str | None:
-        """Read the topics into the claims; answers why they could not be read, if so."""
+        """Read the topics into the claims; return why that failed, or None."""
         try:
             await asyncio.to_thread(read, claims, shopper_id)
         except UnreadableTopicError as error:
@@ -142,17 +142,17 @@ class Forgetting:
         add_others(claims, self.index.messages_since(names), self.settings, shopper_id)
 
     def _without_forgotten(self, claims: Claims) -> Claims:
-        """Leave out shoppers who were forgotten too, so that the last of those who share a profile erases it."""
+        """Remove the claims of forgotten shoppers, so that the last shopper of a shared profile erases it."""
         with reading(self.engine) as connection:
             return claims.without(forgotten(connection, claims.others()))
 
     async def _settle(self, forgotten_for: timedelta) -> None:
-        """Wait for what was under way when the ledger was entered: a stage's event, a request to Klaviyo."""
+        """Wait for work that began before the ledger entry: a stage's event, a request to Klaviyo."""
         takes_s = max(self.settings.klaviyo_timeout_s, 2 * REFRESH_S)
-        # A clock that was set back since makes an earlier entry look like one of the future.
+        # If the clock was set back since, an earlier entry seems to be in the future.
         left_s = takes_s - max(forgotten_for.total_seconds(), 0)
         if left_s > 0:
-            self.tell(f"waiting {left_s:.0f} s for what is under way")
+            self.tell(f"waiting {left_s:.0f} s for work in progress")
             await self.klaviyo.sleep(left_s)
 
     async def _klaviyo(self, found: Found, claims: Claims, unread: str | None) -> ErasureStep:
@@ -178,7 +178,7 @@ class Forgetting:
             troubles.add(found.stopped)
         if unread is not None:
             troubles.add(
-                f"{unread}. Without the topics nobody can tell who else uses a profile, so none is erased unless "
-                "--include-shared. Give the shopper's e-mail address or Klaviyo id if Klaviyo knows them by it"
+                f"{unread}. Without the topics it is unknown who else uses a profile, so none is erased unless you "
+                "pass --include-shared. Pass the shopper's e-mail address or Klaviyo id if Klaviyo knows them by it"
             )
         return ErasureStep("klaviyo_profiles", done, "; ".join(sorted(troubles)) or None, names=tuple(names))

@@ -1,8 +1,8 @@
 """
-Who was forgotten, as the stages know it: their events end where they are, without an answer and without a dead letter.
+Keeps events of forgotten shoppers out of the stages: they end without output and without a dead letter.
 
-Reads the erasure ledger where this process can reach the state database. The sync stage asks it for every event
-besides; for the stages before it this keeps a forgotten shopper out of the topics, too.
+Reads the erasure ledger if this process can reach the state database. The sync stage also checks the ledger for every
+event; in the stages before it, the guard keeps a forgotten shopper out of the topics, too.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from streams.runtime.stage import Handler, HandlerResult
 
 log = structlog.get_logger()
 
-#: Seconds after which the ledger is read again: `hangtag forget` waits longer before it removes anything.
+#: Seconds between two reads of the ledger. `hangtag forget` waits longer before it removes anything.
 REFRESH_S: Final = 5.0
 
 
 class ForgottenShoppers:
-    """The shoppers forgotten, as the ledger had them at most `REFRESH_S` ago."""
+    """The forgotten shoppers, as of at most `REFRESH_S` seconds ago."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the state database's URL. It is opened at the first question, and not made where it is missing."""
+        """Take the state database's URL. It is opened at the first use, and not created if missing."""
         self._url, self._clock = url, clock
         self._engine: Engine | None = None
         self._digests: set[str] = set()
@@ -43,15 +43,15 @@ class ForgottenShoppers:
 
     async def includes(self, shopper_id: str) -> bool:
         """
-        Tell whether a shopper was forgotten. While the database cannot be reached, what was known counts.
+        Return whether a shopper was forgotten. While the database is unreachable, the last read counts.
 
-        A database that does not answer holds events up for two seconds, and no longer until that look has ended.
+        A database that does not respond delays events for two seconds, and not again until that read has ended.
         """
         await self.refresh()
         return self.knows(shopper_id)
 
     async def refresh(self) -> None:
-        """Read the ledger again where it was read too long ago, with the patience of `includes`."""
+        """Read the ledger again if the last read is too old; waits as long as `includes` does."""
         if self._is_stale():
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(asyncio.to_thread(self.read))
@@ -61,29 +61,29 @@ class ForgottenShoppers:
                 await asyncio.wait({self._reading}, timeout=patience)
 
     def knows(self, shopper_id: str) -> bool:
-        """Tell whether a shopper was forgotten when the ledger was last read."""
+        """Return whether a shopper was forgotten at the last read."""
         return bool(self._digests) and digest(shopper_id) in self._digests
 
     def knows_digest(self, shopper_digest: str) -> bool:
-        """Tell the same of a shopper of whom only `ledgers.digest` is kept."""
+        """Return the same for a shopper of whom only `ledgers.digest` is known."""
         return shopper_digest in self._digests
 
     def knows_key(self, key: bytes | None) -> bool:
-        """Tell whether a message's key is that of a shopper who was forgotten."""
+        """Return whether a message's key is a forgotten shopper's."""
         return key is not None and self.knows(key.decode(errors="replace"))
 
     def read(self) -> None:
-        """Read what is new in the ledger. Blocks."""
+        """Read new entries of the ledger. Blocks."""
         try:
             if self._engine is None and is_missing(self._url):
-                self._say_once(log.info, "no erasure ledger here: nobody was forgotten, or the sync stage alone knows")
+                self._say_once(log.info, "no erasure ledger here: nobody was forgotten, or only the sync stage has it")
             else:
                 self._engine = self._engine or open_for_reading(self._url)
                 with self._engine.connect() as connection:
                     new, self._newest = forgotten_since(connection, self._newest, now=now())
                     known = self._digests | new
                     if count_forgotten(connection) != len(known):
-                        # An entry by a clock that was far behind, or one that was taken out again.
+                        # An entry from a clock that was far behind, or an entry that was removed.
                         known, self._newest = forgotten_since(connection, None, now=now())
                 self._digests = known
                 self._said.clear()

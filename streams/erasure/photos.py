@@ -1,8 +1,8 @@
 """
-Removes a shopper's photos: all of their folder, and those that their events name.
+Removes a shopper's photos: everything in their folder, and the photos that their events name.
 
-An event may name any photo, so one that another shopper's event names too, or that lies in another shopper's folder,
-is left alone.
+An event may name any photo. So a photo that another shopper's event names too, or that is in another shopper's folder,
+is kept.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PhotosRemoved:
-    """How many photos were removed, or would be; `troubles` say why these may not be all."""
+    """How many photos were removed, or would be. `troubles` say why some may be left."""
 
     removed: int
     troubles: tuple[str, ...]
@@ -38,7 +38,7 @@ async def remove_photos(
     dry_run: bool,
     versions: BucketVersions | None = None,
 ) -> PhotosRemoved:
-    """Remove photos and marks. `named` are the addresses in the shopper's events, with who else names each."""
+    """Remove photos and marks. `named` has the addresses in the shopper's events, and who else names each."""
     found, unlisted = await _find_own(store, shopper_id)
     try:
         troubles = await _find_named(store, shopper_id, named, found)
@@ -49,14 +49,14 @@ async def remove_photos(
     note = None
     if versions is not None and not dry_run:
         note = await _remove_versions(versions, store, shopper_id, named)
-        # Names that keep a folder from being listed keep no version from being removed.
+        # Names that prevent listing a folder do not prevent removing its versions.
         unlisted = unlisted if note is not None else []
     removed = sum(not key.startswith(f"{READ}/") for key in found)
     return PhotosRemoved(removed, (*unlisted, *troubles), note)
 
 
 async def _find_own(store: PhotoStore, shopper_id: str) -> tuple[dict[str, Stored], list[str]]:
-    """Find what lies in the shopper's folders, by key, and name the folders that cannot be listed."""
+    """Return the objects in the shopper's folders by key, and the folders that cannot be listed."""
     found: dict[str, Stored] = {}
     unlisted: list[str] = []
     for folder in _folders(shopper_id):
@@ -64,7 +64,7 @@ async def _find_own(store: PhotoStore, shopper_id: str) -> tuple[dict[str, Store
             async for some in store.find(folder):
                 found |= {stored.key: stored for stored in some}
         except StoreError as error:
-            # What can be reached goes all the same.
+            # Remove the others nevertheless.
             unlisted.append(f"folder {folder}/: {error.failure.message}")
     return found, unlisted
 
@@ -72,7 +72,7 @@ async def _find_own(store: PhotoStore, shopper_id: str) -> tuple[dict[str, Store
 async def _find_named(
     store: PhotoStore, shopper_id: str, named: Mapping[str, set[str]], found: dict[str, Stored]
 ) -> list[str]:
-    """Add what the shopper's events name and nobody else claims; say what is left."""
+    """Add the photos that only this shopper's events name; return why others are kept."""
     outside = shared = 0
     for uri, others in sorted(named.items()):
         there = await store.stored(uri)
@@ -83,13 +83,13 @@ async def _find_named(
         shared += bool(theirs)
         found |= {stored.key: stored for stored in there if stored not in theirs}
     troubles = [f"{outside} uploads point outside the store (HANGTAG_STORE_URL)"] if outside else []
-    return [*troubles, f"{shared} photos belong to other shoppers too, and stay"] if shared else troubles
+    return [*troubles, f"{shared} photos belong to other shoppers too, and were kept"] if shared else troubles
 
 
 async def _remove_versions(
     versions: BucketVersions, store: PhotoStore, shopper_id: str, named: Mapping[str, set[str]]
 ) -> str | None:
-    """Remove every version of the same photos and marks from a bucket; answers why not, if so."""
+    """Remove every version of the same photos and marks from a bucket; return why not, or None."""
     try:
         for folder in _folders(shopper_id):
             await versions.remove(folder)
@@ -113,7 +113,7 @@ def _is_own(key: str, others: set[str], shopper_id: str) -> bool:
 
 
 async def delete_forgotten(event: Event, *, store: PhotoStore) -> None:
-    """Delete the photo of a forgotten shopper's upload, where it lies in their own folder; else the sweep does."""
+    """Delete the photo of a forgotten shopper's upload if it is in their own folder; else the sweep does."""
     if not isinstance(event, PhotoUploaded) or store.owner(event.photo.uri) != event.shopper_id:
         # An event may name any photo.
         return

@@ -1,8 +1,8 @@
 """
-A shopper's profiles at Klaviyo: which ones to erase, and which to leave because somebody else uses them too.
+Chooses which of a shopper's profiles at Klaviyo to erase, and which to keep because others use them.
 
-Erasing cannot be undone, so a profile is erased only where all of its names are this shopper's alone. From a profile
-that others share, only the properties that we wrote are removed. Knows neither Kafka nor the database.
+Erasure cannot be undone. So a profile is erased only if all of its identifiers belong to this shopper alone. From a
+shared profile, only Hangtag's properties are removed. Knows neither Kafka nor the database.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from klaviyo_sink.api.errors import Failure
 from schemas.outcomes import Later, Misconfigured
 from streams.index.claims import Name
 
-#: Tries of a request that Klaviyo asks to send later, and seconds between two unless it says how many.
+#: Tries of a request that Klaviyo asks to repeat later, and seconds between two unless it says how many.
 _TRIES: Final = 5
 _PAUSE_S: Final = 2.0
 
@@ -27,7 +27,7 @@ Action = Literal["erase", "remove our properties", "no profile", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class NameUse:
-    """One name of the shopper: the other shopper ids that use it or its profile, and what is done at Klaviyo."""
+    """One identifier of the shopper: the other shoppers who use it or its profile, and what is done at Klaviyo."""
 
     kind: str
     value: str = field(repr=False)
@@ -37,7 +37,7 @@ class NameUse:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile at Klaviyo, the shopper's names that led to it, and every name it answers to."""
+    """One profile at Klaviyo, the shopper's identifiers that led to it, and all of its identifiers."""
 
     id: str
     claimed: tuple[Name, ...] = field(repr=False)
@@ -46,7 +46,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What Klaviyo knows by the shopper's names. `troubles` are refusals; `stopped` ended the search early."""
+    """The profiles found by the identifiers. `troubles` are refusals; `stopped` says why the search ended early."""
 
     profiles: tuple[Profile, ...] = ()
     unknown: tuple[Name, ...] = field(default=(), repr=False)
@@ -56,18 +56,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class KlaviyoAccess:
-    """The two ways into the account, and what to do there. Without an `eraser` no profile is erased (`--soft`)."""
+    """The two API clients, and what to do. Without an `eraser` no profile is erased (`--soft`)."""
 
     writer: KlaviyoClient
     eraser: KlaviyoClient | None
-    #: The properties that we wrote.
+    #: The properties that Hangtag wrote.
     properties: tuple[str, ...]
-    #: Erase a profile although other shoppers use it.
+    #: Also erase a profile that other shoppers use.
     include_shared: bool = False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def find(self, names: Iterable[Name]) -> Found:
-        """Look the profiles up. A name that Klaviyo refuses does not keep the next from being tried; no key does."""
+        """Look the profiles up. Continues after an identifier that Klaviyo rejects, but not without a key."""
         by_id: dict[str, tuple[list[Name], KnownProfile]] = {}
         unknown: list[Name] = []
         troubles: set[str] = set()
@@ -84,13 +84,13 @@ class KlaviyoAccess:
         return _found(by_id, unknown, troubles)
 
     def action_for(self, used_by: tuple[str, ...]) -> Action:
-        """Decide about a profile that these other shoppers use."""
+        """Return what to do with a profile that these other shoppers use."""
         if self.eraser is None or (used_by and not self.include_shared):
             return "remove our properties"
         return "erase"
 
     async def carry_out(self, profile: Profile, action: Action) -> str | None:
-        """Do it at Klaviyo; answers why not, if so."""
+        """Do it at Klaviyo; return why not, or None."""
         eraser = self.eraser if action == "erase" else None
         if eraser is not None:
             refused = await self._patiently(partial(erase_profile, eraser, profile.id))
@@ -112,7 +112,7 @@ class KlaviyoAccess:
 
 
 def users_of(profile: Profile, others: Mapping[Name, set[str]]) -> tuple[str, ...]:
-    """Name the other shoppers who use a profile, by any of its names."""
+    """Return the other shoppers who use a profile, by any of its identifiers."""
     users: set[str] = set().union(*(others.get(name, set()) for name in (*profile.claimed, *profile.names)))
     return tuple(sorted(users))
 

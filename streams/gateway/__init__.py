@@ -1,1 +1,1 @@
-"""Uploads over HTTP, and where each upload is."""
+"""Accepts uploads over HTTP, and reports the status of each upload."""

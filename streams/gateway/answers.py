@@ -1,4 +1,4 @@
-"""The gateway's answers: a status as JSON or as an event of a stream, and the refusals it makes more than once."""
+"""Responses of the gateway: a status as JSON or as a stream event, and errors that several routes return."""
 
 from typing import Any, Final
 
@@ -7,28 +7,28 @@ from fastapi import Response
 from ocr_worker.http.problems import BadRequestError
 from streams.index.status import Status
 
-#: Id of the event that is the last of its stream.
+#: Id of the last event of a stream.
 LAST: Final = "final"
 
 
 def as_json(status: Status, code: int, headers: dict[str, Any] | None = None) -> Response:
-    """Answer with a status."""
+    """Return a response with a status."""
     return Response(status.model_dump_json(), code, headers, media_type="application/json")
 
 
 def as_event(status: Status) -> str:
-    """Write a status as a Server-Sent Event."""
+    """Return a status as a Server-Sent Event."""
     last = f"id: {LAST}\n" if status.final else ""
     return f"event: status\n{last}data: {status.model_dump_json()}\n\n"
 
 
 def away(code: str, detail: str, seconds: int) -> BadRequestError:
-    """Refuse for now: 503, and when to come back."""
+    """Return a 503 with Retry-After `seconds`."""
     return BadRequestError(503, code, detail, {"Retry-After": str(seconds)})
 
 
 def key_reused(upload_id: str) -> BadRequestError:
-    """Refuse a key that stands for another photo: 422, and where that one is."""
+    """Return a 422 for an idempotency key that was used for another photo, with that upload's address."""
     detail = f"this idempotency key was used for another photo, upload {upload_id}"
     return BadRequestError(422, "key-reused", detail, {"Location": f"/uploads/{upload_id}"})
 

@@ -1,7 +1,7 @@
 """
-Uploads over HTTP, for apps that have no Kafka: takes a photo, stores and publishes it, tells what became of it.
+The gateway's HTTP API, for apps without a Kafka client: accepts photos, publishes uploads, reports their status.
 
-Handed what publishes and what remembers; knows no settings and no Kafka client. Logs no shopper and no photo.
+The caller passes the producer and the memory; knows no settings and no Kafka client. Logs no shopper and no photo.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -35,28 +35,28 @@ from streams.index.status import Status
 
 log = structlog.get_logger()
 
-#: A stream says something at least this often, so that nothing between takes it for dead.
+#: Seconds between two messages on a stream, so that no proxy closes it as idle.
 _HEARTBEAT_S = 15.0
-#: A stream lasts so many silences at most; who still wants to know asks again, as browsers do by themselves.
+#: A stream ends after this many heartbeats; clients connect again, as browsers do by themselves.
 _HEARTBEATS = 40
-#: Seconds to come back after: when every place is taken, and when something of ours is away.
+#: Retry-After in seconds: when the gateway is full, and when a service it needs is unavailable.
 _SOON, _LATER = 1, 5
-#: How long the index of uploads keeps one: as long as the topics.
+#: How long the index keeps an upload: as long as the topics do.
 _KEPT = f"{WEEK.days} days"
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """The values a gateway runs on; `token` None leaves it open."""
+    """The configuration of a gateway. With `token` None every request is accepted."""
 
     token: SecretStr | None
     photo_max_bytes: int
     in_flight: int
     streams: int
     remember_s: float
-    #: Take the field `email`: whoever may send one writes that person's profile at Klaviyo.
+    #: Accept the field `email`. A caller who may send it can write the profile of any person at Klaviyo.
     allow_email: bool = False
-    #: Longest another gateway may take to publish an upload.
+    #: Longest time in seconds that another gateway takes to publish an upload.
     publish_s: float = 10
 
 
@@ -74,9 +74,16 @@ def create_app(
     """
     Build the app.
 
-    `producer` is closed with it; `beside` runs as long as the app. `ready` tells whether it can take uploads, and
-    `is_whole` whether `memory` has all that `recorded`, the state database, has not. `forgotten` knows the shoppers of
-    whom nothing is told or taken; None where nobody can be forgotten.
+    Args:
+        config: Limits and token.
+        producer: Publishes the uploads; closed with the app.
+        memory: The statuses of recent uploads.
+        ready: Returns whether the gateway can accept uploads.
+        beside: Runs as long as the app.
+        is_whole: Returns whether `memory` has every upload that `recorded` lacks.
+        forgotten: Knows the forgotten shoppers, whose uploads are neither accepted nor shown; None: there are none.
+        recorded: The state database; None if there is none.
+
     """
     gone = forgotten or ForgottenUploads(memory, None)
     kept = _KEPT if recorded is not None else f"{config.remember_s:g} s"
@@ -114,19 +121,19 @@ def create_app(
         openapi_extra=needs(token=token),
     )
     unready: dict[int | str, dict[str, Any]] = {
-        503: problem_answer(503, "What lies in the topics has not been read yet.")
+        503: problem_answer(503, "The gateway has not read all of the topics yet."),
     }
     app.add_api_route("/healthz", _healthz, response_class=PlainTextResponse)
     app.add_api_route("/readyz", gateway.readyz, response_class=PlainTextResponse, responses=unready)
     app.add_api_route("/metrics", _metrics, response_class=PlainTextResponse)
     describe = app.openapi
     app.openapi = lambda: complete(describe(), token=token)  # type: ignore[method-assign] # FastAPI's documented way
-    # Outside the app, which answers a bug outside its own middleware.
+    # Outside the app, because the app answers exceptions outside its own middleware.
     return EveryAnswer(app)
 
 
 class _Gateway:
-    """What the routes share."""
+    """State that the routes share."""
 
     def __init__(
         self,
@@ -146,14 +153,14 @@ class _Gateway:
         REMEMBERED.set_function(lambda: len(memory))
 
     async def post(self, request: Request) -> Response:
-        """Take one photo of a shopper: 202 once it is stored and its event is published."""
+        """Accept one photo of a shopper; return 202 when it is stored and its event is published."""
         authorize(request, self._config.token)
         check_head(request, self._config.photo_max_bytes)
         if not self._ready():
-            # An upload of before could be published a second time.
-            raise away("not-ready", "what lies in the topics has not been read yet", _SOON)
+            # Without the whole memory, an earlier upload could be published a second time.
+            raise away("not-ready", "the gateway has not read all of the topics yet", _SOON)
         if self._in_flight >= self._config.in_flight:
-            raise away("busy", "every place of this gateway is taken", _SOON)
+            raise away("busy", "the gateway is full", _SOON)
         self._in_flight += 1
         try:
             posted = await receive(request, self._config.photo_max_bytes, allow_email=self._config.allow_email)
@@ -165,24 +172,24 @@ class _Gateway:
         return as_json(status, 202, {"Location": f"/uploads/{status.upload_id}"})
 
     async def get(self, request: Request, upload_id: str) -> Response:
-        """Tell what became of an upload."""
+        """Return the status of an upload."""
         authorize(request, self._config.token)
         return as_json(await self._statuses.known(upload_id), 200)
 
     async def events(self, request: Request, upload_id: str) -> Response:
-        """Tell what becomes of an upload, as it happens: Server-Sent Events."""
+        """Stream the status of an upload as it changes, as Server-Sent Events."""
         authorize(request, self._config.token)
         status = await self._statuses.known(upload_id)
         if status.final and request.headers.get("last-event-id") == LAST:
-            # Browsers connect again by themselves when a stream ends, unless told so (HTML, "Server-sent events").
+            # A browser reconnects when a stream ends, unless it gets a 204 (HTML, "Server-sent events").
             return Response(status_code=204)
         if self._streams >= self._config.streams:
-            raise away("busy", "every stream of this gateway is taken", _LATER)
+            raise away("busy", "the gateway serves as many streams as it may", _LATER)
         return StreamingResponse(
-            self._told(status), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+            self._changes(status), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
 
-    async def _told(self, status: Status) -> AsyncGenerator[str, None]:
+    async def _changes(self, status: Status) -> AsyncGenerator[str, None]:
         self._streams += 1
         try:
             yield as_event(status)
@@ -198,20 +205,20 @@ class _Gateway:
             self._streams -= 1
 
     async def readyz(self) -> Response:
-        """Answer 200 once all that lies in the topics has been read."""
+        """Return 200 when all of the topics have been read, else 503."""
         if not self._ready():
             return problem(
-                503, "not-ready", "what lies in the topics has not been read yet", {"Retry-After": str(_SOON)}
+                503, "not-ready", "the gateway has not read all of the topics yet", {"Retry-After": str(_SOON)}
             )
         return Response("ready\n", media_type="text/plain")
 
 
 async def _healthz() -> Response:
-    """Answer 200: the process lives."""
+    """Return 200: the process runs."""
     return Response("ok\n", media_type="text/plain")
 
 
 async def _metrics(request: Request) -> Response:
-    """Give the metrics in Prometheus' text format."""
+    """Return the metrics in Prometheus' text format."""
     write, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(write(REGISTRY), headers={"Content-Type": content_type})

@@ -1,7 +1,7 @@
 """
-Keeps a gateway's memory up to date: reads the topics in a thread of its own.
+Keeps a gateway's memory up to date: a thread reads the topics.
 
-With an index of uploads it begins where that ends; without one, as far back as is remembered.
+With an index of uploads, it starts where the index ends; without one, at the oldest time to remember.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from streams.runtime.dead_letters import read_letter
 
 log = structlog.get_logger()
 
-#: Before topics that could not be read are tried again, seconds.
+#: Seconds before topics that could not be read are tried again.
 _PAUSE_S = 1.0
 
 
 class Follower:
-    """Every gateway reads every topic itself: none needs another, and each knows all."""
+    """Reads every topic. Each gateway has its own follower, so gateways do not depend on each other."""
 
     def __init__(
         self,
@@ -45,27 +45,33 @@ class Follower:
         recorded: Recorded | None = None,
     ) -> None:
         """
-        Take the memory to tell; nothing connects before `start`.
+        Take the memory to update; `start` connects.
 
-        `crash` is called with an exception nobody foresaw. Messages of shoppers in the `ledger` of the forgotten are
-        passed over; `owners` learns whose the others are. `recorded` knows what came before.
+        Args:
+            settings: Address of Kafka.
+            memory: Gets the status of each upload.
+            crash: Called with an unexpected exception.
+            ledger: Messages of the shoppers in this erasure ledger are skipped.
+            owners: Learns the shopper of each remembered upload.
+            recorded: Knows the uploads before the position where this starts to read.
+
         """
         self._settings, self._memory, self._crash = settings, memory, crash
         self._ledger, self._owners, self._recorded = ledger, owners, recorded
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-follower", daemon=True)
-        #: All was read that lay in the topics when it began.
+        #: Whether everything that was in the topics at the start has been read.
         self.caught_up = False
-        #: The index knows all but the last messages.
+        #: Whether the index has all but the last messages.
         self.indexed = False
 
     def start(self) -> None:
-        """Begin; from the event loop that the memory is used from."""
+        """Start the thread. Call it in the event loop that uses the memory."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     async def aclose(self) -> None:
-        """Stop reading."""
+        """Stop the thread."""
         self._stop.set()
         await asyncio.to_thread(self._thread.join)
 
@@ -76,12 +82,12 @@ class Follower:
         except Exception as error:  # noqa: BLE001 - a gateway that no longer learns anything must be started again
             self._tell(self._crash, error)
         finally:
-            # Whatever ended it: what is remembered grows old from here on.
+            # Whatever the cause, the memory is no longer up to date.
             self._tell(self._lost)
 
     def _follow(self) -> None:
         if self._ledger is not None:
-            # Before the first message: what lies in the topics may be of somebody who was forgotten.
+            # Read the ledger before the first message, which may be of a forgotten shopper.
             self._ledger.read()
         by_name = {topic.name: topic for topic in topics(self._settings.topic_prefix).all()}
         try:
@@ -101,7 +107,7 @@ class Follower:
                 self._note(by_name[seen.topic], seen)
         except UnreadableTopicError as error:
             self._tell(self._lost)
-            log.warning("the topics cannot be read", message=str(error))
+            log.warning("cannot read the topics; trying again", message=str(error))
             self._stop.wait(_PAUSE_S)
         except SQLAlchemyError as error:
             # Begun again behind the index, so that no status is a part of what is known.
@@ -110,7 +116,7 @@ class Follower:
             self._stop.wait(_PAUSE_S)
 
     def _note(self, topic: Topic, seen: Seen) -> None:
-        # Producers set their own clocks: what lay in the future would be remembered until then.
+        # Producers set their own clocks: an event with a future time would be remembered until then.
         at = datetime.fromtimestamp(min(max(seen.timestamp, 0.0), steady_now().timestamp()), UTC)
         if topic.event is None:
             letter = read_letter(seen.headers)
@@ -121,7 +127,7 @@ class Follower:
         try:
             event = decode(topic.event, seen.value)
         except UndecodableError:
-            # Its stage says so, with a dead letter.
+            # The stage makes it a dead letter, which says so.
             return
         self._remember(event.upload_id, {event.shopper_id}, self._memory.note, event, at)
 
@@ -147,5 +153,5 @@ class Follower:
         self.caught_up = self.indexed = False
 
     def _tell(self, what: Callable[..., object], *arguments: object) -> None:
-        """Have the event loop do it, whose memory it is."""
+        """Call a function in the event loop, which owns the memory."""
         self._loop.call_soon_threadsafe(what, *arguments)

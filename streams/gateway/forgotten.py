@@ -1,7 +1,7 @@
 """
-Keeps a gateway from telling, or taking, anything of a shopper who was forgotten.
+Hides and rejects uploads of forgotten shoppers.
 
-Knows no HTTP. Of shoppers it holds digests only, each as long as the gateway remembers the upload. Used from one event
+Knows no HTTP. Holds only digests of shoppers, each as long as the gateway remembers the upload. Use it from one event
 loop only.
 """
 
@@ -18,42 +18,42 @@ class Ledger(Protocol):
     """The erasure ledger: `streams.erasure.guard.ForgottenShoppers`."""
 
     async def refresh(self) -> None:
-        """Read it again where it was read too long ago."""
+        """Read the ledger again if the last read is too old."""
         ...
 
     def knows_digest(self, shopper_digest: str) -> bool:
-        """Tell whether the shopper with this digest was forgotten."""
+        """Return whether the shopper with this digest was forgotten."""
         ...
 
 
 class ForgottenUploads:
-    """Whose the remembered uploads are, so that those of a forgotten shopper can be dropped from the memory."""
+    """Knows the shopper of each remembered upload, to drop the uploads of forgotten shoppers from the memory."""
 
     def __init__(self, memory: Memory, ledger: Ledger | None) -> None:
         """Take the memory to drop from. Without a ledger nobody was forgotten."""
         self._memory, self._ledger = memory, ledger
-        #: A message may name another shopper than the others of its upload: the upload is each one's.
+        #: Messages of one upload may name different shoppers; the upload then belongs to all of them.
         self._owners: dict[str, frozenset[str]] = {}
 
     def note_owners(self, upload_id: str, shopper_ids: Iterable[str]) -> None:
-        """Note whose an upload is, besides those who were noted before."""
+        """Add shoppers of an upload."""
         self._owners[upload_id] = self._owners.get(upload_id, frozenset()).union(map(digest, shopper_ids))
         if len(self._owners) > 2 * len(self._memory) + 100:
             self._owners = {one: owners for one, owners in self._owners.items() if self._memory.get(one) is not None}
 
     async def includes(self, shopper_id: str) -> bool:
-        """Tell whether a shopper was forgotten."""
+        """Return whether a shopper was forgotten."""
         return await self._forgot_any({digest(shopper_id)})
 
     async def hides(self, upload_id: str) -> bool:
-        """Tell whether an upload is of a shopper who was forgotten; drops it then."""
+        """Return whether one of an upload's shoppers was forgotten; if so, drop the upload."""
         if not await self._forgot_any(self._owners.get(upload_id, ())):
             return False
         self._drop(upload_id)
         return True
 
     async def keep_dropping(self) -> None:
-        """Drop the uploads of whoever is forgotten meanwhile; never ends."""
+        """Drop the uploads of shoppers as they are forgotten; runs for ever."""
         while self._ledger is not None:
             await self._ledger.refresh()
             gone = [one for one, owners in self._owners.items() if any(map(self._ledger.knows_digest, owners))]

@@ -1,7 +1,7 @@
 """
-The gateway's memory of upload statuses, bounded in time and number. Lets callers wait for a change.
+The statuses of recent uploads, limited in time and number. Callers can wait for a change.
 
-Knows no HTTP and no Kafka. Used from one event loop only.
+Knows no HTTP and no Kafka. Use it from one event loop only.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from streams.index.status import Status, after, stopped
 
 
 class Memory:
-    """The status of the uploads that changed last: for `keep_s` seconds, and at most `most` of them."""
+    """The status of the most recently changed uploads: for `keep_s` seconds, and at most `most` of them."""
 
     def __init__(self, *, keep_s: float, most: int, clock: Callable[[], datetime] = steady_now) -> None:
-        """Start with none."""
+        """Create an empty memory."""
         self._keep_s, self._most, self._clock = keep_s, most, clock
         self._known: dict[str, Status] = {}
         #: When each upload changed, oldest first: messages come in any order, so the last that came may be an old one.
@@ -37,12 +37,12 @@ class Memory:
         return self._known.get(upload_id)
 
     def note(self, event: Event, at: datetime) -> Status:
-        """Take in an event."""
+        """Update the upload's status with an event."""
         status = self._known.get(event.upload_id) or Status(upload_id=event.upload_id, changed_at=at)
         return self._put(after(status, event, at))
 
     def note_letter(self, upload_id: str, letter: DeadLetter, at: datetime) -> None:
-        """Take in a dead letter. One without a valid upload id is ignored."""
+        """Update the upload's status with a dead letter. Ignores one without a valid upload id."""
         with suppress(ValueError):
             self._put(stopped(self._known.get(upload_id) or Status(upload_id=upload_id, changed_at=at), letter, at))
 
@@ -64,7 +64,7 @@ class Memory:
         return None if self._closed else seen
 
     async def known(self, upload_id: str, *, limit_s: float) -> bool:
-        """Wait until something is known of an upload; False when nothing is after the limit."""
+        """Wait until an upload is known, at most `limit_s` seconds. Return whether it is."""
         with suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while not self._closed and upload_id not in self._known:
@@ -72,12 +72,12 @@ class Memory:
         return upload_id in self._known
 
     def drop(self, upload_id: str) -> None:
-        """Forget an upload at once, and end the waiting for its changes."""
+        """Forget an upload, and end the waits for its changes."""
         self._known.pop(upload_id, None)
         self._wake(upload_id, known=False)
 
     def close(self) -> None:
-        """End all waiting, for good."""
+        """End all waits, and all later ones at once."""
         self._closed = True
         for upload_id in tuple(self._waiting):
             self._wake(upload_id, known=False)

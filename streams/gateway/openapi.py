@@ -1,4 +1,4 @@
-"""What the gateway's OpenAPI document says where FastAPI cannot see it: bodies read by hand, problems, streams."""
+"""The parts of the gateway's OpenAPI document that FastAPI cannot derive: request bodies, problems, streams."""
 
 from typing import Any
 
@@ -6,38 +6,38 @@ from ocr_worker.http.openapi import problem_answer
 from streams.gateway.request import FIELDS, KEY_HEADER, KEY_MOST, PHOTO
 
 _MEANINGS = {
-    400: "The idempotency key cannot be, or the caller hung up.",
+    400: "The idempotency key is not valid, or the caller disconnected.",
     401: "The bearer token is missing or wrong.",
     403: "The shopper was forgotten; nothing was kept.",
-    404: "No such upload is known, or not any more.",
+    404: "The upload is unknown, or no longer remembered.",
     408: "The photo took too long to arrive.",
-    409: "A request with this idempotency key is under way.",
+    409: "A request with this idempotency key is in progress.",
     413: "The photo has too many bytes.",
     415: "Not multipart, or no photo.",
-    422: "A field is missing, there twice or cannot be, or the key was used for another photo.",
-    503: "Full, starting, or Kafka, the photos or the state database are away: come back after Retry-After seconds.",
+    422: "A field is missing, duplicate or not valid, or the key was used for another photo.",
+    503: "Full or starting, or Kafka, photo store or state database are away: try again after Retry-After seconds.",
 }
-_LOCATION = {"Location": {"description": "Where its status is.", "schema": {"type": "string"}}}
+_LOCATION = {"Location": {"description": "Address of its status.", "schema": {"type": "string"}}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe these problem+json answers."""
+    """Describe the problem+json responses with these statuses."""
     return {status: problem_answer(status, _MEANINGS[status]) for status in statuses}
 
 
 def post_answers() -> dict[int | str, dict[str, Any]]:
-    """Describe every answer of POST /uploads."""
-    accepted = {"description": "Photo and event are safe.", "headers": _LOCATION}
+    """Describe every response of POST /uploads."""
+    accepted = {"description": "The photo is stored and its event is published.", "headers": _LOCATION}
     return {202: accepted, **problems(400, 401, 403, 408, 409, 413, 415, 422, 503)}
 
 
 def stream_answers() -> dict[int | str, dict[str, Any]]:
-    """Describe every answer of GET /uploads/{upload_id}/events."""
+    """Describe every response of GET /uploads/{upload_id}/events."""
     stream = {
-        "description": "An event `status` whenever it changes, until it is final.",
+        "description": "An event `status` after each change, until the status is final.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
-    return {200: stream, 204: {"description": "The caller has had the final status."}, **problems(401, 404, 503)}
+    return {200: stream, 204: {"description": "The caller has received the final status."}, **problems(401, 404, 503)}
 
 
 def post_operation(*, token: bool) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def post_operation(*, token: bool) -> dict[str, Any]:
     key = {
         "name": KEY_HEADER,
         "in": "header",
-        "description": "The same key of the same shopper is the same upload, published once.",
+        "description": "Requests of one shopper with the same key are one upload, published once.",
         "schema": {"type": "string", "minLength": 1, "maxLength": KEY_MOST},
     }
     body = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
@@ -59,12 +59,12 @@ def post_operation(*, token: bool) -> dict[str, Any]:
 
 
 def needs(*, token: bool) -> dict[str, Any]:
-    """Say whether an operation needs the token."""
+    """Return whether an operation needs the token, as OpenAPI."""
     return {"security": [{"bearer": []}]} if token else {}
 
 
 def complete(document: dict[str, Any], *, token: bool) -> dict[str, Any]:
-    """Add what is true of the whole document."""
+    """Add the parts that concern the whole document."""
     if token:
         document.setdefault("components", {})["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     return document

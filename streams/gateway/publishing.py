@@ -1,8 +1,9 @@
 """
-Publishes what was posted, once: whatever the number of tries, gateways and restarts.
+Publishes each posted upload once, however many tries, gateways and restarts there are.
 
-With the state database a key has a row there before its photo is stored (`klaviyo_sink/state/keyed.py`), so one gateway
-at a time publishes it. Without one, the photo store and this gateway's memory tell whether a key was published.
+With a state database, a gateway writes a row for the idempotency key before it stores the photo
+(`klaviyo_sink/state/keyed.py`), so only one gateway at a time publishes it. Without a state database, the photo store
+and this gateway's memory show whether a key was published.
 """
 
 from typing import Final
@@ -27,12 +28,12 @@ from streams.kafka.reader import UnreadableTopicError
 
 log = structlog.get_logger()
 
-#: Seconds to come back after: when a key is under way, and when something of ours is away.
+#: Retry-After in seconds: while the upload is being published, and when a service the gateway needs is unavailable.
 _SOON: Final = 1
 _LATER: Final = 5
 #: Seconds in which a published event reaches every gateway.
 _TOPIC_S: Final = 2
-#: Most uploads that are noted as stored and not published.
+#: Most uploads remembered as stored but not published.
 _UNPUBLISHED: Final = 10_000
 
 
@@ -49,10 +50,14 @@ class Publishing:
         recorded: Recorded | None,
         publish_s: float,
     ) -> None:
-        """Take what publishes and what remembers; `publish_s` is the longest another gateway may take to publish."""
+        """
+        Take the services to use.
+
+        `publish_s` is the longest time, in seconds, that another gateway takes to publish an upload.
+        """
         self._producer, self._memory, self._statuses = producer, memory, statuses
         self._forgotten, self._recorded, self._publish_s = forgotten, recorded, publish_s
-        #: Uploads whose photo this gateway stored and whose event nobody took: the next try need not wait for another.
+        #: Uploads whose photo this gateway stored but whose event was not published; a retry need not wait for others.
         self._unpublished: set[str] = set()
         self._under_way: set[str] = set()
 
@@ -61,7 +66,7 @@ class Publishing:
         Publish an upload unless it was published, and return its status.
 
         Raises:
-            BadRequestError: it cannot be published, or not now.
+            BadRequestError: The upload cannot be published, or not now.
 
         """
         upload_id = posted.upload.upload_id
@@ -81,8 +86,8 @@ class Publishing:
         except (SQLAlchemyError, StateUnavailableError, UnreadableTopicError) as error:
             # The text of a driver's error may quote the row.
             reason = type(error).__name__ if isinstance(error, SQLAlchemyError) else str(error)
-            log.warning("not published: whether its key was published before cannot be told", reason=reason)
-            raise away("state-away", "whether this key was published cannot be told now", _LATER) from None
+            log.warning("not published: cannot check whether its key was published before", reason=reason)
+            raise away("state-away", "the gateway cannot check now whether this key was published", _LATER) from None
         finally:
             self._under_way.discard(upload_id)
 
@@ -99,7 +104,7 @@ class Publishing:
             return await self._statuses.find(upload_id) or Status(upload_id=upload_id, changed_at=mine.tried_at)
 
         async def was_published(_upload_id: str) -> bool:
-            # The photo lies in the store: of an earlier try, or from before keys were recorded.
+            # The photo is in the store, either from an earlier try or from the time before keys were recorded.
             return await recorded.was_published(posted, mine)
 
         published = False
@@ -115,7 +120,7 @@ class Publishing:
         return await self._status_of(posted, answer)
 
     async def _status_of(self, posted: Posted, answer: Outcome) -> Status:
-        """Return the status of an upload that was published, or refuse."""
+        """Return the status of a published upload; raise BadRequestError if it was not published."""
         upload = posted.upload
         if isinstance(answer, Never):
             if answer.reason == "other-photo":
@@ -131,7 +136,7 @@ class Publishing:
             raise away(answer.reason, answer.message, _LATER)
         self._unpublished.discard(upload.upload_id)
         self._forgotten.note_owners(upload.upload_id, {upload.shopper_id})
-        # The topic tells the same in a moment; who asks at once is answered too.
+        # The follower will note it again from the topic. Noting it now lets a caller read the status at once.
         event = PhotoUploaded(
             upload_id=upload.upload_id,
             shopper_id=upload.shopper_id,

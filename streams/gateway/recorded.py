@@ -1,7 +1,7 @@
 """
-What the state database knows of uploads, for a gateway: statuses by the index, and which keys were published.
+Reads for a gateway, from the state database, the status of uploads and which idempotency keys were published.
 
-So a gateway knows every upload as soon as it starts, and an idempotency key holds across gateways and restarts.
+So a gateway knows every upload as soon as it starts, and an idempotency key works across gateways and restarts.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ from streams.index.status import Status
 from streams.kafka.reader import follow
 from streams.kafka.within import Within
 
-#: Seconds between two looks for an index that was not there, and between two looks whether a key was published.
+#: Seconds between two tries to open an absent index, and between two checks whether a key was published.
 _LOOK_S: Final = 30.0
 _POLL_S: Final = 0.2
-#: What a try may take besides its delivery: storing the photo.
+#: Seconds that a try may take in addition to its delivery, to store the photo.
 _STORE_S: Final = 30.0
 #: How far the clocks of a gateway and of a broker may differ, in seconds.
 _CLOCKS_S: Final = 60
@@ -40,17 +40,17 @@ _CLOCKS_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An upload in the index: its status, and whose it is."""
+    """An upload in the index: its status and its shoppers."""
 
     status: Status
     shopper_ids: frozenset[str]
 
 
 class Recorded:
-    """The state database as a gateway uses it. Methods that are no coroutines block."""
+    """The state database as a gateway uses it. Methods that are not coroutines block."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open nothing yet."""
+        """Take the settings; connections open at first use."""
         self._settings = settings
         self._patience = timedelta(seconds=settings.gateway_publish_s + _STORE_S)
         self._opening = threading.Lock()
@@ -60,14 +60,14 @@ class Recorded:
 
     def positions(self) -> Mapping[Log, int] | None:
         """
-        Open the index anew, and give how far it has read; None where there is none.
+        Open the index again, and return the offsets up to which it has read; None if there is no index.
 
         Raises:
-            UnreadableTopicError: no broker answered.
+            UnreadableTopicError: No broker responds.
 
         """
         with self._opening:
-            # The old one may be in use: its connections are closed as they come back.
+            # The old index may be in use; its connections close when they are returned.
             old, self._index = self._index, open_index(self._settings)
             self._looked_at = time.monotonic()
             if old is not None:
@@ -76,11 +76,11 @@ class Recorded:
 
     def known(self, upload_id: str) -> Known | None:
         """
-        Give what the index knows of an upload.
+        Return the upload as in the index; None if it is unknown.
 
         Raises:
-            SQLAlchemyError: the state database failed.
-            UnreadableTopicError: no broker answered.
+            SQLAlchemyError: The state database failed.
+            UnreadableTopicError: No broker responds.
 
         """
         if self._index is None and (self._looked_at is None or time.monotonic() - self._looked_at > _LOOK_S):
@@ -90,10 +90,10 @@ class Recorded:
 
     async def begin(self, posted: Posted) -> Try:
         """
-        Begin to publish an upload under its key; where another gateway is at it, wait for how that ends.
+        Begin to publish an upload under its key. If another gateway is publishing it, wait until that ends.
 
         Raises:
-            SQLAlchemyError, StateUnavailableError: the state database failed.
+            SQLAlchemyError, StateUnavailableError: The state database failed.
 
         """
         give_up = time.monotonic() + self._patience.total_seconds()
@@ -104,18 +104,18 @@ class Recorded:
             await asyncio.sleep(_POLL_S)
 
     async def end(self, upload_id: str, *, published: bool) -> None:
-        """Note how a try ended. Raises as `begin`."""
+        """Record how a try ended. Raises as `begin`."""
         await asyncio.to_thread(
             lambda: keyed.end(self._database(), upload_id, published=published, at=now(), patience=self._patience)
         )
 
     async def was_published(self, posted: Posted, since: Try) -> bool:
         """
-        Look in the topic of uploads whether an earlier try published the event after all.
+        Return whether an earlier try did publish the event, according to the topic of uploads.
 
         Raises:
-            SQLAlchemyError: the state database failed.
-            UnreadableTopicError: no broker answered.
+            SQLAlchemyError: The state database failed.
+            UnreadableTopicError: No broker responds.
 
         """
         return await asyncio.to_thread(self._was_published, posted, since.tried_at.timestamp() - _CLOCKS_S)

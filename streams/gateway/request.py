@@ -1,7 +1,7 @@
 """
-What a caller of the gateway sends: one photo, whose it is, and a key by which the same upload is known again.
+Parses a request to the gateway: one photo, its shopper, and an idempotency key.
 
-Refuses before memory is spent what can be refused. Stores and publishes nothing.
+Rejects what it can before it uses memory. Stores and publishes nothing.
 """
 
 import hashlib
@@ -17,24 +17,24 @@ from ocr_worker.images.formats import sniff
 from schemas.producer import Upload
 
 PHOTO = "photo"
-#: Fields besides the photo, each with what it is; the first is needed.
+#: Fields besides the photo, with their descriptions; the first is required.
 FIELDS = {
-    "shopper_id": "The shop's own id of the shopper.",
-    "email": "Identify the shopper to Klaviyo by e-mail instead of by `shopper_id`, where the gateway allows it.",
+    "shopper_id": "The shop's id of the shopper.",
+    "email": "The shopper's e-mail address at Klaviyo, instead of `shopper_id`, if the gateway allows it.",
     "locale": "The shopper's language as a BCP 47 tag.",
 }
 KEY_HEADER = "Idempotency-Key"
-#: Longest key that is taken, as many servers have it.
+#: Longest key that is accepted, as on many servers.
 KEY_MOST = 255
-#: One ending whatever the photo is, so that one upload has one place in the store. What a photo is, its bytes say.
+#: One ending for all photos, so that one upload has one place in the store. The bytes say what the photo is.
 _NAME = "photo.img"
-#: Seconds a caller may take to send one photo.
+#: Seconds that sending one photo may take.
 _UPLOAD_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """An upload as it was posted, and the digest of its photo."""
+    """A posted upload, and the digest of its photo."""
 
     upload: Upload = field(repr=False)
     sha256: str
@@ -44,7 +44,7 @@ class Posted:
 
 def check_head(request: Request, max_bytes: int) -> None:
     """
-    Refuse by the headers alone what can be.
+    Reject a request by its headers, where they suffice.
 
     Raises:
         BadRequestError: 400, 413 or 415.
@@ -60,11 +60,11 @@ def check_head(request: Request, max_bytes: int) -> None:
 
 async def receive(request: Request, max_bytes: int, *, allow_email: bool) -> Posted:
     """
-    Receive the upload. Without `allow_email` an upload with an e-mail address is refused.
+    Receive the upload. Without `allow_email`, rejects an upload with an e-mail address.
 
     Raises:
-        BadRequestError: 400 when the caller hangs up, 408 when it takes too long, 413 when the photo is too large, 415
-            when it is none, 422 when a field is missing or there twice.
+        BadRequestError: 400 if the caller disconnects, 408 if the body takes too long, 413 if the photo is too large,
+            415 if it is not a photo, 422 if a field is missing or duplicate.
 
     """
     form = await receive_form(request, PHOTO, max_bytes=max_bytes, upload_s=_UPLOAD_S)
@@ -74,13 +74,13 @@ async def receive(request: Request, max_bytes: int, *, allow_email: bool) -> Pos
     if not shopper_id:
         _unfit("send the field shopper_id")
     if email and not allow_email:
-        # Whoever may send an address writes that person's profile at Klaviyo.
+        # A caller who may send an address can write that person's profile at Klaviyo.
         raise BadRequestError(
-            422, "email-not-allowed", "this gateway takes shopper_id alone (hangtag gateway --allow-email)"
+            422, "email-not-allowed", "this gateway accepts shopper_id only (hangtag gateway --allow-email)"
         )
     kind = sniff(photo)
     if kind is None:
-        raise BadRequestError(415, "unsupported", "this is no photo that can be read; send JPEG, PNG or HEIC")
+        raise BadRequestError(415, "unsupported", "the file is not a supported photo; send JPEG, PNG or HEIC")
     upload = Upload(
         photo=photo,
         name=_NAME,
@@ -96,7 +96,7 @@ async def receive(request: Request, max_bytes: int, *, allow_email: bool) -> Pos
 
 
 def id_of(shopper_id: str, key: str) -> str:
-    """Give the upload that a shopper's key stands for: the same at every gateway, for ever."""
+    """Return the upload id of a shopper's idempotency key: always the same, at every gateway."""
     return hashlib.sha256(f"{shopper_id}\n{key}".encode()).hexdigest()[:32]
 
 

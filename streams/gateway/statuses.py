@@ -1,7 +1,7 @@
 """
-The status of an upload, as a gateway finds it: in its memory, else in the index of uploads.
+Finds the status of an upload in the gateway's memory, else in the index of uploads.
 
-Tells nothing of a forgotten shopper's uploads. Knows no HTTP but its refusals.
+Hides the uploads of forgotten shoppers. Knows nothing of HTTP except its error responses.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from streams.kafka.reader import UnreadableTopicError
 
 log = structlog.get_logger()
 
-#: Seconds to come back after.
+#: Retry-After in seconds.
 _SOON: Final = 1
 
 
@@ -38,9 +38,15 @@ class Statuses:
         remembered: str,
     ) -> None:
         """
-        Take what knows statuses.
+        Take the places to look.
 
-        `is_whole` tells whether `memory` has all that `recorded` has not; `remembered` says for how long both know.
+        Args:
+            memory: The statuses of recent uploads.
+            forgotten: Knows the forgotten shoppers.
+            recorded: The state database; None if there is none.
+            is_whole: Returns whether `memory` has every upload that `recorded` lacks.
+            remembered: How long a status is kept, for error messages.
+
         """
         self._memory, self._forgotten, self._recorded = memory, forgotten, recorded
         self._is_whole, self._remembered = is_whole, remembered
@@ -50,24 +56,24 @@ class Statuses:
         Return the status of an upload.
 
         Raises:
-            BadRequestError: 404 where nothing is known of it, 503 where that cannot be told now.
+            BadRequestError: 404 if the upload is unknown, 503 if the gateway cannot find out now.
 
         """
         status = await self.find(upload_id)
         if status is not None:
             return status
         if not self._is_whole():
-            raise away("not-ready", "what came last has not been read yet", _SOON)
+            raise away("not-ready", "the gateway has not read all of the topics yet", _SOON)
         raise BadRequestError(
-            404, "unknown-upload", f"nothing is known of this upload; uploads are remembered for {self._remembered}"
+            404, "unknown-upload", f"unknown upload; uploads are remembered for {self._remembered}"
         )
 
     async def find(self, upload_id: str) -> Status | None:
         """
-        Return the status of an upload; None where nothing is known of it.
+        Return the status of an upload; None if it is unknown.
 
         Raises:
-            BadRequestError: 503 where the index cannot be read.
+            BadRequestError: 503 if the index cannot be read.
 
         """
         await self._forgotten.hides(upload_id)
@@ -81,6 +87,6 @@ class Statuses:
             raise away("state-away", "the index of uploads cannot be read now", _SOON) from None
         if known is None:
             return None
-        # So that a stream of it ends, too, when its shopper is forgotten.
+        # Note the owners, so that the upload's stream ends when its shopper is forgotten.
         self._forgotten.note_owners(upload_id, known.shopper_ids)
         return None if await self._forgotten.hides(upload_id) else known.status

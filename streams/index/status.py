@@ -1,7 +1,7 @@
 """
-Where an upload is, folded from its events and dead letters. One fold for the gateway, `hangtag trace` and the demo.
+Computes the status of an upload from its events and dead letters, for the gateway, `hangtag trace` and the demo.
 
-Pure: knows no HTTP, no Kafka and no clock. A status holds no text, no identity and no shopper's id.
+Pure: knows no HTTP, no Kafka and no clock. A status contains no text, no identity and no shopper's id.
 """
 
 import operator
@@ -62,29 +62,29 @@ class Failure(FrozenModel):
 
 
 class Status(FrozenModel):
-    """Where an upload is."""
+    """The status of an upload."""
 
     upload_id: UploadId
     step: StepName = "uploaded"
-    """The last step it took. A photo whose text gives no tag stays `recognized`."""
+    """The last step that was completed. A photo whose text gives no tag stays `recognized`."""
     final: bool = False
     """Nothing more will happen, unless someone replays what failed."""
     feedback: Feedback | None = None
     """Set when the shopper should upload another photo."""
     failure: Failure | None = None
-    """Set when it stopped on the way."""
+    """Set if a stage could not process it."""
     tags: tuple[TagId, ...] = ()
     """The tags of this photo."""
     changed_at: AwareDatetime
-    """When the last of this happened."""
+    """When the status last changed."""
     sha256: Sha256 | None = Field(None, exclude=True, repr=False)
 
 
 def after(status: Status, event: Event, at: datetime) -> Status:
     """
-    Return the status once this event is known too.
+    Return the status after one more event.
 
-    Events may come in any order, because topics are read side by side.
+    Events may arrive in any order, because the topics are read in parallel.
     """
     facts = _facts(status, at)
     facts["step"] = max(status.step, _STEP_OF.get(type(event), status.step), key=_ORDER.index)
@@ -98,7 +98,7 @@ def after(status: Status, event: Event, at: datetime) -> Status:
 
 
 def stopped(status: Status, letter: DeadLetter, at: datetime) -> Status:
-    """Return the status once this dead letter is known too. Of two letters, that of the later stage counts."""
+    """Return the status after one more dead letter. Of two letters, that of the later stage counts."""
     failure = Failure(stage=letter.stage, reason=letter.reason)
     if status.failure is not None and _missed(status.failure) > _missed(failure):
         failure = status.failure
@@ -107,10 +107,10 @@ def stopped(status: Status, letter: DeadLetter, at: datetime) -> Status:
 
 def ending(status: Status, *, tag_stage_past: bool = False) -> Ending | None:
     """
-    Return how the upload ended; None while it is on its way.
+    Return how the upload ended, or None if it has not ended.
 
-    `tag_stage_past` says that the tag stage has committed the upload's text. The topics do not show that, so without it
-    a text that gives no tag counts as on its way.
+    `tag_stage_past`: the tag stage has committed the upload's text. The topics do not show that, so without it a text
+    that gives no tag counts as not ended.
     """
     if status.step == "synced":
         return "synced"
@@ -128,7 +128,7 @@ def _facts(status: Status, at: datetime) -> dict[str, Any]:
 
 
 def _missed(failure: Failure) -> int:
-    """Return the number of the step that a failure kept the upload from."""
+    """Return the index of the step that a failure prevented."""
     return _ORDER.index(_STEP_BY.get(failure.stage, "synced"))
 
 
@@ -136,7 +136,7 @@ def _settled(facts: dict[str, Any]) -> Status:
     status = Status.model_validate(facts)
     failure = status.failure
     if failure is not None and _missed(failure) <= _ORDER.index(status.step):
-        # The upload took the step after all: someone replayed the letter.
+        # The step was completed after all, because someone replayed the letter.
         failure = None
     status = status.model_copy(update={"failure": failure})
     return status.model_copy(update={"final": ending(status) is not None})

@@ -1,4 +1,4 @@
-"""What confluent-kafka clients need, from settings; and questions to the cluster that several parts ask."""
+"""Configuration of confluent-kafka clients, and requests to the cluster that several modules make."""
 
 import math
 import time
@@ -17,55 +17,55 @@ ClientConfig = dict[str, str | int | float | bool]
 
 _REFUSALS = {
     KafkaError._AUTHENTICATION: (  # noqa: SLF001 - librdkafka's local code
-        "does not accept who we say we are",
+        "rejects our credentials",
         "Check HANGTAG_KAFKA_USERNAME, HANGTAG_KAFKA_PASSWORD and HANGTAG_KAFKA_MECHANISM",
     ),
     KafkaError._SSL: (  # noqa: SLF001 - same
-        "and we agree on no TLS connection",
+        "and this client cannot agree on a TLS connection",
         "Check HANGTAG_KAFKA_TLS_CA, HANGTAG_KAFKA_TLS_CERT and the dates of both sides' certificates",
     ),
 }
 
 
 class NoKafkaError(Exception):
-    """No Kafka answered, or it refused us."""
+    """No Kafka responded, or it rejected us."""
 
     def __init__(self, trouble: str, advice: str) -> None:
-        """Say what is wrong, and what to do."""
+        """Take what is wrong, and what to do."""
         self.trouble, self.advice = trouble, advice
         super().__init__(f"{trouble}. {advice}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        """Let it travel between processes: by default only the joined message would."""
+        """Support pickling: by default only the joined message would be pickled."""
         return type(self), (self.trouble, self.advice)
 
 
 def client_config(settings: Settings) -> ClientConfig:
-    """Give the settings that every confluent-kafka client shares."""
+    """Return the configuration that every confluent-kafka client shares."""
     return {
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": "hangtag",
-        # librdkafka prints to stderr by itself otherwise; errors reach us as values.
+        # Otherwise librdkafka prints to stderr; errors are returned anyway.
         "log_level": 2,
         **librdkafka_security(settings),
     }
 
 
 class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type information here
-    """An AdminClient that can tell why it reaches no broker: librdkafka only says that time is up."""
+    """An AdminClient that reports why it reaches no broker. librdkafka itself only reports a time-out."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect at the first question."""
+        """Create the client; it connects at the first request."""
         self._place = settings.bootstrap_servers
         self._refusal: NoKafkaError | None = None
         super().__init__(client_config(settings) | {"error_cb": self._hear})
 
     def cluster(self, *, timeout_s: float = 10) -> ClusterMetadata:
         """
-        Ask for brokers and topics.
+        Return the brokers and topics.
 
         Raises:
-            NoKafkaError: no broker answered, or it refused us.
+            NoKafkaError: No broker responded, or it rejected us.
 
         """
         give_up = time.monotonic() + timeout_s
@@ -89,12 +89,12 @@ class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type i
         return NoKafkaError(f"no Kafka at {self._place}", "Start it, or set HANGTAG_BOOTSTRAP_SERVERS")
 
 
-#: For who reads few messages: librdkafka fetches 100,000 ahead of each partition by default, however few are wanted.
+#: For readers of few messages. By default librdkafka fetches 100,000 ahead per partition.
 _FEW: ClientConfig = {"queued.min.messages": 100, "max.partition.fetch.bytes": 262_144, "fetch.wait.max.ms": 10}
 
 
 def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = False) -> Consumer:
-    """Make a consumer that reads where it is told, and commits nothing. `few`: few messages are wanted."""
+    """Return a consumer that commits nothing. With `few` it fetches little ahead."""
     return Consumer(
         client_config(settings)
         | {
@@ -103,7 +103,7 @@ def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = Fal
             "auto.offset.reset": "earliest",
             "allow.auto.create.topics": False,
             "enable.partition.eof": True,
-            # What Faust reads, we must see too.
+            # Read what the stages read.
             "isolation.level": "read_uncommitted",
         }
         | (_FEW if few else {})
@@ -113,10 +113,10 @@ def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = Fal
 def wait_for_topics(
     settings: Settings, names: set[str], *, tell_every_s: float = 5, limit_s: float = math.inf
 ) -> str | None:
-    """Block until the cluster answers and has these topics, saying meanwhile what is missing; answer it at the end."""
+    """Block until the cluster has these topics; logs what is missing. Return what is still missing, or None."""
     give_up = time.monotonic() + limit_s
     admin = Admin(settings)
-    told = 0.0
+    last_logged = 0.0
     while True:
         try:
             missing = names - set(admin.cluster(timeout_s=5).topics)
@@ -129,18 +129,18 @@ def wait_for_topics(
             return None
         if time.monotonic() > give_up:
             return trouble
-        if time.monotonic() - told > tell_every_s:
+        if time.monotonic() - last_logged > tell_every_s:
             log.warning("waiting for Kafka", message=trouble)
-            told = time.monotonic()
+            last_logged = time.monotonic()
         time.sleep(0.5)
 
 
 def leader_epoch(settings: Settings, topic: str, partition: int, *, timeout_s: float = 2) -> int | None:
     """
-    Ask how many elections the leader of a partition has seen; None when the broker does not tell.
+    Return the leader epoch of a partition; None if the broker does not report it.
 
     Raises:
-        KafkaException: no broker answered.
+        KafkaException: No broker responded.
 
     """
     place = TopicPartition(topic, partition)

@@ -8,7 +8,7 @@ from streams.config.settings import Settings
 from streams.kafka.clients import reader
 from streams.kafka.reader import UnreadableTopicError
 
-#: Errors of a group whose coordinator is being chosen or is loading; they pass within seconds.
+#: Errors of a group whose coordinator is being elected or is loading; they disappear within seconds.
 _PASSING = {
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
@@ -19,16 +19,16 @@ _PAUSE_S = 0.5
 
 def committed_offsets(settings: Settings, stage: str, topic: str, *, patience_s: float) -> dict[int, int]:
     """
-    Return the next offset that a stage's group will read, by partition. Partitions without a commit are left out.
+    Return the next offset that a stage's group will read, by partition, without partitions that have no commit.
 
     Args:
-        settings: Where Kafka is, and how groups are named.
+        settings: Address of Kafka, and the prefix of groups.
         stage: Name of the stage.
         topic: Full name of the topic.
-        patience_s: How long to wait for the group's coordinator, in seconds.
+        patience_s: Seconds to wait for the group's coordinator.
 
     Raises:
-        UnreadableTopicError: no answer within `patience_s`, or the broker refused.
+        UnreadableTopicError: No response within `patience_s`, or the broker refused.
 
     """
     consumer = reader(settings, group=f"{settings.group_prefix}.{stage}")
@@ -43,7 +43,7 @@ def committed_offsets(settings: Settings, stage: str, topic: str, *, patience_s:
             except KafkaException as error:
                 if time.monotonic() > give_up or error.args[0].code() not in _PASSING:
                     text = error.args[0].str()
-                    raise UnreadableTopicError(f"the committed offsets of {stage} cannot be read: {text}") from None
+                    raise UnreadableTopicError(f"cannot read the committed offsets of {stage}: {text}") from None
                 time.sleep(_PAUSE_S)
     finally:
         consumer.close()

@@ -1,9 +1,9 @@
 """
-Reads the headers of messages whose header names are not UTF-8, by librdkafka's C interface.
+Reads the headers of messages whose header names are not UTF-8, through librdkafka's C interface.
 
-Kafka's protocol wants UTF-8, but brokers and some producers (Go, for one) let any bytes pass, and confluent-kafka then
-raises instead of returning the headers. A second client reads such a message once more. It needs only librdkafka's
-public functions, in the shared library that confluent-kafka brings along.
+Kafka's protocol requires UTF-8, but brokers and some producers (in Go, for example) accept any bytes. confluent-kafka
+then raises instead of returning the headers. A second client reads such a message again. It uses only public functions
+of librdkafka, from the shared library in confluent-kafka.
 """
 
 import ctypes
@@ -19,18 +19,18 @@ from streams.config.settings import Settings
 from streams.kafka.clients import ClientConfig, client_config
 from streams.kafka.librdkafka import library
 
-#: Calls `message.headers()`. confluent-kafka 2.16 returns a list *and* leaves an exception behind when a name is not
-#: UTF-8; CPython's fast path for method calls does not look, and the exception surfaces anywhere later. This call does.
+#: Calls `message.headers()`. If a name is not UTF-8, confluent-kafka 2.16 returns a list *and* leaves an exception set.
+#: CPython's fast path for method calls does not check, so the exception would appear anywhere later. This call checks.
 _headers_as_text = methodcaller("headers")
 _CONSUMER = 1
 _CONF_OK = 0
 _PATIENCE_S = 30
-#: Skipping this many messages is faster than to start anew at another offset.
+#: Skipping this many messages is faster than seeking to another offset.
 _NEAR = 200
 
 
 class ForeignHeadersError(Exception):
-    """librdkafka does not take our settings for a second client."""
+    """librdkafka rejects our settings for a second client."""
 
 
 class _Message(ctypes.Structure):
@@ -53,7 +53,7 @@ class ForeignHeaders:
     """Reads headers with any names, one message at a time. Connects at the first message."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect nothing yet."""
+        """Create the reader without connecting."""
         self._config: ClientConfig = client_config(settings) | {
             "group.id": "hangtag-reader",
             "enable.auto.commit": "false",
@@ -64,7 +64,7 @@ class ForeignHeaders:
 
     def __call__(self, message: Message) -> Headers:
         r"""
-        Read the headers of a message again; what is not UTF-8 in a name becomes an escape such as `\xef`.
+        Read the headers of a message again. Bytes of a name that are not UTF-8 become escapes such as `\xef`.
 
         Raises:
             KafkaException: Kafka did not deliver the message again.
@@ -109,7 +109,7 @@ class ForeignHeaders:
 
 
 def headers_of(message: Message, read_foreign: Callable[[Message], Headers]) -> Headers:
-    """Read a message's headers, whatever their names are."""
+    """Return a message's headers, whatever their names are."""
     try:
         return _headers_as_text(message) or []
     except (UnicodeDecodeError, SystemError):

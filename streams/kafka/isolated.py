@@ -1,8 +1,8 @@
 """
-Runs questions to Kafka in a child process, so that a crash of librdkafka does not end the process that asks.
+Runs requests to Kafka in a child process, so that a crash of librdkafka does not end this process.
 
 librdkafka aborts when requests of an AdminClient time out (github.com/confluentinc/librdkafka/issues/4605): a broker
-that freezes for ten seconds is enough. Knows no question itself.
+that freezes for ten seconds is enough. Knows no request itself.
 """
 
 import multiprocessing
@@ -19,19 +19,19 @@ Answer = TypeVar("Answer")
 
 class Isolated(Generic[Answer]):
     """
-    A question that a child process asks, as often as wanted. Close it, or use it as a context manager.
+    A request that a child process makes, repeatedly if needed. Close it, or use it as a context manager.
 
-    The child keeps its connections from one question to the next. After a failure the next question starts a new child,
-    with new connections.
+    The child keeps its connections between requests. After a failure the next request starts a new child with new
+    connections.
     """
 
     def __init__(self, make: Callable[[], Callable[[], Answer]], *, limit_s: float) -> None:
         """
-        Set the question; no child starts before it is asked.
+        Set the request; the child starts at the first `ask`.
 
         Args:
-            make: Runs once in each child, and returns the question. The child imports it by name.
-            limit_s: Longest a question may take, in seconds.
+            make: Runs once in each child and returns the request. The child imports it by name.
+            limit_s: Longest time in seconds for a request.
 
         """
         self._make, self._limit_s = make, limit_s
@@ -39,18 +39,18 @@ class Isolated(Generic[Answer]):
 
     def ask(self) -> Answer:
         """
-        Ask, and wait for the answer. Where the child crashes, a new child asks once more.
+        Make the request and wait for the result. If the child crashes, a new child tries once more.
 
         Raises:
-            NoKafkaError: no answer came in time, or the client library crashed twice in a row.
-            Exception: whatever the question raised.
+            NoKafkaError: No result came in time, or the client library crashed twice in a row.
+            Exception: Whatever the request raised.
 
         """
         for _ in range(2):
             try:
                 answer, error = self._asked()
             except (EOFError, ConnectionError):
-                # The child is gone.
+                # The child has crashed.
                 self.close()
                 continue
             if error is not None:
@@ -58,7 +58,9 @@ class Isolated(Generic[Answer]):
                 raise error
             found: Answer = answer
             return found
-        raise NoKafkaError("Kafka does not answer, and the client library crashed on that", "Look at the brokers")
+        raise NoKafkaError(
+            "Kafka does not respond, and the client library crashed because of that", "Check the brokers"
+        )
 
     def close(self) -> None:
         """End the child."""
@@ -67,7 +69,7 @@ class Isolated(Generic[Answer]):
         process, link = self._child
         self._child = None
         link.close()
-        # Its connections need no goodbye, and a crashed library would not say it.
+        # Kill it: its connections need no orderly close, and a crashed library would not do one.
         process.kill()
         process.join()
 
@@ -81,12 +83,12 @@ class Isolated(Generic[Answer]):
         _process, link = self._child = self._child or self._start()
         link.send(None)
         if not link.poll(self._limit_s):
-            return None, NoKafkaError(f"Kafka does not answer within {self._limit_s:g} s", "Look at the brokers")
+            return None, NoKafkaError(f"Kafka does not respond within {self._limit_s:g} s", "Check the brokers")
         answer: tuple[Any, Exception | None] = link.recv()
         return answer
 
     def _start(self) -> tuple[BaseProcess, Connection]:
-        # Not forked: librdkafka's threads would not live on in a fork.
+        # Spawn instead of fork, because librdkafka's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._make), daemon=True)
@@ -96,8 +98,8 @@ class Isolated(Generic[Answer]):
 
 
 def _serve(link: Connection, make: Callable[[], Callable[[], object]]) -> None:
-    """Answer questions until the parent is gone."""
-    # Ctrl-C at the terminal reaches the whole group; the parent ends this process.
+    """Run requests until the parent exits."""
+    # Ctrl-C in a terminal reaches the whole group, but the parent ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     question = make()
     while True:

@@ -1,4 +1,4 @@
-"""Finds the librdkafka that confluent-kafka brings along, for the few of its functions that Python does not offer."""
+"""Loads the librdkafka that confluent-kafka contains, for functions that have no Python binding."""
 
 import ctypes
 import ctypes.util
@@ -14,10 +14,10 @@ class LibraryMissingError(RuntimeError):
 
 def library(signatures: Mapping[str, tuple[Any, Sequence[Any]]]) -> ctypes.CDLL:
     """
-    Load librdkafka, and declare functions of it by result and arguments.
+    Load librdkafka, and declare functions by result and arguments.
 
     Raises:
-        LibraryMissingError: there is none, or a function is missing.
+        LibraryMissingError: It is not installed, or a function is missing.
 
     """
     loaded = ctypes.CDLL(_path())

@@ -1,8 +1,8 @@
 """
-Which partition a key belongs on, and which partitioner put it elsewhere. Pure.
+Computes the partition of a key, and detects records that another partitioner placed. Pure.
 
-Our producers and Java's hash a key by murmur2. A producer of another library that keeps its own default puts the same
-shopper on another partition; two stage processes then work on that shopper's uploads at once, in no order.
+Our producers and Java's hash a key by murmur2. A producer with another library's default puts the same shopper on
+another partition. Then two stage processes work on that shopper's uploads at once, in no order.
 """
 
 import zlib
@@ -14,15 +14,15 @@ from typing import Final
 Place = Callable[[bytes, int], int]
 
 _MASK: Final = 0xFFFF_FFFF
-#: Of the misplaced records, the share that a partitioner must explain to be named.
+#: Share of the misplaced records that a partitioner must explain to be named as the cause.
 _EXPLAINED: Final = 0.9
-#: Fewer misplaced records than this fit some wrong partitioner by chance.
+#: With fewer misplaced records than this, some wrong partitioner matches by chance.
 _ENOUGH: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a record lies."""
+    """The key and the partition of a record."""
 
     key: bytes | None
     partition: int
@@ -30,18 +30,18 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Misplaced:
-    """Records that do not lie on the partition of their key."""
+    """Records that are not on the partition of their key."""
 
     count: int
-    #: How many records were looked at.
+    #: Number of records in the sample.
     sampled: int
-    #: What put them there, as far as can be told.
+    #: Which client probably placed them.
     cause: str
     advice: str
 
     @property
-    def told(self) -> str:
-        """Say it in one sentence."""
+    def finding(self) -> str:
+        """The problem in one sentence."""
         return f"{self.count} of {self.sampled} sampled records are not on their key's partition, {self.cause}"
 
 
@@ -79,11 +79,11 @@ _ADDED: Final = "if partitions were added lately, wait until older records expir
 
 def misplaced(placements: Sequence[Placement], partitions: int) -> Misplaced | None:
     """
-    Judge a sample of a topic's records; None if each one lies on the partition of its key.
+    Judge a sample of a topic's records; None if every record is on the partition of its key.
 
     Args:
         placements: The sample.
-        partitions: How many partitions the topic has.
+        partitions: Number of partitions of the topic.
 
     """
     wrong = [one for one in placements if one.key is None or one.partition != partition_of(one.key, partitions)]
@@ -98,7 +98,7 @@ def _cause(wrong: Sequence[Placement], partitions: int) -> tuple[str, str]:
     if len(keyed) < len(wrong) * (1 - _EXPLAINED) or not keyed:
         return "because they have no key", "publish each upload with the shopper's id as its key" + _MORE
     if len(keyed) < _ENOUGH:
-        return "too few to tell by which partitioner", "see docs/producers.md for each library's setting"
+        return "too few to detect the partitioner", "see docs/producers.md for each library's setting"
     for cause, (place, advice) in _OTHERS.items():
         if _share(keyed, place, partitions) >= _EXPLAINED:
             return cause, advice + _MORE
@@ -106,7 +106,7 @@ def _cause(wrong: Sequence[Placement], partitions: int) -> tuple[str, str]:
         if _share(keyed, partition_of, fewer) >= _EXPLAINED:
             return f"as when the topic had {fewer} partitions", _ADDED
     return (
-        "by no hash of the key that we know (random, round robin, sticky, or of the producer's own)",
+        "by no known hash of the key (random, round robin, sticky, or the producer's own)",
         "set a murmur2 partitioner in that producer" + _MORE,
     )
 
@@ -116,7 +116,7 @@ def _share(keyed: Sequence[tuple[bytes, int]], place: Place, partitions: int) ->
 
 
 class PartitionerSample:
-    """A stage's running sample: one of its records in a thousand, the newest few hundred of these."""
+    """A running sample of a stage's records: one in a thousand, and of these the newest few hundred."""
 
     def __init__(self, *, every: int = 1000, keep: int = 200) -> None:
         """Keep one record in `every`, and of those the newest `keep`."""
@@ -124,7 +124,7 @@ class PartitionerSample:
         self._kept: deque[Placement] = deque(maxlen=keep)
 
     def note(self, key: bytes | None, partition: int) -> bool:
-        """Count a record; return whether it joined the sample, so that `judge` may say something new."""
+        """Count a record. Return whether it joined the sample, so that `judge` may find something new."""
         self._passed += 1
         if self._passed % self._every:
             return False

@@ -13,13 +13,13 @@ from streams.kafka.clients import Admin, NoKafkaError, reader
 from streams.kafka.foreign_headers import ForeignHeaders, headers_of
 from streams.kafka.within import Within
 
-#: Reading to an end is given up after so long without a word.
+#: Seconds without a response after which a read to the end is given up.
 _SILENCE_S = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A message as it lies in a topic."""
+    """A message in a topic."""
 
     topic: str
     partition: int
@@ -37,16 +37,16 @@ class Seen:
 
     @property
     def upload_id(self) -> str:
-        """Tell by the headers which upload it is of; empty when they do not say."""
+        """The upload's id from the headers; empty if they do not have it."""
         return next((value.decode(errors="replace") for name, value in self.headers if name == "ce_id" and value), "")
 
 
 class BadTimeError(ValueError):
-    """A point in time cannot be read."""
+    """A point in time is not valid."""
 
 
 class UnreadableTopicError(Exception):
-    """A topic is missing or Kafka does not answer. Check `hangtag topics list`."""
+    """A topic is missing or Kafka does not respond. Check `hangtag topics list`."""
 
 
 def follow(
@@ -64,17 +64,17 @@ def follow(
     Yield the messages of topics, in order within each partition.
 
     Args:
-        settings: Where Kafka is.
+        settings: Address of Kafka.
         names: The topics.
-        since: Pass over what is older, seconds since the epoch; None starts at the beginning.
-        within: Read this part only; replaces `since`.
-        from_end: Start behind the newest message instead.
-        forever: Wait for new messages too, until `going` says no; else stop at the newest as of now.
+        since: Skip older messages, seconds since the epoch; None starts at the beginning.
+        within: Read only this part; replaces `since`.
+        from_end: Start after the newest message instead.
+        forever: Wait for new messages too, until `going` returns false; else stop at the newest as of now.
         going: Called at least twice a second.
-        caught_up: Called once all was read that lay there at first; later perhaps again.
+        caught_up: Called when everything that existed at first has been read, and maybe again later.
 
     Raises:
-        UnreadableTopicError: a topic is missing, or no broker answered.
+        UnreadableTopicError: A topic is missing, or no broker responds.
 
     """
     part = within or Within(since)
@@ -109,10 +109,10 @@ def follow(
 
 def newest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen], int]:
     """
-    Read the newest few records of each partition of a topic; returns them, and how many partitions there are.
+    Read the newest `per_partition` records of each partition of a topic. Also return the number of partitions.
 
     Raises:
-        UnreadableTopicError: the topic is missing, or no broker answered.
+        UnreadableTopicError: The topic is missing, or no broker responds.
 
     """
     return _few(settings, name, lambda low, high: (max(low, high - per_partition), high))
@@ -147,7 +147,7 @@ def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, 
 
 
 def ends(settings: Settings, names: list[str]) -> dict[tuple[str, int], int]:
-    """Give the offset behind the newest message, by topic and partition. Raises as `follow`."""
+    """Return the offset after the newest message, by topic and partition. Raises as `follow`."""
     consumer = reader(settings)
     try:
         return _ends(consumer, _partitions(settings, names, Within()), None)
@@ -158,7 +158,7 @@ def ends(settings: Settings, names: list[str]) -> dict[tuple[str, int], int]:
 
 
 def polled(consumer: Consumer, going: Callable[[], bool], *, patient: bool) -> Iterator[Message]:
-    """Yield messages and ends of partitions as they come; raises on anything worse."""
+    """Yield messages and ends of partitions as they come; raises on anything else."""
     silent_since = time.monotonic()
     while going():
         message = consumer.poll(0.5)
@@ -166,21 +166,21 @@ def polled(consumer: Consumer, going: Callable[[], bool], *, patient: bool) -> I
             silent_since = time.monotonic()
             error = message.error()
             if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-                # Nothing is committed and nobody joined, so no right to the group is needed.
+                # The reader joins no group and commits nothing, so it needs no permission on the group.
                 continue
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
                 raise KafkaException(error)
             yield message
         elif not patient and time.monotonic() - silent_since > _SILENCE_S:
-            raise UnreadableTopicError("Kafka stopped answering in the middle of it")
+            raise UnreadableTopicError("Kafka stopped responding before the end")
 
 
 def parse_since(text: str | None, *, now: float) -> float | None:
     """
-    Read `90s`, `15m`, `2h`, `7d` (ago) or an RFC 3339 time into seconds since the epoch.
+    Parse `90s`, `15m`, `2h`, `7d` (ago) or an RFC 3339 time to seconds since the epoch.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: The text is neither.
 
     """
     if text is None:
@@ -218,7 +218,7 @@ def _starts(
         return _edges(consumer, partitions, end=from_end)
     found = _found(consumer, partitions, part.since)
     if all(at.offset < 0 for at in found) and all(at.offset < 0 for at in _found(consumer, partitions, 0)):
-        # The embedded broker finds nothing by time, not even by the earliest: all is read, and the old passed over.
+        # The embedded broker does not find offsets by time. Read everything and skip old messages.
         return _edges(consumer, partitions, end=False)
     ends = _edges(consumer, partitions, end=True)
     return [at if at.offset >= 0 else end for at, end in zip(found, ends, strict=True)]
@@ -247,7 +247,7 @@ def _ends(consumer: Consumer, partitions: list[TopicPartition], until: float | N
     ends = {_at(at): at.offset for at in _edges(consumer, partitions, end=True)}
     if until is None:
         return ends
-    # The first message behind `until`; none (-1) where the log ends before it, and on the embedded broker.
+    # The first message after `until`; none (-1) if the log ends before it, and on the embedded broker.
     behind = {_at(at): at.offset for at in _found(consumer, partitions, until + 0.001)}
     return {at: end if behind[at] < 0 else min(end, behind[at]) for at, end in ends.items()}
 

@@ -1,9 +1,10 @@
 """
-The Schema Registry, where settings name one: registers events' schemas, and finds what values are framed with.
+The client of a Schema Registry, if configured: registers events' schemas, and looks up the frames of values.
 
-Three documented requests over httpx (https://docs.confluent.io/platform/current/schema-registry/develop/api.html);
-docs/dependencies.md says why not Confluent's own client. A topic's subject is `<topic>-value`, as Confluent's
-serializers name it. What a frame is stands in schemas/framing.py.
+Makes three documented requests over httpx
+(https://docs.confluent.io/platform/current/schema-registry/develop/api.html);
+docs/dependencies.md says why not with Confluent's client. A topic's subject is `<topic>-value`, as Confluent's
+serializers name it. schemas/framing.py defines the frame.
 """
 
 import json
@@ -21,37 +22,37 @@ from schemas.topics import topics
 from streams.config.settings import Settings, UnusableError
 
 _TIMEOUT_S: Final = 10
-#: 40401: no such subject; 40403: the subject has no such schema.
+#: 40401: unknown subject; 40403: the subject does not have this schema.
 _NOT_FOUND: Final = {40401, 40403}
-#: The newest that registries and their clients all know. Ours say the same in it: a test compares.
+#: The newest JSON Schema draft that all registries and clients support. A test shows that our schemas mean the same.
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _ADVICE: Final = {
     401: "Check HANGTAG_SCHEMA_REGISTRY_USERNAME and HANGTAG_SCHEMA_REGISTRY_PASSWORD",
-    403: "Let this user read the schemas of these subjects, and write them for `hangtag topics apply`",
-    404: "Is that a Schema Registry's address? Some have a path, such as /apis/ccompat/v7",
-    409: "It would break what is registered there. Set another HANGTAG_TOPIC_PREFIX if that is another's; if it is an"
-    " older one of ours, that subject's compatibility to NONE for this once",
+    403: "Allow this user to read the schemas of these subjects, and to write them for `hangtag topics apply`",
+    404: "Check that it is a Schema Registry's address. Some have a path, such as /apis/ccompat/v7",
+    409: "It is not compatible with the registered schema. If that belongs to another program, set another"
+    " HANGTAG_TOPIC_PREFIX; if it is an older one of Hangtag, set that subject's compatibility to NONE this once",
 }
-#: Of events that we publish, readers of an older schema read newer ones: fields may be added, and none may go.
+#: For events that we publish: readers of an older schema read newer events, so fields may be added but not removed.
 _COMPATIBILITY: Final = "FORWARD"
-#: Of those that others publish we take more over time, which no level of a registry is for: our own gate looks
-#: (tests/contract/test_compatibility.py).
+#: For events that others publish, Hangtag accepts more over time. No compatibility level of a registry means that; our
+#: own test does (tests/contract/test_compatibility.py).
 _NO_COMPATIBILITY: Final = "NONE"
 
 
 class RegistryError(UnusableError):
-    """The registry did not answer, refused, or lacks a schema. The message says what to do, and holds no secret."""
+    """The registry did not respond, refused, or lacks a schema. The message says what to do; it has no secret."""
 
 
 class SchemaRegistry:
-    """A way to the registry. Blocks; a context manager."""
+    """A client of the registry. Blocks; a context manager."""
 
     def __init__(self, settings: Settings) -> None:
         """
-        Prepare to ask it.
+        Create the client.
 
         Raises:
-            RegistryError: the address is none, or the file with certificates holds none.
+            RegistryError: The address is not valid, or the CA file has no certificates.
 
         """
         user, password = settings.schema_registry_username, settings.schema_registry_password
@@ -70,21 +71,21 @@ class SchemaRegistry:
             raise RegistryError("HANGTAG_SCHEMA_REGISTRY_URL: that is no http(s) address") from None
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return the client itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def find(self, subject: str, event: type[Event]) -> int | None:
         """
-        Give the id of an event's schema as this version of Hangtag has it, None where it is not registered.
+        Return the id of an event's current schema, or None if it is not registered.
 
         Raises:
-            RegistryError: see there.
+            RegistryError: See the class.
 
         """
         answer = self._ask("POST", f"/subjects/{quote(subject, safe='')}", _schema(event))
@@ -92,10 +93,10 @@ class SchemaRegistry:
 
     def register(self, subject: str, event: type[Event]) -> None:
         """
-        Register an event's schema. A subject that is new is told what may change.
+        Register an event's schema. Sets the compatibility level of a new subject.
 
         Raises:
-            RegistryError: see there, and: the registry has another schema there that this one would break.
+            RegistryError: See the class; also if the schema is not compatible with the registered one.
 
         """
         name = quote(subject, safe="")
@@ -105,12 +106,12 @@ class SchemaRegistry:
         _id(self._ask("POST", f"/subjects/{name}/versions", _schema(event)) or {})
 
     def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, object] | None:
-        """Ask, and give the answer; None where it knows no such subject or schema."""
+        """Send a request and return the response; None if the registry does not know the subject or schema."""
         try:
             response = self._http.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            trouble = f"no Schema Registry answers there ({type(error).__name__})"
-            raise _refused(trouble, "Start it, or mend the address") from None
+            trouble = f"no Schema Registry responds there ({type(error).__name__})"
+            raise _refused(trouble, "Start it, or correct the address") from None
         answer = _json(response)
         if response.is_success:
             return answer
@@ -122,10 +123,10 @@ class SchemaRegistry:
 
 def frames(settings: Settings) -> dict[str, bytes]:
     """
-    Give by topic what its events are framed with; nothing where settings name no registry.
+    Return the frame of each topic's events; empty if no registry is configured.
 
     Raises:
-        RegistryError: see there, and: a schema is not registered.
+        RegistryError: See the class; also if a schema is not registered.
 
     """
     if not settings.schema_registry_url:
@@ -133,19 +134,19 @@ def frames(settings: Settings) -> dict[str, bytes]:
     with SchemaRegistry(settings) as registry:
         found = {topic: registry.find(_subject(topic), event) for topic, event in _with_events(settings)}
     if missing := [topic for topic, schema_id in found.items() if schema_id is None]:
-        told = ", ".join(missing)
+        listed = ", ".join(missing)
         raise RegistryError(
-            f"the events of {told} have no schema registered. Register them with `hangtag topics apply`"
+            f"the events of {listed} have no schema registered. Register them with `hangtag topics apply`"
         )
     return {topic: frame(schema_id) for topic, schema_id in found.items() if schema_id is not None}
 
 
 def register_missing(settings: Settings) -> list[str]:
     """
-    Register the schemas that are missing, where settings name a registry, and answer their subjects.
+    Register the missing schemas, if a registry is configured, and return their subjects.
 
     Raises:
-        RegistryError: see there.
+        RegistryError: See the class.
 
     """
     if not settings.schema_registry_url:
@@ -174,7 +175,7 @@ def _schema(event: type[Event]) -> dict[str, str]:
 def _id(answer: dict[str, object]) -> int:
     schema_id = answer.get("id")
     if not isinstance(schema_id, int) or not 0 <= schema_id <= LARGEST_ID:
-        raise _refused("it answers without an id", "Is that a Schema Registry?")
+        raise _refused("its response has no id", "Is that a Schema Registry?")
     return schema_id
 
 
@@ -182,7 +183,7 @@ def _json(response: httpx.Response) -> dict[str, object]:
     try:
         answer = response.json()
     except ValueError:
-        # A proxy's page, or nothing: the status says enough.
+        # A proxy's page, or nothing: the status is enough.
         return {}
     return answer if isinstance(answer, dict) else {}
 

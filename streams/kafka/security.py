@@ -1,14 +1,14 @@
 """
-The security settings of every client of ours, in librdkafka's words.
+The security settings of every Kafka client, as librdkafka configuration.
 
-Knows no topic. SASL without TLS is not offered: it would send passwords, or all that follows them, in the open.
+Knows no topic. Does not support SASL without TLS, which would send the password or the data unencrypted.
 """
 
 from streams.config.settings import Settings
 
 
 def librdkafka_security(settings: Settings) -> dict[str, str]:
-    """Give what every confluent-kafka client needs (librdkafka's CONFIGURATION.md); nothing for plaintext."""
+    """Return the security settings of a confluent-kafka client (librdkafka's CONFIGURATION.md); empty for plaintext."""
     if settings.kafka_protocol == "plaintext":
         return {}
     files = {
@@ -32,5 +32,5 @@ def librdkafka_security(settings: Settings) -> dict[str, str]:
 
 
 def password(settings: Settings) -> str:
-    """Give the password in the clear, for a client that takes nothing else."""
+    """Return the password as plain text, for a client that accepts nothing else."""
     return settings.kafka_password.get_secret_value() if settings.kafka_password else ""

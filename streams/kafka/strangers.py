@@ -1,15 +1,15 @@
 """
-Finds who shares a stage's consumer group without being a process of that stage.
+Detects foreign programs in a stage's consumer group.
 
-Kafka gives each partition to one member of a group, so a stranger takes uploads away from the stage, and its commits
-pass uploads that nobody worked on. Pure.
+Kafka assigns each partition to one member of a group. So a foreign member takes uploads away from the stage, and its
+commits skip uploads that nobody processed. Pure.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: How the client ids of a stage's processes begin, and what stands beside each of their commits.
+#: Prefix of the client ids of a stage's processes, and the metadata of each of their commits.
 OURS: Final = "hangtag"
 _NAMED_AT_MOST = 3
 
@@ -26,7 +26,7 @@ class Member:
 
 def strangers(group: str, topic: str, members: Iterable[Member]) -> tuple[str, ...]:
     """
-    Say who is in a group and does not belong there, one sentence each.
+    Return one sentence per kind of foreign member in a group.
 
     Args:
         group: The stage's consumer group.
@@ -37,36 +37,36 @@ def strangers(group: str, topic: str, members: Iterable[Member]) -> tuple[str, .
     found = sorted(members, key=lambda member: (member.client, member.host))
     unknown = [member for member in found if not member.client.startswith(OURS)]
     elsewhere = [member for member in found if member not in unknown and member.topics - {topic}]
-    told = []
+    sentences = []
     if unknown:
-        told.append(
+        sentences.append(
             f"{_names(unknown)} is in the group {group} and takes uploads from the stage:"
             " stop it, or set another group.id there"
         )
     if elsewhere:
         topics = sorted(frozenset().union(*(member.topics for member in elsewhere)) - {topic})
-        told.append(
+        sentences.append(
             f"{_names(elsewhere)} reads {', '.join(topics)} in the group {group}:"
             " give each installation its own HANGTAG_GROUP_PREFIX"
         )
-    return tuple(told)
+    return tuple(sentences)
 
 
 def foreign_commits(group: str, partitions: Sequence[int]) -> tuple[str, ...]:
-    """Say that commits on these partitions are none of a stage's; nothing where there are none."""
+    """Return a sentence about partitions whose commits are not from a stage; empty if there are none."""
     if not partitions:
         return ()
     numbers = ", ".join(map(str, sorted(partitions)))
-    told = (
-        f"on partition {numbers} the group {group} was committed by another program, an offset reset or an older"
-        " version of Hangtag, which may have passed uploads that nobody worked on:"
-        " look at StrangerInGroup in docs/operations.md"
+    sentences = (
+        f"on partition {numbers} another program, an offset reset or an older version of Hangtag committed for the"
+        f" group {group}. It may have skipped uploads that nobody processed:"
+        " see StrangerInGroup in docs/operations.md"
     )
-    return (told,)
+    return (sentences,)
 
 
 def _names(members: list[Member]) -> str:
-    # A client may call itself anything, over several lines too.
+    # A client id may contain anything, even line breaks.
     names = [f"{' '.join(member.client.split()) or 'a client without an id'} at {member.host}" for member in members]
     more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
     return ", ".join(names[:_NAMED_AT_MOST]) + more

@@ -1,4 +1,4 @@
-"""Creates and checks topics through the AdminClient. What they should be stands in `schemas.topics`."""
+"""Creates and checks topics through the AdminClient. `schemas.topics` defines them."""
 
 import time
 from datetime import timedelta
@@ -12,8 +12,8 @@ from schemas.topics import TIMESTAMPS, Topic, notifications, topics, uploads_to_
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError
 
-#: Kafka deletes whole segments, once the newest record in them is too old: what lies in one lives that much longer.
-#: Its own default is a week (kafka.apache.org, topic configs), which would keep recognized text for two.
+#: Kafka deletes whole segments, when the newest record in them is too old. So a record lives up to a segment's time
+#: longer. Kafka's default is a week (kafka.apache.org, topic configs), which would keep recognized text for two weeks.
 SEGMENT: Final = timedelta(hours=6)
 
 
@@ -25,20 +25,20 @@ class FixedTopicsError(Exception):
 
 
 class TopicState(BaseModel):
-    """One topic as the cluster has it, and where that differs from the design."""
+    """The state of one topic in the cluster, and how it differs from the design."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    #: 0 when the topic is missing.
+    #: 0 if the topic is missing.
     partitions: int
-    #: None when the broker does not say (the embedded one).
+    #: None if the broker does not report it (the embedded one).
     retention_ms: int | None
     drift: tuple[str, ...]
 
 
 def designed(settings: Settings) -> tuple[Topic, ...]:
-    """List the topics there must be: the flow's, and those of `notifications` and `rekey` where settings name them."""
+    """Return the topics of the design: the flow's, and those of `notifications` and `rekey` if settings name them."""
     flow = topics(settings.topic_prefix).all()
     if settings.notifications_topic is not None:
         flow += notifications(settings.notifications_topic)
@@ -49,11 +49,11 @@ def designed(settings: Settings) -> tuple[Topic, ...]:
 
 def create_missing(settings: Settings) -> list[str]:
     """
-    Create the topics that are missing and answer their names.
+    Create the missing topics and return their names.
 
     Raises:
-        FixedTopicsError: the broker is the embedded one, which takes no such request.
-        NoKafkaError: no broker answered.
+        FixedTopicsError: The broker is the embedded one, which does not support it.
+        NoKafkaError: No broker responded.
 
     """
     admin = Admin(settings)
@@ -74,11 +74,11 @@ def create_missing(settings: Settings) -> list[str]:
         try:
             future.result(timeout=40)
         except TimeoutError:
-            raise NoKafkaError(f"{name} was not created in time", "Look at the cluster, then try again") from None
+            raise NoKafkaError(f"{name} was not created in time", "Check the cluster, then try again") from None
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise NoKafkaError(f"{name} was not created: {error.args[0].str()}", "Look at the cluster") from None
-    # A broker may hear of a topic a little after its creation was confirmed.
+                raise NoKafkaError(f"{name} was not created: {error.args[0].str()}", "Check the cluster") from None
+    # Other brokers may learn of a topic a little after its creation was confirmed.
     deadline = time.monotonic() + 10
     while not {topic.name for topic in missing} <= _partitions(admin).keys() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -90,7 +90,7 @@ def compare(settings: Settings) -> list[TopicState]:
     Compare the cluster's topics with the design.
 
     Raises:
-        NoKafkaError: no broker answered.
+        NoKafkaError: No broker responded.
 
     """
     admin = Admin(settings)
@@ -126,7 +126,7 @@ def compare(settings: Settings) -> list[TopicState]:
 
 
 def wanted(topic: Topic) -> dict[str, str | int]:
-    """Give the topic-level configuration of the design."""
+    """Return the topic's configuration in the design."""
     return {
         "retention.ms": int(topic.retention.total_seconds() * 1000),
         "segment.ms": int(SEGMENT.total_seconds() * 1000),
@@ -141,7 +141,7 @@ def _partitions(admin: Admin) -> dict[str, int]:
 
 
 def _is_embedded(admin: AdminClient) -> bool:
-    # librdkafka's mock cluster names itself so; it would leave a request to create topics unanswered.
+    # librdkafka's mock cluster has this name. It does not respond to requests to create topics.
     return str(admin.list_topics(timeout=10).cluster_id).startswith("mockCluster")
 
 
@@ -152,6 +152,6 @@ def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
         try:
             configs[resource.name] = {entry.name: entry.value for entry in future.result(timeout=6).values()}
         except (KafkaException, TimeoutError):
-            # Not allowed to ask, perhaps: nothing to compare then.
+            # Without permission to read the configuration there is nothing to compare.
             break
     return configs

@@ -1,1 +1,1 @@
-"""How far each consumer group is behind: reading offsets, judging them, exporting them."""
+"""Measures how far each consumer group is behind: reads offsets, judges them, exports them."""

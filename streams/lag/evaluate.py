@@ -1,9 +1,9 @@
 """
-Consumer lag, judged: from readings of a partition to how far behind its group is, and whether it moves.
+Judges consumer lag: how far behind a group is on a partition, and whether it makes progress.
 
-The state comes from a window of readings, not from a threshold on a number: LinkedIn's Burrow, "Consumer Lag
-Evaluation Rules" (github.com/linkedin/Burrow/wiki/Consumer-Lag-Evaluation-Rules). Told what was read and when;
-knows no Kafka client.
+The state follows from a window of readings, not from a threshold on a number: LinkedIn's Burrow, "Consumer Lag
+Evaluation Rules" (github.com/linkedin/Burrow/wiki/Consumer-Lag-Evaluation-Rules). The caller passes readings with their
+times; knows no Kafka client.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class RecordTime:
 
 @dataclass(frozen=True, slots=True)
 class PartitionOffsets:
-    """What one look at a partition found. Offsets as Kafka counts them; `at` in seconds since the epoch."""
+    """One reading of a partition. Offsets as in Kafka; `at` in seconds since the epoch."""
 
     at: float
     #: The next offset the group will read; None before its first commit.
@@ -50,23 +50,23 @@ class PartitionOffsets:
     #: The oldest offset that still exists, and the one the next record will get.
     low: int
     high: int
-    #: The first record the group has not committed, and the partition's last; None when not read.
+    #: The first record that the group has not committed, and the partition's last one; None if not read.
     oldest: RecordTime | None = None
     newest: RecordTime | None = None
-    #: There are offsets ahead, but no records: transactions' markers, or what compaction left.
+    #: True if the offsets ahead contain no records: transaction markers, or gaps from compaction.
     nothing_ahead: bool = False
-    #: The member that reads the partition; None for no one.
+    #: The member that reads the partition; None: no member.
     owner: Owner | None = None
-    #: Whether the cluster said who reads what. It cannot while a group rebalances.
+    #: Whether the cluster reported the owners. It cannot while a group rebalances.
     owner_known: bool = False
 
     @property
     def start(self) -> int:
         """
-        The offset at which the group goes on reading.
+        The offset at which the group continues to read.
 
-        Without a commit a stage starts at the first record that still exists. The same holds for a commit behind the
-        end of the log, because the topic was deleted and made again.
+        Without a commit a stage starts at the first existing record. The same holds for a commit beyond the end of the
+        log, because the topic was deleted and created again.
         """
         if self.committed is None or self.committed > self.high:
             return self.low
@@ -74,18 +74,18 @@ class PartitionOffsets:
 
     @property
     def lag(self) -> int:
-        """How many offsets lie ahead that can still be read. Before the first commit that is the whole log."""
+        """Number of offsets ahead that can still be read. Before the first commit that is the whole log."""
         return 0 if self.nothing_ahead else self.high - self.start
 
     @property
     def expired(self) -> int:
-        """How many offsets were deleted before the group read them."""
+        """Number of offsets that were deleted before the group read them."""
         return 0 if self.committed is None else max(0, self.low - self.committed)
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """How a partition stands. Offsets and `expired` as in `PartitionOffsets`."""
+    """The judged state of a partition. Offsets and `expired` as in `PartitionOffsets`."""
 
     place: GroupPartition
     #: When it was read, seconds since the epoch.
@@ -94,14 +94,14 @@ class PartitionLag:
     committed: int | None
     low: int
     high: int
-    #: Offsets ahead that can still be read; before the first commit all that the log holds.
+    #: Offsets ahead that can still be read; before the first commit the whole log.
     lag: int
-    #: Age in seconds of the oldest record not committed; 0 with none ahead, None when it cannot be known.
+    #: Age in seconds of the oldest uncommitted record; 0 if there is none, None if unknown.
     seconds: float | None
-    #: `seconds` is worked out from records around it, for the record itself is gone or could not be read.
+    #: True if `seconds` is an estimate from other records, because the record is gone or could not be read.
     estimated: bool
     expired: int
-    #: Seconds for which the commit has not moved, as far as was watched.
+    #: Seconds for which the commit has not moved, within the window.
     still_s: float
     owner: Owner | None
 
@@ -109,8 +109,8 @@ class PartitionLag:
 def remember(
     window: Sequence[PartitionOffsets], reading: PartitionOffsets, keep_s: float
 ) -> tuple[PartitionOffsets, ...]:
-    """Add a reading, and forget what is no longer needed to look back `keep_s` seconds."""
-    # The log ends earlier than it did: the topic was made again, and what was known is of another log.
+    """Add a reading, and drop those that are not needed to look back `keep_s` seconds."""
+    # If the log ends earlier than before, the topic was created again, and old readings are of another log.
     old = () if window and reading.high < window[-1].high else tuple(window)
     since = reading.at - keep_s
     first = max((at for at, one in enumerate(old) if one.at <= since), default=0)
@@ -122,10 +122,10 @@ def judge(place: GroupPartition, window: Sequence[PartitionOffsets], stalled_aft
     Judge a partition by its readings, oldest first, at least one.
 
         no-commit    records wait in the log, and the group has committed nothing here yet
-        stalled      for `stalled_after_s` records lay ahead at every look, and the commit did not move
+        stalled      records were ahead in every reading for `stalled_after_s`, and the commit did not move
         unassigned   no member of the group reads the partition
-        idle         nothing lies ahead, and nothing came
-        ok           anything else; a single reading knows nothing of moving
+        idle         nothing is ahead, and no records arrive
+        ok           anything else; a single reading cannot show movement
     """
     now = window[-1]
     seconds, estimated = _seconds(window)
@@ -146,14 +146,14 @@ def judge(place: GroupPartition, window: Sequence[PartitionOffsets], stalled_aft
 
 
 class LagMemory:
-    """The windows of every partition being watched."""
+    """The windows of every watched partition."""
 
     def __init__(self, stalled_after_s: float) -> None:
         self._stalled_after_s = stalled_after_s
         self._windows: dict[GroupPartition, tuple[PartitionOffsets, ...]] = {}
 
     def judge(self, readings: Mapping[GroupPartition, PartitionOffsets]) -> tuple[PartitionLag, ...]:
-        """Take in one look at every partition, and judge them; what is no longer there is forgotten."""
+        """Add a reading of every partition, and judge them. Partitions that are missing are forgotten."""
         self._windows = {
             place: remember(self._windows.get(place, ()), reading, self._stalled_after_s)
             for place, reading in readings.items()
@@ -176,7 +176,7 @@ def _state(window: Sequence[PartitionOffsets], stalled_after_s: float) -> LagSta
 
 
 def _still(window: Sequence[PartitionOffsets]) -> tuple[PartitionOffsets, ...]:
-    """Pick the last readings that all found the same commit."""
+    """Return the last readings, all with the same commit."""
     first = len(window) - 1
     while first and window[first - 1].committed == window[-1].committed:
         first -= 1
@@ -191,17 +191,17 @@ def _seconds(window: Sequence[PartitionOffsets]) -> tuple[float | None, bool]:
         return max(0.0, now.at - now.oldest.time), False
     wanted = now.start if now.committed is None or now.committed > now.high else now.committed
     times = [] if (written := _time_of(wanted, window)) is None else [written]
-    # What is gone was older than what is left.
+    # The deleted records were older than the remaining ones.
     times += [] if now.oldest is None else [now.oldest.time]
     return (max(0.0, now.at - min(times)) if times else None), True
 
 
 def _time_of(offset: int, window: Sequence[PartitionOffsets]) -> float | None:
     """
-    Work out when an offset was written: on the straight line between the nearest known points around it.
+    Estimate when an offset was written, on the straight line between the nearest known points.
 
-    Known are the records that were read, at this look or an earlier one, and where the log ended at each look.
-    An offset before all of them lies on the line through the first and the last record.
+    Known points are the records that were read, now or earlier, and the end of the log at each reading. An offset
+    before all of them is on the line through the first and the last record.
     """
     records = {stamp.offset: stamp.time for one in window for stamp in (one.newest, one.oldest) if stamp is not None}
     known = {one.high: one.at for one in window} | records

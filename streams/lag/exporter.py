@@ -1,8 +1,8 @@
 """
-Lag for Prometheus, under the names and labels that existing dashboards ask for.
+Exports lag to Prometheus, with the names and labels that existing dashboards use.
 
-`kafka_consumergroup_lag` and its neighbours as github.com/danielqsj/kafka_exporter has them, the `_group_` ones as
-github.com/seglo/kafka-lag-exporter. What is unknown is NaN, and what could not be read is left out: never 0.
+`kafka_consumergroup_lag` and similar names are from github.com/danielqsj/kafka_exporter, the `_group_` names from
+github.com/seglo/kafka-lag-exporter. Unknown values are NaN, and values that could not be read are omitted: never 0.
 """
 
 import math
@@ -20,26 +20,26 @@ _SEGLO_GROUP = ("cluster_name", "group")
 _SEGLO = (*_SEGLO_GROUP, "topic", "partition", "member_host", "consumer_id", "client_id")
 _UNKNOWN = math.nan
 
-#: Each metric's labels and meaning.
+#: Labels and help of each metric.
 METRICS = {
-    "kafka_consumergroup_lag": (_PARTITION, "Offsets ahead of the group's commit; before the first, all in the log."),
-    "kafka_consumergroup_lag_sum": (_PARTITION[:2], "The same, summed over the topic's partitions."),
+    "kafka_consumergroup_lag": (_PARTITION, "Offsets ahead of the group's commit; before the first, the whole log."),
+    "kafka_consumergroup_lag_sum": (_PARTITION[:2], "Offsets ahead, summed over the topic's partitions."),
     "kafka_consumergroup_current_offset": (_PARTITION, "The group's commit; NaN before the first."),
-    "kafka_consumergroup_members": (_PARTITION[:1], "Members of the group; NaN where the broker does not say."),
-    "kafka_topic_partition_current_offset": (("topic", "partition"), "Where the partition's log ends."),
-    "kafka_topic_partition_oldest_offset": (("topic", "partition"), "Where the partition's log begins."),
-    "kafka_consumergroup_group_lag": (_SEGLO, "As kafka_consumergroup_lag."),
-    "kafka_consumergroup_group_lag_seconds": (_SEGLO, "Age of the oldest record that is not committed."),
+    "kafka_consumergroup_members": (_PARTITION[:1], "Members of the group; NaN if the broker does not report them."),
+    "kafka_topic_partition_current_offset": (("topic", "partition"), "End of the partition's log."),
+    "kafka_topic_partition_oldest_offset": (("topic", "partition"), "Beginning of the partition's log."),
+    "kafka_consumergroup_group_lag": (_SEGLO, "Same value as kafka_consumergroup_lag."),
+    "kafka_consumergroup_group_lag_seconds": (_SEGLO, "Age of the oldest uncommitted record."),
     "kafka_consumergroup_group_max_lag": (_SEGLO_GROUP, "The group's greatest lag in offsets."),
     "kafka_consumergroup_group_max_lag_seconds": (_SEGLO_GROUP, "The group's greatest lag in seconds."),
-    "hangtag_consumer_partition_state": ((*_PARTITION, "state"), f"1 for the state it is in, of {', '.join(STATES)}."),
+    "hangtag_consumer_partition_state": ((*_PARTITION, "state"), f"1 for the partition's state: {', '.join(STATES)}."),
     "hangtag_consumer_partition_expired": (_PARTITION, "Offsets deleted before the group read them."),
     "hangtag_consumer_strangers": (
         _PARTITION[:1],
         "Kinds of foreign programs in the group; NaN if unknown.",
     ),
-    "hangtag_lag_up": ((), "1 when the cluster answered at the last look; 0 leaves all others out."),
-    "hangtag_lag_troubles": ((), "What could not be read at the last look; its samples are left out."),
+    "hangtag_lag_up": ((), "1 if the cluster responded to the last look; with 0 all others are omitted."),
+    "hangtag_lag_troubles": ((), "Things that the last look could not read; their samples are omitted."),
 }
 
 Sample = tuple[str, Sequence[str], float]
@@ -47,15 +47,15 @@ Sample = tuple[str, Sequence[str], float]
 
 @dataclass(eq=False)
 class LagCollector(Collector):
-    """Tells of the newest look, whenever Prometheus asks."""
+    """Exports the newest look at each scrape."""
 
     cluster_name: str
-    #: What was seen last, and the verdicts on it: one value, for it is read by another thread than the one that looks.
-    #: None until the first look, and after one that failed.
+    #: The last look and its verdicts, in one value because two threads use it. None before the first look, and after a
+    #: failed one.
     seen: tuple[LagSnapshot, Sequence[PartitionLag]] | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Give every metric, with the samples there are."""
+        """Yield every metric with its samples."""
         seen = self.seen
         samples = [] if seen is None else [*self._samples(*seen)]
         samples.append(("hangtag_lag_up", (), float(seen is not None)))

@@ -1,23 +1,23 @@
-"""Remembers which partitions somebody else committed on lately. Pure; told the time."""
+"""Remembers the partitions that another program committed lately. Pure: the caller passes the time."""
 
 from typing import Final
 
 from streams.lag.evaluate import GroupPartition
 
-#: Seconds for which such a commit is told: an old one says nothing new.
+#: Seconds for which such a commit is reported; an older one is no news.
 FRESH_S: Final = 60
 
 
 class ForeignCommits:
-    """Takes in one commit after another. One that lay there at the first look counts as new: nobody knows its age."""
+    """Records commits. A commit found at the first look counts as new, because its age is unknown."""
 
     def __init__(self) -> None:
-        """Know of no commit."""
+        """Create it without commits."""
         self._offsets: dict[GroupPartition, int | None] = {}
         self._since: dict[GroupPartition, float] = {}
 
     def is_fresh(self, place: GroupPartition, offset: int | None, *, ours: bool, at: float) -> bool:
-        """Take in what is committed on a partition; return whether somebody else moved it there within `FRESH_S`."""
+        """Record the commit of a partition. Return whether another program moved it within `FRESH_S`."""
         moved = place not in self._offsets or self._offsets[place] != offset
         self._offsets[place] = offset
         if ours:

@@ -1,4 +1,4 @@
-"""Asks the cluster about consumer groups: who their members are, and what they committed."""
+"""Reads consumer groups from the cluster: their members and their commits."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -17,7 +17,7 @@ from streams.kafka.clients import Admin
 from streams.kafka.strangers import OURS, Member
 from streams.lag.evaluate import Owner
 
-#: Groups in these states have just no assignment to tell.
+#: Groups in these states have no assignment at the moment.
 _MOVING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
 
 Log = tuple[str, int]
@@ -25,32 +25,32 @@ Log = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a group committed on one partition."""
+    """The commit of a group on one partition."""
 
-    #: None for nothing yet.
+    #: None if there is no commit yet.
     offset: int | None
-    #: Whether a stage wrote it. True for nothing yet.
+    #: Whether a stage wrote it; also true if there is none.
     ours: bool
 
 
 @dataclass(frozen=True, slots=True)
 class GroupMembers:
-    """Who is in a group."""
+    """The members of a group."""
 
-    #: None where the cluster does not say (the embedded broker).
+    #: None if the cluster does not report them (the embedded broker).
     members: tuple[Member, ...] | None = None
-    #: Who reads each partition; None where the cluster does not say, as while the group rebalances.
+    #: The member that reads each partition; None if the cluster does not report it, for example during a rebalance.
     owners: Mapping[Log, Owner] | None = None
 
 
 def members_of(admin: Admin, groups: Iterable[str], patience_s: float, troubles: list[str]) -> dict[str, GroupMembers]:
-    """Ask who is in each group; appends to `troubles` what cannot be read."""
+    """Return the members of each group; appends to `troubles` what cannot be read."""
     found: dict[str, GroupMembers] = {}
     for group, future in admin.describe_consumer_groups(list(groups), request_timeout=patience_s).items():
         described, error = answer_of(future)
         if error is None:
             found[group] = _members(described)
-        # Kafka 4 answers so for a group that never was; before, it described it as dead.
+        # Kafka 4 returns this for a group that never existed; earlier versions describe it as dead.
         elif error == KafkaError.GROUP_ID_NOT_FOUND:
             found[group] = GroupMembers((), {})
         else:
@@ -63,7 +63,7 @@ def members_of(admin: Admin, groups: Iterable[str], patience_s: float, troubles:
 def commits_of(
     admin: Admin, logs: Mapping[str, list[Log]], patience_s: float, troubles: list[str]
 ) -> dict[str, dict[Log, Commit]]:
-    """Ask what each group committed on its partitions. Appends to `troubles` as `members_of`."""
+    """Return each group's commits on its partitions. Appends to `troubles` as `members_of`."""
     asked = {
         group: admin.list_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group, [TopicPartition(*log) for log in theirs])],
@@ -90,7 +90,7 @@ def commits_of(
 
 
 def answer_of(future: "Future[Any]") -> tuple[Any, int | None]:
-    """Wait for an answer, at most as long as its request may take: return it, or the code of the error."""
+    """Wait for a result, at most as long as its request may take. Return it, or the code of the error."""
     try:
         return future.result(), None
     except KafkaException as error:
@@ -98,7 +98,7 @@ def answer_of(future: "Future[Any]") -> tuple[Any, int | None]:
 
 
 def error_text(code: int | None) -> str:
-    """Return librdkafka's words for an error code."""
+    """Return librdkafka's text for an error code."""
     return str(KafkaError(code).str())
 
 

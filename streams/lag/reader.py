@@ -1,7 +1,7 @@
 """
-Reads what lag is judged by from the cluster: commits, ends of logs, members, and single records' timestamps.
+Reads the data for lag from the cluster: commits, ends of logs, members, and timestamps of single records.
 
-Commits nothing and joins no group. What the embedded broker does not answer is left unknown.
+Commits nothing and joins no group. What the embedded broker does not report stays unknown.
 """
 
 import time
@@ -29,7 +29,7 @@ from streams.lag.groups import Commit, Log, answer_of, commits_of, error_text, m
 
 
 def _now() -> float:
-    # Ages must not jump with the machine's clock: an alert would fire, or never again.
+    # Ages must not jump with the machine's clock: an alert would fire by mistake, or never again.
     return steady_now().timestamp()
 
 
@@ -38,24 +38,24 @@ class LagSnapshot:
     """One look at the cluster."""
 
     readings: Mapping[GroupPartition, PartitionOffsets]
-    #: Members of each group; None where the cluster does not say (the embedded broker).
+    #: Members of each group; None if the cluster does not report them (the embedded broker).
     members: Mapping[str, int | None]
-    #: What could not be read, a sentence each.
+    #: What could not be read, one sentence each.
     troubles: tuple[str, ...]
-    #: Groups of which not every partition could be read: a sum or a maximum over the others would be too small.
+    #: Groups with unreadable partitions: a sum or a maximum over the others would be too small.
     partial: frozenset[str] = frozenset()
-    #: Who is in each group and does not belong there, a sentence each; no entry where the cluster names no members.
+    #: Foreign members of each group, one sentence each; no entry if the cluster reports no members.
     strangers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def stage_groups(settings: Settings) -> dict[str, str]:
-    """Name each stage's consumer group, with the topic it consumes."""
+    """Return each stage's consumer group, with the topic it consumes."""
     flow = flow_of(settings)
     return {f"{settings.group_prefix}.{stage}": consumed.name for stage, (consumed, _published) in flow.items()}
 
 
 def isolated_looks(settings: Settings, *, patience_s: float = 5, limit_s: float = 40) -> Isolated[LagSnapshot]:
-    """Give looks at the cluster by a child process: a crash of the client library ends one look only."""
+    """Return looks at the cluster in a child process: a crash of the client library ends one look only."""
     return Isolated(partial(_look_of, settings, patience_s), limit_s=limit_s)
 
 
@@ -65,13 +65,13 @@ def _look_of(settings: Settings, patience_s: float) -> Callable[[], LagSnapshot]
 
 class LagReader:
     """
-    Keeps its connections from look to look. Close it, or use it as a context manager.
+    Keeps its connections between looks. Close it, or use it as a context manager.
 
-    Its client library may crash when a broker freezes, so whatever must live on asks by `isolated_looks`.
+    Its client library may crash when a broker freezes, so long-lived processes use `isolated_looks` instead.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = _now, patience_s: float = 5) -> None:
-        """Wait at most `patience_s` seconds for each kind of answer."""
+        """Create a reader that waits at most `patience_s` seconds for each kind of response."""
         self._settings, self._clock, self._patience_s = settings, clock, patience_s
         self._admin = Admin(settings)
         self._consumer = Consumer(
@@ -81,9 +81,9 @@ class LagReader:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
-                # As the stages read: what an aborted transaction wrote is no work.
+                # As the stages read: records of aborted transactions are not work.
                 "isolation.level": "read_committed",
-                # One record is wanted of each partition, so few are fetched.
+                # One record per partition is enough, so fetch few.
                 "queued.min.messages": 1,
                 "max.partition.fetch.bytes": 131_072,
             }
@@ -93,15 +93,15 @@ class LagReader:
 
     def look(self) -> LagSnapshot:
         """
-        Read every stage's partitions. Blocks, for seconds when the cluster is slow.
+        Read every stage's partitions. Blocks, for seconds if the cluster is slow.
 
         Raises:
-            NoKafkaError: no broker answered.
+            NoKafkaError: No broker responded.
 
         """
         topics = self._admin.cluster(timeout_s=self._patience_s).topics
         groups = stage_groups(self._settings)
-        # One that is just being deleted is there without partitions.
+        # A topic that is being deleted exists without partitions.
         logs = {
             group: [(name, at) for at in topics[name].partitions]
             for group, name in groups.items()
@@ -110,7 +110,7 @@ class LagReader:
         missing = [name for group, name in groups.items() if group not in logs]
         troubles = [f"topic {name} is missing: run `hangtag topics apply`" for name in missing]
         members = members_of(self._admin, groups, self._patience_s, troubles)
-        # Commits before ends: the other way round a busy group would be ahead of its log.
+        # Read commits before ends: otherwise the commits of a busy group would be beyond the ends.
         at = self._clock()
         commits = commits_of(self._admin, logs, self._patience_s, troubles)
         ends = self._ends({log for group in commits for log in logs[group]}, troubles)
@@ -143,7 +143,7 @@ class LagReader:
         return LagSnapshot(readings, counts, tuple(troubles), read_in_part, foreign)
 
     def _moved_by_others(self, at: float, commits: Mapping[str, Mapping[Log, Commit]]) -> dict[str, list[int]]:
-        """Find by group the partitions whose commit somebody else moved lately."""
+        """Return, by group, the partitions whose commit another program moved lately."""
         found: dict[str, list[int]] = {}
         for group, theirs in commits.items():
             for log, commit in theirs.items():
@@ -162,7 +162,7 @@ class LagReader:
         self.close()
 
     def _ends(self, logs: set[Log], troubles: list[str]) -> dict[Log, tuple[int, int]]:
-        """Ask where each partition's log begins and ends; one that nobody leads is left out."""
+        """Return beginning and end of each partition's log, without partitions that have no leader."""
         if not logs:
             return {}
         first, last = (
@@ -183,10 +183,10 @@ class LagReader:
         return ends
 
     def _stamped(self, readings: Mapping[GroupPartition, PartitionOffsets]) -> dict[GroupPartition, PartitionOffsets]:
-        """Find out the timestamps that ages are told by."""
+        """Return the readings with the timestamps from which ages are computed."""
         known = {place: self._known(place, reading) for place, reading in readings.items()}
         oldest = self._records({place: one.start for place, one in known.items() if one.lag and one.oldest is None})
-        # The last record helps to work out a time only where the first is gone.
+        # The last record is needed for an estimate, if the first is gone.
         newest = self._records({place: one.high - 1 for place, one in known.items() if one.lag and one.expired})
         stamped = {}
         for place, reading in known.items():
@@ -201,21 +201,21 @@ class LagReader:
         return stamped
 
     def _known(self, place: GroupPartition, reading: PartitionOffsets) -> PartitionOffsets:
-        """Take over what the last look found out and cannot have changed."""
+        """Copy from the last look what cannot have changed."""
         last = self._last.get(place)
         if last is None or last.committed != reading.committed or last.low != reading.low or last.high > reading.high:
             return reading
         return replace(reading, oldest=last.oldest, nothing_ahead=last.nothing_ahead and last.high == reading.high)
 
     def _records(self, wanted: Mapping[GroupPartition, int]) -> dict[GroupPartition, "RecordTime | str"]:
-        """Read the first record at or after each offset; "end" where there is none, nothing where none came in time."""
+        """Read the first record at or after each offset; "end" if there is none, no entry if none came in time."""
         if not wanted:
             return {}
         places = {(place.topic, place.partition): place for place in wanted}
         found: dict[GroupPartition, RecordTime | str] = {}
         starts = [TopicPartition(place.topic, place.partition, at) for place, at in wanted.items()]
         self._consumer.assign(starts)
-        # A partition stays paused from the last time.
+        # Partitions are still paused from the last call.
         self._consumer.resume(starts)
         deadline = time.monotonic() + self._patience_s
         while len(found) < len(wanted) and time.monotonic() < deadline:

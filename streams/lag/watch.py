@@ -1,4 +1,4 @@
-"""Looks at the cluster again and again, and judges what it sees. A Kafka that is away is seen too, and ends nothing."""
+"""Looks at the cluster repeatedly and judges each look. Continues while Kafka is unavailable."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from streams.lag.reader import LagSnapshot, isolated_looks
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A look at the cluster, and the verdicts on it."""
+    """A look at the cluster, and its verdicts."""
 
     look: LagSnapshot
     verdicts: tuple[PartitionLag, ...]
@@ -20,9 +20,9 @@ class Judged:
 
 def keep_looking(settings: Settings, every_s: float) -> Iterator[Judged | NoKafkaError]:
     """
-    Look every so many seconds; yields the error where Kafka did not answer.
+    Look every `every_s` seconds; yields the error if Kafka did not respond.
 
-    What was seen before an error is remembered: a partition that stood still goes on standing still.
+    The looks before an error are remembered, so a stalled partition stays stalled.
     """
     memory = LagMemory(settings.lag_stalled_s)
     with isolated_looks(settings) as looks:

@@ -1,1 +1,1 @@
-"""What people run against a live system: doctor, trace, retag, dead letters, dry runs, the demo."""
+"""Operations on a live system: doctor, trace, retag, dead letters, dry runs, the demo."""

@@ -1,9 +1,8 @@
 """
-What lies in the dead-letter topics, and putting it back.
+Reads the dead-letter topics, and replays letters.
 
-A dead-letter topic is a log of letters and of marks. A mark says "the letter at this place was
-replayed", so that any selection of letters can be replayed, interrupted and repeated, while new
-letters arrive: a letter is open until its mark is there.
+A dead-letter topic contains letters and marks. A mark says "the letter at this place was replayed". A letter is open
+until its mark exists. So any selection of letters can be replayed, interrupted and repeated, while new letters arrive.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,32 +25,32 @@ from streams.runtime.dead_letters import (
 )
 
 _ATTEMPTS = "hangtag.attempts"
-#: Facts that are text, and so many characters of each are kept to be shown.
+#: Text fields of a letter, of which this many characters are kept for display.
 _TEXTS, _SHOWN = ("topic", "stage", "exception_class", "message", "reason"), 2000
 
 
 class NoLettersError(ValueError):
-    """A topic has no dead letters, by design."""
+    """The topic has no dead letters, by design."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter where it lies; `facts` is None when its headers do not say why it died."""
+    """A dead letter and its place; `facts` is None if its headers do not say why it failed."""
 
     seen: Seen
     facts: DeadLetter | None
     replayed: bool
-    #: It has its value, and its headers name the topic whose dead letters these are.
+    #: Whether it has its value, and its headers name the topic to which these dead letters belong.
     replayable: bool
 
     @property
     def place(self) -> str:
-        """Name where it lies: `topic:partition:offset`."""
+        """Its place: `topic:partition:offset`."""
         return self.seen.place
 
 
 def dlq_topics(settings: Settings, short: str | None = None) -> list[str]:
-    """Name the dead-letter topics, or the one of a consumed topic: uploads, texts, tags, or any by its full name."""
+    """Return all dead-letter topics, or that of one consumed topic: uploads, texts, tags, or any by its full name."""
     names = [topic.name for topic in topics(settings.topic_prefix).all() if topic.event is None]
     if settings.notifications_topic is not None:
         names.append(dlq_name(settings.notifications_topic))
@@ -62,7 +61,7 @@ def dlq_topics(settings: Settings, short: str | None = None) -> list[str]:
     topic = short.removesuffix(dlq_name(""))
     wanted = [name for name in (dlq_name(topic), dlq_name(f"{settings.topic_prefix}.{topic}")) if name in names]
     if not wanted:
-        raise NoLettersError(f"no dead letters are kept for {short}: choose uploads, texts or tags")
+        raise NoLettersError(f"{short} has no dead letters: choose uploads, texts or tags")
     return wanted[:1]
 
 
@@ -79,16 +78,16 @@ def letters(
     Read the letters, oldest first.
 
     Args:
-        settings: Where Kafka is.
+        settings: Address of Kafka.
         topic: Only letters of this topic: uploads, texts, tags, or any by its full name.
         reason: Only letters with this reason.
-        since: Only letters from here on, seconds since the epoch.
-        is_wanted: Only letters for which this is true.
-        values: Keep values and headers. Without them memory holds some hundred bytes for each letter that is chosen.
+        since: Only letters since then, seconds since the epoch.
+        is_wanted: Only letters for which this returns true.
+        values: Keep values and headers. Without them each letter takes some hundred bytes of memory.
 
     Raises:
-        NoLettersError: no such topic.
-        UnreadableTopicError: a topic is missing, or no broker answered.
+        NoLettersError: There is no such topic.
+        UnreadableTopicError: A topic is missing, or no broker responds.
 
     """
     found: dict[str, Letter] = {}
@@ -107,11 +106,11 @@ def letters(
 
 def letter_at(settings: Settings, topic: str, partition: int, offset: int) -> Letter | None:
     """
-    Read the letter at a place, and the rest of its partition up to the mark of its replay; None if none is there.
+    Read the letter at a place, and the rest of its partition up to its mark; None if there is no letter.
 
     Raises:
-        NoLettersError: no such topic.
-        UnreadableTopicError: a topic is missing, or no broker answered.
+        NoLettersError: There is no such topic.
+        UnreadableTopicError: A topic is missing, or no broker responds.
 
     """
     names, found = dlq_topics(settings, topic), None
@@ -123,7 +122,7 @@ def letter_at(settings: Settings, topic: str, partition: int, offset: int) -> Le
         elif place_replayed(seen) == found.place:
             return replace(found, replayed=True)
     if found is not None and found.seen.key is None:
-        # Without a key its mark may lie on any partition.
+        # Without a key its mark may be on any partition.
         since = Within(since=found.seen.timestamp)
         marks = (place_replayed(seen) for seen in follow(settings, names, within=since))
         return replace(found, replayed=found.place in marks)
@@ -131,7 +130,7 @@ def letter_at(settings: Settings, topic: str, partition: int, offset: int) -> Le
 
 
 def whole(settings: Settings, chosen: Iterable[Letter]) -> Iterator[Letter]:
-    """Read letters again with their values, one at a time, in the order in which each partition has them."""
+    """Read letters again with their values, one at a time, in the order of each partition."""
     places = {letter.place for letter in chosen}
     names = sorted({place.partition(":")[0] for place in places})
     for seen in follow(settings, names) if names else ():
@@ -140,14 +139,14 @@ def whole(settings: Settings, chosen: Iterable[Letter]) -> Iterator[Letter]:
 
 
 def letter_of(seen: Seen) -> Letter:
-    """Read a letter. What its headers say is not believed where it decides: anybody may have sent them."""
+    """Parse a letter. Decisions do not rely on its headers alone, because anybody may have sent them."""
     facts = read_letter(seen.headers)
     replayable = facts is not None and facts.topic == home(seen) and not lacks_value(seen.headers)
     return Letter(seen, facts, replayed=False, replayable=replayable)
 
 
 def home(seen: Seen) -> str:
-    """Name the topic whose dead letters these are, the only one that a letter may go back to."""
+    """Return the topic whose dead letters these are: the only topic that a letter may be replayed to."""
     return seen.topic.removesuffix(dlq_name(""))
 
 
@@ -155,10 +154,10 @@ async def replay(
     chosen: Iterable[Letter], emitter: Emitter, *, tell: Callable[[Letter], None] = lambda _letter: None
 ) -> Later | Never | None:
     """
-    Put letters back on the topic whose dead letters they are: key, value and headers as they were, attempts counted on.
+    Publish letters on the topic whose dead letters they are, with their key, value and headers; attempts count on.
 
-    Marks each after it was delivered. Interrupted between the two, one letter may be replayed
-    twice, which has no second effect. Stops at the first that Kafka does not take, and says why.
+    Marks each letter after its delivery. If interrupted between the two, one letter may be replayed twice, which has no
+    second effect. Stops at the first that Kafka rejects, and returns why.
     """
     for letter in chosen:
         facts, seen = letter.facts, letter.seen
@@ -176,7 +175,7 @@ async def replay(
 
 
 def place_replayed(seen: Seen) -> str | None:
-    """Give the place of the letter that this mark says was replayed; None when it is no mark."""
+    """Return the place of the letter that a mark is about; None if the message is not a mark."""
     if seen.value is None and read_letter(seen.headers) is None:
         for name, value in seen.headers:
             if name == REPLAYED and value is not None:
@@ -187,6 +186,6 @@ def place_replayed(seen: Seen) -> str | None:
 def _light(letter: Letter) -> Letter:
     facts = letter.facts
     if facts is not None:
-        # A stranger's letter may hold a megabyte there.
+        # A letter from an unknown sender may have a megabyte there.
         facts = facts.model_copy(update={name: getattr(facts, name)[:_SHOWN] for name in _TEXTS})
     return replace(letter, seen=replace(letter.seen, key=None, value=None, headers=[]), facts=facts)

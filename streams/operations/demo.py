@@ -1,7 +1,7 @@
 """
-The whole chain on embedded defaults, as its own processes: broker, OCR worker, local Klaviyo, three stages.
+Runs the whole chain with embedded defaults, each part as a process: broker, OCR worker, local Klaviyo, three stages.
 
-Knows how to start, feed, watch and stop it. What came out is judged from the topics alone.
+Starts, feeds, watches and stops them. Judges the results by the topics alone.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ from streams.wiring.klaviyo import make_klaviyo, make_sink_config
 from streams.wiring.uploads import make_uploads
 
 _KEY = "pk_demo"
-#: Photos of each made-up shopper, so that profiles grow over several uploads.
+#: Photos per invented shopper, so that profiles grow over several uploads.
 _PHOTOS_PER_SHOPPER = 4
 
 
 class DemoError(Exception):
-    """A part of the demo ended by itself; the message holds the end of its log."""
+    """A part of the demo ended unexpectedly; the message contains the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A demo that runs: how to reach it."""
+    """A running demo, and how to reach it."""
 
     settings: Settings
     klaviyo_url: str
@@ -46,7 +46,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class SentSms:
-    """A text that a flow sends, and the photo that set it off."""
+    """A text that a flow sends, and the photo that triggered it."""
 
     shopper: str
     photo: str
@@ -54,7 +54,7 @@ class SentSms:
     text: str
     #: `sent`, or `waiting` for the end of the quiet hours.
     status: str
-    #: When it goes out, RFC 3339.
+    #: When it is sent, RFC 3339.
     at: str
 
 
@@ -63,9 +63,9 @@ async def running(
     tell: Callable[[str], None], *, kafka: str | None = None, prefix: str = "outfit"
 ) -> AsyncIterator[Running]:
     """
-    Start every part, and stop every part whatever happens.
+    Start every part, and stop every part in the end, whatever happens.
 
-    `kafka` is a cluster to use in place of the embedded broker; its topics under `prefix` must exist.
+    `kafka` is a cluster to use instead of the embedded broker; its topics under `prefix` must exist.
     """
     children: list[Child] = []
     with tempfile.TemporaryDirectory(prefix="hangtag-demo-") as folder:
@@ -78,7 +78,7 @@ async def running(
 
         try:
             tell("starting Kafka, the OCR worker and a local Klaviyo")
-            # Room for others on the machine: every part asks for a free port.
+            # Other processes may use any port, so every part asks for a free one.
             servers = [
                 child("ocr", "ocr", "serve", "--port", "0"),
                 child("klaviyo", "klaviyo", "sandbox", "--port", "0", "--key", _KEY),
@@ -100,7 +100,7 @@ async def running(
                 "drain_s": 5,
             }
             if kafka is None:
-                # Whatever the shop's own Kafka wants, the embedded broker speaks in the open.
+                # The embedded broker has no TLS or passwords, whatever the shop's own Kafka requires.
                 changed |= {"kafka_protocol": "plaintext", "schema_registry_url": ""}
             settings = Settings(**changed)
             environment = changed | {"ocr_urls": f'["{ocr_url}"]', "klaviyo_key": _KEY}
@@ -111,14 +111,14 @@ async def running(
             )
             yield Running(settings, klaviyo_url, tuple(children))
         finally:
-            # Stages first: they still need the others to finish what they began.
+            # Stages first: they need the others to finish their work.
             servers = [one for one in children if one.name in {"ocr", "klaviyo", "broker"}]
             for group in ([one for one in children if one not in servers], servers):
                 await asyncio.gather(*(stop(one, grace_s=12) for one in group))
 
 
 async def feed(demo: Running, photos: Sequence[Path], tell: Callable[[], None]) -> dict[str, Path]:
-    """Store and publish each photo; answers upload ids to photos."""
+    """Store and publish each photo; return the photos by upload id."""
     uploads: dict[str, Path] = {}
     settings = demo.settings
     spans = make_spans(settings, "upload")
@@ -137,7 +137,7 @@ async def feed(demo: Running, photos: Sequence[Path], tell: Callable[[], None]) 
 async def watch(
     demo: Running, uploads: dict[str, Path], *, limit_s: float, tell: Callable[[int], None]
 ) -> dict[str, Journey]:
-    """Follow the topics until every upload has reached its end, or the time is up."""
+    """Follow the topics until every upload has ended, or for `limit_s` seconds."""
     journeys = Journeys(demo.settings, set(uploads))
     stopping = False
     following = asyncio.create_task(asyncio.to_thread(journeys.follow, lambda: not stopping))
@@ -157,12 +157,12 @@ async def watch(
 
 
 async def profiles(demo: Running) -> list[dict[str, Any]]:
-    """Ask the local Klaviyo what each profile now says; those that say nothing are left out."""
+    """Return the profiles of the local Klaviyo that have properties."""
     return [one for one in (await _state(demo))["profiles"] if one["properties"]]
 
 
 async def texts(demo: Running, uploads: dict[str, Path]) -> list[SentSms]:
-    """Ask the local Klaviyo which texts its flows would send, and find the photo that set off each."""
+    """Return the texts that the local Klaviyo's flows would send, with the photo that triggered each."""
     state = await _state(demo)
     caused_by = {event["id"]: event["properties"].get("upload_id") for event in state["events"]}
     return [
@@ -185,7 +185,7 @@ async def _state(demo: Running) -> dict[str, Any]:
 
 
 async def _set_up(settings: Settings) -> None:
-    """Make the example campaign's flow, live, as `hangtag klaviyo setup --live` does."""
+    """Create the example campaign's flow and set it live, as `hangtag klaviyo setup --live` does."""
     names = make_sink_config(settings).names
     try:
         async with make_klaviyo(settings) as klaviyo:
@@ -195,7 +195,7 @@ async def _set_up(settings: Settings) -> None:
 
 
 async def _agree(demo: Running, shoppers: set[str]) -> None:
-    """Let shoppers have agreed to be texted: only they could, so a local Klaviyo is told so."""
+    """Record at the local Klaviyo that these shoppers consent to texts; at a real one only they can."""
     async with httpx.AsyncClient(base_url=demo.klaviyo_url, timeout=10) as client:
         agreed = {"external_ids": sorted(shoppers)}
         (await client.post("/sandbox/consent", json=agreed)).raise_for_status()
@@ -206,7 +206,7 @@ def _shopper(at: int) -> str:
 
 
 async def _ready(server: Child, *, limit_s: float = 90) -> str:
-    """Wait for the line that says it is ready, and take the address from its end."""
+    """Wait for the line that says that a server is ready, and return the address at its end."""
     await start(server, capture=True)
     async with asyncio.timeout(limit_s):
         while (line := await server.lines.get()) is not None:
@@ -218,7 +218,7 @@ async def _ready(server: Child, *, limit_s: float = 90) -> str:
 def _check(children: Sequence[Child]) -> None:
     for child in children:
         if child.process is not None and child.process.returncode is not None:
-            raise DemoError(f"{child.name} ended by itself ({child.process.returncode}):\n{_log_end(child)}")
+            raise DemoError(f"{child.name} ended unexpectedly ({child.process.returncode}):\n{_log_end(child)}")
 
 
 def _log_end(child: Child) -> str:

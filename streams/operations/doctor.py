@@ -1,7 +1,7 @@
 """
-Looks at everything that a running Hangtag needs and says what is wrong, and what to do. Mends nothing.
+Runs the checks of `hangtag doctor`. Repairs nothing.
 
-The checks themselves stand in `streams/checks`, one function each; here is their order, and how long they may take.
+The checks are in `streams/operations/checks`, one function each. This module has their order and their time limit.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from streams.config.settings import Settings
 from streams.operations.checks import kafka, klaviyo, machine, photos, schemas
 from streams.operations.checks.answer import Checked, Machine, fail
 
-#: Longest a check may take, in seconds.
+#: Longest time for a check, in seconds.
 PATIENCE_S: Final = 30
 
 Check = Callable[[Settings, Machine], Awaitable[list[Checked]]]
@@ -37,7 +37,7 @@ CHECKS: Final[dict[str, Check]] = {
 async def examine(
     settings: Settings, machine: Machine | None = None, only: Collection[str] = (), patience_s: float = PATIENCE_S
 ) -> AsyncIterator[Checked]:
-    """Run the checks of these names, or all, at the same time; gives each line as soon as it is known."""
+    """Run the named checks (default: all) at the same time; yields each result when it is known."""
     around = machine or Machine()
     wanted = [name for name in CHECKS if not only or name in only]
     for done in asyncio.as_completed([_one(name, settings, around, patience_s) for name in wanted]):
@@ -50,7 +50,7 @@ async def _one(name: str, settings: Settings, machine: Machine, patience_s: floa
         async with asyncio.timeout(patience_s):
             return await CHECKS[name](settings, machine)
     except TimeoutError:
-        return [fail(name, f"no answer within {patience_s:g} s", "look at the network between here and there")]
+        return [fail(name, f"no result within {patience_s:g} s", "check the network from here to there")]
     except Exception as error:  # noqa: BLE001 - the other checks' lines are worth having, whatever this one met
-        # The class only: the message of an unknown exception may quote a secret.
-        return [fail(name, f"the check itself failed ({type(error).__name__})", "tell whoever looks after Hangtag")]
+        # Show the class only, because the message of an unknown exception may quote a secret.
+        return [fail(name, f"the check itself failed ({type(error).__name__})", "report this to Hangtag's maintainers")]

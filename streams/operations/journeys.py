@@ -1,7 +1,7 @@
 """
-Follows chosen uploads through the topics, with their texts and tags, to where each ended.
+Follows chosen uploads through the topics to their end, with their texts and tags.
 
-The status of an upload is the gateway's own fold; this adds the tag group's commits, which no topic shows.
+Uses the gateway's status of an upload, and adds the tag group's commits, which no topic shows.
 """
 
 import threading
@@ -24,7 +24,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(slots=True)
 class Journey:
-    """One upload's messages so far."""
+    """The messages of one upload so far."""
 
     status: Status
     uploaded_at: datetime | None = None
@@ -39,11 +39,11 @@ class Journey:
 
     @property
     def outcome(self) -> Ending | None:
-        """Return how it ended; None while it is on its way."""
+        """Return how it ended; None if it has not."""
         return ending(self.status, tag_stage_past=self.tag_stage_past)
 
     def stop(self, letter: DeadLetter, seen: Seen) -> None:
-        """Take in a dead letter."""
+        """Record a dead letter."""
         self.letter, self.last_seen = f"{letter.reason}: {letter.message}", seen.timestamp
         self.status = stopped(self.status, letter, _moment(seen))
 
@@ -54,14 +54,14 @@ class Journey:
 
     @property
     def ms(self) -> int:
-        """Milliseconds from the upload to the last message seen of it."""
+        """Milliseconds from the upload to its last message."""
         began = self.uploaded_at.timestamp() if self.uploaded_at else self.last_seen
         return max(0, round((self.last_seen - began) * 1000))
 
 
 @dataclass(slots=True)
 class Journeys:
-    """Follows uploads by their ids. `follow` runs in a thread of its own."""
+    """Follows uploads by their ids. Run `follow` in a thread."""
 
     settings: Settings
     wanted: set[str]
@@ -69,30 +69,30 @@ class Journeys:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        """Know every upload from the start, so that a lost one shows."""
+        """Create a journey for every upload, so that a lost one is shown."""
         self.by_upload = {one: Journey(Status(upload_id=one, changed_at=_EPOCH)) for one in self.wanted}
 
     def follow(self, going: Callable[[], bool]) -> None:
-        """Read all topics from their beginning until `going` says no."""
+        """Read all topics from their beginning until `going` returns false."""
         by_name = {topic.name: topic for topic in topics(self.settings.topic_prefix).all()}
         for seen in follow(self.settings, list(by_name), forever=True, going=going):
             with self._lock:
                 self.note(by_name[seen.topic], seen)
 
     def ended(self) -> int:
-        """Count the uploads that have reached their end."""
+        """Return the number of uploads that have ended."""
         waiting = [one for one in self.by_upload.values() if one.outcome is None and one.text_at is not None]
         if waiting:
             past = self._tag_commits()
             with self._lock:
                 for journey in waiting:
                     partition, offset = journey.text_at or (0, 0)
-                    # Committed means its tags were delivered: they are in the topic, though we may not have read them.
+                    # Once the text is committed its tags are in the topic, though we may not have read them yet.
                     journey.tag_stage_past = past.get(partition, 0) > offset and journey.last_seen < _now() - 1
         return sum(journey.outcome is not None for journey in self.by_upload.values())
 
     def note(self, topic: Topic, seen: Seen) -> None:
-        """Take a message in."""
+        """Record a message."""
         if topic.event is None:
             letter = read_letter(seen.headers)
             journey = self.by_upload.get(seen.upload_id)
@@ -117,12 +117,12 @@ class Journeys:
             journey.tags = event.tags
 
     def _tag_commits(self) -> dict[int, int]:
-        """Return the tag group's committed offsets by partition of texts; none while the broker does not say."""
+        """Return the tag group's committed offsets by partition of texts; empty while the broker does not respond."""
         topic = topics(self.settings.topic_prefix).texts.name
         try:
             return committed_offsets(self.settings, "tag", topic, patience_s=0)
         except UnreadableTopicError:
-            # The caller looks again soon: a rebalance or a busy broker passes.
+            # The caller asks again soon; a rebalance or a busy broker is temporary.
             return {}
 
 

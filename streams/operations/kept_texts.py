@@ -1,7 +1,7 @@
 """
-The texts that the topic still holds, one by one, for the commands that teach the lexicon. Publishes nothing.
+Reads the texts and tags that the topics still contain, for the commands that improve the lexicon. Publishes nothing.
 
-Forgotten shoppers' texts are passed over. Holds one message at a time.
+Skips those of forgotten shoppers. Holds one message at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def kept_texts(
     Read the texts topic to its end. Calls `tell` for every message.
 
     Raises:
-        UnreadableTopicError: the topic is missing, or no broker answered.
+        UnreadableTopicError: The topic is missing, or no broker responds.
 
     """
     for seen in follow(settings, [topics(settings.topic_prefix).texts.name], since=since):

@@ -1,8 +1,7 @@
 """
-How many of everything a number of uploads a day takes. Pure arithmetic over measured figures.
+Computes the capacity that a number of uploads per day needs. Pure arithmetic on measured figures.
 
-Each figure is of docs/performance.md or docs/scaling.md, on two shared cores; what was not measured is left to a
-parameter.
+Each figure is from docs/performance.md or docs/scaling.md, on two shared cores. What was not measured is a parameter.
 """
 
 from dataclasses import dataclass
@@ -10,27 +9,27 @@ from math import ceil
 from typing import Final
 
 _DAY_S: Final = 86_400
-#: Events a second that one process does.
+#: Events per second of one process.
 _RECOGNIZE, _TAG, _SYNC = 240, 1_270, 1_426
-#: Full jobs of 1,000 events that the sink sends to Klaviyo, a minute; and events a minute one by one.
+#: Requests per minute to Klaviyo: full jobs of 1,000 events, and single events.
 _JOBS, _JOB, _SINGLE = 138, 1_000, 3_500
 #: Bytes of an upload's events in all topics (short texts), and of its row in the ledger of a PostgreSQL database.
 _EVENT_BYTES, _ROW_BYTES = 1_540, 361
 _KEPT_DAYS: Final = 7
-#: Partitions that `hangtag topics apply` makes.
+#: Partitions of a topic that `hangtag topics apply` creates.
 _DESIGNED: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked for."""
+    """The load to plan for."""
 
     uploads_per_day: float
-    #: Seconds that one photo takes: of one core, or in a full batch of one GPU's 32 slots.
+    #: Seconds per photo: of one core, or in a full batch of one GPU's 32 slots.
     seconds_per_photo: float
-    #: The busiest hour, as a multiple of the average.
+    #: Load of the busiest hour, as a multiple of the average.
     peak: float = 3
-    #: Photos that one recognize process holds at once (HANGTAG_IN_FLIGHT).
+    #: Photos in flight of one recognize process (HANGTAG_IN_FLIGHT).
     in_flight: int = 64
     photo_bytes: int = 150_000
     replication: int = 3
@@ -38,12 +37,12 @@ class Load:
 
     @property
     def per_s(self) -> float:
-        """Uploads a second, on average."""
+        """Uploads per second, on average."""
         return self.uploads_per_day / _DAY_S
 
     @property
     def peak_per_s(self) -> float:
-        """Uploads a second, in the busiest hour."""
+        """Uploads per second, in the busiest hour."""
         return self.per_s * self.peak
 
 
@@ -57,7 +56,7 @@ class Line:
 
 
 def plan(load: Load) -> list[Line]:
-    """Work out the worksheet."""
+    """Return the worksheet."""
     peak, photos = load.peak_per_s, load.peak_per_s * load.seconds_per_photo
     processes, partitions = recognize_fits(load)
     busiest = ceil(partitions / processes)
@@ -78,15 +77,17 @@ def plan(load: Load) -> list[Line]:
             _processes(processes),
             f"{held:.0f} of {load.in_flight} photos in flight where {busiest} of {partitions} partitions lie",
         ),
-        Line("tag", _processes(max(2, ceil(peak / _TAG))), f"{_TAG}/s each; two, so that one may die"),
+        Line("tag", _processes(max(2, ceil(peak / _TAG))), f"{_TAG}/s each; two, so that one may fail"),
         Line(
-            "sync", _processes(max(2, ceil(peak / _SYNC))), f"{_SYNC}/s each, with PostgreSQL; two, so that one may die"
+            "sync",
+            _processes(max(2, ceil(peak / _SYNC))),
+            f"{_SYNC}/s each, with PostgreSQL; two, so that one may fail",
         ),
-        Line("gateway", _processes(2), "where uploads come over HTTP; two, so that one may die"),
+        Line("gateway", _processes(2), "if uploads come over HTTP; two, so that one may fail"),
         Line(
             "Kafka's disk",
             _size(load.uploads_per_day * _KEPT_DAYS * _EVENT_BYTES * load.replication),
-            f"{_KEPT_DAYS} days x {_EVENT_BYTES} bytes an upload x {load.replication} replicas; long texts take more",
+            f"{_KEPT_DAYS} days x {_EVENT_BYTES} bytes per upload x {load.replication} replicas; long texts need more",
         ),
         Line(
             "photos",
@@ -95,24 +96,24 @@ def plan(load: Load) -> list[Line]:
         ),
         Line(
             "database",
-            f"{_size(load.uploads_per_day * _ROW_BYTES)} a day",
-            f"{_ROW_BYTES} bytes of ledger an upload (PostgreSQL)",
+            f"{_size(load.uploads_per_day * _ROW_BYTES)} per day",
+            f"{_ROW_BYTES} bytes of ledger per upload (PostgreSQL)",
         ),
         Line(
             "Klaviyo",
             f"{jobs / _JOBS:.1%} of an account's bulk limit",
-            f"{jobs:.1f} full jobs a minute in the busiest hour, of {_JOBS}"
-            + (f"; one by one they would fit, too ({_SINGLE}/min)" if peak * 60 <= _SINGLE else ""),
+            f"{jobs:.1f} full jobs per minute in the busiest hour, of {_JOBS}"
+            + (f"; single events would fit, too ({_SINGLE}/min)" if peak * 60 <= _SINGLE else ""),
         ),
     ]
 
 
 def recognize_fits(load: Load) -> tuple[int, int]:
     """
-    Find how many recognize processes and how many partitions it takes.
+    Return the number of recognize processes and the number of partitions.
 
-    A process gets whole partitions: of 12, one of 8 processes has 2, which is more than an eighth of the load. So the
-    process with the most partitions must do, and partitions are added by twelves until one does.
+    A process reads whole partitions: of 12 partitions, some of 8 processes have 2, which is more than an eighth of the
+    load. So the process with the most partitions must manage, and partitions are added by twelves until one does.
     """
     processes = max(
         1, ceil(load.peak_per_s * load.seconds_per_photo / load.in_flight), ceil(load.peak_per_s / _RECOGNIZE)
@@ -120,14 +121,14 @@ def recognize_fits(load: Load) -> tuple[int, int]:
     partitions = _DESIGNED
     while partitions < processes or not _does(load, ceil(partitions / processes) / partitions):
         partitions += _DESIGNED
-        # Past this a process more is cheaper than partitions for ever.
+        # Beyond this, one more process is cheaper than ever more partitions.
         if partitions > 8 * max(processes, _DESIGNED):
             processes, partitions = processes + 1, _DESIGNED
     return processes, partitions
 
 
 def _does(load: Load, share: float) -> bool:
-    """Whether one recognize process can do this share of the load."""
+    """Return whether one recognize process manages this share of the load."""
     return load.peak_per_s * load.seconds_per_photo * share <= load.in_flight and load.peak_per_s * share <= _RECOGNIZE
 
 
@@ -135,7 +136,7 @@ def _ocr(load: Load) -> Line:
     busy = load.peak_per_s * load.seconds_per_photo
     if load.gpu:
         slots = 32
-        why = f"{slots / load.seconds_per_photo:.0f} photos/s each ({slots} slots), and one to spare"
+        why = f"{slots / load.seconds_per_photo:.0f} photos/s each ({slots} slots), and one spare"
         return Line("OCR", f"{ceil(busy / slots) + 1} GPUs", why)
     night = ceil(load.per_s * load.seconds_per_photo)
     return Line("OCR", f"{ceil(busy)} cores", f"{night} if uploads may wait for the night")

@@ -1,4 +1,4 @@
-"""What the sync stage would send to Klaviyo for one upload: the real sink over its newest tags, sending nothing."""
+"""Shows what the sync stage would send to Klaviyo for one upload: runs the real sink on its newest tags, offline."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,12 +19,12 @@ async def rehearse(
     settings: Settings, tagged: OutfitTagged, show: Callable[[str, bytes], None], *, ledger: bool
 ) -> Written | Failure:
     """
-    Show each request that would be sent, and its body; answer what would come of it if Klaviyo took it.
+    Show each request that would be sent, and its body; return the outcome if Klaviyo accepted it.
 
-    With `ledger`, an upload that Klaviyo has is not shown: it would not be sent again.
+    With `ledger`, an upload that Klaviyo already has is not shown, because it would not be sent again.
 
     Raises:
-        ValueError: the state database cannot be opened, or a setting cannot be used.
+        ValueError: The state database cannot be opened, or a setting is not valid.
 
     """
     sink = await make_sink(settings, dry_run=DryRun(show, ledger=ledger))
@@ -38,11 +38,11 @@ def newest_tagged(
     settings: Settings, upload_id: str, *, within: Within | None = None, index: UploadIndex | None = None
 ) -> OutfitTagged | None:
     """
-    Return the last event that the tag stage published of an upload; None when the topic, or that part, holds none.
+    Return the last event that the tag stage published of an upload; None if that part of the topic has none.
 
     Raises:
-        UnreadableTopicError: the topic is missing, or no broker answered.
-        SQLAlchemyError: the state database failed.
+        UnreadableTopicError: The topic is missing, or no broker responds.
+        SQLAlchemyError: The state database failed.
 
     """
     names = [topics(settings.topic_prefix).tags.name]
@@ -55,7 +55,7 @@ def newest_tagged_of(messages: Iterable[Seen], upload_id: str) -> OutfitTagged |
     """Return the last event of an upload among messages of the tags topic; None if there is none."""
     needle, found = upload_id.encode(), None
     for seen in messages:
-        # Reading every event in full would be slow; the id stands in the bytes, or it is none of ours.
+        # Parsing every event would be slow. An event of this upload contains its id in the bytes.
         if needle not in (seen.value or b"") and ("ce_id", needle) not in seen.headers:
             continue
         try:

@@ -19,12 +19,12 @@ async def reconcile(settings: Settings, *, dry_run: bool) -> AsyncIterator[Repor
     Reconcile all uploads that the tags topic keeps; yields the report as it grows.
 
     Raises:
-        UnusableError: the state database cannot be opened, or the lexicon has mistakes.
-        UnreadableTopicError: the topic is missing, or no broker answered.
-        SetupError: Klaviyo refused to be read, or did not answer.
+        UnusableError: The state database cannot be opened, or the lexicon has mistakes.
+        UnreadableTopicError: The topic is missing, or no broker responds.
+        SetupError: Klaviyo rejected a read, or did not respond.
 
     """
-    # Nothing is sent or stored in a dry run, but Klaviyo is read.
+    # A dry run sends and stores nothing, but reads Klaviyo.
     sink = await make_sink(settings, dry_run=DryRun(lambda _request, _body: None) if dry_run else None)
     try:
         async with make_klaviyo(settings) as client:

@@ -1,4 +1,4 @@
-"""What a lexicon says of an upload's text, against what was last said of it. Pure; knows no topics."""
+"""Compares the tags that the lexicon gives an upload's text with the tags last published. Pure; knows no topics."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from rules.tagger import Tagger
 from schemas.events import OutfitTagged, Tag, TextRecognized
 
-#: Of two events of one upload the later `tagged_at` counts, so a correction must be later by the least there is.
+#: Of two events of one upload the later `tagged_at` counts, so a correction must be later by at least this.
 _LATER = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was last said of an upload."""
+    """The tags last published of an upload."""
 
-    #: By tag id, what else people and segments see of the tag: its share, its labels, whether it was only seen.
+    #: By tag id, the other parts that people and segments see: share, labels, and whether the tag was only seen.
     tags: dict[str, tuple[object, ...]]
     lexicon_version: str
     tagged_at: datetime
@@ -22,7 +22,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An upload whose tags are others than was last said, each kind of change sorted by tag id."""
+    """An upload whose tags differ from those last published; each kind of change is sorted by tag id."""
 
     upload_id: str
     shopper_id: str
@@ -31,19 +31,19 @@ class Change:
     removed: tuple[str, ...]
     #: Tags with another share or label, or that were only seen before, or are now.
     altered: tuple[str, ...]
-    #: Version of the lexicon that gave the old tags; None when there were none.
+    #: Version of the lexicon of the old tags; None if there were none.
     before: str | None
-    #: What to publish.
+    #: The event to publish.
     event: OutfitTagged
 
 
 def said_by(event: OutfitTagged) -> Said:
-    """Take from an event what a later one is compared with."""
+    """Return the parts of an event that a later one is compared with."""
     return Said(_seen(event.tags), event.lexicon_version, event.tagged_at)
 
 
 def change_of(text: TextRecognized, said: Said | None, tagger: Tagger, now: datetime) -> Change | None:
-    """Tag a text again; None when the tags are those that were last said (`said` is None when there were none)."""
+    """Tag a text again; None if the tags equal those last published (`said`; None if there were none)."""
     tags = tagger.tag(text.texts, text.seen).tags
     old, new = said.tags if said is not None else {}, _seen(tags)
     if old == new:
@@ -55,7 +55,7 @@ def change_of(text: TextRecognized, said: Said | None, tagger: Tagger, now: date
         lexicon_version=tagger.lexicon.version,
         engine=text.engine,
         look=text.seen.engine if text.seen is not None else None,
-        # Clocks of two machines differ.
+        # Clocks of two machines may differ.
         tagged_at=now if said is None else max(now, said.tagged_at + _LATER),
     )
     return Change(

@@ -1,4 +1,4 @@
-"""One upload's life, put together from the topics alone: every message of it, and how it ended or what it waits for."""
+"""Collects every message of one upload from the topics, and how it ended or what it waits for."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ from streams.operations.journeys import Journeys
 from streams.operations.preview import newest_tagged_of
 from streams.runtime.dead_letters import read_letter
 
-#: How messages of ours begin to say who wrote them (`ce_source`).
+#: How `ce_source` begins in messages that Hangtag published.
 _OURS = "hangtag/"
 
 _ENDS = {
-    "synced": "the profile says so",
+    "synced": "the profile is up to date",
     "feedback": "the shopper is asked for another photo",
     "no_tags": "the lexicon has no tag for its text",
 }
-#: Which stage takes what was written last.
+#: Stage that processes an upload next, by its last message.
 _NEXT = {"OutfitTagged": "sync", "TextRecognized": "tag", "PhotoUploaded": "recognize"}
 
 
@@ -38,23 +38,23 @@ class TraceStep(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     at: AwareDatetime
-    #: Who wrote it: upload, recognize, tag, sync, retag; a producer that is not ours by its own name.
+    #: The writer: upload, recognize, tag, sync, retag; or another producer's own name.
     stage: str
     topic: str
     partition: int
     offset: int
     what: str
-    #: A short sentence without recognised text or contact data.
+    #: A short sentence without recognized text or contact data.
     outcome: str
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """An upload's life."""
+    """The messages and the state of an upload."""
 
     #: Oldest first.
     steps: tuple[TraceStep, ...]
-    #: How it ended: synced, feedback, no_tags, dead_letter; None while it is on its way.
+    #: How it ended: synced, feedback, no_tags, dead_letter; None if it has not.
     ended: str | None
     #: How it ended or what it waits for, as a sentence.
     standing: str
@@ -63,7 +63,7 @@ class Trace:
 
     @property
     def begins(self) -> bool:
-        """Whether its first message is there: without it, others may lie elsewhere too."""
+        """Whether its first message was found. If not, others may be elsewhere too."""
         return any(step.what == PhotoUploaded.__name__ for step in self.steps)
 
 
@@ -74,8 +74,8 @@ def trace_upload(
     Find every message of an upload: by the index, or within a part of the topics.
 
     Raises:
-        UnreadableTopicError: a topic is missing, or no broker answered.
-        SQLAlchemyError: the state database failed.
+        UnreadableTopicError: A topic is missing, or no broker responds.
+        SQLAlchemyError: The state database failed.
 
     """
     order = topics(settings.topic_prefix).all()
@@ -85,12 +85,12 @@ def trace_upload(
     else:
         found, replayed = _found(index.messages_of_upload(list(by_name), upload_id), upload_id)
         letters = (seen for seen in found if by_name[seen.topic].event is None)
-        # The index names no marks: they lie behind their letters.
+        # The index has no replay marks; each follows its dead letter in the topic.
         replayed |= {seen.place for seen in letters if _is_replayed(settings, seen)}
     journeys = Journeys(settings, {upload_id})
     journey = journeys.by_upload[upload_id]
     steps = []
-    # Within one millisecond, in the order of the flow.
+    # Messages of one millisecond are in the order of the flow.
     for seen in sorted(found, key=lambda one: (one.timestamp, order.index(by_name[one.topic]), one.offset)):
         topic = by_name[seen.topic]
         again = seen.place in replayed
@@ -100,7 +100,7 @@ def trace_upload(
             if topic.event is not None:
                 journeys.note(topic, seen)
             elif not again:
-                # A replayed letter's upload is on its way again.
+                # A replayed letter means that the upload is being processed again.
                 journey.stop(read_letter(seen.headers) or _unexplained(seen), seen)
     journeys.ended()
     tagged = newest_tagged_of((one for one in found if by_name[one.topic].event is OutfitTagged), upload_id)
@@ -126,13 +126,13 @@ def _is_replayed(settings: Settings, letter: Seen) -> bool:
 
 
 def _unexplained(seen: Seen) -> DeadLetter:
-    """Stand in for the facts of a letter whose headers hold none."""
+    """Return placeholder facts for a letter whose headers have none."""
     at = {"topic": seen.topic, "partition": seen.partition, "offset": seen.offset}
     return DeadLetter(
         **at,
         stage="unknown",
         exception_class="unknown",
-        message="its headers say nothing",
+        message="its headers give no reason",
         reason="unknown",
         attempts=1,
     )
@@ -147,7 +147,7 @@ def _step(topic: Topic, seen: Seen, upload_id: str, *, replayed: bool) -> TraceS
         stage = letter.stage if letter else stage
         what = "dead letter, replayed" if replayed else "dead letter"
         tries = f" (attempt {letter.attempts})" if letter and letter.attempts > 1 else ""
-        outcome = f"{letter.reason}: {letter.message}{tries}" if letter else "without headers that say why"
+        outcome = f"{letter.reason}: {letter.message}{tries}" if letter else "without headers that give a reason"
     else:
         try:
             event = decode(topic.event, seen.value)
@@ -171,7 +171,7 @@ def _step(topic: Topic, seen: Seen, upload_id: str, *, replayed: bool) -> TraceS
 
 
 def _is_of(seen: Seen, upload_id: str) -> bool:
-    """Tell whether a message that may be no event speaks of this upload: one id may be a part of another."""
+    """Return whether a message, which may not be an event, is about this upload: one id may be part of another."""
     if ("ce_id", upload_id.encode()) in seen.headers:
         return True
     try:
@@ -190,7 +190,7 @@ def _writer(seen: Seen) -> str:
 def _standing(steps: list[TraceStep], ended: str | None) -> str:
     if ended == "dead_letter":
         stage = next(step.stage for step in reversed(steps) if step.what == "dead letter")
-        return f"stopped in {stage}: mend the cause, then `hangtag dlq replay`"
+        return f"stopped in {stage}: fix the cause, then `hangtag dlq replay`"
     if ended is not None:
         return f"ended: {_ENDS[ended]}"
     written = {step.what for step in steps}

@@ -1,8 +1,8 @@
 """
 Lists and deletes the files of a photo store on disk, whatever their names.
 
-obstore refuses names with control characters and hides what it is still writing; files that neither `forget` nor the
-sweep can see would stay for ever. Reads and writes no photo.
+obstore rejects names with control characters, and hides files that it is still writing. Files that neither `forget` nor
+the sweep can see would stay for ever. Reads and writes no photo.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object of the store: its path there, and when the store took it."""
+    """An object of the store: its key, its size, and when the store received it."""
 
     key: str
     size: int
@@ -28,17 +28,17 @@ class LocalFolder:
     """The files below one folder. Keys are paths relative to it."""
 
     def __init__(self, root: Path) -> None:
-        """Take a folder, resolved."""
+        """Take the resolved path of a folder."""
         self._root = root
 
     async def find(self, folder: str, *, at_once: int) -> AsyncIterator[Sequence[Stored]]:
-        """List the files in a folder and below, some at a time, while others may come and go. Follows no link."""
+        """List all files in a folder in chunks of `at_once`, while files may come and go. Follows no links."""
         files = self._walk(folder)
         while some := await asyncio.to_thread(lambda: list(islice(files, at_once))):
             yield some
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Remove files, and folders that this leaves empty. What is gone by now is as good as removed. Blocks."""
+        """Remove files, and folders that become empty. Missing files count as removed. Blocks."""
         for key in keys:
             path = self._root / key
             path.unlink(missing_ok=True)
@@ -46,7 +46,7 @@ class LocalFolder:
                 if parent == self._root:
                     break
                 with suppress(OSError):
-                    # Fails where something else lies in it.
+                    # Fails if the folder contains something else.
                     parent.rmdir()
 
     def _walk(self, folder: str) -> Iterator[Stored]:

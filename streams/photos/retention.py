@@ -1,8 +1,8 @@
 """
-Photos are deleted at most so many days after the store took them: the sweep, and who does it when.
+Deletes photos a number of days after the store received them.
 
-Works by the store's own times and knows neither Kafka nor events. A bucket's own rule (`lifecycle.py`) stands behind
-it, for the days on which no stage runs.
+Goes by the store's own times; knows neither Kafka nor events. The bucket's own rule (`bucket/rules.py`) is a backup for
+days on which no stage runs.
 """
 
 import asyncio
@@ -32,38 +32,38 @@ SWEEP_EVERY: Final = timedelta(hours=1)
 AHEAD: Final = 2 * SWEEP_EVERY
 _LOOK_S: Final = 5.0
 _TRY_AGAIN: Final = timedelta(minutes=1)
-#: Folders of the store that are ours, with all that lies in them.
+#: Folders of the store that belong to Hangtag with everything in them.
 _WHOLE: Final = (f"{READ}/", f"{UPLOADS}/")
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How far a sweep is: what it looked at, and what of that was due (and removed, unless only looking)."""
+    """Progress of a sweep: objects checked, and how many of them were too old (and deleted, unless it only counts)."""
 
     seen: int = 0
     due: int = 0
     due_bytes: int = 0
-    #: When the oldest photo that stays was stored.
+    #: When the oldest remaining photo was stored.
     oldest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Where photos lie below the store's URL, or marks of them: all of a folder, or what a template matches there."""
+    """A part of the store with photos or marks: a whole folder, or the keys in it that match a template."""
 
-    #: What each key there begins with: `uploads/`, or `photos-`; empty when it may be any.
+    #: Beginning of each key: `uploads/`, or `photos-`; empty if it may be any.
     start: str
     template: KeyTemplate | None = None
-    #: Of the store within its bucket, for templates are of whole keys.
+    #: The store's prefix in its bucket, because templates describe whole keys.
     prefix: str = ""
 
     @property
     def name(self) -> str:
-        """Give the folder to look through; empty for the whole store."""
+        """The folder to list; empty for the whole store."""
         return self.start.rpartition("/")[0]
 
     def holds(self, key: str) -> bool:
-        """Tell whether what lies there is a photo or a mark, and no file of others."""
+        """Return whether a key is a photo or a mark, as opposed to a file of others."""
         if self.template is None:
             return True
         return self.template.matches(f"{self.prefix}{key}") and not key.startswith(_WHOLE)
@@ -71,10 +71,10 @@ class Folder:
 
 def swept_folders(settings: Settings) -> tuple[Folder, ...]:
     """
-    Name the places of the store that hold photos, or marks of them: never more than is ours.
+    Return the parts of the store with photos or marks; nothing that belongs to others.
 
     Raises:
-        UnusableError: notifications are on, and HANGTAG_NOTIFICATIONS_KEY is no template.
+        UnusableError: Notifications are on, and HANGTAG_NOTIFICATIONS_KEY is not a template.
 
     """
     whole = tuple(Folder(start) for start in _WHOLE)
@@ -87,14 +87,14 @@ def swept_folders(settings: Settings) -> tuple[Folder, ...]:
     bucket = Bucket.of(settings.store_url)
     prefix = bucket.prefix if bucket is not None else ""
     if not (template.start.startswith(prefix) or prefix.startswith(template.start)):
-        # Photos elsewhere in the bucket are none of this store's: they are not read either.
+        # Photos elsewhere in the bucket do not belong to this store: no stage reads them either.
         return whole
     start = template.start[len(prefix) :]
     return whole if start.startswith(_WHOLE) else (*whole, Folder(start, template, prefix))
 
 
 def may_be_gone_after(kept_for: timedelta) -> timedelta:
-    """Give the age from which on a photo may be deleted: the sweep looks `AHEAD`, a bucket's rule has whole days."""
+    """Return the age from which a photo may be deleted: the sweep deletes early, and a bucket's rule has whole days."""
     return min(kept_for - AHEAD, timedelta(days=rule_days(kept_for.days)))
 
 
@@ -124,12 +124,12 @@ async def is_gone_for_good(
     if failure != MISSING:
         return False
     if await store.was_read(uri, upload_id=upload_id):
-        log.info("photo was read before, and deleted then")
+        log.info("photo was read and deleted before")
         return True
     if uploaded_at is None or now - uploaded_at < may_be_gone_after(kept_for):
         return False
     metrics.PHOTOS_EXPIRED.inc()
-    log.warning("photo expired: deleted because of its age before this stage came to it")
+    log.warning("photo expired: it was deleted by age before this stage read it")
     return True
 
 
@@ -137,10 +137,10 @@ async def sweep(
     store: PhotoStore, folders: tuple[Folder, ...], *, before: datetime, remove: bool = True
 ) -> AsyncIterator[Swept]:
     """
-    Remove what was stored before a moment, and tell how far it is after every thousand objects.
+    Delete everything that was stored before a time; yields the progress after every thousand objects.
 
     Raises:
-        StoreError: the store did not answer, or refused us. What is left is found the next time.
+        StoreError: The store did not respond, or refused. The next sweep finds the rest.
 
     """
     so_far = Swept()
@@ -172,13 +172,13 @@ async def keep_sweeping(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """
-    Sweep every hour while this process leads; never ends.
+    Sweep every hour while this process leads; runs for ever.
 
-    It sweeps `AHEAD`, so that nothing is ever older than `kept_for`. A new leader sweeps at once. A store that fails is
-    tried again soon, and stops nothing.
+    It deletes photos `AHEAD` of their time, so that nothing is ever older than `kept_for`. A new leader sweeps at once.
+    If the store fails, the sweep is retried soon, and nothing else stops.
 
-    A jump of `now` between two looks changes nothing: the hours are counted in sleeps then, and a bucket's own time
-    decides what is old.
+    A jump of `now` between two sweeps changes nothing, because the interval is counted in sleeps and a bucket's own
+    time decides what is old.
     """
     passed_s = 0.0
     steady = SteadyClock(now, lambda: passed_s, believed_after_s=None)

@@ -1,7 +1,7 @@
 """
-Signs requests to S3 that obstore cannot make: Signature Version 4, with a key that does not change while it is used.
+Signs requests to S3 that obstore cannot make: AWS Signature Version 4, with a fixed key.
 
-Source: docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, whose example a test signs again.
+Source: docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html; a test signs its example.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True, slots=True)
 class AwsKey:
-    """Whose name a request is made in. `session_token` belongs to keys that end by themselves."""
+    """AWS credentials. `session_token` is set for temporary ones."""
 
     access_key_id: str
     secret_access_key: SecretStr
@@ -25,12 +25,12 @@ class AwsKey:
     region: str
 
 
-#: What is signed of the headers, beside all that are AWS's own.
+#: Headers that are signed in addition to all AWS headers.
 _SIGNED_HEADERS = ("content-md5", "content-type", "host")
 
 
 class SignedForS3(httpx.Auth):
-    """Signs the whole of each request: method, path, query, body, and the headers that say what, when and where."""
+    """Signs each request: method, path, query, body, and the headers with content, time and place."""
 
     requires_request_body = True
 
@@ -38,7 +38,7 @@ class SignedForS3(httpx.Auth):
         self._key, self._now = key, now
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the headers."""
+        """Add the signature headers."""
         moment = self._now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         body = hashlib.sha256(request.content).hexdigest()
         request.headers.update({"x-amz-date": moment, "x-amz-content-sha256": body})
@@ -46,12 +46,12 @@ class SignedForS3(httpx.Auth):
             request.headers["x-amz-security-token"] = self._key.session_token.get_secret_value()
         names = sorted(name for name in request.headers if name in _SIGNED_HEADERS or name.startswith("x-amz-"))
         path = quote(unquote_to_bytes(request.url.raw_path.partition(b"?")[0]), safe="/~")
-        # A name without a value gets an empty one. Sorted as pairs: `a-b` comes after `a`, and `a-b=` before `a=`.
+        # A name without a value gets an empty one. Sort pairs, not text: `a` comes before `a-b`, but `a=` after `a-b=`.
         pairs = sorted(
             (quote(name, safe="~"), quote(value, safe="~")) for name, value in request.url.params.multi_items()
         )
         query = "&".join(f"{name}={value}" for name, value in pairs)
-        # Sent as it was signed: there is more than one way to write a space.
+        # Send the query exactly as signed, because a space can be encoded in several ways.
         request.url = request.url.copy_with(raw_path=(f"{path}?{query}" if query else path).encode())
         canonical = [request.method, path, query]
         canonical += [f"{name}:{' '.join(request.headers[name].split())}" for name in names]

@@ -1,7 +1,7 @@
 """
-Where photos lie: one folder, in a bucket or on disk. Reads and writes inside it, and nowhere else.
+The photo store: one folder, in a bucket or on disk. Reads and writes only inside it.
 
-Knows no event and no Kafka; obstore speaks to S3, Google, Azure and the local disk alike.
+Knows no event and no Kafka. obstore accesses S3, Google, Azure and the local disk.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ from streams.photos.keys import READ, folder_of, owner_of, segment
 from streams.photos.local_folder import LocalFolder, Stored
 from streams.photos.store_exit import wait_at_exit
 
-#: Empty parts, dots, control characters: obstore takes none of them, and a backslash is a slash to some.
+#: Rejected in keys: obstore accepts no empty parts, dots or control characters, and some systems read `\` as a slash.
 _UNSAFE_PATH = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
-#: Bytes of a whole key (docs.aws.amazon.com, "Naming Amazon S3 objects"), and of one name on disk: what Linux takes
-#: (NAME_MAX, 255), less the `#1` that obstore adds while it writes.
+#: Most bytes of a whole key (docs.aws.amazon.com, "Naming Amazon S3 objects"), and of one name on disk: Linux's limit
+#: (NAME_MAX, 255) minus the `#1` that obstore appends while it writes.
 _LONGEST_KEY: Final = 1024
 _LONGEST_NAME: Final = 250
-_NOT_OURS = Never("photo-not-ours", "photo.uri lies outside the store (HANGTAG_STORE_URL); nothing was read")
-_OTHER_PHOTO = Never("other-photo", "another photo lies in the store under this shopper_id and upload_id; it stays")
-#: Producers store first and publish then, but not every bucket shows a new object at once.
+_NOT_OURS = Never("photo-not-ours", "photo.uri is outside the store (HANGTAG_STORE_URL); nothing was read")
+_OTHER_PHOTO = Never("other-photo", "the store has another photo of this shopper_id and upload_id; it was kept")
+#: Producers store first and publish then, but some buckets do not show a new object at once.
 MISSING = Later("photo-missing", "there is no photo at photo.uri", tries=4)
 _TIME_KEY: Final = f"{READ}/.time"
-#: Objects listed, and removed, in one go: what S3 takes (DeleteObjects, AWS API reference).
+#: Objects to list, and to delete, per request: S3's limit (DeleteObjects, AWS API reference).
 _AT_ONCE: Final = 1000
 
 
@@ -47,10 +47,10 @@ class TooLarge:
 
 
 class PhotoStore:
-    """Photos under one URL."""
+    """The photos under one URL."""
 
     def __init__(self, url: str, *, max_bytes: int) -> None:
-        """Open `file:PATH` (made if missing), `s3://`, `gs://` or `az://`; photos over `max_bytes` stay unread."""
+        """Open `file:PATH` (created if missing), `s3://`, `gs://` or `az://`. `get` reads at most `max_bytes`."""
         wait_at_exit()
         self._folder: Path | None = None
         self._local: LocalFolder | None = None
@@ -60,7 +60,7 @@ class PhotoStore:
             self._local = LocalFolder(folder)
             url = folder.as_uri()
         self._url = url.rstrip("/")
-        # A folder on disk is gone with its last photo, as in a bucket.
+        # A folder on disk disappears with its last photo, as in a bucket.
         self._store: ObjectStore = (
             from_url(self._url) if self._folder is None else LocalStore(self._folder, automatic_cleanup=True)
         )
@@ -69,10 +69,10 @@ class PhotoStore:
     async def put(
         self, *, shopper_id: str, upload_id: str, suffix: str, photo: bytes
     ) -> str | AlreadyStored | Later | Never | Misconfigured:
-        """Store a photo and answer its URI, or why not. Never overwrites: see `schemas.producer.Photos`."""
+        """Store a photo and return its URI, or why not. Never overwrites: see `schemas.producer.Photos`."""
         key = f"{folder_of(shopper_id)}/{segment(upload_id)}{suffix.lower()}"
         if self._is_too_long(key):
-            return Never("invalid-upload", "shopper_id and upload_id make too long a name for the photo store")
+            return Never("invalid-upload", "shopper_id and upload_id are too long together for the photo store")
         uri = f"{self._url}/{quote(key)}"
         try:
             await self._store.put_async(key, photo, mode="create")
@@ -85,12 +85,12 @@ class PhotoStore:
     async def _compared(self, uri: str, photo: bytes) -> AlreadyStored | Later | Never | Misconfigured:
         there = await self.get(uri)
         if isinstance(there, Later | Misconfigured):
-            # One that was deleted in between is missing, and the next try stores it.
+            # If the photo was deleted in between, it is missing, and the next try stores it.
             return there
         return AlreadyStored(uri) if there == photo else _OTHER_PHOTO
 
     async def get(self, uri: str) -> bytes | TooLarge | Later | Never | Misconfigured:
-        """Read the photo at a URI that `put` could have answered."""
+        """Read the photo at a URI that `put` returned."""
         key = self._key(uri)
         if key is None:
             return _NOT_OURS
@@ -102,7 +102,7 @@ class PhotoStore:
             return MISSING if is_gone(error) else why(error)
 
     async def labels(self, uri: str) -> dict[str, str] | Later | Never | Misconfigured:
-        """Read what was noted beside a photo (metadata, content type): names in lower case, with `_` for `-`."""
+        """Read an object's metadata and content type: names in lower case, with `_` for `-`."""
         key = self._key(uri)
         if key is None:
             return _NOT_OURS
@@ -111,16 +111,16 @@ class PhotoStore:
         except TROUBLE as error:
             if not is_gone(error):
                 return why(error)
-            # An answer to HEAD has no body, which alone tells a missing bucket from a missing photo.
+            # The response to HEAD has no body, and only a body distinguishes a missing bucket from a missing photo.
             said = await self.get(uri)
             return MISSING if isinstance(said, bytes | TooLarge) else said
         return {name.lower().replace("-", "_"): value for name, value in found.attributes.items()}
 
     async def remove(self, uri: str) -> Later | Never | Misconfigured | None:
-        """Remove what `put` stored; what is not there is as good as removed."""
+        """Remove what `put` stored; a missing object counts as removed."""
         key = self._key(uri)
         if key is None:
-            return Never("photo-not-ours", "the address lies outside the store (HANGTAG_STORE_URL)")
+            return Never("photo-not-ours", "the address is outside the store (HANGTAG_STORE_URL)")
         try:
             await self._store.delete_async(key)
         except TROUBLE as error:
@@ -128,19 +128,19 @@ class PhotoStore:
         return None
 
     async def remove_read(self, uri: str, *, upload_id: str) -> Later | Never | Misconfigured | None:
-        """Remove a photo whose text is safe, and leave a mark, so that `was_read` can tell it from one never there."""
+        """Remove a photo whose text is safe, and leave a mark, so that `was_read` can tell that it existed."""
         key = self._key(uri)
         if key is None:
             return _NOT_OURS
         try:
-            # The mark first: an upload delivered again between the two is read again, which does no harm.
+            # Write the mark first: an upload that is delivered again in between is read again, which does no harm.
             await self._store.put_async(f"{READ}/{key}", upload_id.encode())
         except TROUBLE as error:
             return why(error)
         return await self.remove(uri)
 
     async def was_read(self, uri: str, *, upload_id: str) -> bool:
-        """Tell whether `remove_read` removed this upload's photo; False, too, when the store does not say."""
+        """Return whether `remove_read` removed this upload's photo; also False if the store does not respond."""
         key = self._key(uri)
         if key is None:
             return False
@@ -151,40 +151,40 @@ class PhotoStore:
             return False
 
     def owner(self, uri: str) -> str | None:
-        """Give the shopper in whose folder a photo lies; None where it lies elsewhere."""
+        """Return the shopper whose folder contains a photo; None if it is elsewhere."""
         key = self._key(uri)
         return owner_of(key) if key is not None else None
 
     def key_of(self, uri: str) -> str | None:
-        """Give the path inside the store of a URI; None for one outside."""
+        """Return the key of a URI inside the store; None if it is outside."""
         return self._key(uri)
 
     def is_mark(self, uri: str) -> bool:
-        """Tell whether a URI is that of a mark, and no photo's."""
+        """Return whether a URI is that of a mark, not of a photo."""
         return (self._key(uri) or "").startswith(f"{READ}/")
 
     async def time(self) -> datetime | None:
         """
-        Ask a bucket for its time, by which it dates what it stores; None where it does not tell.
+        Return a bucket's time, by which it dates its objects; None if it does not report one.
 
-        A folder on disk has no time but the machine's own, which may have jumped.
+        A folder on disk only has the machine's time, which may have jumped.
         """
         if self._folder is not None:
             return None
         try:
-            # Under the marks, so that it is swept and forgotten like them.
+            # In the folder of marks, so that sweep and `forget` find it too.
             await self._store.put_async(_TIME_KEY, b"")
             return (await self._store.head_async(_TIME_KEY))["last_modified"]
         except TROUBLE:
-            # Without the right to write: see docs/privacy.md.
+            # No permission to write: see docs/privacy.md.
             return None
 
     async def find(self, folder: str) -> AsyncIterator[Sequence[Stored]]:
         """
-        List what lies in a folder and below, some at a time, while others may come and go.
+        List everything in a folder, in chunks, while objects may come and go.
 
         Raises:
-            StoreError: the store did not answer, or refused us.
+            StoreError: The store did not respond, or refused.
 
         """
         try:
@@ -199,10 +199,10 @@ class PhotoStore:
 
     async def stored(self, uri: str) -> list[Stored] | None:
         """
-        Look up the photo at a URI and its mark: what of them there is; None for an address outside the store.
+        Return the objects of a URI that exist: the photo and its mark; None for an address outside the store.
 
         Raises:
-            StoreError: the store did not answer, or refused us.
+            StoreError: The store did not respond, or refused.
 
         """
         key = self._key(uri)
@@ -217,7 +217,7 @@ class PhotoStore:
                 if not is_gone(error):
                     raise StoreError(why(error)) from None
         if not found:
-            # As with labels: whether the bucket is there says only an answer with a body.
+            # As in `labels`: only a response with a body says whether the bucket exists.
             said = await self.get(uri)
             if isinstance(said, Later | Misconfigured) and said != MISSING:
                 raise StoreError(said)
@@ -225,10 +225,10 @@ class PhotoStore:
 
     async def remove_all(self, found: Sequence[Stored]) -> None:
         """
-        Remove what was found; what is gone by now is as good as removed.
+        Remove objects; missing ones count as removed.
 
         Raises:
-            StoreError: the store did not answer, or refused us; some may be removed.
+            StoreError: The store did not respond, or refused; some may be removed.
 
         """
         try:
@@ -246,13 +246,13 @@ class PhotoStore:
         except (NotFoundError, FileNotFoundError) as error:
             if not is_gone(error):
                 raise
-            # Another sweep got there first, with one of them at least.
+            # Another sweep removed at least one of them first.
             for key in keys:
                 with suppress(NotFoundError, FileNotFoundError):
                     await self._store.delete_async(key)
 
     def _key(self, uri: str) -> str | None:
-        """Take the path inside the store out of a URI; None when it is none."""
+        """Return the key of a URI; None if the URI is outside the store or not valid."""
         if not uri.startswith(f"{self._url}/"):
             return None
         key = unquote(uri[len(self._url) + 1 :])
@@ -263,9 +263,9 @@ class PhotoStore:
     def _is_too_long(self, key: str) -> bool:
         if self._folder is not None:
             return any(len(name.encode()) > _LONGEST_NAME for name in key.split("/"))
-        # There must be room for its mark, too.
+        # The key of its mark must fit, too.
         return len(f"{urlsplit(self._url).path}/{READ}/{key}".lstrip("/").encode()) > _LONGEST_KEY
 
     def _leads_out(self, key: str) -> bool:
-        """Tell whether a link in a local folder points elsewhere; buckets have none."""
+        """Return whether a link in a local folder leads outside; buckets have no links."""
         return self._folder is not None and not (self._folder / key).resolve().is_relative_to(self._folder)

@@ -1,9 +1,9 @@
 """
-Lets obstore's threads leave before the interpreter does. Knows no store.
+Waits for obstore's threads before the interpreter exits. Knows no store.
 
-An answer wakes the event loop before the thread that brought it is out of Python again. A process that then ends at
-once takes the interpreter away from under that thread, and is aborted (SIGABRT, exit code 134) after all went well:
-one `hangtag retention sweep` in five on two cores. github.com/PyO3/pyo3-async-runtimes/issues/40 asks for a shutdown.
+A response wakes the event loop before the thread that brought it has left Python. If the process then exits at once,
+that thread loses the interpreter and the process aborts (SIGABRT, exit code 134) although everything succeeded: one
+`hangtag retention sweep` in five on two cores. github.com/PyO3/pyo3-async-runtimes/issues/40 asks for a shutdown.
 """
 
 import atexit
@@ -18,7 +18,7 @@ _AT_MOST_S: Final = 2.0
 
 @cache
 def wait_at_exit() -> None:
-    """Have this process wait at its end, for moments as a rule, until no thread but Python's own runs Python."""
+    """Make this process wait at its end, usually for moments, until only Python's own threads run Python code."""
     atexit.register(_wait)
 
 

@@ -1,9 +1,9 @@
 """
-The Faust app of one stage: Faust runs the agent and the lifecycle, over our transport driver.
+The Faust app of one stage. Faust runs the agent and the lifecycle, on our transport driver.
 
-Every private name of Faust that we touch stands in this file or in `driver/transport.py`, pinned to faust-streaming
-0.15.3; `tests/contract/test_faust_names.py` fails when an upgrade moves one.
-Faust's own acknowledgements are never used: it commits past unfinished work (docs/streams.md).
+Only this file and `driver/transport.py` use private names of Faust, pinned to faust-streaming 0.15.3;
+`tests/contract/test_faust_names.py` fails if an upgrade changes one.
+Faust's own acknowledgements are not used, because it commits past unfinished work (docs/streams.md).
 """
 
 import logging
@@ -22,11 +22,11 @@ from streams.runtime.track import Partition
 class StageApp(faust.App):  # type: ignore[misc]  # faust has no type information here
     """One stage's agent, fed by an `Intake`."""
 
-    #: Faust logs every step under the class's own logger otherwise.
+    #: Otherwise Faust logs every step under the class's own logger.
     logger = logging.getLogger("faust")
 
     def __init__(self, settings: Settings, intake: Intake, *, group: str, topic: str) -> None:
-        """Configure Faust; nothing connects before `start`."""
+        """Configure Faust; it connects at `start`."""
         super().__init__(
             group,
             broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
@@ -49,15 +49,15 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust has no type informatio
         self.agent(source, name=f"{group}.intake", concurrency=1)(self._admit)
 
     def start_polling(self, _topics: set[str]) -> None:
-        """Join the group, now that the agent runs."""
+        """Join the group when the agent runs."""
         self._intake.start()
 
     def assigned(self) -> set[TP]:
-        """Return the partitions that are ours, by Faust's type."""
+        """Return this member's partitions, as Faust's type."""
         return {TP(one.topic, one.number) for one in self._intake.partitions()}
 
     async def on_first_start(self) -> None:
-        """Make no folders: there are no tables."""
+        """Create no folders, because there are no tables."""
 
     async def _admit(self, stream: Any) -> None:
         async for event in stream.noack().events():

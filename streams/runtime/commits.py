@@ -1,4 +1,4 @@
-"""Which offsets are done and which of them the group has committed, by partition. Pure."""
+"""Tracks, per partition, the offset up to which work is done and the one that is committed. Pure."""
 
 from collections.abc import Iterable
 
@@ -6,25 +6,25 @@ from streams.runtime.track import Partition
 
 
 class Commits:
-    """Keeps the newest done offset of each partition until Kafka has taken it."""
+    """Keeps the newest done offset of each partition until Kafka has committed it."""
 
     def __init__(self) -> None:
-        """Start with nothing done."""
+        """Create it without offsets."""
         self._done: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
 
     def done(self, partition: Partition, offset: int) -> None:
-        """Note that everything below `offset` is done."""
+        """Record that everything below `offset` is done."""
         self._done[partition] = offset
 
     def pending(self) -> dict[Partition, int]:
-        """List what Kafka has not taken yet."""
+        """Return the offsets that are not committed yet."""
         return {
             partition: offset for partition, offset in self._done.items() if self._committed.get(partition) != offset
         }
 
     def committed(self, offsets: dict[Partition, int]) -> None:
-        """Note that Kafka has taken these. A partition forgotten meanwhile stays forgotten."""
+        """Record committed offsets. A partition that was forgotten meanwhile stays forgotten."""
         self._committed |= {partition: offset for partition, offset in offsets.items() if partition in self._done}
 
     def forget(self, partitions: Iterable[Partition]) -> None:

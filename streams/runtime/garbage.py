@@ -1,14 +1,14 @@
-"""Python's cyclic collector in long-lived processes that hold many small objects. Knows nothing else."""
+"""Configures Python's cyclic garbage collector for long-lived processes with many small objects."""
 
 import gc
 
 
 def collect_seldom(new_objects: int) -> None:
     """
-    Let Python's cyclic collector look after so many new objects, and never at what is here from the start.
+    Run the collector only after `new_objects` new objects, and never on objects that exist now.
 
-    Events held are many small objects, hardly any in cycles. As it comes (700), the collector walked them and all
-    loaded code again and again: a fifth of a sync stage's CPU, a third of the sandbox's (docs/performance.md).
+    Pending events are many small objects, hardly any in cycles. With the default (700) the collector scanned them and
+    all loaded code again and again: a fifth of a sync stage's CPU, a third of the sandbox's (docs/performance.md).
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Looks who else is in a stage's consumer group, and whose commits are there; the stage logs each finding once."""
+"""Looks for foreign members and foreign commits in a stage's consumer group; the stage logs each finding once."""
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
@@ -14,10 +14,10 @@ def findings(settings: Settings, group: str, topic: str, partitions: list[int]) 
     Ask the cluster about the group; blocks.
 
     Returns:
-        One sentence for each finding. None where the cluster does not answer, or cannot tell (the embedded broker).
+        One sentence per finding; empty if the cluster does not respond or cannot say (the embedded broker).
 
     """
-    # A client of its own for each look: one that lived through a time-out may crash (librdkafka issue 4605).
+    # A new client for each look, because a client may crash after a time-out (librdkafka issue 4605).
     admin = Admin(settings)
     try:
         return strangers(group, topic, _members(admin, group)) + _foreign_commits(admin, group, topic, partitions)
@@ -26,7 +26,7 @@ def findings(settings: Settings, group: str, topic: str, partitions: list[int]) 
 
 
 def partition_count(settings: Settings, topic: str) -> int | None:
-    """Ask how many partitions a topic has; None where the cluster does not answer."""
+    """Return the number of partitions of a topic; None if the cluster does not respond."""
     try:
         found = Admin(settings).cluster(timeout_s=_PATIENCE_S).topics.get(topic)
     except NoKafkaError:

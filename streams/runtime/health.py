@@ -1,7 +1,7 @@
 """
-A stage's own small HTTP server: /healthz (alive, no zombie), /readyz (has its partitions), /metrics.
+A stage's HTTP server: /healthz (running, not a zombie), /readyz (has its partitions), /metrics.
 
-Faust's web server stays off: it binds every address, has no deadlines, and answers more than is asked.
+Faust's web server stays off, because it binds every address, has no deadlines, and serves more than this.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from ocr_worker.http.connection_policy import ConnectionPolicy
 from streams.config.settings import Settings
 from streams.runtime.intake import Intake
 
-#: Seconds that a stopping stage waits for whoever still reads an answer.
+#: Seconds that a stopping stage waits for clients that still read a response.
 _GOODBYE_S = 1
 
 
@@ -42,7 +42,7 @@ async def serve_health(
     `policy` limits connections; without one the limits follow from the files this process may have open.
 
     Raises:
-        OSError: the port cannot be had.
+        OSError: The port cannot be opened.
 
     """
     if not settings.health_port:
@@ -81,7 +81,7 @@ def _app(settings: Settings, intake: Intake) -> Starlette:
         return PlainTextResponse("ready" if ready else "no assignment yet", 200 if ready else 503)
 
     async def metrics(request: Request) -> Response:
-        # Exemplars exist in OpenMetrics only, which a caller must ask for.
+        # Only OpenMetrics has exemplars, and a client must ask for it.
         write, content_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(write(REGISTRY), headers={"Content-Type": content_type})
 

@@ -1,7 +1,7 @@
 """
-One stage's membership in its consumer group: it feeds the window from the poller, and commits what is done.
+One stage's membership in its consumer group: feeds the window from the poller, and commits what is done.
 
-It runs in the event loop; the poller's thread calls it at each rebalance and waits. Knows no Faust.
+Runs in the event loop. The poller's thread calls it at each rebalance and waits. Knows no Faust.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from streams.runtime.window import Window
 
 log = structlog.get_logger()
 
-#: Records between the poller and the window, for each that the window may hold.
+#: Records between the poller and the window, per record that the window may hold.
 _BUFFERED_SHARE = 2
-#: How long a commit may take; librdkafka itself waits for a coordinator that is away.
+#: Longest time for a commit. librdkafka itself waits for a coordinator that is unavailable.
 _COMMIT_S = 10
-#: Between the tries of the last commit.
+#: Seconds between tries of the last commit.
 _COMMIT_PAUSE_S = 0.05
 
 
@@ -39,9 +39,9 @@ class Intake:
     """See the module's docstring. Set `window` before `start`."""
 
     def __init__(self, settings: Settings, *, group: str, topic: str, crash: Callable[[BaseException], object]) -> None:
-        """Connect nothing yet; `crash` ends the process."""
+        """Create it without connecting; `crash` ends the process."""
         self.window: Window[Record] | None = None
-        #: Called with all partitions that are ours when they change, and with each batch.
+        #: Called with all of our partitions when they change, and with each batch.
         self.on_rebalance: Callable[[set[Partition]], Awaitable[None]] | None = None
         self.on_batch: Callable[[Batch], object] | None = None
         self._settings, self._group, self._topic, self._crash = settings, group, topic, crash
@@ -56,11 +56,11 @@ class Intake:
         self._committing = asyncio.Lock()
         self._commit_trouble: str | None = None
         self._unsettled_since = time.monotonic()
-        #: One record in a thousand, to see whether its partition is that of its key.
+        #: A sample of records, to see whether they are on the partition of their key.
         self.sample = PartitionerSample()
         #: Whether this member ever had an assignment; before that there is nothing to drain.
         self.was_assigned = False
-        #: Whether the group has given this member its partitions (perhaps none).
+        #: Set when the group has assigned this member its partitions (perhaps none).
         self.settled = asyncio.Event()
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class Intake:
         self._poller.start()
 
     async def stop(self, drain_s: float) -> None:
-        """Finish what was begun, commit it, and leave the group."""
+        """Finish the events in progress, commit them, and leave the group."""
         await self._window.drain(drain_s)
         if self._poller is not None:
             give_up = time.monotonic() + _COMMIT_S
@@ -89,13 +89,13 @@ class Intake:
             await asyncio.to_thread(self._poller.join)
 
     async def admit(self, batch: Batch) -> None:
-        """Queue a batch for the window, behind the earlier ones of its partition."""
+        """Queue a batch for the window, after the earlier batches of its partition."""
         queue = self._queues.get(batch.partition)
         if queue is not None:
             queue.append(batch)
             return
         self._queues[batch.partition] = deque((batch,))
-        # A task for each partition: one that the window has no room for does not hold up the others.
+        # One task per partition, so that a partition without room in the window does not delay the others.
         task = asyncio.create_task(self._admit_queued(batch.partition))
         self._admitting.add(task)
         task.add_done_callback(self._admitting.discard)
@@ -107,7 +107,7 @@ class Intake:
         del self._queues[partition]
 
     async def _admit(self, batch: Batch) -> None:
-        """Pass a batch to the window, as far as its partition is still ours."""
+        """Pass a batch to the window while its partition is still ours."""
         assert self._poller is not None  # noqa: S101 - batches come from the poller
         self._gaps |= {(batch.partition, offset): expected for offset, expected in batch.gaps.items()}
         try:
@@ -132,12 +132,12 @@ class Intake:
         return self._starts.get(partition)
 
     def done(self, partition: Partition, offset: int) -> None:
-        """Note that everything below `offset` is done, for the next commit."""
+        """Record that everything below `offset` is done, for the next commit."""
         self._commits.done(partition, offset)
 
     async def commit_done(self) -> None:
-        """Commit what is done. What the broker does not take is tried again with the next commit."""
-        # One at a time: an older commit must not arrive after a newer one.
+        """Commit what is done. If the broker rejects a commit, the next one tries again."""
+        # One commit at a time: an older commit must not arrive after a newer one.
         async with self._committing:
             offsets = self._commits.pending()
             if not offsets or self._poller is None:
@@ -167,7 +167,7 @@ class Intake:
         return len(self._partitions)
 
     def zombie(self, patience_s: float) -> str | None:
-        """Say why this member consumes nothing and never will, if so."""
+        """Return why this member consumes nothing and never will; None if it is well."""
         if not self.settled.is_set() and time.monotonic() - self._unsettled_since > patience_s:
             trouble = self._poller.trouble if self._poller is not None else None
             return f"no assignment for {patience_s:.0f} s ({trouble or 'the group is still rebalancing'})"
@@ -181,7 +181,7 @@ class Intake:
     # Called by the poller, which waits for the coroutines.
 
     async def on_assigned(self, partitions: list[Partition], starts: dict[Partition, int]) -> None:
-        """Take on new partitions."""
+        """Start new partitions."""
         self._partitions |= set(partitions)
         self._starts = {p: at for p, at in self._starts.items() if p in self._partitions} | starts
         self.was_assigned = True
@@ -191,9 +191,9 @@ class Intake:
         log.info("assigned", group=self._group, partitions=sorted(one.number for one in self._partitions))
 
     async def on_revoked(self, partitions: list[Partition], *, lost: bool) -> dict[Partition, int]:
-        """Finish what was begun in these partitions, and let nothing late move their offsets."""
+        """Finish the events in progress of these partitions; later results must not move their offsets."""
         if lost:
-            # Others own them by now: what we finish or commit late would be done twice.
+            # Others own them already: what we finish or commit now would be processed twice.
             self._commits.forget(partitions)
         await self._window.release(partitions, 0 if lost else self._settings.drain_s)
         offsets = {one: offset for one, offset in self._commits.pending().items() if one in partitions}
@@ -205,7 +205,7 @@ class Intake:
         return offsets
 
     async def on_moved(self, partition: Partition, offset: int) -> None:
-        """Drop what was begun in a partition, and go on at another offset."""
+        """Drop a partition's events in progress, and continue at another offset."""
         await self._window.release([partition], 0)
         self._commits.forget([partition])
         self._starts[partition] = offset

@@ -1,7 +1,7 @@
 """
-Runs one stage as a process: start, commit, watch, stop. Exits rather than living on half dead.
+Runs one stage as a process: start, commit, watch, stop. Exits on any fault instead of running on half broken.
 
-A supervisor (`hangtag worker all`, compose, Kubernetes) starts it again; exit code `HALTED` asks it not to.
+A supervisor (`hangtag worker all`, compose, Kubernetes) restarts it, except after exit code `HALTED`.
 """
 
 import asyncio
@@ -30,16 +30,16 @@ from streams.telemetry import metrics
 
 log = structlog.get_logger()
 
-#: As every command that was told something it cannot use.
+#: The exit code of every command with an unusable setting, option or file.
 UNUSABLE = 2
 CRASHED, ZOMBIE, GAP = 70, 71, 72
-#: What a stop may take besides draining: the last commit, leaving the group.
+#: Seconds that a stop may take in addition to draining: the last commit, leaving the group.
 _GOODBYE_S = 15
-#: How often a stage looks who else is in its group.
+#: Seconds between two looks for foreign members in the group.
 _GROUP_WATCH_S = 20
-#: The longest a halting stage tries to commit what it finished.
+#: Longest time in seconds that a halting stage tries to commit.
 _HALT_S = 15
-#: New objects, for each event held, after which the cyclic collector looks at them. At sync some 20 MB in all.
+#: New objects per pending event after which the cyclic collector runs. For sync they take some 20 MB in total.
 _COLLECT_AT = 40
 
 
@@ -49,13 +49,13 @@ Background = Callable[[Callable[[], bool]], Coroutine[None, None, None]]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a stage process runs on, and how to let go of it."""
+    """What a stage process runs, and how to close it."""
 
     stage: Stage
     aclose: Callable[[], Awaitable[None]]
-    #: Loads again, on SIGHUP, what the stage works by; None when there is nothing to load.
+    #: Called on SIGHUP to reload the stage's data; None if there is nothing to reload.
     reload: Callable[[], object] | None = None
-    #: When it ends, so does the process.
+    #: Background task; when it ends, the process ends.
     background: Background | None = None
 
 
@@ -63,16 +63,17 @@ def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
     """
     Run a stage until a signal; never returns.
 
-    SIGTERM or SIGINT drains what was begun and commits it; a second one exits at once, and what
-    was not committed is delivered again. SIGHUP reloads what can be reloaded, and stops nothing.
+    SIGTERM or SIGINT finishes events in progress and commits them. A second signal exits at once, and what was not
+    committed is delivered again. SIGHUP reloads, and stops nothing.
     """
     asyncio.run(_run_or_leave(settings, make))
     raise AssertionError("a stage leaves from within")
 
 
 async def _run_or_leave(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None:
-    # Left from within: tasks and threads of Faust and aiokafka, some of which outlive any number of cancellations,
-    # would hold the end of the loop up for ever.
+    # Exit from within the loop: some tasks and threads of Faust survive any number of cancellations, and would block
+    # the
+    # end of the loop for ever.
     try:
         await _run(settings, make)
     except Exception as error:  # noqa: BLE001 - whatever it is, the process must end
@@ -84,10 +85,10 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     stop = asyncio.Event()
     _stop_on_signal(stop)
     loop = asyncio.get_running_loop()
-    # It would end the process; a stage with nothing to reload lives on.
+    # By default SIGHUP would end the process, even if there is nothing to reload.
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     stopping = asyncio.create_task(stop.wait())
-    # A Schema Registry may be asked first, and take its time.
+    # This may wait for a Schema Registry.
     making = asyncio.ensure_future(make())
     await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
@@ -101,7 +102,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     waiting = asyncio.create_task(asyncio.to_thread(wait_for_topics, settings, needed))
     await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
-        # Nothing was taken yet; the thread that waits for topics needs no goodbye.
+        # No event was fetched yet, and the thread that waits for topics needs no cleanup.
         os._exit(0)
     waiting.result()
     group = f"{settings.group_prefix}.{stage.name}"
@@ -109,7 +110,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     intake.window = window = _window(settings, stage, intake)
     app = StageApp(settings, intake, group=group, topic=stage.topic.name)
     health = await serve_health(settings, intake)
-    # Watched from the first moment: a member may be dead before it was ever alive.
+    # Watch from the start: a member may hang before its first assignment.
     chores = [
         asyncio.create_task(_watch(intake, window, stage.name, settings)),
         asyncio.create_task(_live(app, stage)),
@@ -123,7 +124,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
         for chore in chores:
             if chore.done() and (error := chore.exception()) is not None:
                 leave(error)
-        log.error("Faust stopped by itself", stage=stage.name, cause=type(app.crash_reason).__name__)
+        log.error("Faust stopped unexpectedly", stage=stage.name, cause=type(app.crash_reason).__name__)
         os._exit(CRASHED)
     log.info("draining", stage=stage.name, unfinished=window.pending)
     for chore in chores:
@@ -137,7 +138,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
 def _stop_on_signal(stop: asyncio.Event) -> None:
     def on_signal() -> None:
         if stop.is_set():
-            log.warning("second signal: leaving at once; unfinished events will be delivered again")
+            log.warning("second signal: exiting at once; unfinished events will be delivered again")
             os._exit(130)
         stop.set()
 
@@ -146,13 +147,13 @@ def _stop_on_signal(stop: asyncio.Event) -> None:
 
 
 async def _leave_in_order(app: StageApp, intake: Intake, name: str, limit_s: float) -> None:
-    """Drain, commit and leave the group; before the first assignment there is nothing to leave."""
+    """Drain, commit and leave the group. Before the first assignment there is nothing to leave."""
     if not intake.was_assigned:
         return
     try:
         await asyncio.wait_for(app.stop(), limit_s)
     except TimeoutError:
-        log.warning("left without a goodbye; unfinished events will be delivered again", stage=name)
+        log.warning("exited without leaving the group; unfinished events will be delivered again", stage=name)
         os._exit(CRASHED)
 
 
@@ -176,7 +177,7 @@ def _window(settings: Settings, stage: Stage, intake: Intake) -> Window[Record]:
 
 
 def _oldest_s(window: Window[Record]) -> float:
-    """Tell for how many seconds the oldest unfinished event has been in Kafka; 0 with none."""
+    """Return the age in Kafka of the oldest unfinished event, in seconds; 0 if there is none."""
     came = [delivery.record.timestamp for delivery in window.oldest()]
     return max(0.0, steady_now().timestamp() - min(came)) if came else 0.0
 
@@ -198,12 +199,12 @@ async def _watch(intake: Intake, window: Window[Record], name: str, settings: Se
         await asyncio.sleep(2)
         reason = intake.zombie(settings.zombie_after_s) or _stuck(window, settings.handler_timeout_s + _GOODBYE_S)
         if reason is not None:
-            log.error("zombie: leaving, to be started again", stage=name, reason=reason)
+            log.error("zombie: exiting; restart the process", stage=name, reason=reason)
             os._exit(ZOMBIE)
 
 
 async def _watch_group(intake: Intake, settings: Settings, group: str, topic: str) -> None:
-    """Log each time another program joins the group or commits in it, and how records lie on foreign partitions."""
+    """Log when another program joins the group or commits in it, and when records are on wrong partitions."""
     known: tuple[str, ...] = ()
     cause: str | None = None
     while True:
@@ -212,24 +213,24 @@ async def _watch_group(intake: Intake, settings: Settings, group: str, topic: st
         found = await asyncio.to_thread(findings, settings, group, topic, numbers)
         for sentence in found:
             if sentence not in known:
-                log.error("a stranger in the group", group=group, message=sentence)
+                log.error("foreign member in the group", group=group, message=sentence)
         known = found
         count = await asyncio.to_thread(partition_count, settings, topic)
         wrong = intake.sample.judge(count) if count else None
         if wrong is not None and wrong.cause != cause:
-            log.warning("records off their key's partition", topic=topic, message=wrong.told, advice=wrong.advice)
+            log.warning("records off their key's partition", topic=topic, message=wrong.finding, advice=wrong.advice)
         cause = None if wrong is None else wrong.cause
 
 
 def _stuck(window: Window[Record], patience_s: float) -> str | None:
-    """Say when something is being worked on and nothing ever returns; a retry is a return."""
+    """Return a sentence if events are in progress but no handler has returned for long; a retry is a return."""
     if not window.working or time.monotonic() - window.moved_at < patience_s:
         return None
-    return f"nothing came back for {patience_s:.0f} s"
+    return f"no handler returned for {patience_s:.0f} s"
 
 
 def _halt(intake: Intake, window: Window[Record], error: HaltError) -> None:
-    """Commit what was finished, its dead letters included, so that it is not done again; then leave."""
+    """Commit what was finished, including dead letters, so that it is not processed again; then exit."""
 
     async def halt() -> None:
         try:
@@ -243,18 +244,18 @@ def _halt(intake: Intake, window: Window[Record], error: HaltError) -> None:
     _last_words.add(asyncio.get_running_loop().create_task(halt()))
 
 
-#: Keeps the last task of a halting process from being collected.
+#: Keeps a reference to the last task of a halting process, which would otherwise be garbage collected.
 _last_words: set["asyncio.Task[None]"] = set()
 
 
 def leave(error: BaseException) -> NoReturn:
-    """Leave at once without committing anything more: what is unfinished will be delivered again."""
+    """Exit at once without a commit: unfinished events will be delivered again."""
     known = {HaltError: HALTED, GapError: GAP, UnusableError: UNUSABLE}
     code = next((code for kind, code in known.items() if isinstance(error, kind)), CRASHED)
     if code == CRASHED:
-        # Class and place only: the message of an unknown exception may quote an event.
+        # Log class and place only, because the message of an unknown exception may quote an event.
         place = "".join(traceback.format_tb(error.__traceback__))
-        log.error("crashed: leaving, to be started again", error=type(error).__name__, at=place)
+        log.error("crashed: exiting; restart the process", error=type(error).__name__, at=place)
     else:
         log.error("leaving", error=type(error).__name__, message=str(error))
     os._exit(code)

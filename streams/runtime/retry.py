@@ -22,7 +22,7 @@ class Failures:
     def after(self, failure: Later, *, others_succeeded: bool) -> Self:
         """Count one more failure."""
         by_reason = {**self.by_reason, failure.reason: self.by_reason.get(failure.reason, 0) + 1}
-        # With `retry_after` the other side only asked us to slow down; that says nothing about this event.
+        # With `retry_after` the other side only asked us to slow down, which says nothing about this event.
         return replace(self, by_reason=by_reason, alone=self.alone + (others_succeeded and failure.retry_after is None))
 
 

@@ -1,5 +1,5 @@
 """
-Keeps child processes running: starts them, starts them again with backoff, passes signals on, leaves none behind.
+Keeps child processes running: starts them, restarts them with backoff, passes signals on, and stops them at the end.
 
 Knows commands and exit codes, not what the children do.
 """
@@ -18,13 +18,13 @@ import structlog
 
 log = structlog.get_logger()
 
-#: Exit code of a child that must not be started again before someone has looked.
+#: Exit code of a child that must not be restarted before someone has checked it.
 HALTED = 73
 _PR_SET_PDEATHSIG = 1
 
 
 def hangtag(*arguments: str) -> list[str]:
-    """Give the command line that runs this very installation's `hangtag`."""
+    """Return the command line that runs the `hangtag` of this installation."""
     return [sys.executable, "-m", "streams", *arguments]
 
 
@@ -35,15 +35,15 @@ class Child:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
-    #: Where its stderr goes; ours when None.
+    #: File for its stderr; None: ours.
     log: Path | None = None
     process: asyncio.subprocess.Process | None = None
-    #: Its stdout, line by line, when captured; None when it has ended.
+    #: Its stdout, line by line, if captured; None at its end.
     lines: "asyncio.Queue[str | None]" = field(default_factory=asyncio.Queue)
 
 
 async def start(child: Child, *, capture: bool = False) -> None:
-    """Start it so that it dies with us, whatever kills us; `capture` collects its stdout lines in `child.lines`."""
+    """Start a child that ends with this process, however that ends. `capture` puts its stdout in `child.lines`."""
     with contextlib.ExitStack() as stack:
         log_file = None if child.log is None else stack.enter_context(child.log.open("ab"))
         child.process = await asyncio.create_subprocess_exec(
@@ -53,7 +53,7 @@ async def start(child: Child, *, capture: bool = False) -> None:
             stderr=log_file,
             stdin=asyncio.subprocess.DEVNULL,
             preexec_fn=_prepared(os.getpid()),
-            # Ctrl-C in a terminal reaches the whole foreground group; children stop when we say so, in order.
+            # Ctrl-C in a terminal reaches the whole foreground group. The children stop in order, when we tell them.
             start_new_session=True,
         )
     if capture:
@@ -61,7 +61,7 @@ async def start(child: Child, *, capture: bool = False) -> None:
 
 
 async def stop(child: Child, *, grace_s: float) -> int | None:
-    """Ask it to stop with SIGTERM, then make it stop; answers its exit code."""
+    """Stop a child with SIGTERM, and after `grace_s` seconds with SIGKILL. Return its exit code."""
     process = child.process
     if process is None:
         return None
@@ -70,7 +70,7 @@ async def stop(child: Child, *, grace_s: float) -> int | None:
         try:
             await asyncio.wait_for(process.wait(), grace_s)
         except TimeoutError:
-            log.warning("did not stop in time, killed", child=child.name, grace_s=grace_s)
+            log.warning("child did not stop in time and was killed", child=child.name, grace_s=grace_s)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
@@ -78,7 +78,7 @@ async def stop(child: Child, *, grace_s: float) -> int | None:
 
 
 def pass_on(children: Sequence[Child], number: signal.Signals) -> None:
-    """Send a signal to every child that runs."""
+    """Send a signal to every running child."""
     for child in children:
         if child.process is not None and child.process.returncode is None:
             child.process.send_signal(number)
@@ -92,10 +92,9 @@ async def keep_running(
     backoff_s: Callable[[int], float] = lambda failures: min(30.0, 0.5 * 2.0 ** min(failures, 10)),
 ) -> int:
     """
-    Run every child until `stopping` is set or one halts on purpose; answers the exit code to leave with.
+    Run every child until `stopping` is set or one halts on purpose. Return the exit code for this process.
 
-    A child that ends otherwise is started again after a growing pause; a minute of health forgives
-    its past.
+    A child that ends otherwise is restarted after a growing pause; a minute of running resets the pause.
     """
     halted = asyncio.Event()
 
@@ -106,8 +105,8 @@ async def keep_running(
             try:
                 await start(child)
             except OSError as error:
-                # No memory, too many processes: as bad as an exit, and as likely to pass.
-                log.error("could not be started", child=child.name, error=type(error).__name__)  # noqa: TRY400 - expected
+                # No memory or too many processes: treat it like an exit, because it may be temporary.
+                log.error("child could not be started", child=child.name, error=type(error).__name__)  # noqa: TRY400 - expected
                 code = None
             else:
                 assert child.process is not None  # noqa: S101 - just started
@@ -115,12 +114,12 @@ async def keep_running(
             if stopping.is_set():
                 return
             if code == HALTED:
-                log.error("halted on purpose, not started again", child=child.name)
+                log.error("child halted on purpose, not restarted", child=child.name)
                 halted.set()
                 return
             failures = 0 if asyncio.get_running_loop().time() - began > 60 else failures + 1  # noqa: PLR2004 - a minute
             pause = backoff_s(failures)
-            log.warning("ended, starting again", child=child.name, exit_code=code, in_s=pause)
+            log.warning("child ended, restarting it", child=child.name, exit_code=code, in_s=pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), pause)
 

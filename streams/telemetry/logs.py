@@ -1,4 +1,4 @@
-"""Logs of every process: one line per event that matters, for people or as JSON. Never text, e-mail or image bytes."""
+"""Logs of every process: one line per event, as text or JSON. Never recognized text, e-mail or image bytes."""
 
 import logging
 import sys
@@ -13,15 +13,15 @@ from schemas.steering import escaped
 from streams.config.settings import Settings
 from streams.telemetry.spans import SPAN
 
-#: The upload this task works on: stands in every line it logs. Set for each event, which structlog's own way of binding
-#: made a twentieth of a stage's work.
+#: The upload that this task works on; every log line contains it. Set for each event. structlog's own way of binding
+#: took a twentieth of a stage's time.
 UPLOAD_ID: ContextVar[str | None] = ContextVar("upload_id", default=None)
-#: What is a traceback.
+#: Log fields with a traceback.
 _OF_MANY_LINES: Final = {"exception", "at"}
 
 
 def set_up_logs(settings: Settings) -> None:
-    """Send our lines and the libraries' to stderr in the chosen form."""
+    """Configure logging to stderr in the chosen format, for our loggers and the libraries'."""
     shared: list[structlog.typing.Processor] = [
         _add_ids,
         structlog.processors.add_log_level,
@@ -33,7 +33,7 @@ def set_up_logs(settings: Settings) -> None:
         if settings.log_format == "json"
         else structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
-            # The default prints local variables, and those hold what shoppers photographed.
+            # The default prints local variables, which may contain shoppers' text.
             exception_formatter=structlog.dev.plain_traceback,
         )
     )
@@ -53,7 +53,7 @@ def set_up_logs(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    # Libraries speak of every connection and request; their warnings are enough.
+    # Libraries log every connection and request. Only their warnings are kept.
     for noisy in ("faust", "mode", "aiokafka", "httpx", "httpcore", "asyncio", "rebalance", "alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
@@ -73,7 +73,7 @@ def _add_ids(
 def _escape(
     _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Write out what would steer a terminal, forge a line or turn one around: ids and reasons come from outside."""
+    """Escape characters that control a terminal, forge a line or reverse text: ids and reasons come from outside."""
     for name, value in event.items():
         if isinstance(value, str) and not value.isprintable():
             event[name] = escaped(value, keep="\n\t" if name in _OF_MANY_LINES else "")
@@ -82,9 +82,9 @@ def _escape(
 
 class OncePer(logging.Filter):
     """
-    Lets a library say the same thing only so often.
+    Limits how often a library may log the same message.
 
-    During an outage aiokafka repeats itself ten times a second, which buries what matters.
+    During an outage aiokafka logs one message ten times a second, which buries everything else.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -93,7 +93,7 @@ class OncePer(logging.Filter):
         self._said: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Pass our own lines, and a library's when its last of the kind is long enough ago."""
+        """Pass our own lines, and a library's if its last one of the kind is old enough."""
         # structlog's events are dicts by now; libraries log templates.
         if not isinstance(record.msg, str):
             return True

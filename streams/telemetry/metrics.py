@@ -1,5 +1,5 @@
 """
-Every metric of the stages, with its kind and meaning. Knows no code that counts.
+Defines every metric of the stages. Knows no code that counts.
 
 Other processes have their own: `ocr_worker/server/metrics.py`, `streams/gateway/middleware.py`,
 `streams/lag/exporter.py`, `streams/telemetry/canary_metrics.py`.
@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 #: Most characters of an exemplar's names and values together (OpenMetrics 1.0, "Exemplars").
 _EXEMPLAR_MOST: Final = 128
-#: Reasons of dead letters that the stage itself decides on, without its handler.
+#: Reasons of dead letters that the stage itself decides, without its handler.
 _OWN_REASONS: Final = ("bug", "not-json", "unknown-version", "invalid-event", "unencodable")
 
 
@@ -42,7 +42,9 @@ class CallbackGauge(Collector):
         yield family
 
 
-BUILD = Gauge("hangtag_build_info", "1 for the running version and its Python.", ["version", "python"])
+BUILD = Gauge(
+    "hangtag_build_info", "Always 1; the labels are the running version and its Python.", ["version", "python"]
+)
 BUILD.labels(version("hangtag"), platform.python_version()).set(1)
 
 EVENTS = Counter("hangtag_events", "Events finished, by stage and outcome (done, dead_letter).", ["stage", "outcome"])

@@ -1,8 +1,8 @@
 """
-Spans by OpenTelemetry, sent by OTLP over HTTP. The only module that knows it; loaded only where traces are wanted.
+Creates OpenTelemetry spans and sends them by OTLP over HTTP. The only module that imports it; loaded only for traces.
 
-Sending is a thread's work, in batches, and never waited for: what the backend does not take is dropped. The library's
-own variables hold too (`OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_MAX_QUEUE_SIZE`, …).
+A thread sends spans in batches; nothing waits for it, and spans that the backend does not accept are dropped. The
+library's own variables apply (`OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_MAX_QUEUE_SIZE`, …).
 """
 
 import logging
@@ -23,12 +23,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from schemas.spans import NO_SPAN, Fact, Kind, Span, Spans, TraceHeaders, trace_headers
 
-#: Ours go out by the standard logger: the command line, too, sends traces, and its stdout is for its answers.
+#: The standard logger, because the command line sends traces too and its stdout is for output.
 log = logging.getLogger(__name__)
 
 #: Longest wait for the backend when a process ends, in seconds.
 _GOODBYE_S: Final = 3.0
-#: Names of OpenTelemetry's conventions (semconv 1.37, messaging and http); the others begin with `hangtag.`.
+#: Attribute names of OpenTelemetry's conventions (semconv 1.37, messaging and http); others begin with `hangtag.`.
 _NAMES: Final = {
     "topic": "messaging.destination.name",
     "partition": "messaging.destination.partition.id",
@@ -47,11 +47,11 @@ _W3C: Final = TraceContextTextMapPropagator()
 
 
 class OtelSpans(Spans):
-    """Makes spans and has them sent. Not the process's global tracer: libraries that know one would send theirs too."""
+    """Creates spans and exports them. Not set as the global tracer, because libraries would then export theirs too."""
 
     def __init__(self, exporter: SpanExporter, service: str) -> None:
-        """Take `otlp_exporter`'s, or another; `service` is the process's name in the backend."""
-        # It repeats itself for each batch; SaysOnce speaks for it.
+        """Take an exporter, such as `otlp_exporter`'s; `service` is the process's name in the backend."""
+        # OpenTelemetry logs an error per batch. SaysOnce logs instead.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         self._provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -65,15 +65,15 @@ class OtelSpans(Spans):
         return _Together(watched) if watched else NO_SPAN
 
     def close(self) -> None:
-        """Send what is left, and give up after a few seconds."""
-        # It would wait for 30 s; a thread that is left behind ends with the process.
+        """Export the remaining spans, for a few seconds at most."""
+        # The library would wait 30 s. A daemon thread ends with the process.
         last = threading.Thread(target=self._provider.shutdown, daemon=True, name="spans-goodbye")
         last.start()
         last.join(_GOODBYE_S)
 
 
 class _Watched(Span):
-    """A span of OpenTelemetry's."""
+    """An OpenTelemetry span."""
 
     __slots__ = ("_facts", "_span")
 
@@ -86,11 +86,11 @@ class _Watched(Span):
     def carried(self) -> TraceHeaders:
         headers: dict[str, str] = {}
         _W3C.inject(headers, set_span_in_context(self._span))
-        # Where OpenTelemetry is switched off (OTEL_SDK_DISABLED), what came is handed on.
+        # With OTEL_SDK_DISABLED nothing is injected; pass on the incoming trace.
         return [(name, value.encode("ascii")) for name, value in headers.items()] or self._trace
 
     def note(self, **facts: Fact) -> None:
-        # Set in one go at the end: one by one they cost as much as the span itself.
+        # Set all at once at the end: one by one they cost as much as the span itself.
         self._facts |= facts
 
     def fail(self, code: str) -> None:
@@ -101,14 +101,14 @@ class _Watched(Span):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            # The class only: the message of an unknown exception may quote an event.
+            # Record the class only, because the message of an unknown exception may quote an event.
             self.fail(kind.__name__)
         self._span.set_attributes({_NAMES.get(name) or f"hangtag.{name}": fact for name, fact in self._facts.items()})
         self._span.end()
 
 
 class _Together(Span):
-    """Spans that begin and end together; their messages carry no single trace."""
+    """Spans that begin and end together. Their messages carry no trace, because there is no single one."""
 
     __slots__ = ("_spans",)
 
@@ -132,21 +132,21 @@ class _Together(Span):
 
 
 class SaysOnce(SpanExporter):
-    """Tells the log once when the backend begins to take nothing, and once when it takes spans again."""
+    """An exporter that logs once when the backend stops accepting spans, and once when it accepts them again."""
 
     def __init__(self, exporter: SpanExporter, place: str) -> None:
-        """Take whose work it tells of, and where that sends to."""
+        """Take the exporter, and the address that it sends to."""
         self._exporter, self._place = exporter, place
         self._failing = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Hand the spans on."""
+        """Export the spans."""
         result = self._exporter.export(spans)
         failing = result is not SpanExportResult.SUCCESS
         if failing and not self._failing:
-            log.warning("traces are not taken at %s: they are dropped until they are", self._place)
+            log.warning("traces are not accepted at %s: they are dropped until they are", self._place)
         elif self._failing and not failing:
-            log.warning("traces are taken again at %s", self._place)
+            log.warning("traces are accepted again at %s", self._place)
         self._failing = failing
         return result
 
@@ -157,10 +157,10 @@ class SaysOnce(SpanExporter):
 
 def otlp_exporter(endpoint: str) -> SpanExporter:
     """
-    Send to an OTLP/HTTP endpoint: `http://collector:4318`, or in full with its path.
+    Return an exporter to an OTLP/HTTP endpoint: `http://collector:4318`, or a URL with its path.
 
     Raises:
-        ValueError: it is no http(s) address.
+        ValueError: The endpoint is not an http(s) address.
 
     """
     parts = urlsplit(endpoint)
@@ -171,5 +171,5 @@ def otlp_exporter(endpoint: str) -> SpanExporter:
 
 
 def _context(trace: TraceHeaders) -> Context:
-    # Below the given trace or at the root, whatever else this task is in.
+    # Below the given trace or at the root, whatever span this task is in.
     return _W3C.extract(trace_headers(trace), Context())

@@ -1,7 +1,7 @@
 """
-Which step the current task is in, for whoever logs, notes or calls on its behalf; and who watches over steps.
+The current task's span, and the choice of a tracing backend.
 
-Nobody, unless a setting names where spans go: only then is OpenTelemetry (`otel.py`) loaded.
+OpenTelemetry (`otel.py`) is loaded only if a setting names an endpoint.
 """
 
 from contextvars import ContextVar
@@ -9,16 +9,16 @@ from contextvars import ContextVar
 from schemas.spans import NO_SPAN, NO_SPANS, Span, Spans
 from streams.config.settings import Settings, UnusableError
 
-#: Set for each event by its stage, beside `logs.UPLOAD_ID`.
+#: The span of the current event. A stage sets it for each event, together with `logs.UPLOAD_ID`.
 SPAN: ContextVar[Span] = ContextVar("span", default=NO_SPAN)
 
 
 def make_spans(settings: Settings, process: str) -> Spans:
     """
-    Have spans sent in the name of a kind of process, where settings say where to; else none are made.
+    Return the span factory of a process: OpenTelemetry if an endpoint is set, else no-op spans.
 
     Raises:
-        UnusableError: the endpoint is no address, or the extra is not installed.
+        UnusableError: The endpoint is not a URL, or the extra is not installed.
 
     """
     if settings.traces_endpoint is None:

@@ -1,4 +1,4 @@
-"""The clock that is passed to whatever needs the time. A jump of the machine's clock does not move it."""
+"""The clock for all code that needs the time. A jump of the machine's clock does not move it."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def now() -> datetime:
-    """Tell the time, with its zone."""
+    """Return the time in UTC."""
     return steady_now()

@@ -1,4 +1,4 @@
-"""Brings the lexicon's interests to the style profiles: neither the rules nor the sink knows the other."""
+"""Connects the lexicon's interests with the style profiles, because rules and sink do not know each other."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,9 +11,9 @@ from schemas.events import Labels
 
 def interests_held(interests: Sequence[Interest], *, seen: bool = True) -> InterestsOf:
     """
-    Make the function that the sink calls for each shopper whose style profile changes, thousands a second.
+    Return the function that the sink calls for each changed style profile, thousands of times per second.
 
-    Tags that only pictures show count as those that were read, unless `seen` is false.
+    Tags seen in the picture count like tags read from its text, unless `seen` is false.
     """
 
     def tags_of(upload: Contribution) -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def interests_held(interests: Sequence[Interest], *, seen: bool = True) -> Inter
             counting.setdefault(tag, set()).add(at)
 
     def held(uploads: Sequence[Contribution], as_of: datetime, /) -> dict[str, Labels]:
-        # Most uploads touch few interests: only those that enough uploads touch are looked at in full.
+        # Most uploads touch few interests. Only interests that enough uploads touch are computed in full.
         touched: dict[int, int] = {}
         for one in uploads:
             for at in {at for tag in tags_of(one) for at in counting.get(tag, ())}:
@@ -33,7 +33,7 @@ def interests_held(interests: Sequence[Interest], *, seen: bool = True) -> Inter
         likely = [interests[at] for at, count in touched.items() if count >= interests[at].uploads]
         if not likely:
             return {}
-        # A phone's clock may run ahead: its uploads are as new as any, not from the future.
+        # A phone's clock may be ahead. Its uploads count as new, not as from the future.
         history = [Upload(one.upload_id, min(one.uploaded_at, as_of), frozenset(tags_of(one))) for one in uploads]
         return {one.id: one.labels for one in interests_of(likely, history, as_of)}
 

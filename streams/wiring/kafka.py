@@ -1,4 +1,4 @@
-"""Names the topics and builds the process's one producer of messages."""
+"""Builds the topics' names and the process's one producer of messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.kafka.clients import client_config
 
 
 def make_topics(settings: Settings) -> Topics:
-    """Name the topics."""
+    """Return the topics."""
     return topics(settings.topic_prefix)
 
 
@@ -23,12 +23,16 @@ def make_emitter(
     as_it_is: bool = False,
 ) -> Emitter:
     """
-    Make the one producer of this process; `crash` is told when it can never deliver again.
+    Create the one producer of this process.
 
-    `as_it_is`: for bytes that came from Kafka, framed or not, and not for new events.
+    Args:
+        settings: Address of Kafka.
+        crash: Called with the error when the producer can no longer deliver.
+        patience_s: Seconds to wait for a Schema Registry.
+        as_it_is: For bytes that came from Kafka, framed or not, as opposed to new events.
 
     Raises:
-        UnusableError: the Schema Registry does not answer, or lacks a schema.
+        UnusableError: The Schema Registry does not respond, or lacks a schema.
 
     """
     from streams.kafka.schema_registry import frames

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 async def make_sink(settings: Settings, *, dry_run: DryRun | None = None, spans: Spans = NO_SPANS) -> Sink:
     """
-    Open the style profiles and the way to Klaviyo.
+    Open the style profiles and the client for Klaviyo.
 
     Raises:
-        UnusableError: the lexicon has mistakes, or the state database cannot be opened.
+        UnusableError: The lexicon has mistakes, or the state database cannot be opened.
 
     """
     from klaviyo_sink.sink import open_sink
@@ -41,10 +41,10 @@ async def make_sink(settings: Settings, *, dry_run: DryRun | None = None, spans:
 
 def make_interests(settings: Settings) -> InterestsOf:
     """
-    Bring the lexicon's interests to the style profiles. They are read once: a sync stage is started anew for others.
+    Connect the lexicon's interests with the style profiles. Read once: to change them, restart the sync stage.
 
     Raises:
-        UnusableError: the lexicon has mistakes.
+        UnusableError: The lexicon has mistakes.
 
     """
     from rules.lexicon.load import load_lexicon
@@ -58,7 +58,7 @@ def make_interests(settings: Settings) -> InterestsOf:
 
 
 def make_klaviyo(settings: Settings) -> KlaviyoClient:
-    """Reach Klaviyo without the style profiles."""
+    """Create a client for Klaviyo, without the style profiles."""
     from klaviyo_sink.access import open_client
 
     return open_client(make_sink_config(settings))
@@ -69,7 +69,7 @@ def make_sink_config(settings: Settings) -> SinkConfig:
     Build the sink's configuration.
 
     Raises:
-        UnusableError: a Klaviyo setting cannot be used.
+        UnusableError: A Klaviyo setting is not valid.
 
     """
     from klaviyo_sink.config import SinkConfig
@@ -100,10 +100,10 @@ def make_sink_config(settings: Settings) -> SinkConfig:
 
 def make_token_file(settings: Settings) -> TokenFile | None:
     """
-    Find the OAuth tokens, where settings name them.
+    Return the file of OAuth tokens, if settings name one.
 
     Raises:
-        ValueError: the app they belong to is not named.
+        ValueError: The app that they belong to is not set.
 
     """
     from klaviyo_sink.api.oauth import TokenFile, token_url

@@ -1,7 +1,7 @@
 """
-The tagger in use, made anew when the shop's own lexicon changes on disk or somebody asks for it.
+Keeps a tagger up to date: reloads it when the shop's own lexicon changes on disk, or on request.
 
-Knows no events: whoever tags one takes `current` for it, so that an event is tagged by one lexicon alone.
+Knows no events. A caller takes `current` once per event, so that one lexicon tags the whole event.
 """
 
 import asyncio
@@ -16,37 +16,37 @@ from rules.tagger import Tagger
 
 log = structlog.get_logger()
 
-#: What shows that a file changed: its name, time of change in ns, size and inode.
+#: What identifies a version of a file: its name, modification time in ns, size and inode.
 FileStamp = tuple[str, int, int, int]
 
 
 class LiveTagger:
-    """A tagger that follows its lexicon. One that cannot be used leaves the old tagger in its place."""
+    """A tagger that follows its lexicon. If the new lexicon has mistakes, the old tagger stays."""
 
     def __init__(self, own: Path | None) -> None:
         """
-        Read the lexicon, with the shop's own folder over the shipped one.
+        Load the lexicon: the shop's own folder over the included one.
 
         Raises:
-            LexiconError: there is no old tagger yet to go on with.
+            LexiconError: It has mistakes.
 
         """
         self._own = own
-        # Looked at before it is read: a change in between is seen as one.
+        # Taken before loading, so that a change in between is noticed.
         self._read = _stamps(own)
         self._asked = asyncio.Event()
         self.current = Tagger(load_lexicon(own))
 
     def reload(self) -> None:
-        """Have the lexicon read again soon, changed or not. Call it on the event loop."""
+        """Reload the lexicon soon, changed or not. Call it on the event loop."""
         self._asked.set()
 
     async def follow(self, every_s: float) -> None:
         """
-        Read the lexicon again whenever it changed or `reload` asks; never ends.
+        Reload the lexicon when it changes or `reload` is called; runs for ever.
 
-        Looks for changes every `every_s` seconds, 0 for never. A change counts once two looks in a row find the
-        same: files are written one by one.
+        Checks for changes every `every_s` seconds; 0: never. A change counts when two checks in a row find the same,
+        because files are written one by one.
         """
         before = self._read
         while True:
@@ -62,7 +62,7 @@ class LiveTagger:
     async def _load(self) -> None:
         old = self.current.lexicon.version
         try:
-            # In a thread: events go on being tagged meanwhile.
+            # In a thread, so that the stage continues to tag events.
             new = await asyncio.to_thread(lambda: Tagger(load_lexicon(self._own)))
         except LexiconError as error:
             log.error("lexicon not reloaded, the old one stays", problem=error.brief(), version=old)  # noqa: TRY400 - the place in the file counts
@@ -72,13 +72,13 @@ class LiveTagger:
             return
         self.current = new
         if new.lexicon.version == old:
-            log.info("lexicon reloaded, it says the same", version=old)
+            log.info("lexicon reloaded, unchanged", version=old)
         else:
             log.info("lexicon reloaded", version=new.lexicon.version, old=old)
 
 
 def _stamps(own: Path | None) -> tuple[FileStamp, ...]:
-    """Look at the folder's files. What vanishes meanwhile, or cannot be looked at, is left out."""
+    """Return the stamps of the folder's files, without files that disappear or cannot be read."""
     stamps = []
     with contextlib.suppress(OSError):
         for path in sorted(own.glob("*.toml")) if own is not None else ():

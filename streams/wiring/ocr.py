@@ -1,4 +1,4 @@
-"""Builds the OCR pool, its TLS, and the way an OCR worker may fetch photos by name."""
+"""Builds the OCR pool, its TLS context, and the function that fetches photos by URI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_pool(settings: Settings) -> OcrPool:
-    """Reach the OCR workers."""
+    """Create the client of the OCR workers."""
     from ocr_worker.pool.pool import OcrPool, PoolDependencies
     from streams.wiring import ocr_metrics
 
@@ -32,7 +32,7 @@ def make_pool(settings: Settings) -> OcrPool:
 
 
 def make_ocr_tls(settings: Settings) -> SSLContext | None:
-    """Say whose certificates of OCR workers are believed; None for the public ones."""
+    """Return the TLS context for OCR workers with their own CA; None: the public CAs."""
     import ssl
 
     return ssl.create_default_context(cafile=settings.ocr_tls_ca) if settings.ocr_tls_ca else None
@@ -40,10 +40,10 @@ def make_ocr_tls(settings: Settings) -> SSLContext | None:
 
 def make_fetch(settings: Settings, *, by_uri: bool) -> Fetch | None:
     """
-    Allow an OCR worker to read photos by name: those of the store with `by_uri`, those below the roots in any case.
+    Return the function by which an OCR worker reads photos by URI: below the roots, and with `by_uri` in the store.
 
     Raises:
-        ValueError: a root is not a plain http(s) address.
+        ValueError: A root is not a plain http(s) address.
 
     """
     if not by_uri and not settings.ocr_uri_roots:

@@ -1,4 +1,4 @@
-"""What the OCR pool did and how its workers are, as metrics. Knows nothing of photos."""
+"""Exports the OCR pool's work and its workers' states as metrics. Knows nothing about photos."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,6 +13,6 @@ def count_sent(sent: Sent) -> None:
 
 
 def watch(status: Callable[[], Sequence[WorkerStatus]]) -> None:
-    """Tell of this pool's workers from now on, whenever metrics are read."""
+    """From now on, read the states of this pool's workers at each scrape."""
     metrics.OCR_WORKER_IN_FLIGHT.watch(lambda: {(one.worker,): one.in_flight for one in status()})
     metrics.OCR_WORKER_STATE.watch(lambda: {(one.worker, one.state): 1 for one in status()})

@@ -20,7 +20,7 @@ def make_store(settings: Settings) -> PhotoStore:
     Open the photo store.
 
     Raises:
-        UnusableError: the URL is none, or the folder cannot be made.
+        UnusableError: The URL is not valid, or the folder cannot be created.
 
     """
     from obstore.exceptions import BaseError
@@ -35,7 +35,7 @@ def make_store(settings: Settings) -> PhotoStore:
 
 @asynccontextmanager
 async def open_versions(settings: Settings) -> AsyncIterator[BucketVersions | None]:
-    """Reach the versions of objects in an S3 bucket; None for other stores, and without a key in AWS's variables."""
+    """Open the versions of an S3 bucket; None for other stores, and without a key in AWS's variables."""
     import httpx
 
     from streams.photos.bucket.rules import Bucket

@@ -1,4 +1,4 @@
-"""Reads the lexicon and builds the tagger, once or following its files."""
+"""Loads the lexicon and builds the tagger, once or reloading."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 def make_tagger(settings: Settings) -> Tagger:
     """
-    Read the lexicon.
+    Load the lexicon and build the tagger.
 
     Raises:
-        UnusableError: it has mistakes.
+        UnusableError: The lexicon has mistakes.
 
     """
     return make_live_tagger(settings).current
 
 
 def make_live_tagger(settings: Settings) -> LiveTagger:
-    """Read the lexicon, to be read again when it changes. Raises as `make_tagger`."""
+    """Build a tagger that reloads its lexicon when it changes. Raises as `make_tagger`."""
     from rules.lexicon.problems import LexiconError
     from streams.wiring.live_tagger import LiveTagger
 

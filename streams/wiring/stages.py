@@ -45,7 +45,7 @@ class StagePlan:
     settings: Settings
     #: Opens the handler's own parts (pool, sink) on the event loop; returns the handler and what closes them.
     open_handler: Callable[[Spans], Awaitable[tuple[Handler, Close | None]]]
-    #: What the consumed messages are, where they are not the topic's events.
+    #: Model of the consumed messages, if they are not the topic's events.
     reads: type[FrozenModel] | None = None
     #: Runs on SIGHUP.
     reload: Callable[[], object] | None = None
@@ -55,7 +55,7 @@ class StagePlan:
     on_delivered: OnDelivered | None = None
     #: Runs for each event of a forgotten shopper that ends without a result.
     on_forgotten: Callable[[Event], Awaitable[None]] | None = None
-    #: Makes the producer of messages; None for the real one.
+    #: Creates the producer of messages; None for the real one.
     make_emitter: Callable[[], Emitter] | None = None
 
 
@@ -218,8 +218,8 @@ def rekey(settings: Settings) -> StagePlan:
         raise UnusableError("This stage publishes uploads again: set HANGTAG_REKEY_TOPIC to the topic they are on")
     if settings.rekey_topic in {topic.name for topic in make_topics(settings).all()}:
         raise UnusableError(
-            f"HANGTAG_REKEY_TOPIC: {settings.rekey_topic} is a topic of the flow, so that each upload would come back"
-            " for ever. Let the producer publish to a topic of its own, and name that"
+            f"HANGTAG_REKEY_TOPIC: {settings.rekey_topic} is a topic of the flow, so every upload would be published"
+            " again for ever. Let the producer publish to a topic of its own, and set that"
         )
     return with_handler("rekey", settings, publish_again)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def make_uploads(settings: Settings, *, spans: Spans = NO_SPANS, emitter: Emitter | None = None) -> UploadProducer:
-    """Make what stores photos and publishes their uploads."""
+    """Create the producer that stores photos and publishes their uploads."""
     from schemas.producer import UploadProducer
 
     topic = make_topics(settings).uploads.name

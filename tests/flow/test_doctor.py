@@ -122,13 +122,13 @@ async def test_fault_1_no_broker(settings, unused_port, silent_port, fault):
 )
 def test_fault_1_a_broker_too_old_or_not_where_the_cluster_says(versions, status, word):
     judged = judge_brokers(versions)
-    assert (judged.status, word in judged.told) == (status, True)
+    assert (judged.status, word in judged.finding) == (status, True)
 
 
 async def test_fault_2_a_topic_that_is_missing(settings):
     found = await complaints(settings.model_copy(update={"topic_prefix": "unmade"}), None, "topics", "broker")
     assert {name: line.status for name, line in found.items()} == {"topics": "fail"}
-    assert "unmade.uploads" in found["topics"].told
+    assert "unmade.uploads" in found["topics"].finding
     assert "hangtag topics apply" in found["topics"].advice
 
 
@@ -138,7 +138,7 @@ async def test_fault_2_a_topic_with_too_few_partitions(settings, around):
         around.kafka.create_topic(topic.name, 1 if topic.name == "few.tags" else topic.partitions)
     found = await complaints(settings.model_copy(update={"topic_prefix": "few"}))
     assert found.keys() == {"topics"}
-    assert "few.tags: 1 partitions, 12 designed" in found["topics"].told
+    assert "few.tags: 1 partitions, 12 designed" in found["topics"].finding
 
 
 async def test_fault_3_records_that_wait_too_long(settings, around):
@@ -155,7 +155,7 @@ async def test_fault_3_records_that_wait_too_long(settings, around):
     found = await complaints(late)
     assert found.keys() == {"lag"}
     assert found["lag"].name == "lag late.tag"
-    assert "2 ahead, the oldest for 360" in found["lag"].told
+    assert "2 ahead, the oldest for 360" in found["lag"].finding
 
 
 async def test_fault_3_a_producer_with_a_partitioner_of_its_own(settings):
@@ -175,7 +175,7 @@ async def test_fault_3_a_producer_with_a_partitioner_of_its_own(settings):
             producer.flush(10)
         found = await complaints(there, None, "partitioner")
     assert found["partitioner"].status == "warn"
-    assert "librdkafka's default" in found["partitioner"].told
+    assert "librdkafka's default" in found["partitioner"].finding
     assert "partitioner=murmur2_random" in found["partitioner"].advice
 
 
@@ -203,14 +203,14 @@ async def test_fault_6_an_ocr_worker_that_is_not_ready(settings, around):
     changed = {"ocr_urls": (around.ocr, around.cold_ocr), "ocr_timeout_s": 1.5}
     found = await complaints(settings.model_copy(update=changed), None, "ocr")
     assert (found["ocr"].name, found["ocr"].status) == (f"ocr {around.cold_ocr}", "fail")
-    assert "not ready" in found["ocr"].told
+    assert "not ready" in found["ocr"].finding
 
 
 async def test_fault_6_an_ocr_worker_that_is_busy_is_not_told_to_be_started(settings, around):
     # Less than any answer takes over HTTP: a photo that was read before comes back at once.
     found = await complaints(settings.model_copy(update={"ocr_timeout_s": 0.0002}), None, "ocr")
     assert (found["ocr"].name, found["ocr"].status) == (f"ocr {around.ocr}", "warn")
-    assert "it is busy, or its CPU is slow" in found["ocr"].told
+    assert "it is busy, or its CPU is slow" in found["ocr"].finding
     assert "hangtag ocr serve" not in found["ocr"].advice
 
 
@@ -224,14 +224,14 @@ async def test_fault_7_a_key_that_klaviyo_does_not_know(settings):
 async def test_fault_8_a_key_that_lacks_a_scope(settings, around):
     found = await complaints(settings.model_copy(update={"klaviyo_url": around.stingy_klaviyo}))
     assert found.keys() == {"klaviyo"}
-    assert found["klaviyo"].told == "the key lacks lists:write, lists:read and profiles:read"
+    assert found["klaviyo"].finding == "the key lacks lists:write, lists:read and profiles:read"
 
 
 @pytest.mark.parametrize(("skew", "status"), [(-30, "warn"), (600, "fail")])
 async def test_fault_9_a_clock_that_is_off(settings, skew, status):
     found = await complaints(settings, Machine(clock=lambda: time.time() + skew), "clock", "klaviyo", "files")
     assert {name: line.status for name, line in found.items()} == {"clock": status}
-    assert ("ahead of" if skew > 0 else "behind") in found["clock"].told
+    assert ("ahead of" if skew > 0 else "behind") in found["clock"].finding
 
 
 async def test_fault_10_a_lexicon_with_a_mistake(settings, tmp_path):
@@ -272,7 +272,7 @@ async def test_a_state_database_that_a_sync_stage_is_writing_is_no_fault(setting
         busy.rollback()
     busy.close()
     assert {name: line.status for name, line in found.items()} == {"state": "warn"}
-    assert "write lock" in found["state"].told
+    assert "write lock" in found["state"].finding
 
 
 async def test_fault_12_too_few_open_files(settings):
@@ -300,8 +300,8 @@ async def test_a_check_that_hangs_does_not_hold_up_the_others(settings):
         hanging = settings.model_copy(update={"klaviyo_url": f"http://127.0.0.1:{silent.getsockname()[1]}"})
         found = [line async for line in examine(hanging, only=("klaviyo", "broker", "store"), patience_s=1.5)]
     assert found[-1].name == "klaviyo", "the others' lines are told before"
-    told = {line.name: (line.status, line.told) for line in found}
-    assert told["klaviyo"] == ("fail", "no answer within 1.5 s")
+    told = {line.name: (line.status, line.finding) for line in found}
+    assert told["klaviyo"] == ("fail", "no result within 1.5 s")
     assert {told["broker"][0], told["store"][0]} == {"ok"}
 
 

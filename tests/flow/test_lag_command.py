@@ -103,7 +103,7 @@ def test_a_machine_and_a_person_are_told_the_same(broker):
     shown = hangtag("--over", "1.5", bootstrap_servers=broker.address, lag_stalled_s=1).stdout
     assert "hangtag.recognize on outfit.uploads" in shown
     assert shown.count("stalled") == 1
-    assert "does not say who reads what" in shown
+    assert "does not list group members" in shown
 
 
 def test_without_kafka_there_is_one_line():

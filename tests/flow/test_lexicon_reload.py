@@ -134,7 +134,7 @@ async def test_a_changed_lexicon_is_taken_up_and_no_event_is_lost(broker, tmp_pa
     (refused,) = worker.said("lexicon not reloaded, the old one stays")
     assert refused["problem"].startswith(f"{own / 'material.toml'}:7: [cloud-cotton] there is no field 'wordz'")
     assert refused["version"] == reloaded["version"]
-    assert not worker.said("ended, starting again")
+    assert not worker.said("child ended, restarting it")
 
 
 @pytest.mark.parametrize("command", [["worker", "tag"], ["rules", "tag", "棉"], ["rules", "check"], ["retag"]])

@@ -177,7 +177,7 @@ def test_a_collector_that_is_down_costs_one_line_and_no_waiting(collector, monke
         assert time.monotonic() - closing < 15
     ours = [record for record in caplog.records if not record.name.startswith(("urllib3", "requests"))]
     assert [record.getMessage() for record in ours] == [
-        f"traces are not taken at 127.0.0.1:{collector.server_port}: they are dropped until they are"
+        f"traces are not accepted at 127.0.0.1:{collector.server_port}: they are dropped until they are"
     ]
 
 

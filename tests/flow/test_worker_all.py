@@ -75,5 +75,5 @@ def test_three_stages_become_ready_and_a_killed_one_comes_back(broker, tmp_path)
         workers.kill()
         workers.wait()
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    assert {"ended, starting again", "assigned", "stopped"} <= {line["event"] for line in lines}
+    assert {"child ended, restarting it", "assigned", "stopped"} <= {line["event"] for line in lines}
     assert "planted_secret" not in (tmp_path / "log").read_text()

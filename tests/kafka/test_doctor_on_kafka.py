@@ -22,10 +22,10 @@ async def test_it_tells_which_kafka_it_is_and_that_nobody_reads(kafka, topic_pre
         await asyncio.sleep(0.1)
     broker, topics, *lag = found
     assert broker.status == "ok"
-    assert re.match(f"Apache Kafka ({'|'.join(RELEASES.values())}|after .*), 1 broker", broker.told)
-    assert (topics.status, f"{topic_prefix}.tags: 3 partitions, 12 designed" in topics.told) == ("warn", True)
+    assert re.match(f"Apache Kafka ({'|'.join(RELEASES.values())}|after .*), 1 broker", broker.finding)
+    assert (topics.status, f"{topic_prefix}.tags: 3 partitions, 12 designed" in topics.finding) == ("warn", True)
     assert [(line.name, line.status, line.advice) for line in lag] == [
         (f"lag {topic_prefix}.{stage}", "warn", f"start `hangtag worker {stage}`")
         for stage in ("recognize", "tag", "sync")
     ]
-    assert {line.told for line in lag} == {"nobody reads; nothing ahead"}
+    assert {line.finding for line in lag} == {"no consumer; nothing ahead"}

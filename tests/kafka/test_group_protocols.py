@@ -70,4 +70,4 @@ async def test_commits_that_passed_uploads_before_a_stage_started_are_named(sett
         seen += await asyncio.to_thread(stranger.poll, 1) is not None
     stranger.close()
     with stage(settings, tmp_path) as running:
-        await asyncio.to_thread(running.await_said, "was committed by another program", limit_s=60)
+        await asyncio.to_thread(running.await_said, "another program, an offset reset", limit_s=60)

@@ -159,8 +159,8 @@ async def test_what_a_stage_may_not_see_is_told_as_missing(cluster, certificates
 @pytest.mark.parametrize(
     ("listener", "changed", "line"),
     [
-        ("SASL", {"kafka_protocol": "sasl_ssl", "kafka_username": USER}, "does not accept who we say we are"),
-        ("EXPIRED", {"kafka_protocol": "ssl"}, "agree on no TLS connection"),
+        ("SASL", {"kafka_protocol": "sasl_ssl", "kafka_username": USER}, "rejects our credentials"),
+        ("EXPIRED", {"kafka_protocol": "ssl"}, "cannot agree on a TLS connection"),
     ],
     ids=["wrong password", "expired certificate"],
 )

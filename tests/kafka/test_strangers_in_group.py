@@ -41,7 +41,7 @@ async def test_another_program_is_named_whatever_protocol_it_speaks(settings, pr
         assert sentence.startswith("rdkafka at 127.0.0.1 is in the group")
         lines = [line async for line in examine(settings, only=("lag",))]
     named = [line for line in lines if line.name == f"lag {settings.group_prefix}.recognize" and line.status == "fail"]
-    assert ["rdkafka at 127.0.0.1" in line.told for line in named] == [True]
+    assert ["rdkafka at 127.0.0.1" in line.finding for line in named] == [True]
     assert "set another group.id" in named[0].advice
 
 
@@ -59,7 +59,7 @@ def test_what_another_program_committed_is_told_after_it_left(settings):
     consumer.commit(offsets=[TopicPartition(topic, 1, 0)], asynchronous=False)
     consumer.close()
     (sentence,) = strangers(settings)
-    assert f"on partition 1 the group {group} was committed by another program" in sentence
+    assert f"an older version of Hangtag committed for the group {group}" in sentence
 
 
 async def test_a_stage_is_no_stranger_to_itself(settings, tmp_path):

@@ -44,7 +44,7 @@ def test_topics_are_created_once_and_drift_is_told(kafka):
         assert "message.timestamp.type is CreateTime, LogAppendTime designed" in found[tags]["drift"]
         assert found[tags]["partitions"] == 2
         again = hangtag("topics", "apply", **settings)
-        assert "every topic is there already" in again.stdout
+        assert "every topic exists already" in again.stdout
     finally:
         admin.delete_topics([topic.name for topic in topics(prefix).all()])
 

@@ -1,4 +1,4 @@
-"""`hangtag klaviyo canary`: prove that what is sent to Klaviyo arrives, once or for ever."""
+"""`hangtag klaviyo canary`: checks that events sent to Klaviyo arrive, once or continuously."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 def canary(
     *,
-    email: str = typer.Option(help="Address of a test profile at a real domain; test domains are dropped."),
+    email: str = typer.Option(help="Address of a test profile at a real domain; Klaviyo drops test domains."),
     limit_s: float = typer.Option(600, min=1, help="Seconds until the event must be visible."),
     every: float | None = typer.Option(
-        None, min=1, metavar="S", help="Send one every so many seconds, for ever, and serve metrics."
+        None, min=1, metavar="S", help="Repeat every S seconds until stopped, and serve metrics."
     ),
-    port: int = typer.Option(9309, min=0, max=65535, help="Their port, with --every; 0 picks a free one."),
-    host: str = typer.Option("127.0.0.1", help="Their address, with --every."),
+    port: int = typer.Option(9309, min=0, max=65535, help="Port of the metrics, with --every; 0 picks a free one."),
+    host: str = typer.Option("127.0.0.1", help="Address of the metrics, with --every."),
 ) -> None:
     """
-    Prove delivery: send one backfilled event and read it back. Exits 1 when it does not show in time.
+    Check delivery: send one backfilled event and read it back. Exits 1 if it is not visible in time.
 
-    Needs events:read and profiles:read besides events:write. With --every it goes on, whatever becomes of one.
+    Needs the scopes events:read and profiles:read besides events:write. With --every it continues after failures.
     """
     import asyncio
 
@@ -52,7 +52,7 @@ def canary(
 
 
 async def _send(settings: Settings, email: str, limit_s: float) -> float | str:
-    """Give the seconds until it showed, or a sentence why it did not."""
+    """Return the seconds until the event was visible, or a sentence that says why it was not."""
     from klaviyo_sink.account.canary import Canary
     from streams.wiring.klaviyo import make_klaviyo
 

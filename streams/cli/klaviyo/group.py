@@ -1,4 +1,4 @@
-"""`hangtag klaviyo`: a local Klaviyo to work against, and what is done to an account by hand."""
+"""`hangtag klaviyo`: a local Klaviyo for development, and commands for a Klaviyo account."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ app.command()(sandbox)
 
 @app.callback()
 def klaviyo() -> None:
-    """Work with Klaviyo, or with the local one."""
+    """Work with Klaviyo, or with a local one."""
 
 
 @app.command()
 def setup(
-    campaigns: Path | None = typer.Argument(None, help="TOML file of campaigns; without one, the shipped example."),
-    live: bool = typer.Option(False, "--live", help="Set the flows live; they are made as drafts."),
+    campaigns: Path | None = typer.Argument(None, help="TOML file of campaigns. Default: the included example."),
+    live: bool = typer.Option(False, "--live", help="Set the flows live; otherwise they stay drafts."),
     replace: bool = typer.Option(
-        False, "--replace", help="Replace segments and flows that differ: new flow, set live, old flow stopped."
+        False, "--replace", help="Replace segments and flows that differ: create a new flow, set it live, stop the old."
     ),
-    as_json: bool = typer.Option(False, "--json", help="Print what was done as JSON."),
+    as_json: bool = typer.Option(False, "--json", help="Print the steps as JSON."),
 ) -> None:
     """
-    Create the metric, segments and SMS flows of the campaigns, where they are missing; show where they differ.
+    Create the metric, segments and SMS flows of the campaigns where they are missing; show where they differ.
 
-    Sets nothing live, and exits with 1, while anything at Klaviyo differs from the campaigns. Safe to run again.
+    Sets nothing live, and exits 1, while anything at Klaviyo differs from the campaigns. Safe to repeat.
 
-    Needs a key with events:write, metrics:read, segments:read, segments:write, flows:read and flows:write: another
-    than the sync stage's.
+    Needs a key with events:write, metrics:read, segments:read, segments:write, flows:read and flows:write. Do not give
+    these scopes to the sync stage's key.
     """
     import asyncio
     import json
@@ -64,7 +64,7 @@ def setup(
     names = _names(settings)
     for campaign in wanted:
         for tag in set(campaign.tags) - names.keys():
-            typer.echo(f"{campaign.name}: the lexicon gives no {tag}, so nothing will start this flow", err=True)
+            typer.echo(f"{campaign.name}: the lexicon has no tag {tag}, so nothing will trigger this flow", err=True)
     words = {} if settings.klaviyo_labels == "ids" else names
 
     async def run() -> list[SetupStep]:
@@ -81,19 +81,19 @@ def setup(
     try:
         steps = asyncio.run(run())
     except SetupError as error:
-        # What was created before is there, and stays.
+        # Everything created before the error stays.
         show(error.steps)
         raise CommandError(f"not set up: {error}") from None
     show(steps)
     if live and not all_clear(steps):
         raise CommandError(
-            "no flow was set live: Klaviyo differs from the campaigns, see above. Change the campaign or Klaviyo, or"
-            " run this again with --replace"
+            "no flow was set live, because Klaviyo differs from the campaigns (see above). Change the campaign"
+            " or Klaviyo, or run this again with --replace"
         )
 
 
 def _names(settings: Settings) -> Mapping[str, str]:
-    """Name every tag and interest of the lexicon, in the language of profiles that hold words (else in English)."""
+    """Return the name of every tag and interest, in the language of profiles with words (else in English)."""
     from operator import attrgetter
 
     from rules.lexicon.load import load_lexicon

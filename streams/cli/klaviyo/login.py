@@ -1,4 +1,4 @@
-"""`hangtag klaviyo login`: OAuth tokens for an account."""
+"""`hangtag klaviyo login`: gets OAuth tokens for an account."""
 
 import typer
 
@@ -7,17 +7,17 @@ from streams.cli.support.boundary import UNUSABLE, CommandError
 
 def login(
     redirect: str = typer.Option(
-        "http://127.0.0.1:4012/callback", help="Where Klaviyo sends the browser; as in the app's settings there."
+        "http://127.0.0.1:4012/callback", help="Redirect URL of the app, as in its settings at Klaviyo."
     ),
     scopes: str = typer.Option(
-        "accounts:read events:write profiles:read profiles:write lists:read lists:write", help="What the app may do."
+        "accounts:read events:write profiles:read profiles:write lists:read lists:write", help="Scopes of the app."
     ),
     limit_s: float = typer.Option(300, min=1, help="Seconds to wait for the browser."),
 ) -> None:
     """
-    Let an OAuth app into an account, and keep its tokens in HANGTAG_KLAVIYO_TOKENS_FILE.
+    Authorize an OAuth app for an account, and store its tokens in HANGTAG_KLAVIYO_TOKENS_FILE.
 
-    A redirect to this machine is awaited here; of any other, paste the address at which the browser arrived.
+    A redirect URL on this machine is received here. For any other, paste the address that the browser ends at.
     """
     import time
 
@@ -30,24 +30,24 @@ def login(
 
     file = make_token_file(Settings())
     if file is None:
-        raise CommandError("set HANGTAG_KLAVIYO_TOKENS_FILE to the file that will hold the tokens", UNUSABLE)
+        raise CommandError("set HANGTAG_KLAVIYO_TOKENS_FILE to the file for the tokens", UNUSABLE)
     attempt = Login(file.client_id, scopes, redirect)
-    print(f"Open this page where you are signed in to Klaviyo:\n{attempt.url}", flush=True)
+    print(f"Open this page in a browser that is signed in to Klaviyo:\n{attempt.url}", flush=True)
     try:
         if attempt.comes_here:
             code = attempt.wait(limit_s)
         else:
-            code = attempt.code_in(typer.prompt("Address at which the browser arrived", hide_input=True))
+            code = attempt.code_in(typer.prompt("Address that the browser ended at", hide_input=True))
         exchange_code(file, code, attempt.verifier, redirect, time.time())
     except LoginError as error:
         why = str(error)
     except httpx.HTTPStatusError as error:
-        why = f"Klaviyo answered {error.response.status_code} to the code; check the client's id and secret"
+        why = f"Klaviyo rejected the code (HTTP {error.response.status_code}); check the client's id and secret"
     except httpx.HTTPError as error:
-        why = f"no tokens came from {file.token_url} ({type(error).__name__})"
+        why = f"no tokens from {file.token_url} ({type(error).__name__})"
     except OSError as error:
         why = f"{file.path} cannot be written: {error.strerror}"
     else:
-        print(f"Tokens are in {file.path}; only you can read it.")
+        print(f"The tokens are in {file.path}; only your user can read it.")
         return
     raise CommandError(f"not logged in: {why}")

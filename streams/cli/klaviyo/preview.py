@@ -1,4 +1,4 @@
-"""`hangtag klaviyo preview`: what would be sent for one upload."""
+"""`hangtag klaviyo preview`: shows what would be sent for one upload."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from streams.config.settings import Settings
     from streams.kafka.within import Within
 
-#: Bytes of a file with one event; Kafka takes a million.
+#: Largest file with one event, in bytes; a Kafka record may have a million.
 _LARGEST = 10_000_000
 
 
 def preview(
     upload: str = typer.Argument(
         metavar="UPLOAD_ID|FILE",
-        help="An upload in the tags topic; or a file with one OutfitTagged event, - for stdin.",
+        help="Id of an upload in the tags topic, or a file with one OutfitTagged event, or - for stdin.",
     ),
     *,
     shopper: str = SHOPPER,
@@ -35,7 +35,7 @@ def preview(
     """
     Print the exact bodies that the sync stage would send for an upload. Sends and stores nothing.
 
-    What the state database holds of the shopper goes into them, and is left as it is.
+    The bodies include what the state database knows about the shopper. The database is not changed.
     """
     import asyncio
     import json
@@ -56,7 +56,7 @@ def preview(
 
     outcome = asyncio.run(rehearse(settings, tagged, show, ledger=True))
     if isinstance(outcome, Written) and outcome.outcome == "unchanged":
-        typer.echo("Klaviyo has this upload; it is not sent again. Sent anew it would be:", err=True)
+        typer.echo("Klaviyo has this upload already, so it would not be sent. If it were sent again:", err=True)
         outcome = asyncio.run(rehearse(settings, tagged, show, ledger=False))
     if not isinstance(outcome, Written):
         raise CommandError(f"nothing would be sent: {outcome.message}")
@@ -73,7 +73,7 @@ def _given(upload: str) -> bytes:
 
 
 def _tagged(settings: Settings, upload: str, part: Within) -> OutfitTagged:
-    """Find the event that an argument means."""
+    """Return the newest OutfitTagged event that an argument refers to."""
     from schemas.codec import UndecodableError, decode
     from schemas.events import OutfitTagged
     from schemas.input_files import UnfitFileError
@@ -89,7 +89,7 @@ def _tagged(settings: Settings, upload: str, part: Within) -> OutfitTagged:
             found = newest_tagged(settings, upload, index=index)
         else:
             found = search(
-                # Until now: its tags may have been published again since.
+                # Search until now, because a retag may have published the tags again.
                 replace(part, until=None),
                 lambda there: newest_tagged(settings, upload, within=there),
                 lambda tagged: tagged is not None,

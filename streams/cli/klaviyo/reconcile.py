@@ -1,31 +1,31 @@
-"""`hangtag klaviyo reconcile`: make the state database and Klaviyo agree again after a restore."""
+"""`hangtag klaviyo reconcile`: makes the state database and Klaviyo agree again after a restore."""
 
 import typer
 
 from streams.cli.support.boundary import CommandError
 
-#: Lines of the summary, by field of the report.
+#: Text of each line of the summary, by field of the report.
 _WORDS = {
     "uploads": "uploads read from the tags topic",
     "shoppers": "shoppers",
     "behind": "shoppers whose profile was newer than the state database",
-    "mended": "profiles whose lists differed",
+    "mended": "profiles whose lists were corrected",
     "lost_values": "profiles that lose values of uploads which the topic no longer keeps",
-    "forgotten": "forgotten shoppers, left alone",
+    "forgotten": "forgotten shoppers, skipped",
     "failed": "shoppers that failed",
 }
 
 
 def reconcile(
     *,
-    dry_run: bool = typer.Option(False, "--dry-run", help="Compare only; change nothing here or at Klaviyo."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only compare; change nothing here or at Klaviyo."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """
-    Rebuild the state database from the tags topic, and set every profile at Klaviyo to what it says.
+    Rebuild the state database from the tags topic, and update every profile at Klaviyo from it.
 
-    For after a restore, with the sync stage stopped: docs/operations.md. Sends no event, so it starts no flow. Needs
-    the sync stage's key. Safe to interrupt and to repeat; exits with 1 when a shopper failed.
+    Run it after a restore, with the sync stage stopped: docs/operations.md. It sends no event, so no flow starts. It
+    needs the sync stage's key. Safe to interrupt and to repeat. Exits 1 if a shopper failed.
     """
     import asyncio
     import json

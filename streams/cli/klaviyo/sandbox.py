@@ -1,4 +1,4 @@
-"""`hangtag klaviyo sandbox`: a local Klaviyo to work against."""
+"""`hangtag klaviyo sandbox`: runs a local Klaviyo for development."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ def sandbox(
     port: int = typer.Option(4011, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
     key: list[str] = typer.Option(
         ["pk_sandbox"],
-        help="A private key it takes, with every scope, or NAME=SCOPE,SCOPE with only those. May be repeated.",
+        help="A private key to accept: alone it has every scope, NAME=SCOPE,SCOPE has only those. Repeatable.",
     ),
-    speed: float = typer.Option(1.0, min=0.001, help="Factor on Klaviyo's published rate limits."),
+    speed: float = typer.Option(1.0, min=0.001, help="Multiplies Klaviyo's published rate limits."),
 ) -> None:
     """
-    Run a local Klaviyo that both official SDKs accept; all is forgotten on exit.
+    Run a local Klaviyo that both official SDKs accept. It keeps its data in memory only.
 
-    It models profiles, consent, lists, segments, events, metrics, flows as graphs, templates and jobs, at Klaviyo's
-    limits, and refuses what Klaviyo refuses. What it does not model it answers with 501 and the name of what is
-    missing. Any client works: set its base URL to the address printed, and its key to pk_sandbox.
+    It models profiles, consent, lists, segments, events, metrics, flows as graphs, templates and jobs, with Klaviyo's
+    limits, and rejects what Klaviyo rejects. For what it does not model it returns 501 with the name of what is
+    missing. Any client works: set its base URL to the printed address, and its key to pk_sandbox.
 
-    The pages at / show profiles, segments, flows, messages, jobs and limits; GET /sandbox/state gives the same as
-    JSON. POST /sandbox/faults orders failures, /sandbox/consent lets people agree to texts or withdraw,
-    /sandbox/clock turns time ahead, /sandbox/imports decides how the next import job ends. See docs/sandbox.md.
+    The pages at / show profiles, segments, flows, messages, jobs and limits; GET /sandbox/state returns the same as
+    JSON. POST /sandbox/faults injects failures, /sandbox/consent sets or withdraws consent to texts, /sandbox/clock
+    advances the clock, /sandbox/imports sets how the next import job ends. See docs/sandbox.md.
     """
     import asyncio
 
@@ -48,16 +48,16 @@ def sandbox(
         raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     http = bounded_http(own_policy())
     server = make_server(create_app(first, scopes=scopes, more_keys=dict(more), speed=speed), http)
-    # What it is sent stays: some four full jobs in a row.
+    # Keep what is sent to it: some four full jobs in a row.
     collect_seldom(200_000)
 
     async def serve() -> None:
-        # Connections wait in the socket's queue from here on, so the line is true when it is read.
+        # From here on connections wait in the socket's queue, so the printed line is true.
         print(f"Klaviyo sandbox ready on {url_of(listening)}", flush=True)
         await server.serve(sockets=[listening])
 
     try:
         asyncio.run(serve())
     except KeyboardInterrupt:
-        # Uvicorn has shut down in order, then passed the signal on.
+        # Uvicorn raises the signal again after its shutdown.
         raise typer.Exit(0) from None

@@ -1,4 +1,4 @@
-"""`hangtag ocr`: run an OCR worker, or the model server behind it, or read photos once."""
+"""`hangtag ocr`: runs an OCR worker or its model server, or reads photos once."""
 
 import asyncio
 from dataclasses import replace
@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 EngineName = Literal["rapid", "hunyuan", "paddle-vl", "scripted"]
 EngineOption = Annotated[
-    EngineName | None, typer.Option("--engine", help="What reads the photos. Default: HANGTAG_OCR_ENGINE.")
+    EngineName | None, typer.Option("--engine", help="The OCR engine. Default: HANGTAG_OCR_ENGINE.")
 ]
 
 
@@ -38,7 +38,7 @@ def serve(
     by_uri: Annotated[
         bool,
         typer.Option(
-            "--by-uri", help="Read photos of HANGTAG_STORE_URL by their image_uri too, as HANGTAG_OCR_BY_URI."
+            "--by-uri", help="Also read photos in HANGTAG_STORE_URL by image_uri. Default: HANGTAG_OCR_BY_URI."
         ),
     ] = False,
     tls_cert: Annotated[Path | None, typer.Option(help="PEM chain, for HTTPS. Default: HANGTAG_OCR_TLS_CERT.")] = None,
@@ -64,7 +64,7 @@ def serve(
     reads_with, looker = _engine(engine or settings.ocr_engine, settings), make_looker(settings)
     listener, url = listen(address, settings.ocr_port if port is None else port, "https" if cert else "http")
     config = _config(settings)
-    # The process alone decides that it may be ended: an app in a test must not end its test runner.
+    # Only this command starts the watchdog, which may end the process: an app in a test must not end the test runner.
     WATCHDOG.start(config.photo_limit_s)
     worker = create_app(
         config,
@@ -85,7 +85,7 @@ def read(
     engine: EngineOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo.")] = False,
 ) -> None:
-    """Read photos and print their lines, and what a look shows where one is set up. Ends 1 when a photo was refused."""
+    """Read photos and print their lines, and what a look shows if one is set up. Exits 1 if a photo was refused."""
     from ocr_worker.result import Reading
     from streams.config.settings import Settings
     from streams.wiring.look import make_looker
@@ -98,7 +98,7 @@ def read(
 
         reader = Reader(reads_with, _config(settings), looker=looker)
         try:
-            # One more than the slots, so that the next photo is decoded while these are read.
+            # One more than the slots, so that the next photo is decoded while the others are read.
             ahead = asyncio.Semaphore(settings.ocr_slots + 1)
 
             async def one(photo: Path) -> "Reading | Refused | Later | Misconfigured":
@@ -125,7 +125,7 @@ def read(
 @app.command()
 def vllm(
     *,
-    engine: Annotated[Literal["hunyuan", "paddle-vl"], typer.Option(help="Whose model to serve.")] = "hunyuan",
+    engine: Annotated[Literal["hunyuan", "paddle-vl"], typer.Option(help="Engine whose model to serve.")] = "hunyuan",
     model: Annotated[str | None, typer.Option(help="A Hugging Face name, or a folder with the weights.")] = None,
     revision: Annotated[
         str | None, typer.Option(help="Commit of the weights. Default for hunyuan: the pinned one.")
@@ -133,13 +133,13 @@ def vllm(
     host: Annotated[str, typer.Option(help="Address vLLM listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port vLLM listens on; one per GPU.")] = 8100,
     batch: Annotated[int, typer.Option(min=1, help="Photos in one batch.")] = 32,
-    memory: Annotated[float, typer.Option(min=0.05, max=0.99, help="Share of the GPU's memory to take.")] = 0.9,
-    executable: Annotated[str, typer.Option("--vllm", help="The vllm command; it lives in its own environment.")] = (
+    memory: Annotated[float, typer.Option(min=0.05, max=0.99, help="Share of the GPU's memory to use.")] = 0.9,
+    executable: Annotated[str, typer.Option("--vllm", help="The vllm command, from an environment of its own.")] = (
         "vllm"
     ),
-    execute: Annotated[bool, typer.Option("--exec", help="Become that server instead of printing it.")] = False,
+    execute: Annotated[bool, typer.Option("--exec", help="Run the server instead of printing the command.")] = False,
 ) -> None:
-    """Print the command that serves an engine's model on vLLM, or run it (--exec). Refuses releases that mix photos."""
+    """Print the command that serves an engine's model on vLLM, or run it (--exec). Rejects releases that mix photos."""
     import shlex
 
     from ocr_worker.engines.hunyuan import serve as hunyuan
@@ -172,7 +172,9 @@ def _become_vllm(command: list[str]) -> NoReturn:
     if key is not None:
         environment["VLLM_API_KEY"] = key.get_secret_value()
     if not environment.get("VLLM_API_KEY"):
-        raise CommandError("set HANGTAG_OCR_VLLM_KEY: without a key, whoever reaches the server may use it", UNUSABLE)
+        raise CommandError(
+            "set HANGTAG_OCR_VLLM_KEY: without a key, anybody who reaches the server can use it", UNUSABLE
+        )
     version = _last_line(command[0], "--version").rpartition(" ")[2]
     beside = Path(shutil.which(command[0]) or command[0]).with_name("python")
     asks = "from importlib.metadata import version; print(version('transformers'))"

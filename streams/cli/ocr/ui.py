@@ -1,4 +1,4 @@
-"""`hangtag ocr ui`: puts the page together from its parts (engines, rules, sample photos) and serves it."""
+"""`hangtag ocr ui`: builds the page from engines, rules and sample photos, and serves it."""
 
 import contextlib
 import signal
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def ui(
     *,
-    host: Annotated[str, typer.Option(help="Address to listen on. Whoever reaches it may use the page.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on. Anybody who reaches it can use it.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 picks a free one.")] = 7860,
     engine: EngineOption = None,
 ) -> None:
@@ -37,11 +37,11 @@ def ui(
     settings = Settings()
     set_up_logs(settings)
     check_exposure("page", host, settings)
-    # The port first: the rest takes seconds.
+    # Listen first, because the rest takes seconds.
     listener, url = listen(host, port)
-    # Ends as with Ctrl-C, so that the folder below goes.
+    # Raises KeyboardInterrupt, so that the temporary folder below is deleted.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Gradio writes uploads below the folder for temporary files, and asks for it once: let it be one that goes with us.
+    # Gradio asks once for the temporary folder and writes uploads there. Give it one that is deleted at exit.
     with tempfile.TemporaryDirectory(prefix="hangtag-ui-") as tempfile.tempdir, contextlib.suppress(KeyboardInterrupt):
         _serve(listener, url, engine or settings.ocr_engine, settings)
 
@@ -65,14 +65,14 @@ def _serve(listener: "socket.socket", url: str, engine: EngineName, settings: "S
         on_ready=lambda: print(f"OCR page ready on {url}", flush=True),
         looker=make_looker(settings),
     )
-    # Open pages hold a connection for as long as they are open: a second is enough for the photo under way.
+    # Open pages keep their connections open. One second is enough for the photo being read.
     http = bounded_http(own_policy())
     config = uvicorn.Config(page, http=http, access_log=False, log_config=None, timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])
 
 
 def _engines(first: EngineName, settings: "Settings") -> "dict[str, AnyEngine]":
-    """Make the engines to choose from: the wanted one first, then whatever else is installed or configured."""
+    """Create the engines to choose from: the wanted one first, then every other that is installed or configured."""
     names: list[EngineName] = [first]
     if find_spec("rapidocr") is not None:
         names.append("rapid")

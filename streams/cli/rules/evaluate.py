@@ -1,4 +1,4 @@
-"""`hangtag rules eval`: how good a lexicon is on labelled texts or on composition lines."""
+"""`hangtag rules eval`: measures a lexicon on labelled texts or on composition lines."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,9 +26,9 @@ def evaluate(
     ),
     lexicon: Path = OWN,
     *,
-    misread: float = typer.Option(0.0, min=0, max=100, help="Misread this percentage of the characters first."),
-    seed: int = typer.Option(1, help="Which characters are misread."),
-    at_least: float = typer.Option(0.0, min=0, max=1, help="Exit 1 when the micro-F1 is lower."),
+    misread: float = typer.Option(0.0, min=0, max=100, help="Simulate OCR errors in this percentage of characters."),
+    seed: int = typer.Option(1, help="Seed that selects those characters."),
+    at_least: float = typer.Option(0.0, min=0, max=1, help="Exit 1 if the micro-F1 is lower."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """Measure a lexicon: precision, recall and F1 by category, language and kind; or shares on composition lines."""
@@ -110,7 +110,7 @@ def _print_report(report: "Report") -> None:
     for kind, (right, lines) in report.kinds.items():
         kinds.add_row(kind, str(right), str(lines), style=None if right == lines else "yellow")
     console.print(kinds)
-    console.print(f"traps with a tag that they must not get: {report.traps[0]} of {report.traps[1]}")
+    console.print(f"traps that got a forbidden tag: {report.traps[0]} of {report.traps[1]}")
     for miss in report.misses:
         signs = " ".join([*(f"+{tag}" for tag in miss.surplus), *(f"-{tag}" for tag in miss.missed)])
         console.print(f"line {miss.line}: {escape(miss.labelled.text)!r} {signs}", highlight=False)

@@ -1,4 +1,4 @@
-"""`hangtag rules`: try, validate, measure and compare lexicons, and learn what they lack."""
+"""`hangtag rules`: tries, validates, measures and compares lexicons, and finds what they lack."""
 
 import json
 import sys
@@ -40,11 +40,11 @@ def tag(
     ),
     as_json: bool = _JSON,
 ) -> None:
-    """Show a text's tags, its normalised lines, and what was dropped and why."""
+    """Show a text's tags, its normalized lines, and what was dropped and why."""
     from rules.quality.labelled import lines_of
 
     given = sys.stdin.read() if text == "-" else text
-    # Bytes that are no UTF-8 arrive as lone surrogates, which nothing could print.
+    # Bytes that are not UTF-8 arrive as lone surrogates, which cannot be printed.
     readable = given.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     tagging = tagger_of(own_folder(lexicon)).tag(lines_of(readable, score) if readable.strip() else (), _seen(seen))
     if as_json:
@@ -78,7 +78,7 @@ def tag(
 
 @app.command()
 def check(lexicon: Path = OWN, *, as_json: bool = _JSON) -> None:
-    """Validate a lexicon: words claimed twice, words that never win, failing examples. Exit 1 on problems."""
+    """Validate a lexicon: duplicate words, words that never match, failing examples. Exits 1 if there are problems."""
     from rules.quality.check import check as problems_of
     from rules.quality.own_files import own_files
 
@@ -102,13 +102,13 @@ def check(lexicon: Path = OWN, *, as_json: bool = _JSON) -> None:
 
 @app.command()
 def diff(
-    old: str = typer.Argument(..., help="Folder of the old own lexicon, or - for the shipped one alone."),
+    old: str = typer.Argument(..., help="Folder of the old lexicon of the shop, or - for the included one alone."),
     new: str = typer.Argument(..., help="Folder of the new one, or -."),
-    corpus: Path = typer.Option(None, help="Texts, one a line; or JSON Lines with a `text`. Default: every example."),
+    corpus: Path = typer.Option(None, help="Texts, one per line, or JSON Lines with a `text`. Default: all examples."),
     *,
     as_json: bool = typer.Option(False, "--json", help="One JSON object per text."),
 ) -> None:
-    """Show which tags change on a corpus from one lexicon to another. Exit 1 when any do."""
+    """Show which tags of a corpus change from one lexicon to another. Exits 1 if any do."""
     from rules.quality.compare import differences, examples
     from rules.quality.labelled import read_corpus
 

@@ -1,4 +1,4 @@
-"""The lexicon that the commands of `hangtag rules` work with, and its problems as lines."""
+"""Loads the lexicon for the commands of `hangtag rules`, and prints its problems."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from rules.lexicon.problems import Problem
     from rules.tagger import Tagger
 
-OWN = typer.Option(None, "--lexicon", help="Folder of a shop's own lexicon; default: HANGTAG_LEXICON.")
+OWN = typer.Option(None, "--lexicon", help="Folder of the shop's own lexicon. Default: HANGTAG_LEXICON.")
 
 
 def own_folder(own: Path | None) -> Path | None:
-    """Give the folder of the shop's own lexicon: the option's, or the setting's."""
+    """Return the folder of the shop's own lexicon, from the option or the setting."""
     return own or Settings().lexicon
 
 
 def tagger_of(own: Path | None) -> "Tagger":
-    """Load a lexicon, the shipped one merged with a shop's own."""
+    """Load the included lexicon merged with the shop's own."""
     from rules.lexicon.load import load_lexicon
     from rules.tagger import Tagger
 
@@ -30,6 +30,6 @@ def tagger_of(own: Path | None) -> "Tagger":
 
 
 def print_problems(problems: "Sequence[Problem]") -> None:
-    """Print problems to standard error, a line each."""
+    """Print one problem per line to stderr."""
     for problem in problems:
         typer.echo(plain(str(problem)), err=True)

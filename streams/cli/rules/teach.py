@@ -1,4 +1,4 @@
-"""`hangtag rules unread, coverage, corpus, try, review`: what kept texts say that the lexicon does not know."""
+"""`hangtag rules unread, coverage, corpus, try, review`: find what kept texts contain and the lexicon does not know."""
 
 import json
 import time
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from rules.tagger import Tagger, Tagging
     from schemas.events import TextRecognized
 
-_SINCE = typer.Option(None, help="Only texts from here on: an age (15m, 2h, 7d) or an RFC 3339 time.")
-_JSON = typer.Option(False, "--json", help="One JSON object a line.")
+_SINCE = typer.Option(None, help="Only texts since then: an age (15m, 2h, 7d) or an RFC 3339 time.")
+_JSON = typer.Option(False, "--json", help="One JSON object per line.")
 
 
 def unread(
     since: str = _SINCE,
     lexicon: Path = OWN,
     *,
-    most: int = typer.Option(50, min=1, help="So many lines."),
+    most: int = typer.Option(50, min=1, help="Most lines to list."),
     as_json: bool = _JSON,
 ) -> None:
-    """List the lines that gave no tag, by the number of shoppers, with the entry nearest to each."""
+    """List the lines without a tag, by number of shoppers, each with the nearest lexicon entry."""
     from rules.evidence.vocabulary import terms
     from rules.quality.unread import Languages, UnreadLines
     from rules.text.match import GIVING
@@ -52,11 +52,11 @@ def unread(
     for one in found:
         distance = "" if one.distance is None else f"{one.distance:.2f}"
         table.add_row(escape(one.line), str(one.shoppers), one.language, one.entry, one.word, distance)
-    Console().print(table if found else "every line that three shoppers or more photographed gave a tag")
+    Console().print(table if found else "every line from at least three shoppers has a tag")
 
 
 def coverage(since: str = _SINCE, lexicon: Path = OWN, *, as_json: bool = _JSON) -> None:
-    """Show the share of uploads with a tag and of lines used, by language and week, against the week before."""
+    """Show the share of uploads with a tag and of lines used, by language and week, compared to the week before."""
     from rules.quality.unread import Coverage, Languages
 
     tagger = tagger_of(own_folder(lexicon))
@@ -64,7 +64,7 @@ def coverage(since: str = _SINCE, lexicon: Path = OWN, *, as_json: bool = _JSON)
     for text, tagging in _tagged(since, tagger):
         year, number, _ = text.uploaded_at.isocalendar()
         counted.add(f"{year}-W{number:02}", tagging)
-    table = Table("language", "week", "uploads", "with a tag", "lines used", "against the week before")
+    table = Table("language", "week", "uploads", "with a tag", "lines used", "change from the week before")
     before: tuple[str, float] = ("", 0.0)
     for (language, week), (uploads, tagged, lines, used) in sorted(counted.counts.items()):
         shares = tagged / uploads, used / lines if lines else 0.0
@@ -80,11 +80,11 @@ def coverage(since: str = _SINCE, lexicon: Path = OWN, *, as_json: bool = _JSON)
 
 
 def corpus(
-    file: Path = typer.Argument(..., help="Where to write the texts, JSON Lines that `diff` and `eval` read."),
+    file: Path = typer.Argument(..., help="Output file, in JSON Lines that `diff` and `eval` read."),
     since: str = _SINCE,
     lexicon: Path = OWN,
 ) -> None:
-    """Write the kept texts to a file, each with the tags that it gets now; names and numbers are masked."""
+    """Write the kept texts to a file, each with its current tags; names and numbers are masked."""
     from rules.quality.unread import masked_of
 
     written = 0
@@ -94,16 +94,16 @@ def corpus(
             row = {"text": lines, "tags": [tag.id for tag in tagging.tags], "kind": "kept"}
             target.write(json.dumps(row, ensure_ascii=False) + "\n")
             written += 1
-    typer.echo(f"{written} texts in {file}; label them before you measure by them")
+    typer.echo(f"wrote {written} texts to {file}; correct their labels before you measure with them")
 
 
 def try_entry(
-    entry: Path = typer.Argument(..., metavar="ENTRY.toml", help="A draft of a lexicon file, anywhere."),
-    texts: Path = typer.Option(None, "--corpus", help="Texts to try it on; default: the kept ones."),
+    entry: Path = typer.Argument(..., metavar="ENTRY.toml", help="A draft of a lexicon file, in any folder."),
+    texts: Path = typer.Option(None, "--corpus", help="Texts to try it on. Default: the kept texts."),
     since: str = _SINCE,
     lexicon: Path = OWN,
 ) -> None:
-    """Show what a draft adds and changes, and which examples and traps it breaks, before it is saved. Exit 1 if any."""
+    """Show which tags a draft adds or changes, and which examples and traps it breaks. Exits 1 if it breaks any."""
     from rules.lexicon.load import load_lexicon
     from rules.quality.check import check
     from rules.quality.compare import differences
@@ -126,12 +126,12 @@ def try_entry(
 
 def review(
     tag: str = typer.Argument(..., help="A tag id, for example material/cotton."),
-    file: Path = typer.Argument(..., help="Labelled file to add the answers to."),
+    file: Path = typer.Argument(..., help="Labelled file to which your decisions are added."),
     since: str = _SINCE,
     *,
-    most: int = typer.Option(20, min=1, help="So many of its last lines of evidence."),
+    most: int = typer.Option(20, min=1, help="Most lines of evidence, newest first."),
 ) -> None:
-    """Ask of a tag's last evidence, line by line, whether it is right, and add the answers to a labelled file."""
+    """Ask whether each of a tag's newest lines of evidence is right, and add the decisions to a labelled file."""
     from rules.quality.unread import masked_of
     from streams.operations.kept_texts import kept_tags
 
@@ -167,7 +167,7 @@ def _joined(text: "TextRecognized") -> str:
 def _reading() -> Iterator[
     tuple[Settings, Callable[[str | None], float | None], Callable[[str], bool], Callable[[], None]]
 ]:
-    """Show progress on standard error while a topic is read; gives what the reader needs."""
+    """Show progress on stderr while a topic is read; yields the settings and functions that the reader needs."""
     from streams.erasure.guard import forgotten_until_now
     from streams.kafka.reader import parse_since
 

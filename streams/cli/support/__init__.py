@@ -1,1 +1,1 @@
-"""What several commands share: the terminal, HTTP serving, listening addresses."""
+"""Code that several commands share: the terminal, HTTP serving, listening addresses."""

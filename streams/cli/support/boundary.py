@@ -1,5 +1,5 @@
 """
-The one place where an expected error of a command becomes lines on stderr and an exit code.
+Turns expected errors of commands into lines on stderr and an exit code.
 
 Commands raise; they do not print errors. An exception that is not listed here is a bug and ends in a traceback.
 """
@@ -16,12 +16,12 @@ from schemas.input_files import UnfitFileError
 from streams.cli.support.terminal import plain
 from streams.config.settings import Settings, UnusableError
 
-#: Exit codes: a setting, option or file cannot be used; something outside does not answer or refuses.
+#: Exit codes: a setting, option or file is not valid; an outside system does not respond or refuses.
 UNUSABLE, UNAVAILABLE = 2, 1
 
 
 class CommandError(Exception):
-    """A command cannot go on. The message says what happened and what to do; `code` is the exit code."""
+    """A command cannot continue. The message says what happened and what to do; `code` is the exit code."""
 
     def __init__(self, message: str, code: int = UNAVAILABLE) -> None:
         super().__init__(message)
@@ -29,14 +29,14 @@ class CommandError(Exception):
 
 
 class Boundary(TyperGroup):
-    """The root command. Commands are run inside it, so it sees every exception of every command."""
+    """The root command. All commands run inside it, so it sees every exception."""
 
     def invoke(self, ctx: Any) -> object:
         """
         Run the chosen command.
 
         Raises:
-            typer.Exit: the command raised an expected error, which is on stderr now.
+            typer.Exit: The command raised an expected error, which has been printed to stderr.
 
         """
         try:
@@ -47,7 +47,7 @@ class Boundary(TyperGroup):
                 raise
             lines, code = explained
             for line in lines:
-                # A message may quote a file's content, or its name.
+                # A message may quote a file's content or name.
                 typer.echo(plain(line), err=True)
             raise typer.Exit(code) from None
 
@@ -57,18 +57,18 @@ def explain(error: Exception) -> tuple[list[str], int] | None:
     if isinstance(error, ValidationError):
         return (_settings(error), UNUSABLE) if error.title == Settings.__name__ else None
     if isinstance(error, SettingsError):
-        # Only its text names the field, and its cause may quote the value.
+        # Only the error's text names the field. Its cause may quote the value.
         field, cause = str(error).split('"')[1], error.__cause__
         if isinstance(cause, UnfitFileError):
             return [f"HANGTAG_{field.upper()}: {cause}"], UNUSABLE
         why = type(cause).__name__
-        return [f"HANGTAG_{field.upper()}: cannot be read ({why}); lists and tables are written as JSON"], UNUSABLE
+        return [f"HANGTAG_{field.upper()}: cannot be read ({why}); write lists and tables as JSON"], UNUSABLE
     if isinstance(error, CommandError):
         return [str(error)], error.code
     code = next((code for kind, code in _codes().items() if isinstance(error, kind)), None)
     if code is None:
         return None
-    # Lexicons and labelled files have one line for each problem.
+    # Lexicons and labelled files have one line per problem.
     problems = getattr(error, "problems", None)
     return ([str(one) for one in problems] if problems else [str(error)]), code
 

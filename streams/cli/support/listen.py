@@ -1,4 +1,4 @@
-"""The port that a service of ours (`ocr serve`, `ocr ui`, `gateway`) listens on. Knows none of them."""
+"""Opens the port that a service (`ocr serve`, `ocr ui`, `gateway`) listens on. Knows none of them."""
 
 import socket
 
@@ -6,18 +6,18 @@ from streams.cli.support.boundary import UNUSABLE, CommandError
 from streams.config.exposure import Server, exposed
 from streams.config.settings import Settings
 
-#: Connections that may wait: as many as callers of a busy worker may open at once while it starts.
+#: Length of the accept queue: as many as callers of a busy worker open at once while it starts.
 BACKLOG = 2048
 
 
 def listen(host: str, port: int, scheme: str = "http") -> tuple[socket.socket, str]:
     """
-    Listen from here on, and tell the URL: who connects before the app is up waits instead of being turned away.
+    Listen on an address and return the socket and its URL. Clients that connect before the app is up wait.
 
     Port 0 picks a free one.
 
     Raises:
-        typer.Exit: the port cannot be had; it has been said why.
+        CommandError: The address cannot be used.
 
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -31,10 +31,10 @@ def listen(host: str, port: int, scheme: str = "http") -> tuple[socket.socket, s
 
 def check_exposure(server: Server, host: str, settings: Settings, *, has_token: bool = False) -> None:
     """
-    Refuse to listen beyond loopback without a token, unless the settings name the server.
+    Refuse to listen beyond loopback without a token, unless the settings allow the server.
 
     Raises:
-        CommandError: it must not; with what to do.
+        CommandError: It is not allowed; the message says what to do.
 
     """
     if (why := exposed(server, host, settings.open_servers, has_token=has_token)) is not None:

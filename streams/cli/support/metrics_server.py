@@ -1,4 +1,4 @@
-"""Serves metrics of a command that goes on for ever. Knows none of them."""
+"""Serves the metrics of a command that runs until stopped. Knows none of them."""
 
 import signal
 import threading
@@ -15,7 +15,7 @@ from streams.config.settings import Settings
 
 @contextmanager
 def serving_metrics(what: str, host: str, port: int, registry: Collector = REGISTRY) -> Iterator[None]:
-    """Serve them, and say where. SIGTERM and Ctrl-C end the block and the command, with exit code 0."""
+    """Serve metrics during the block, and print the URL. SIGTERM and Ctrl-C end the block and exit with code 0."""
     import uvicorn
 
     from ocr_worker.http.bounded_http import bounded_http, own_policy

@@ -1,4 +1,4 @@
-"""How a command finds one upload: by the index, or by options that narrow a search, and the full search behind them."""
+"""How a command finds one upload: by the index, or by a search that options narrow and that widens if it must."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-#: Seconds around an upload's time between which its messages are expected: clocks differ, and a chain may be behind.
+#: Seconds around an upload's time in which its messages are expected: clocks differ, and stages may be behind.
 _BEFORE_S, _AFTER_S = 60, 600
 
-SHOPPER = typer.Option(None, help="Its shopper's id. Without an index of uploads: read that shopper's partition only.")
-SINCE = typer.Option(None, help="Without an index: search from here on, an age (15m, 2h, 7d) or an RFC 3339 time.")
-AT = typer.Option(None, help="Without an index: about when it was uploaded (as --since); read ten minutes from then.")
-_ALL: Final = "not all of it is there, so all is read: its producer may have another partitioner, or the time is wrong"
+SHOPPER = typer.Option(None, help="Id of its shopper. Without an index of uploads: search only that shopper's partition.")
+SINCE = typer.Option(None, help="Without an index: search since then, an age (15m, 2h, 7d) or an RFC 3339 time.")
+AT = typer.Option(None, help="Without an index: about when it was uploaded (as --since); search ten minutes from then.")
+_ALL: Final = (
+    "messages are missing, so all are searched: its producer may use another partitioner, or the time is wrong"
+)
 
-_LATER: Final = "messages from after {:%Y-%m-%d %H:%M} UTC were not read: a retag or replay since then does not show"
+_LATER: Final = "messages after {:%Y-%m-%d %H:%M} UTC were not searched: a later retag or replay is not shown"
 
 
 def within(shopper: str | None, since: str | None, at: str | None) -> Within:
     """
-    Read the options.
+    Return the part of the topics to search.
 
     Raises:
-        BadParameter: --since and --at contradict each other, or the shopper's id is empty.
+        BadParameter: --since and --at are both set, or the shopper's id is empty.
 
     """
     from streams.kafka.reader import parse_since
     from streams.kafka.within import Within
 
     if since is not None and at is not None:
-        raise typer.BadParameter("--since and --at exclude each other")
+        raise typer.BadParameter("use either --since or --at")
     if shopper == "":
-        raise typer.BadParameter("an empty id is no shopper's", param_hint="--shopper")
+        raise typer.BadParameter("the shopper's id is empty", param_hint="--shopper")
     now = time.time()
     moment = parse_since(at, now=now)
     if moment is not None:
@@ -86,10 +88,10 @@ def search(
     has_ended: Callable[[Found], bool],
 ) -> Found:
     """
-    Look within a part, and in more where that did not find the whole.
+    Search a part of the topics, and more of them if the upload is not complete.
 
-    An upload that has not ended within its ten minutes is looked for until now: it may have waited in an outage. One
-    whose beginning is not there is looked for everywhere.
+    If the upload has not ended within its ten minutes, search until now: it may have waited in an outage. If its first
+    message is missing, search everywhere.
     """
     from streams.kafka.within import Within
 

@@ -1,4 +1,4 @@
-"""An HTTP service as a command: its certificate, and a server that finishes what it began. Knows no service."""
+"""Runs an HTTP service as a command, with TLS and a shutdown that finishes open requests. Knows no service."""
 
 import contextlib
 import socket
@@ -12,23 +12,23 @@ import typer
 from streams.cli.support.boundary import UNUSABLE, CommandError
 from streams.cli.support.listen import BACKLOG
 
-#: An idle connection is kept longer than callers of ours keep it, so that only they ever close one.
+#: Seconds that idle connections stay open: longer than in our own clients, so that only the clients close one.
 _KEEP_ALIVE_S = 75
 
 
 def check_tls(cert: Path | None, key: Path | None, setting: str) -> None:
     """
-    Say at once when the certificate cannot be used; `setting` is where else it may be named.
+    Check at start that the certificate can be used; `setting` names the setting for it.
 
     Raises:
-        typer.Exit: it cannot; it has been said why.
+        typer.Exit: It cannot; the reason has been printed.
 
     """
     import ssl
 
     if cert is None:
         if key is not None:
-            typer.echo(f"A TLS key needs its certificate: --tls-cert or {setting}", err=True)
+            typer.echo(f"A TLS key needs a certificate: --tls-cert or {setting}", err=True)
             raise typer.Exit(2)
         return
     try:
@@ -47,9 +47,9 @@ def serve_http(
     on_stop: Callable[[], object] = lambda: None,
 ) -> None:
     """
-    Serve an ASGI app until SIGTERM or Ctrl-C, then finish what was begun, for at most `drain_s` seconds.
+    Serve an ASGI app until SIGTERM or Ctrl-C, then finish open requests for at most `drain_s` seconds.
 
-    `on_stop` is called in the event loop when the signal comes, so that what would never end by itself can be ended.
+    `on_stop` is called in the event loop on the signal, to end requests that would never end by themselves.
     """
     import asyncio
 
@@ -74,7 +74,7 @@ def serve_http(
             ssl_certfile=cert,
             ssl_keyfile=key,
             http=bounded_http(policy),
-            # As many are accepted in one go, before any of them is counted.
+            # Uvicorn accepts this many at once, before any of them is counted.
             backlog=min(policy.most, BACKLOG),
             access_log=False,
             server_header=False,

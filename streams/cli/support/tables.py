@@ -1,4 +1,4 @@
-"""Tables that never cut what they show: ids, topics and tags are there to be copied."""
+"""Tables that never truncate cells, so that ids, topics and tags can be copied."""
 
 import shutil
 import sys
@@ -7,22 +7,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-#: Columns of a console that is none, or that was asked to be wide: nothing that we print is longer.
+#: Columns of a console without a terminal, or with --wide: more than any line needs.
 _WIDE = 10_000
 
-WIDE = typer.Option(False, "--wide", help="One line a row, however long.")
+WIDE = typer.Option(False, "--wide", help="One line per row, however long.")
 
 
 def console(*, wide: bool = False) -> Console:
-    """Make a console as wide as the terminal; where there is none (a pipe, a file), each row is one line."""
+    """Return a console as wide as the terminal; without a terminal (a pipe, a file) each row is one line."""
     if wide:
         return Console(width=_WIDE)
-    # Rich takes a pipe to be 80 wide. COLUMNS holds for a pipe, too.
+    # Rich assumes 80 columns for a pipe. COLUMNS applies to a pipe, too.
     return Console() if sys.stdout.isatty() else Console(width=shutil.get_terminal_size((_WIDE, 0)).columns)
 
 
 def table(*columns: str, title: str | None = None) -> Table:
-    """Make a table whose cells fold where they are too long."""
+    """Return a table whose long cells are folded."""
     made = Table(title=title, title_justify="left")
     for column in columns:
         made.add_column(column, overflow="fold")

@@ -1,7 +1,7 @@
 """
-What others wrote, as a terminal may be shown it: nothing in it steers the terminal or turns the line around.
+Escapes text from others for the terminal, so that it cannot control the terminal or reverse the line.
 
-Topics hold what anybody may have sent: a dead letter's bytes, a header's name, a message's key.
+Topics contain what anybody may have sent: a dead letter's bytes, a header's name, a message's key.
 """
 
 import json
@@ -11,11 +11,11 @@ from schemas.steering import escaped
 
 
 def plain(text: str) -> str:
-    """Write what steers a terminal as JSON would; line breaks and tabs stay."""
+    """Return the text with control characters escaped as in JSON; line breaks and tabs stay."""
     return escaped(text, keep="\n\t")
 
 
 def json_line(value: Any, *, indent: int | None = None) -> str:
-    """Write a value as JSON whose strings hold any language as it is, and no character that steers a terminal."""
-    # Such characters stand in JSON's strings only, where the escape means the same.
+    """Return a value as JSON. Strings keep every language; control characters are escaped."""
+    # Control characters occur only inside JSON strings, where the escape means the same.
     return plain(json.dumps(value, ensure_ascii=False, indent=indent))

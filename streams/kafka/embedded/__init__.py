@@ -1,1 +1,1 @@
-"""The embedded broker, the faults it produces on request, and its process."""
+"""The embedded broker, the faults it injects, and its process."""

@@ -1,9 +1,9 @@
 """
-The embedded broker: Kafka's protocol without Kafka, and faults on demand, for tests and the demo.
+The embedded broker: a mock Kafka cluster with fault injection, for tests and the demo.
 
-It is librdkafka's mock cluster (https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h),
-reached by ctypes in the shared library that the confluent-kafka wheel brings along. `hangtag broker --help` and
-docs/kafka.md state its limits. Knows no topics of ours, no settings and no Faust.
+It is librdkafka's mock cluster (https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h), called by
+ctypes in the shared library that the confluent-kafka wheel contains. `hangtag broker --help` and docs/kafka.md list
+its limits. Knows no topics of ours, no settings and no Faust.
 """
 
 import ctypes
@@ -38,25 +38,25 @@ _ALL_BROKERS = -1
 
 
 class EmbeddedBrokerError(RuntimeError):
-    """The embedded broker cannot be had here, or refused what was asked of it; the message says which."""
+    """The embedded broker is not available, or rejected a command; the message says which."""
 
 
 class EmbeddedBroker:
     """
-    One to several brokers inside this process, on ports of 127.0.0.1 that the kernel picks.
+    One or more brokers inside this process, on ports of 127.0.0.1 that the kernel picks.
 
     Use it as a context manager. Faults may be set from any thread; `broker` counts from 1, None means all.
-    The mock cluster offers no choice of port: it always binds port 0.
+    The mock cluster always binds port 0, so the ports cannot be chosen.
     """
 
     def __init__(self, topics: Mapping[str, int], *, brokers: int = 1, rebalance_delay_ms: int = 0) -> None:
         """
-        Say what to start.
+        Prepare a cluster; `__enter__` starts it.
 
         Args:
-            topics: each topic's name and number of partitions.
-            brokers: how many brokers.
-            rebalance_delay_ms: how long the first member of an empty group waits for others (librdkafka: 3,000).
+            topics: Each topic's name and number of partitions.
+            brokers: Number of brokers.
+            rebalance_delay_ms: How long the first member of an empty group waits for others (librdkafka: 3,000).
 
         """
         self._topics = dict(topics)
@@ -70,13 +70,13 @@ class EmbeddedBroker:
         Start the brokers and create the topics.
 
         Raises:
-            EmbeddedBrokerError: no librdkafka with a mock cluster is installed, or it would not start.
+            EmbeddedBrokerError: No librdkafka with a mock cluster is installed, or it did not start.
 
         """
         self._library = library = _library()
         conf = library.rd_kafka_conf_new()
         text = ctypes.create_string_buffer(512)
-        # Warnings and errors only: the handle behind the cluster is never used as a client.
+        # Log warnings and errors only: the handle behind the cluster is never used as a client.
         if library.rd_kafka_conf_set(conf, b"log_level", b"4", text, len(text)) != _CONF_OK:
             raise EmbeddedBrokerError(text.value.decode())
         self._handle = library.rd_kafka_new(_PRODUCER, conf, text, len(text)) or 0
@@ -96,11 +96,11 @@ class EmbeddedBroker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop the brokers; every message is gone."""
+        """Stop the brokers and lose all messages."""
         self.close()
 
     def close(self) -> None:
-        """Stop the brokers; every message is gone. Closing twice does nothing."""
+        """Stop the brokers and lose all messages. Can be called twice."""
         if self._cluster:
             _settle()
             self._library.rd_kafka_mock_cluster_destroy(self._cluster)
@@ -114,30 +114,30 @@ class EmbeddedBroker:
         return address.decode()
 
     def create_topic(self, name: str, partitions: int) -> None:
-        """Create a topic; on an existing one it raises EmbeddedBrokerError."""
+        """Create a topic. Raises EmbeddedBrokerError if it exists."""
         if partitions < 1:
             raise EmbeddedBrokerError(f"{name} needs at least one partition, not {partitions}")
         self._command("topic_create", f"could not create {name}", name.encode(), partitions, 1)
 
     def errors(self, api: str, error: str, count: int = 1) -> None:
         """
-        Answer the next `count` requests of one kind with an error, whichever broker gets them.
+        Fail the next `count` requests of one kind, at any broker.
 
-        `api` is a name of `APIS`, `error` one of confluent-kafka's KafkaError (`GROUP_AUTHORIZATION_FAILED`);
-        `_TRANSPORT` cuts the connection. Unknown names raise EmbeddedBrokerError.
+        `api` is a name from `APIS`, `error` one of confluent-kafka's KafkaError (`GROUP_AUTHORIZATION_FAILED`);
+        `_TRANSPORT` closes the connection. Unknown names raise EmbeddedBrokerError.
         """
         if api not in APIS:
             raise EmbeddedBrokerError(f"no faults for {api!r}; known: {', '.join(APIS)}")
         code = getattr(KafkaError, error, None)
         if not isinstance(code, int):
-            raise EmbeddedBrokerError(f"{error!r} is no Kafka error's name")
+            raise EmbeddedBrokerError(f"{error!r} is not the name of a Kafka error")
         self._library.rd_kafka_mock_push_request_errors_array(
             self._running, APIS[api], count, (ctypes.c_int * count)(*[code] * count)
         )
 
     def down(self, broker: int | None = None) -> None:
-        """Cut a broker's connections and refuse new ones; its partitions keep it as their leader."""
-        # Taking a broker down twice trips an assertion that ends the process.
+        """Close a broker's connections and reject new ones; it stays the leader of its partitions."""
+        # Taking a broker down twice triggers an assertion that ends the process.
         for one in self._numbers(broker) - self._down:
             self._command("broker_set_down", f"could not stop broker {one}", one)
             self._down.add(one)
@@ -149,14 +149,14 @@ class EmbeddedBroker:
             self._down.remove(one)
 
     def rtt(self, ms: int, broker: int | None = None) -> None:
-        """Delay every answer by `ms` milliseconds; 0 ends it."""
+        """Delay every response by `ms` milliseconds; 0 ends the delay."""
         self._numbers(broker)
         number = _ALL_BROKERS if broker is None else broker
         self._command("broker_set_rtt", "could not set the round trip", number, ms)
 
     @property
     def _running(self) -> int:
-        # The C functions take any pointer on trust, and end the process on a wrong one.
+        # The C functions accept any pointer, and a wrong one crashes the process.
         if not self._cluster:
             raise EmbeddedBrokerError("the embedded broker is not running")
         return self._cluster
@@ -177,8 +177,8 @@ class EmbeddedBroker:
 
 
 def _settle() -> None:
-    # The cluster's thread answers a command before it clears its wake-up signal: one that follows
-    # at once loses its signal, and waits for the thread's next look, a second later.
+    # The cluster's thread acknowledges a command before it clears its wake-up signal. A command that follows at once
+    # loses its signal, and waits a second for the thread's next poll.
     time.sleep(0.002)
 
 

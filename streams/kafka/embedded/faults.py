@@ -1,4 +1,4 @@
-"""The faults that the embedded broker produces on request, as JSON. Knows no terminal."""
+"""Parses the faults that the embedded broker injects, as JSON. Knows no terminal."""
 
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ class Errors(_Fault):
     count: int = Field(1, ge=1, le=100_000)
 
     def strike(self, broker: EmbeddedBroker) -> None:
-        """Answer the next requests with an error."""
+        """Fail the next requests with an error."""
         broker.errors(self.api, self.error, self.count)
 
 
@@ -43,7 +43,7 @@ class RoundTrip(_Fault):
     ms: int = Field(ge=0, le=3_600_000)
 
     def strike(self, broker: EmbeddedBroker) -> None:
-        """Delay every answer."""
+        """Delay every response."""
         broker.rtt(self.ms, self.broker)
 
 

@@ -1,4 +1,4 @@
-"""The embedded broker as a process of its own: its port, its signals and its faults on stdin. Knows no Faust."""
+"""Runs the embedded broker as a process: its port, its signals, its faults from stdin. Knows no Faust."""
 
 import asyncio
 import json
@@ -18,15 +18,15 @@ HOST = "127.0.0.1"
 
 async def serve(embedded: EmbeddedBroker, port: int, *, faults: bool) -> None:
     """
-    Serve until SIGINT or SIGTERM, and print the address once clients can connect.
+    Serve until SIGINT or SIGTERM; print the address when clients can connect.
 
     Args:
         embedded: The running brokers.
-        port: Port of 127.0.0.1 to be reached at; 0 for the one that the kernel chose.
-        faults: Read faults from stdin, one JSON object a line, and print a JSON answer to each.
+        port: Port on 127.0.0.1; 0 for the one that the kernel chose.
+        faults: Read faults from stdin, one JSON object per line, and print a JSON response to each.
 
     Raises:
-        EmbeddedBrokerError: the port is taken, or stdin is a file.
+        EmbeddedBrokerError: The port is in use, or stdin is a file.
 
     """
     stop = asyncio.Event()
@@ -54,7 +54,7 @@ def _strike(embedded: EmbeddedBroker, line: bytes) -> str:
 
 
 def _read_lines(descriptor: int, handle: Callable[[bytes], None]) -> None:
-    # Reading only when readable leaves the descriptor blocking: it may be a terminal that stdout shares.
+    # Reading only when readable keeps the descriptor blocking: it may be a terminal that stdout shares.
     loop = asyncio.get_running_loop()
     rest = b""
 
@@ -75,9 +75,9 @@ def _read_lines(descriptor: int, handle: Callable[[bytes], None]) -> None:
 
 async def _open_door(port: int, bootstrap_servers: str) -> None:
     """
-    Forward a port of our choice to the brokers, whose ports the kernel chose.
+    Forward a chosen port to the brokers, whose ports the kernel chose.
 
-    Clients only ask here where the brokers are, and then talk to those: no messages pass through.
+    Clients use it only to look up the brokers' addresses, and then connect to those: no messages pass through.
     """
     targets = [target.rsplit(":", 1) for target in bootstrap_servers.split(",")]
 

@@ -1,1 +1,1 @@
-"""The checks of `hangtag doctor`, one file per thing it looks at."""
+"""The checks of `hangtag doctor`, one file per subject."""

@@ -1,4 +1,4 @@
-"""The words of a check: how it went, and what to do about it; and what checks are told of this machine."""
+"""The result of a check: its status, what it found and what to do; and access to this machine."""
 
 import resource
 import shutil
@@ -13,29 +13,29 @@ CheckStatus = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One line of the doctor's. Neither `told` nor `advice` may hold a secret."""
+    """One line of the doctor's output. Must contain no secret."""
 
     name: str
     status: CheckStatus
-    #: What was found.
-    told: str
-    #: What to do; empty when there is nothing to do.
+    #: What the check found.
+    finding: str
+    #: What to do; empty if nothing.
     advice: str = ""
 
 
-def ok(name: str, told: str) -> Checked:
-    """All is well."""
-    return Checked(name, "ok", told)
+def ok(name: str, finding: str) -> Checked:
+    """Return a result without problems."""
+    return Checked(name, "ok", finding)
 
 
-def warn(name: str, told: str, advice: str) -> Checked:
-    """It works, or will once something is started; somebody should look at it."""
-    return Checked(name, "warn", told, advice)
+def warn(name: str, finding: str, advice: str) -> Checked:
+    """Return a problem that does not stop Hangtag; somebody should look at it."""
+    return Checked(name, "warn", finding, advice)
 
 
-def fail(name: str, told: str, advice: str) -> Checked:
-    """It does not work."""
-    return Checked(name, "fail", told, advice)
+def fail(name: str, finding: str, advice: str) -> Checked:
+    """Return a problem that stops Hangtag."""
+    return Checked(name, "fail", finding, advice)
 
 
 def _open_files() -> int:
@@ -52,7 +52,7 @@ class Machine:
 
     #: Seconds since the epoch.
     clock: Callable[[], float] = field(default=time.time)
-    #: How many files a process may have open; negative for no limit.
+    #: Most files that a process may have open; negative: no limit.
     open_files: Callable[[], int] = field(default=_open_files)
-    #: Bytes left where a folder lies.
+    #: Free bytes on the file system of a folder.
     free_bytes: Callable[[Path], int] = field(default=_free_bytes)

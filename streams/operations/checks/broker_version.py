@@ -1,8 +1,8 @@
 """
-Tells which Kafka a broker is. No client library says, so the broker's features are asked for by hand.
+Finds out the Kafka version of a broker. No client library reports it, so this asks for the broker's features itself.
 
-ApiVersions, version 3 (https://kafka.apache.org/protocol#The_Messages_ApiVersions): the answer's first tagged field
-lists the features a broker supports, and the highest `metadata.version` it supports names its release.
+ApiVersions, version 3 (https://kafka.apache.org/protocol#The_Messages_ApiVersions): the first tagged field of the
+response lists the broker's features, and the highest supported `metadata.version` identifies its release.
 """
 
 import socket
@@ -19,10 +19,10 @@ _LONGEST = 1_000_000
 
 def kafka_version(host: str, port: int, timeout_s: float = 5) -> str | None:
     """
-    Give a broker's release, such as `4.3` or `after 4.3`; None when it does not tell (no KRaft, other makes).
+    Return a broker's release, such as `4.3` or `after 4.3`; None if it does not report one (no KRaft, other brokers).
 
     Raises:
-        OSError: no answer.
+        OSError: The broker does not respond.
 
     """
     with socket.create_connection((host, port), timeout_s) as link:
@@ -52,8 +52,8 @@ def _release(features: dict[str, int]) -> str | None:
 
 
 def _supported(answer: bytes) -> dict[str, int]:
-    """Read the features a broker supports, with the highest level of each."""
-    # Correlation id (4 bytes) and error (2) come first, then the APIs: a compact array of 6 bytes and tags each.
+    """Parse the broker's features, with the highest level of each."""
+    # First come the correlation id (4 bytes) and the error (2), then a compact array of APIs: 6 bytes and tags each.
     count, at = _varint(answer, 6)
     for _ in range(count - 1):
         at = _skip_tags(answer, at + 6)
@@ -88,7 +88,7 @@ def _skip_tags(answer: bytes, at: int) -> int:
 
 
 def _varint(answer: bytes, at: int) -> tuple[int, int]:
-    """Read an unsigned varint; give it and where it ends."""
+    """Read an unsigned varint; return it and the index after it."""
     number = shift = 0
     while True:
         byte = answer[at]
@@ -102,6 +102,6 @@ def _exactly(link: socket.socket, count: int) -> bytes:
     received = b""
     while len(received) < count:
         if not (more := link.recv(count - len(received))):
-            raise ConnectionError("the broker hung up")
+            raise ConnectionError("the broker closed the connection")
         received += more
     return received

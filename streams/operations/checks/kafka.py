@@ -1,4 +1,4 @@
-"""Checks of Kafka: the broker, the topics, and how far the stages are behind."""
+"""Checks of Kafka: brokers, topics, lag and partitioners."""
 
 import asyncio
 import socket
@@ -21,24 +21,24 @@ from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
 from streams.operations.checks.broker_version import RELEASES, kafka_version
 
 _PATIENCE_S = 4
-#: Longest all questions of one check may take, in seconds; the doctor gives up on a check a little later.
+#: Longest time in seconds for all requests of one check; the doctor gives up on a check a little later.
 _LIMIT_S = 25
 _ASKED_AT_ONCE = 8
-#: Newest uploads of each partition that are looked at.
+#: Number of newest uploads per partition that are checked.
 _SAMPLED = 25
-#: An upload older than this is later than anyone expects (docs/operations.md).
+#: An upload older than this many seconds is late (docs/operations.md).
 LATE_S = 300
 
 
 async def broker(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether a broker answers, and which Kafka it is."""
+    """Check that every broker responds, and its version."""
     return [await asyncio.to_thread(_broker, settings)]
 
 
 async def topics(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether every topic is there, as designed."""
+    """Check that every topic exists and matches the design."""
     try:
-        # Comparing would wait longer for a broker.
+        # Fail early: comparing waits longer for a broker.
         await asyncio.to_thread(_cluster, settings)
         found = await asyncio.to_thread(_compared, settings)
     except NoKafkaError as error:
@@ -48,24 +48,24 @@ async def topics(settings: Settings, _machine: Machine) -> list[Checked]:
         return [fail("topics", f"missing: {', '.join(missing)}", "run `hangtag topics apply`")]
     drifted = [f"{topic.name}: {'; '.join(topic.drift)}" for topic in found if topic.drift]
     if drifted:
-        return [warn("topics", " | ".join(drifted), "see `hangtag topics list`; change what was not meant")]
+        return [warn("topics", " | ".join(drifted), "see `hangtag topics list`; change what was not intended")]
     return [ok("topics", f"all {len(found)} as designed")]
 
 
 async def lag(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether each stage is read by someone, and is not late. One look: what stands still, `hangtag lag` tells."""
+    """Check that each stage has a consumer and is not late. A single look: `hangtag lag` detects stalled partitions."""
     return await asyncio.to_thread(_lag, settings)
 
 
 async def partitioner(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether the newest uploads lie on the partition of their key, so that each shopper's keep their order."""
+    """Check that the newest uploads are on the partition of their key, which keeps each shopper's uploads in order."""
     return [await asyncio.to_thread(_partitioner, settings)]
 
 
 def _partitioner(settings: Settings) -> Checked:
     topic = all_topics(settings.topic_prefix).uploads.name
     try:
-        # A missing topic is the business of another check, and so is a broker that does not answer.
+        # Other checks report a missing topic or a broker that does not respond.
         _cluster(settings)
         records, partitions = newest(settings, topic, _SAMPLED)
     except NoKafkaError as error:
@@ -74,7 +74,7 @@ def _partitioner(settings: Settings) -> Checked:
         return fail("partitioner", str(error), "look at the checks of broker and topics")
     found = misplaced([Placement(one.key, one.partition) for one in records], partitions)
     if found is not None:
-        return warn("partitioner", f"{topic}: {found.told}", found.advice)
+        return warn("partitioner", f"{topic}: {found.finding}", found.advice)
     return ok("partitioner", f"the newest {len(records)} uploads are on their key's partition")
 
 
@@ -98,11 +98,11 @@ def _broker(settings: Settings) -> Checked:
         return fail("broker", error.trouble, error.advice)
     brokers = list(cluster.brokers.values())
     if str(cluster.cluster_id).startswith("mockCluster"):
-        told = f"the embedded broker, {_count(brokers)}: for trying out, it forgets everything when it stops"
-        return ok("broker", told)
+        finding = f"the embedded broker, {_count(brokers)}: for trying out only, it loses everything when it stops"
+        return ok("broker", finding)
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
         versions = threads.map(_version, brokers)
-    return judge_brokers({f"{one.host}:{one.port}": told for one, told in zip(brokers, versions, strict=True)})
+    return judge_brokers({f"{one.host}:{one.port}": version for one, version in zip(brokers, versions, strict=True)})
 
 
 def _version(one: BrokerMetadata) -> str | OSError | None:
@@ -113,21 +113,23 @@ def _version(one: BrokerMetadata) -> str | OSError | None:
     try:
         return kafka_version(one.host, one.port, _PATIENCE_S)
     except OSError:
-        # It speaks TLS, for one.
+        # It may require TLS, for example.
         return None
 
 
 def judge_brokers(versions: Mapping[str, str | OSError | None]) -> Checked:
-    """Judge brokers by what answers where the cluster says they are: a release, None for one that does not tell."""
-    away = [address for address, told in versions.items() if isinstance(told, OSError)]
+    """Judge the brokers by address: a release, None if it reports none, an OSError if it does not respond."""
+    away = [address for address, version in versions.items() if isinstance(version, OSError)]
     if away:
-        told = f"the cluster says that brokers are at {', '.join(away)}, and nothing answers there"
-        return fail("broker", told, "set the brokers' advertised.listeners to what clients reach, or start the broker")
-    releases = sorted({str(told or "(it does not tell its version)") for told in versions.values()})
-    told = f"Apache Kafka {', '.join(releases)}, {_count(versions)}"
+        finding = f"the cluster lists brokers at {', '.join(away)}, but nothing responds there"
+        return fail(
+            "broker", finding, "set the brokers' advertised.listeners to addresses that clients reach, or start it"
+        )
+    releases = sorted({str(version or "(unknown version)") for version in versions.values()})
+    finding = f"Apache Kafka {', '.join(releases)}, {_count(versions)}"
     if any(release.startswith("before") for release in releases):
-        return warn("broker", told, f"use {min(RELEASES.values())} or later: no earlier one was ever tried")
-    return ok("broker", told)
+        return warn("broker", finding, f"use {min(RELEASES.values())} or later: earlier versions were never tested")
+    return ok("broker", finding)
 
 
 def _count(brokers: Collection[object]) -> str:
@@ -141,7 +143,7 @@ def _lag(settings: Settings) -> list[Checked]:
     except NoKafkaError as error:
         return [fail("lag", error.trouble, error.advice)]
     verdicts = LagMemory(settings.lag_stalled_s).judge(look.readings)
-    troubles = [warn("lag", "; ".join(look.troubles), "look at the cluster, then again")] if look.troubles else []
+    troubles = [warn("lag", "; ".join(look.troubles), "fix the cluster, then check again")] if look.troubles else []
     foreign = [
         fail(f"lag {group}", *sentence.rsplit(": ", 1))
         for group, sentences in look.strangers.items()
@@ -161,15 +163,15 @@ def _group(group: str, members: int | None, verdicts: Sequence[PartitionLag]) ->
     name, stage = f"lag {group}", group.rpartition(".")[2]
     expired = sum(verdict.expired for verdict in verdicts)
     if expired:
-        told = f"{expired} offsets were deleted before they were read"
+        finding = f"{expired} offsets were deleted before the stage read them"
         return fail(
-            name, told, "those uploads are lost here: publish them again, and look at why the stage was so late"
+            name, finding, "those uploads are lost here: publish them again, and find out why the stage was so late"
         )
     if members == 0:
-        return warn(name, f"nobody reads; {_waiting(verdicts)}", f"start `hangtag worker {stage}`")
+        return warn(name, f"no consumer; {_waiting(verdicts)}", f"start `hangtag worker {stage}`")
     late = [verdict for verdict in verdicts if (verdict.seconds or 0) > LATE_S]
     if late:
-        advice = "see what it waits for: its log, `hangtag lag --watch`, the checks of what it asks"
+        advice = "see what it waits for: its log, `hangtag lag --watch`, the checks of what it calls"
         return warn(name, f"late: {_waiting(verdicts)}", advice)
     orphans = [str(verdict.place.partition) for verdict in verdicts if verdict.state == "unassigned"]
     if orphans:

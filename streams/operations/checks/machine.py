@@ -1,4 +1,4 @@
-"""Checks of what lies on this machine: the lexicon, the state database, open files, free space."""
+"""Checks of this machine: the lexicon, the state database, open files, free space."""
 
 import asyncio
 import os
@@ -19,32 +19,32 @@ from streams.config.settings import Settings, UnusableError
 from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
 from streams.wiring.rules import make_tagger
 
-#: Besides one for each event in flight a stage process needs some for Kafka, the database and itself.
+#: Files that a stage process needs for Kafka, the database and itself, in addition to one per event in flight.
 _OTHER_FILES: Final = 200
-#: Bytes. A photo has at most 20 MB; below the first nothing can be done for long.
+#: Bytes. A photo has at most 20 MB; below the first limit the disk is full soon.
 _LITTLE, _SOME = 200_000_000, 2_000_000_000
-#: How long a driver waits for a server's answer, or for another's write lock; and what it calls that.
+#: Seconds that a driver waits for a server or a write lock, and the driver's name for that setting.
 _PATIENCE_S: Final = 4
 _WAITS: Final = {"sqlite": "timeout", "postgresql": "connect_timeout"}
 _STATE: Final = "set HANGTAG_STATE_URL to a SQLite file or a PostgreSQL database that this process may write"
 
 
 async def lexicon(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether the lexicon can be used."""
+    """Check that the lexicon can be loaded."""
     try:
         read = (await asyncio.to_thread(make_tagger, settings)).lexicon
     except UnusableError as error:
-        return [fail("lexicon", str(error), "run `hangtag rules check`, and mend what it names")]
+        return [fail("lexicon", str(error), "run `hangtag rules check`, and fix what it lists")]
     return [ok("lexicon", f"version {read.version}, {len(read.entries)} entries")]
 
 
 async def state(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether the state database can be written, and knows our tables. Migrates nothing: the sync stage does."""
+    """Check that the state database is writable and has our tables. Does not migrate: the sync stage does."""
     return [await asyncio.to_thread(_state, settings)]
 
 
 async def files(settings: Settings, machine: Machine) -> list[Checked]:
-    """Whether a process may have enough files and connections open."""
+    """Check that a process may have enough files and connections open."""
     allowed, needed = machine.open_files(), settings.in_flight + _OTHER_FILES
     if 0 <= allowed < needed:
         advice = f"raise `ulimit -n` (LimitNOFILE, ulimits) to {max(1024, 2 * needed)}"
@@ -53,14 +53,16 @@ async def files(settings: Settings, machine: Machine) -> list[Checked]:
 
 
 async def disk(settings: Settings, machine: Machine) -> list[Checked]:
-    """Whether there is room for photos and state, where they lie on this machine."""
+    """Check that there is space for photos and state, if they are stored on this machine."""
     lines = []
     for what, folder in _folders(settings):
         free = machine.free_bytes(_existing(folder))
-        told = f"{free / 1e9:.1f} GB free for {what}"
+        finding = f"{free / 1e9:.1f} GB free for {what}"
         if free < _SOME:
-            lines.append((fail if free < _LITTLE else warn)("disk", told, f"make room, or move {what} elsewhere"))
-    return lines or [ok("disk", "there is room")]
+            lines.append(
+                (fail if free < _LITTLE else warn)("disk", finding, f"free some space, or move {what} elsewhere")
+            )
+    return lines or [ok("disk", "there is enough space")]
 
 
 def _state(settings: Settings) -> Checked:
@@ -80,7 +82,7 @@ def _state(settings: Settings) -> Checked:
 
 def _schema(url: URL) -> Checked:
     if (kind := url.get_backend_name()) not in _WAITS:
-        return fail("state", f"a {kind} database does not serve", _STATE)
+        return fail("state", f"a {kind} database is not supported", _STATE)
     name = _WAITS[kind]
     engine = create_engine(url, hide_parameters=True, connect_args={} if name in url.query else {name: _PATIENCE_S})
     try:
@@ -94,17 +96,19 @@ def _schema(url: URL) -> Checked:
     scripts = ScriptDirectory(str(Path(klaviyo_sink.__file__).parent / "state" / "migrations"))
     newest = scripts.get_current_head()
     if there not in {None, *(script.revision for script in scripts.walk_revisions())}:
-        return fail("state", f"the database was written by a newer version ({there})", "run that version of hangtag")
+        return fail("state", f"a newer version of hangtag migrated the database ({there})", "run that version or later")
     if there != newest:
-        return warn("state", f"at schema {there or 'none'}, {newest} is newest", "the sync stage migrates as it starts")
+        return warn("state", f"at schema {there or 'none'}, {newest} is the newest", "the sync stage migrates at start")
     if locked:
-        told = f"{kind}, at schema {newest}; another process has held its write lock for {_PATIENCE_S} s"
-        return warn("state", told, "a busy sync stage does so; if none runs, find who does: `fuser -v` on the file")
+        finding = f"{kind}, at schema {newest}; another process has held its write lock for {_PATIENCE_S} s"
+        return warn(
+            "state", finding, "a busy sync stage may do this; if none runs, find the process: `fuser -v` on the file"
+        )
     return ok("state", f"{kind}, at schema {newest}")
 
 
 def _is_locked(connection: Connection) -> bool:
-    """Take SQLite's write lock and let go of it; tell whether somebody else would not."""
+    """Return whether another process has SQLite's write lock. Takes the lock and releases it."""
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     except OperationalError as error:
@@ -118,8 +122,8 @@ def _is_locked(connection: Connection) -> bool:
 def _not_yet(file: Path) -> Checked:
     folder = _existing(file.parent)
     if folder.is_dir() and os.access(folder, os.W_OK):
-        return ok("state", "not there yet: the sync stage makes it")
-    return fail("state", f"cannot be made: {folder} is no folder to write in", _STATE)
+        return ok("state", "does not exist yet: the sync stage creates it")
+    return fail("state", f"cannot be created: {folder} is not a writable folder", _STATE)
 
 
 def _sqlite_file(url: URL) -> Path | None:
@@ -133,12 +137,12 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
     try:
         file = _sqlite_file(parsed_url(settings.state_url.get_secret_value()))
     except StateUnavailableError:
-        # The check of the state database tells of it.
+        # The check of the state database reports it.
         return
     if file is not None:
         yield "state", file.parent
 
 
 def _existing(folder: Path) -> Path:
-    """Climb to where something is."""
+    """Return the nearest parent folder that exists."""
     return next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())

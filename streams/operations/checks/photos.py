@@ -1,4 +1,4 @@
-"""Checks of where photos lie, and of who reads them."""
+"""Checks of the photo store and the OCR workers."""
 
 import asyncio
 import uuid
@@ -18,19 +18,19 @@ from streams.wiring.ocr import make_ocr_tls, make_pool
 from streams.wiring.photos import make_store
 
 _PROBE: Final = b"written by hangtag doctor"
-#: Longest a photo may take here, in seconds: one worker that hangs must not hide the others.
+#: Longest time for a photo here, in seconds: one worker that hangs must not hide the others.
 _READ_S: Final = 12.0
-_ITS_LOG: Final = "it runs; its log says why it failed"
-_STORE: Final = "set HANGTAG_STORE_URL, and give this process the right to read and write there"
+_ITS_LOG: Final = "it runs; see its log for the cause"
+_STORE: Final = "set HANGTAG_STORE_URL, and give this process permission to read and write there"
 
 
 async def store(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether the photo store takes a small object, gives it back, and removes it."""
+    """Check that the photo store stores, returns and deletes a small object."""
     try:
         photos = make_store(settings)
     except UnusableError as error:
         return [fail("store", str(error), _STORE)]
-    # A name of its own: another doctor may look at the same time.
+    # A unique name, because another doctor may run at the same time.
     name = f"probe-{uuid.uuid4().hex}"
     stored = await photos.put(shopper_id="hangtag-doctor", upload_id=name, suffix=".txt", photo=_PROBE)
     if isinstance(stored, Later | Never | Misconfigured):
@@ -39,19 +39,19 @@ async def store(settings: Settings, _machine: Machine) -> list[Checked]:
     again = await photos.put(shopper_id="hangtag-doctor", upload_id=name, suffix=".txt", photo=_PROBE[::-1])
     found, left = await photos.get(uri), await photos.remove(uri)
     if isinstance(again, str):
-        told = "overwrites an object that was to be written only where none lies (If-None-Match)"
-        return [warn("store", told, "use a store that heeds it: an idempotency key could replace a photo")]
+        finding = "overwrites an object although the request forbids it (If-None-Match)"
+        return [warn("store", finding, "use a store that supports it: a reused idempotency key could replace a photo")]
     if found != _PROBE:
-        told = "gave back something else" if isinstance(found, bytes) else "cannot be read"
-        return [fail("store", told, _STORE)]
+        finding = "returned other bytes" if isinstance(found, bytes) else "cannot be read"
+        return [fail("store", finding, _STORE)]
     if left is not None:
-        told = f"takes and gives back, and removes nothing: {uri} is left"
-        return [warn("store", told, "give the recognize stage that right: photos stay otherwise (docs/privacy.md)")]
-    return [ok("store", "takes, gives back and removes")]
+        finding = f"stores and returns objects but does not delete them: {uri} is left"
+        return [warn("store", finding, "give the recognize stage that permission, or photos stay (docs/privacy.md)")]
+    return [ok("store", "stores, returns and deletes")]
 
 
 async def ocr(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether each OCR worker reads a photo for us, and by which model."""
+    """Check that each OCR worker reads a photo, and its model."""
     return list(await asyncio.gather(*(_worker(settings, url) for url in settings.ocr_urls)))
 
 
@@ -65,7 +65,7 @@ async def _worker(settings: Settings, url: str) -> Checked:
         return ok(name, f"{engine.name} {engine.model} {engine.revision}, {outcome.timings_ms['total']:.0f} ms a photo")
     if isinstance(outcome, Misconfigured):
         return fail(
-            name, outcome.message, "give both sides the same HANGTAG_OCR_TOKEN, and HANGTAG_OCR_URLS the worker"
+            name, outcome.message, "set the same HANGTAG_OCR_TOKEN on both sides, and the worker in HANGTAG_OCR_URLS"
         )
     if isinstance(outcome, Later):
         return _judged(name, outcome, await _readiness(settings, url), patience_s)
@@ -73,21 +73,21 @@ async def _worker(settings: Settings, url: str) -> Checked:
 
 
 def _judged(name: str, outcome: Later, readiness: int | None, patience_s: float) -> Checked:
-    """Say why a worker read no photo, by what `/readyz` answers: its HTTP status, None for no answer."""
+    """Return why a worker read no photo, by the HTTP status of `/readyz`; None: no response."""
     reason = outcome.reason
     if reason != UNREACHABLE and readiness is None:
-        return fail(name, f"{outcome.message}, and answers nothing else either", "look at its log, and start it again")
+        return fail(name, f"{outcome.message}, and does not respond to /readyz", "look at its log, and restart it")
     if readiness == HTTPStatus.SERVICE_UNAVAILABLE:
         return fail(
             name,
-            "is not ready: it has not read its warm-up photo, or every slot of it is stuck",
-            "wait; if it lasts, its log says why",
+            "is not ready: it has not read its warm-up photo, or all its slots are stuck",
+            "wait; if it stays so, see its log",
         )
     if reason == BUSY:
-        return warn(name, outcome.message, "start more OCR workers if this lasts")
+        return warn(name, outcome.message, "start more OCR workers if this persists")
     if reason == TIMED_OUT:
-        told = f"runs, and did not read a small photo within {patience_s:g} s: it is busy, or its CPU is slow"
-        return warn(name, told, "start more OCR workers, give each more CPU, or set HANGTAG_OCR_SLOTS to its cores")
+        finding = f"runs, but did not read a small photo within {patience_s:g} s: it is busy, or its CPU is slow"
+        return warn(name, finding, "start more OCR workers, give each more CPU, or set HANGTAG_OCR_SLOTS to its cores")
     if reason == UNREACHABLE:
         return fail(name, outcome.message, "start it with `hangtag ocr serve`, or set HANGTAG_OCR_URLS")
     return fail(name, outcome.message, _ITS_LOG)

@@ -1,4 +1,4 @@
-"""Check of the Schema Registry, where settings name one."""
+"""Check of the Schema Registry, if one is configured."""
 
 import asyncio
 
@@ -8,9 +8,9 @@ from streams.operations.checks.answer import Checked, Machine, fail, ok
 
 
 async def schemas(settings: Settings, _machine: Machine) -> list[Checked]:
-    """Whether the schema of every event is registered."""
+    """Check that the schema of every event is registered."""
     if not settings.schema_registry_url:
-        return [ok("schemas", "no Schema Registry is set: events are plain JSON")]
+        return [ok("schemas", "no Schema Registry is configured: events are plain JSON")]
     try:
         found = await asyncio.to_thread(frames, settings)
     except RegistryError as error:

@@ -1,1 +1,1 @@
-"""What the bucket itself does: its deletion rule, its events, its versions of one photo."""
+"""What a bucket does itself: its deletion rule, its notifications, its versions of an object."""

@@ -1,9 +1,9 @@
 """
-What a bucket tells of its objects: S3 event notifications, as AWS and MinIO write them, and what an object's key says.
+Parses S3 event notifications, as AWS and MinIO write them, and object keys.
 
 Pure: asks no store and knows no Kafka.
-Form: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html; MinIO follows it, with
-`s3:` before the event's name and `EventName` and `Key` beside the records.
+Format: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html. MinIO follows it,
+with `s3:` before the event's name, and `EventName` and `Key` next to the records.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ _CREATED = ("ObjectCreated:", "s3:ObjectCreated:")
 
 
 class StoredObject(FrozenModel):
-    """One object of a bucket. `key` is as it travels: URL-encoded, with `+` for a space."""
+    """One object of a bucket. `key` is URL-encoded as in the notification, with `+` for a space."""
 
     key: Annotated[str, StringConstraints(min_length=1)] = Field(repr=False)
     e_tag: str = Field("", alias="eTag")
 
 
 class NotifiedBucket(FrozenModel):
-    """Where it lies."""
+    """The bucket of an object."""
 
     name: Annotated[str, StringConstraints(min_length=1)]
 
@@ -42,17 +42,17 @@ class ObjectPlace(FrozenModel):
 
     @property
     def key(self) -> str:
-        """Give the object's key as it is in the bucket."""
+        """The object's key as it is in the bucket."""
         return unquote_plus(self.object.key)
 
     @property
     def uri(self) -> str:
-        """Give its address, as the photo store writes addresses."""
+        """The object's address, in the photo store's notation."""
         return f"s3://{self.bucket.name}/{quote(self.key)}"
 
 
 class CreatedObject(FrozenModel):
-    """One thing that happened to one object."""
+    """One event about one object."""
 
     name: str = Field(alias="eventName")
     at: AwareDatetime = Field(alias="eventTime")
@@ -60,7 +60,7 @@ class CreatedObject(FrozenModel):
 
 
 class Notification(FrozenModel):
-    """One message of a bucket: of any number of happenings, or of none when it is the test that AWS begins with."""
+    """One message of a bucket with any number of events. The test message that AWS sends first has none."""
 
     records: tuple[CreatedObject, ...] | None = Field(None, alias="Records")
     event: str | None = Field(None, alias="Event")
@@ -73,37 +73,37 @@ class Notification(FrozenModel):
 
     @property
     def created(self) -> tuple[CreatedObject, ...]:
-        """Give those that put an object there. What removes, reads or labels one is none of our business."""
+        """The events that created an object. Other events (deleted, read, tagged) are ignored."""
         return tuple(one for one in self.records or () if one.name.startswith(_CREATED))
 
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Whose upload an object is."""
+    """The shopper and the upload of an object."""
 
     shopper_id: str
     upload_id: str
 
 
 class KeyTemplate:
-    """What keys look like, such as `uploads/{shopper_id}/{upload_id}.{ext}`. A field is never more than one folder."""
+    """The form of object keys, such as `uploads/{shopper_id}/{upload_id}.{ext}`. A field never spans folders."""
 
     def __init__(self, template: str) -> None:
         """
-        Read it. Without `{upload_id}` the id is a digest of the object's address and content.
+        Parse a template. Without `{upload_id}` the id is a digest of the object's address and content.
 
         Raises:
-            ValueError: it has no `{shopper_id}`, or a field twice.
+            ValueError: The template has no `{shopper_id}`, or a field twice.
 
         """
         parts = _FIELD.split(template)
         fields = parts[1::2]
         if "shopper_id" not in fields or len(set(fields)) < len(fields):
-            raise ValueError("a key has {shopper_id}, and each field once: uploads/{shopper_id}/{upload_id}.{ext}")
+            raise ValueError("a key needs {shopper_id}, and each field once: uploads/{shopper_id}/{upload_id}.{ext}")
         self.template = template
-        #: What every key of this form begins with; empty when it begins with a field.
+        #: The fixed beginning of every key of this form; empty if it begins with a field.
         self.start = parts[0]
-        # An ending has no dot, so that the name before it may have some.
+        # An ending contains no dot, so that the name before it may.
         pattern = "".join(
             re.escape(part) if at % 2 == 0 else f"(?P<{part}>[^/{'.' if part == 'ext' else ''}]+)"
             for at, part in enumerate(parts)
@@ -111,11 +111,11 @@ class KeyTemplate:
         self._pattern = re.compile(pattern)
 
     def matches(self, key: str) -> bool:
-        """Tell whether a key, as it is in the bucket, is of this form."""
+        """Return whether a key, as it is in the bucket, has this form."""
         return self._pattern.fullmatch(key) is not None
 
     def read(self, place: ObjectPlace) -> Ids | None:
-        """Tell whose upload it is; None when the key is not of this form."""
+        """Return the ids in an object's key; None if the key does not have this form."""
         found = self._pattern.fullmatch(place.key)
         if found is None:
             return None

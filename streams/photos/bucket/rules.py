@@ -1,8 +1,8 @@
 """
-A bucket's own rule that deletes photos: the net under the sweep, for the days on which no stage runs.
+The bucket's own rule that deletes photos, a backup for days on which no stage runs the sweep.
 
-obstore has no word for it, and boto3 would be a large dependency for two requests; so S3 is asked in plain HTTP, and
-for Google and Azure, where it takes other rights than a store's, the command is told.
+obstore cannot set rules, and boto3 would be a large dependency for two requests. So this calls S3 over plain HTTP. For
+Google and Azure, which need other permissions than a store's, it prints the command instead.
 """
 
 import base64
@@ -20,13 +20,13 @@ import httpx
 from schemas.outcomes import Later, Misconfigured
 
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
-#: Our rules' names begin so; those of others are left as they are.
+#: Prefix of the names of our rules. Rules of others are left unchanged.
 _OURS: Final = "hangtag-"
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket, and the beginning of its keys that is ours: empty, or it ends with a slash."""
+    """A bucket, and the prefix of its keys that is ours: empty, or ending with a slash."""
 
     kind: str
     name: str
@@ -34,7 +34,7 @@ class Bucket:
 
     @classmethod
     def of(cls, store_url: str) -> "Bucket | None":
-        """Read HANGTAG_STORE_URL; None for a folder on disk."""
+        """Parse HANGTAG_STORE_URL; None for a folder on disk."""
         parts = urlsplit(store_url)
         if parts.scheme in {"", "file"}:
             return None
@@ -44,18 +44,18 @@ class Bucket:
 
 def rule_days(retention_days: int) -> int:
     """
-    Give the days for a rule: a day less, for S3 counts from the next midnight on.
+    Return the days for a rule: one day less than the retention, because S3 counts from the next midnight.
 
-    It takes whole days, one at least (docs.aws.amazon.com, "Lifecycle configuration elements").
+    S3 accepts whole days, at least one (docs.aws.amazon.com, "Lifecycle configuration elements").
     """
     return max(1, retention_days - 1)
 
 
 def s3_rules(prefixes: tuple[str, ...], days: int) -> list[dict[str, object]]:
     """
-    Write the rules as the AWS command line takes them: old versions and unfinished uploads go, too.
+    Return the rules in the format of the AWS command line. They also delete old versions and unfinished uploads.
 
-    Each is named by its prefix, so that another installation in the same bucket has others.
+    Each rule is named by its prefix, so that another installation in the same bucket has other rules.
     """
     return [
         {
@@ -71,7 +71,7 @@ def s3_rules(prefixes: tuple[str, ...], days: int) -> list[dict[str, object]]:
 
 
 def command(bucket: Bucket, prefixes: tuple[str, ...], days: int) -> str:
-    """Tell how to set the rule by the provider's own command. It replaces whatever rules the bucket has."""
+    """Return the provider's own command that sets the rule. It replaces all rules of the bucket."""
     if bucket.kind in {"gs", "gcs"}:
         condition: dict[str, object] = {"age": days, "matchesPrefix": prefixes}
         rule = {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": condition}]}}
@@ -91,7 +91,7 @@ def command(bucket: Bucket, prefixes: tuple[str, ...], days: int) -> str:
 async def apply(
     http: httpx.AsyncClient, where: str, prefixes: tuple[str, ...], days: int
 ) -> Later | Misconfigured | None:
-    """Set our rules at S3 beside those of others. `http` signs; `where` is the bucket's own address."""
+    """Set our rules at S3, and keep the rules of others. `http` signs requests; `where` is the bucket's address."""
     query = {"lifecycle": ""}
     try:
         there = await http.get(where, params=query)
@@ -100,13 +100,13 @@ async def apply(
             return refused
         others = [] if has_none else _others(there.content, prefixes)
         body = _document(others, s3_rules(prefixes, days))
-        # S3 demands it for this request. It guards against nothing but broken lines.
+        # S3 requires it for this request. It only guards against transmission errors.
         checksum = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         put = await http.put(where, params=query, content=body, headers={"content-md5": checksum})
     except httpx.HTTPError as error:
-        return Later("store-unreachable", f"S3 did not answer ({type(error).__name__}); check AWS_ENDPOINT")
+        return Later("store-unreachable", f"S3 did not respond ({type(error).__name__}); check AWS_ENDPOINT")
     except ET.ParseError:
-        return Misconfigured("store-refused", "what answered is no S3 server; check AWS_ENDPOINT")
+        return Misconfigured("store-refused", "the server is not an S3 server; check AWS_ENDPOINT")
     return _refused(put)
 
 
@@ -121,7 +121,7 @@ def _refused(answer: httpx.Response) -> Misconfigured | None:
 def _others(document: bytes, prefixes: tuple[str, ...]) -> list[ET.Element]:
     root = ET.fromstring(document)  # noqa: S314 - our own bucket's answer, and expat expands no bombs since 2.4.1
     rules = [one for one in root if one.tag.rpartition("}")[2] == "Rule"]
-    # One of ours for the whole bucket is of an older version, and would delete what is not ours.
+    # Rules of ours for a whole bucket come from an older version, and would delete what is not ours.
     replaced = {*prefixes, ""}
     return [
         rule

@@ -1,8 +1,8 @@
 """
-Removes every version of objects from an S3 bucket, whatever is in their names.
+Removes all versions of objects from an S3 bucket, whatever their names.
 
-In a versioned bucket a deleted photo stays as an old version, and obstore knows no versions. It refuses names with
-control characters too. So S3 is asked in plain HTTP, as for the bucket's own rule (`rules.py`).
+In a versioned bucket a deleted photo stays as an old version. obstore cannot list versions, and rejects names with
+control characters. So this calls S3 over plain HTTP, as `rules.py` does.
 """
 
 from collections.abc import AsyncIterator
@@ -16,19 +16,19 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an object, or the mark that says it was deleted."""
+    """One version of an object, or a delete marker."""
 
     key: str
     id: str
 
 
 class VersionsError(Exception):
-    """S3 did not do as it was asked; the message says why."""
+    """S3 failed; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketVersions:
-    """A bucket's versions. `http` signs; `where` is the bucket's own address, `prefix` the store's place in it."""
+    """The versions in a bucket. `http` signs requests, `where` is the bucket's address, `prefix` the store's prefix."""
 
     http: httpx.AsyncClient
     where: str
@@ -36,10 +36,10 @@ class BucketVersions:
 
     async def remove(self, folder: str) -> int:
         """
-        Remove all versions below a folder of the store, and count them.
+        Remove all versions below a folder of the store, and return how many.
 
         Raises:
-            VersionsError: S3 did not answer, or refused.
+            VersionsError: S3 did not respond, or refused.
 
         """
         return await self._remove(f"{folder}/", exactly=False)
@@ -50,7 +50,7 @@ class BucketVersions:
 
     async def _remove(self, start: str, *, exactly: bool) -> int:
         start, removed = f"{self.prefix}{start}", 0
-        # Read to the end first: removing shifts the pages.
+        # List everything first, because removing shifts the pages.
         found = [one async for one in self._find(start) if not exactly or one.key == start]
         for one in found:
             address = f"{self.where}/{quote(one.key, safe='/')}"
@@ -65,7 +65,7 @@ class BucketVersions:
             try:
                 root = ET.fromstring(answer.content)  # noqa: S314 - our own bucket's answer, and expat expands no bombs since 2.4.1
             except ET.ParseError:
-                raise VersionsError("what answered is no S3 server; check AWS_ENDPOINT") from None
+                raise VersionsError("the server is not an S3 server; check AWS_ENDPOINT") from None
             for one in root:
                 if one.tag.rpartition("}")[2] in {"Version", "DeleteMarker"}:
                     yield Version(unquote(one.findtext("{*}Key") or ""), one.findtext("{*}VersionId") or "null")
@@ -80,7 +80,7 @@ class BucketVersions:
         try:
             return await self.http.request(method, address, params=query)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise VersionsError(f"S3 did not answer ({type(error).__name__}); check AWS_ENDPOINT") from None
+            raise VersionsError(f"S3 did not respond ({type(error).__name__}); check AWS_ENDPOINT") from None
 
 
 def _check(answer: httpx.Response) -> httpx.Response:

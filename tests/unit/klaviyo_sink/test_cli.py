@@ -96,7 +96,7 @@ def test_a_tag_that_no_upload_can_have_is_said_before_anything_is_made(tmp_path)
     environment = child_environment(klaviyo_url="no-such-protocol://x", klaviyo_key="pk")
     command = [*COMMAND, "setup", "campaigns.toml"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stderr.startswith("Cotton T-shirts: the lexicon gives no material/cottn, so nothing will start")
+    assert done.stderr.startswith("Cotton T-shirts: the lexicon has no tag material/cottn, so nothing will trigger")
     assert "interest/office" not in done.stderr
 
 

@@ -184,10 +184,10 @@ async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serv
 @pytest.mark.parametrize(
     ("environment", "options", "says"),
     [
-        ({}, ("--tls-key", "key.pem"), "needs its certificate"),
-        ({"HANGTAG_OCR_TLS_KEY": "key.pem"}, (), "needs its certificate"),
+        ({}, ("--tls-key", "key.pem"), "needs a certificate"),
+        ({"HANGTAG_OCR_TLS_KEY": "key.pem"}, (), "needs a certificate"),
         ({"HANGTAG_OCR_TLS_CERT": "none.pem"}, (), "Cannot use the TLS certificate none.pem"),
-        ({"HANGTAG_OCR_URI_ROOTS": '["cdn.test"]'}, (), "cannot be allowed below cdn.test"),
+        ({"HANGTAG_OCR_URI_ROOTS": '["cdn.test"]'}, (), "cannot allow photos below cdn.test"),
     ],
 )
 def test_a_worker_that_would_be_less_safe_than_told_does_not_start(environment, options, says):

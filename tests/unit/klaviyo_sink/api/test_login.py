@@ -91,7 +91,7 @@ def test_the_browser_brings_the_code_and_the_tokens_are_kept_privately(settings,
     [
         ({"code": "code-1", "state": "another"}, "not the answer to this login"),
         ({"error": "access_denied"}, "did not let the app in: access_denied"),
-        ({"code": "code-2"}, "Klaviyo answered 400 to the code"),
+        ({"code": "code-2"}, "Klaviyo rejected the code (HTTP 400)"),
     ],
 )
 def test_whatever_goes_wrong_is_said_in_one_line_and_nothing_is_kept(settings, tmp_path, said, why):

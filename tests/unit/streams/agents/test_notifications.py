@@ -142,7 +142,7 @@ async def test_metadata_that_is_no_identity_is_told_without_quoting_it(bucket):
 
     answer = await announce(read(AWS), template=PLAIN, store=PhotoStore("s3://mybucket", max_bytes=1000))
 
-    assert answer == Never("invalid-upload", "the object's key or metadata make no upload: email")
+    assert answer == Never("invalid-upload", "the object's key or metadata are not a valid upload: email")
 
 
 async def test_an_object_that_is_gone_is_looked_for_again_a_few_times(bucket):

@@ -27,11 +27,11 @@ NARROW, ON, ALL = Within(AGO, AGO + 660, "s-1"), Within(AGO, None, "s-1"), Withi
 @pytest.mark.parametrize(
     ("whole_in", "ended_in", "parts", "told"),
     [
-        ([NARROW], [NARROW], [NARROW], "were not read"),
+        ([NARROW], [NARROW], [NARROW], "were not searched"),
         ([NARROW, ON], [], [NARROW, ON], ""),
         ([NARROW, ON], [ON], [NARROW, ON], ""),
         ([ON], [ON], [NARROW, ON], ""),
-        ([], [], [NARROW, ON, ALL], "so all is read"),
+        ([], [], [NARROW, ON, ALL], "so all are searched"),
     ],
 )
 def test_it_looks_on_until_now_and_then_everywhere(capsys, whole_in, ended_in, parts, told):

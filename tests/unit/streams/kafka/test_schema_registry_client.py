@@ -93,8 +93,8 @@ def test_each_events_schema_is_asked_for_by_its_topic(settings, registry):
     [
         ((404, {"error_code": 40403}), "Register them with `hangtag topics apply`"),
         ((401, b"<html>no</html>"), "Check HANGTAG_SCHEMA_REGISTRY_USERNAME"),
-        ((403, {}), "Let this user read"),
-        ((404, b"<html>what?</html>"), "Is that a Schema Registry's address?"),
+        ((403, {}), "Allow this user to read"),
+        ((404, b"<html>what?</html>"), "Check that it is a Schema Registry's address"),
         ((500, {"error_code": 50001}), "Look at the registry's log"),
         ((200, {}), "Is that a Schema Registry?"),
         ((200, {"id": 2**33}), "Is that a Schema Registry?"),
@@ -112,7 +112,7 @@ def test_an_answer_that_is_none_is_told_with_what_to_do(settings, registry, answ
 
 def test_a_schema_that_would_break_what_is_there_is_refused(settings, registry):
     registry.answers |= {"GET versions": (200, [1]), "POST versions": (409, {"error_code": 409})}
-    with pytest.raises(RegistryError, match="Set another HANGTAG_TOPIC_PREFIX if"):
+    with pytest.raises(RegistryError, match="set another HANGTAG_TOPIC_PREFIX"):
         register_missing(settings)
     assert "PUT" not in {method for method, *_ in registry.seen}, "only a new subject is told what may change"
 

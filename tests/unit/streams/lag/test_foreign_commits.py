@@ -33,5 +33,5 @@ def test_each_partition_is_judged_by_itself_and_all_are_one_sentence():
     assert known.is_fresh(PLACE, 50, ours=False, at=1000)
     assert not known.is_fresh(other, 50, ours=True, at=1000)
     (sentence,) = foreign_commits("hangtag.tag", [4, 3])
-    assert "on partition 3, 4 the group hangtag.tag was committed by another program" in sentence
+    assert "on partition 3, 4 another program, an offset reset" in sentence
     assert foreign_commits("hangtag.tag", []) == ()

@@ -62,7 +62,7 @@ def test_the_topic_its_dead_letters_and_its_group_are_among_ours_once_it_is_name
 
 @pytest.mark.parametrize(
     ("topic", "said"),
-    [(None, "set HANGTAG_REKEY_TOPIC"), *((one.name, "come back for ever") for one in topics().all())],
+    [(None, "set HANGTAG_REKEY_TOPIC"), *((one.name, "again for ever") for one in topics().all())],
 )
 def test_a_topic_that_would_feed_itself_is_refused(monkeypatch, topic, said):
     if topic is not None:

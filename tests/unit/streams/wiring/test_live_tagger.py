@@ -78,7 +78,7 @@ async def test_asked_to_it_reads_again_though_nothing_changed(own):
         live.reload()
         await until(lambda: said)
 
-    assert [line["event"] for line in said] == ["lexicon reloaded, it says the same"]
+    assert [line["event"] for line in said] == ["lexicon reloaded, unchanged"]
 
 
 async def test_the_shipped_lexicon_alone_is_read_again_on_demand_only():

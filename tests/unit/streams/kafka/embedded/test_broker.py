@@ -147,8 +147,8 @@ def test_a_round_trip_takes_as_long_as_told(broker: EmbeddedBroker):
 def test_what_it_cannot_do_is_refused_in_words(broker: EmbeddedBroker):
     for wrong, words in (
         (lambda: broker.errors("JoinGruop", "REQUEST_TIMED_OUT"), "no faults for 'JoinGruop'; known: Produce"),
-        (lambda: broker.errors("Produce", "NO_SUCH"), "'NO_SUCH' is no Kafka error's name"),
-        (lambda: broker.errors("Produce", "code"), "'code' is no Kafka error's name"),
+        (lambda: broker.errors("Produce", "NO_SUCH"), "'NO_SUCH' is not the name of a Kafka error"),
+        (lambda: broker.errors("Produce", "code"), "'code' is not the name of a Kafka error"),
         (lambda: broker.down(2), "there is no broker 2; they count from 1 to 1"),
         (lambda: broker.rtt(5, 0), "there is no broker 0"),
         (lambda: broker.create_topic("photos", 3), "could not create photos: .*already exists"),

@@ -147,7 +147,7 @@ def test_no_rule_is_for_the_whole_store(s3, monkeypatch, key, prefixes, code):
 
 @pytest.mark.parametrize(
     ("answer", "told"),
-    [((403, "<Error><Code>AccessDenied</Code></Error>"), "403 AccessDenied"), ((200, "hello"), "no S3 server")],
+    [((403, "<Error><Code>AccessDenied</Code></Error>"), "403 AccessDenied"), ((200, "hello"), "not an S3 server")],
 )
 def test_who_may_not_is_told_why_and_nothing_is_changed(s3, answer, told):
     s3.rules = answer
