@@ -1,1 +1,1 @@
-"""Tags to profiles: keeps each shopper's Klaviyo profile saying what their style profile says. Knows no Kafka."""
+"""Writes tags to Klaviyo: keeps each shopper's Klaviyo profile equal to their style profile. Knows no Kafka."""

@@ -1,4 +1,4 @@
-"""Opens a client for an account from the configuration: address, revision, and the key or the OAuth tokens."""
+"""Opens a client for an account from the configuration: URL, revision, and the key or the OAuth tokens."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +18,7 @@ def open_client(
     listener: Listener | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> KlaviyoClient:
-    """Make a client that signs with the tokens, else with the key; without either its calls are Misconfigured."""
+    """Create a client that authenticates by the tokens, else by the key; without both its calls are Misconfigured."""
     return KlaviyoClient(
         config.url,
         _auth(config, now),

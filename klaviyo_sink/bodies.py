@@ -1,9 +1,9 @@
 """
-The only request bodies that can leave the process: closed models, so that a misplaced key cannot be sent.
+The only request bodies that can be sent: closed models, so that a misplaced key cannot be sent.
 
-Klaviyo accepts and silently drops unknown keys, and reads an explicit null as "clear this field"; so unknown keys
-are errors here and nulls are never written. Field names and nesting: openapi 2026-07-15 (`EventCreateQueryV2`,
-`EventsBulkCreateJob`, `ProfileUpsertQuery`, `DataPrivacyCreateDeletionJobQuery`). Knows no event of ours.
+Klaviyo accepts and silently drops unknown keys, and reads an explicit null as "clear this field". So unknown keys are
+errors here, and nulls are never written. Field names and nesting: openapi 2026-07-15 (`EventCreateQueryV2`,
+`EventsBulkCreateJob`, `ProfileUpsertQuery`, `DataPrivacyCreateDeletionJobQuery`). Knows no event of Hangtag.
 """
 
 from collections.abc import Sequence
@@ -11,26 +11,26 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-#: Flat values only: segments and flows see nothing inside an object (developers.klaviyo.com, profiles overview).
-#: Lists stand first because most values are: pydantic then looks no further (a quarter of what a body costs).
+#: Flat values only: segments and flows cannot read inside an object (developers.klaviyo.com, profiles overview).
+#: Lists come first because most values are lists: pydantic then tries nothing else (a quarter of a body's cost).
 Value = tuple[str, ...] | str | int | float | bool
 Properties = dict[str, Value]
 
 
 class Body(BaseModel):
-    """A closed piece of a request. `wire()` gives the same bytes for the same content."""
+    """A closed part of a request. `wire()` returns the same bytes for the same content."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, validate_by_alias=True
     )
 
     def wire(self) -> bytes:
-        """Write the body as it is sent."""
+        """Return the body as sent."""
         return self.model_dump_json(exclude_none=True, by_alias=True).encode()
 
 
 class ProfileAttributes(Body):
-    """An identifier unless the profile is named by id, and the properties to set. Never a phone number."""
+    """An identifier, unless the profile is addressed by id, and the properties to set. Never a phone number."""
 
     email: Annotated[str, StringConstraints(min_length=3, max_length=100)] | None = Field(None, repr=False)
     external_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
@@ -38,7 +38,7 @@ class ProfileAttributes(Body):
 
 
 class Profile(Body):
-    """A profile, named by exactly one identifier: two may belong to two profiles, which Klaviyo answers with 409."""
+    """A profile with exactly one identifier. Two may belong to two profiles, which Klaviyo answers with 409."""
 
     type: Literal["profile"] = "profile"
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
@@ -48,7 +48,7 @@ class Profile(Body):
     def _one_identifier(self) -> Self:
         given = [name for name in (self.id, self.attributes.email, self.attributes.external_id) if name is not None]
         if len(given) != 1:
-            msg = f"a profile is named by exactly one identifier, not {len(given)}"
+            msg = f"a profile needs exactly one identifier, not {len(given)}"
             raise ValueError(msg)
         return self
 
@@ -79,7 +79,7 @@ class MetricData(Body):
 
 
 class EntryAttributes(Body):
-    """What every event says, alone or in a bulk job. `time` is RFC 3339 in whole seconds: Klaviyo keeps no more."""
+    """The fields of every event. `time` is RFC 3339 in whole seconds, because Klaviyo keeps no more."""
 
     metric: MetricData
     unique_id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -89,7 +89,7 @@ class EntryAttributes(Body):
 
 
 class EventAttributes(EntryAttributes):
-    """A single event carries its profile itself."""
+    """A single event, which contains its profile."""
 
     profile: ProfileData
 
@@ -108,20 +108,20 @@ class EventBody(Body):
 
 
 class ProfileImportBody(Body):
-    """`POST /api/profile-import`: the profile's state without an event."""
+    """`POST /api/profile-import`: the profile's properties without an event."""
 
     data: Profile
 
 
 class BulkEvent(Body):
-    """An event of a bulk job: its profile stands beside it."""
+    """An event of a bulk job. Its profile is next to it, not inside."""
 
     type: Literal["event"] = "event"
     attributes: EntryAttributes
 
 
 class BulkEvents(Body):
-    """`data` around an entry's events: always one, so that a refused place names an upload."""
+    """`data` around an entry's events: always one, so that a refused place identifies an upload."""
 
     data: Annotated[tuple[BulkEvent, ...], Field(min_length=1, max_length=1)]
 
@@ -141,7 +141,7 @@ class BulkEntry(Body):
 
 
 def bulk_events_body(rows: Sequence[bytes]) -> bytes:
-    """Write `POST /api/event-bulk-create-jobs` around rows that `BulkEntry.wire` wrote."""
+    """Return the body of `POST /api/event-bulk-create-jobs`; `rows` are from `BulkEntry.wire`."""
     return (
         b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
         + b",".join(rows)
@@ -150,24 +150,24 @@ def bulk_events_body(rows: Sequence[bytes]) -> bytes:
 
 
 def bulk_import_body(rows: Sequence[bytes]) -> bytes:
-    """Write `POST /api/profile-bulk-import-jobs` around rows that `Profile.wire` wrote."""
+    """Return the body of `POST /api/profile-bulk-import-jobs`; `rows` are from `Profile.wire`."""
     return b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":[' + b",".join(rows) + b"]}}}}"
 
 
 class PatchProperties(Body):
-    """Names of the properties to remove, with whatever they hold."""
+    """Names of the properties to remove, with their values."""
 
     unset: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Meta(Body):
-    """What is done to a profile beyond setting values."""
+    """Changes of a profile other than setting values."""
 
     patch_properties: PatchProperties
 
 
 class ClearedProfile(Body):
-    """A profile that is to lose properties. `attributes` is required, and empty."""
+    """A profile that loses properties. `attributes` is required, and empty."""
 
     type: Literal["profile"] = "profile"
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -182,13 +182,13 @@ class ClearingBody(Body):
 
 
 class ErasedAttributes(Body):
-    """Required even beside an id. `external_id` cannot be erased by."""
+    """Required even with an id. Klaviyo cannot erase by `external_id`."""
 
     email: Annotated[str, StringConstraints(min_length=3, max_length=100)] | None = Field(None, repr=False)
 
 
 class ErasedProfile(Body):
-    """Whom to erase, by exactly one identifier."""
+    """The profile to erase, with exactly one identifier."""
 
     type: Literal["profile"] = "profile"
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
@@ -197,7 +197,7 @@ class ErasedProfile(Body):
     @model_validator(mode="after")
     def _one_identifier(self) -> Self:
         if (self.id is None) == (self.attributes.email is None):
-            msg = "a profile is erased by exactly one of id and email"
+            msg = "exactly one of id and email must identify the profile to erase"
             raise ValueError(msg)
         return self
 

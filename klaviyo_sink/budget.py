@@ -1,9 +1,9 @@
 """
-One budget of requests for all sync processes of an account: what was spent lies in the state database they share.
+One request budget for all sync processes of an account. The shared state database contains what was spent.
 
-A process that wants to send asks here first, for as many requests as it has ready, in one short transaction. So the
-limits hold however partitions move between processes, and a 429 to one pauses that operation for all. One state
-database serves one Klaviyo account. Knows no HTTP beyond three headers.
+Before sending, a process asks here for as many requests as it has ready, in one short transaction. So the limits hold
+when partitions move between processes, and a 429 to one process pauses that operation for all. One state database
+serves one Klaviyo account. Knows no HTTP beyond three headers.
 """
 
 import asyncio
@@ -16,20 +16,20 @@ from klaviyo_sink.limits import Grant, Spent, Standing, grant, standing, throttl
 
 T = TypeVar("T")
 
-#: Seconds; a wait is asked about again after at most this long, since another process may have been told of more.
+#: Longest wait in seconds before asking again, because another process may have learned of a higher limit.
 ASK_AGAIN_S: Final = 5.0
 
 
 class SpendStore(Protocol):
-    """Keeps what was spent: applies a change to an operation's `Spent` as one transaction."""
+    """Stores what was spent. Applies a change to an operation's `Spent` in one transaction."""
 
     def __call__(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> Awaitable[T]:
-        """Read, change, store; give the change's second value."""
+        """Read, change and store; return the change's second value."""
         ...
 
 
 class Budget:
-    """Grants requests. `now` tells the time; processes on several machines need clocks within some 50 ms."""
+    """Grants requests. `now` returns the time; clocks of several machines must agree within some 50 ms."""
 
     def __init__(
         self,
@@ -40,30 +40,30 @@ class Budget:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._store, self._now, self._sleep, self._jitter = store, now, sleep, jitter
-        #: What was last seen of each operation.
+        #: The last known state of each operation.
         self._seen: dict[str, Spent] = {}
 
     async def ask(self, operation: str, wanted: int) -> Grant:
-        """Take what is free now, up to `wanted`."""
+        """Take up to `wanted` requests of those that are free now."""
         return await self._change(operation, lambda spent: grant(spent, operation, wanted, self._seconds()))
 
     async def wait(self, operation: str) -> None:
         """Take one request, however long that takes."""
         while (given := await self.ask(operation, 1)).slots == 0:
-            # Waiters must not come back in step.
+            # The jitter keeps waiters from asking at the same moment.
             await self._sleep(min(given.wait_s, ASK_AGAIN_S) + 0.05 * self._jitter())
 
     async def throttled(self, operation: str, retry_after_s: float) -> None:
-        """Close an operation for everyone after a 429."""
+        """Close an operation for all processes after a 429."""
         await self._change(operation, lambda spent: (throttled(spent, retry_after_s, self._seconds()), None))
 
     async def answered(self, operation: str, headers: Mapping[str, str]) -> None:
-        """Learn from an answer's headers, where they say something new."""
+        """Update the budget from a response's headers, if they contain something new."""
         said = _rate_limit(headers)
         if said is None:
             return
         limit, left, reset_s = said
-        # As the last grant found it stored: another process, or this one before a restart, may have been told.
+        # Compare with the state at the last grant, which may come from another process, or from before a restart.
         known = self._seen[operation].told_steady if operation in self._seen else None
         if worth_telling(operation, known, limit=limit, left=left):
             await self._change(
@@ -72,7 +72,7 @@ class Budget:
             )
 
     def standing(self) -> dict[str, Standing]:
-        """Tell what is left of each operation that was used, without asking the database what others used since."""
+        """Return what is left of each operation used, without asking the database what others used since."""
         return {
             operation: standing(spent, operation, self._seconds()) for operation, spent in self._seen.copy().items()
         }

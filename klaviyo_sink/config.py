@@ -19,30 +19,30 @@ class SinkConfig:
     Configuration of the sink.
 
     Raises:
-        ValueError: the key cannot stand in a header, or the metric's name is one that Klaviyo refuses.
+        ValueError: The key contains characters that a header cannot have, or Klaviyo rejects the metric's name.
 
     """
 
     url: str
     #: Private API key with the scopes events:write, profiles:write, lists:write and, to follow import jobs,
-    #: profiles:read and lists:read; without a key or tokens `sync` answers Misconfigured.
+    #: profiles:read and lists:read. Without a key or tokens `sync` returns Misconfigured.
     key: SecretStr | None
     revision: str = "2026-07-15"
     #: 1 to 127 characters.
     metric: str = "Outfit Tagged"
     timeout_s: float = 30
-    #: SQLAlchemy URL of the style profiles, the ledgers and the request budget: one database for one Klaviyo account.
-    #: It may hold a password.
+    #: SQLAlchemy URL of the style profiles, the ledgers and the request budget: one database per Klaviyo account.
+    #: It may contain a password.
     state_url: str = "sqlite:///.hangtag/state.db"
-    #: Uploads older than this are written as backfill: a rewind or a long outage must not text anyone.
+    #: Older uploads are written as backfill: a rewind or a long outage must not send texts.
     stale_after: timedelta = timedelta(days=1)
     names: PropertyNames = DEFAULT_NAMES
-    #: What fades with time, and what several uploads together mean.
+    #: How tags fade with time, and which interests follow from several uploads.
     recency: Recency = DEFAULT_RECENCY
     interests_of: InterestsOf = no_interests
     #: OAuth tokens, used instead of the key.
     tokens: TokenFile | None = None
-    #: Watches over each request on behalf of the uploads it carries.
+    #: Creates a span for each request, in the traces of the uploads it contains.
     spans: Spans = NO_SPANS
 
     def __post_init__(self) -> None:
@@ -53,9 +53,9 @@ class SinkConfig:
 
     @property
     def wording(self) -> Wording:
-        """Which Klaviyo properties a style profile becomes."""
+        """How a style profile is written as Klaviyo properties."""
         return Wording(self.names, self.recency, self.interests_of)
 
     def __repr__(self) -> str:
-        """Leave out whatever holds a secret."""
+        """Omit everything that contains a secret."""
         return f"SinkConfig(url={self.url!r}, revision={self.revision!r}, metric={self.metric!r})"

@@ -1,8 +1,8 @@
 """
-Acting without sending: requests are shown and answered here, and what is remembered of them lies in memory only.
+Runs the sink without sending: requests are shown and answered here, and all state is kept in memory.
 
-Everything between the event and the request is the real thing, so that what is shown is what would be sent. The state
-database is read, shopper by shopper, and never written (but brought to the newest schema, as whoever opens it does).
+Everything between the event and the request is the real code, so what is shown is what would be sent. The state
+database is read, shopper by shopper, and never written (except for the migration at opening).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ from klaviyo_sink.state.tables import forgotten_shoppers, metadata
 from schemas.events import OutfitTagged
 from schemas.outcomes import Never
 
-#: What Klaviyo would answer; an import job is followed to its end like any other.
+#: The responses Klaviyo would send. An import job is followed to its end like any other.
 _PROFILE: Final = {"data": {"type": "profile", "id": "dry-run", "attributes": {}}}
 _DONE: Final = {
     "data": {"type": "profile-bulk-import-job", "id": "dry-run", "attributes": {"status": "complete"}},
@@ -33,18 +33,18 @@ class DryRun:
     """Options of a dry run. The sink calls `show` with each request (`POST /api/events`) and its body."""
 
     show: Callable[[str, bytes], None]
-    #: Whether uploads that Klaviyo has taken before are known, and so not shown.
+    #: Whether to know the uploads that Klaviyo has accepted before, which are then not shown.
     ledger: bool = True
 
 
 class Unsent(httpx.AsyncBaseTransport):
-    """Takes the network's place."""
+    """Replaces the network."""
 
     def __init__(self, show: Callable[[str, bytes], None]) -> None:
         self._show = show
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Show what would change something."""
+        """Show a request that would change something."""
         if request.method != "GET":
             self._show(f"{request.method} {request.url.path}", request.content)
         if request.method == "GET":
@@ -55,7 +55,7 @@ class Unsent(httpx.AsyncBaseTransport):
 
 
 class Rehearsal(StateDatabase):
-    """A state in memory, which begins with what the database holds of each shopper."""
+    """State in memory that starts with the database's state of each shopper."""
 
     def __init__(self, wording: Wording, real: Engine | None, *, ledger: bool) -> None:
         super().__init__(open_database("sqlite://"), wording)
@@ -71,7 +71,7 @@ class Rehearsal(StateDatabase):
         """Fold as the real state would."""
         self._borrow({event.shopper_id for event in events} - self._borrowed)
         folded = super().fold(events)
-        # Without the ledger an upload is shown as one that was never sent.
+        # Without the ledger, show an upload as one that was never sent.
         return (
             folded
             if self._ledger
@@ -84,12 +84,12 @@ class Rehearsal(StateDatabase):
         return super().rebuild(events, versions)
 
     def current(self, shoppers: Collection[str]) -> dict[str, Current | None]:
-        """Give what the real state holds, where nothing was folded yet."""
+        """Return the real state of shoppers without folded events."""
         self._borrow(set(shoppers) - self._borrowed)
         return super().current(shoppers)
 
     def close(self) -> None:
-        """Close both."""
+        """Close both databases."""
         super().close()
         if self._real is not None:
             self._real.dispose()
@@ -103,16 +103,16 @@ class Rehearsal(StateDatabase):
                     mine = select(table).where(table.c.shopper_id.in_(sorted(shoppers)))
                     if rows := [dict(row) for row in theirs.execute(mine).mappings()]:
                         ours.execute(insert(table), rows)
-        # Only now: what could not be copied is tried again, and no shopper is taken for a new one.
+        # Mark shoppers only after copying, so that a failed copy is repeated and no shopper counts as new.
         self._borrowed |= shoppers
 
 
 def open_rehearsal(url: str, wording: Wording, *, ledger: bool) -> Rehearsal:
     """
-    Open a state that forgets. A SQLite file that is not there is not made: then nothing is known of anyone.
+    Open state in memory. A missing SQLite file is not created: then all shoppers are new.
 
     Raises:
-        StateUnavailableError: as `open_database`.
+        StateUnavailableError: As `open_database`.
 
     """
     return Rehearsal(wording, None if is_missing(url) else open_database(url), ledger=ledger)

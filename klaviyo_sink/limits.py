@@ -1,9 +1,9 @@
 """
-How often Klaviyo may be called: rolling windows of one second and one minute, corrected by what Klaviyo says. Pure.
+Klaviyo's rate limits: rolling windows of one second and one minute, corrected by Klaviyo's responses. Pure.
 
-Klaviyo counts in fixed windows whose start no client knows. A rolling window that never holds more than the limit
-keeps every fixed one within it. What was spent is a value that several processes share (`budget.py`); times are
-seconds since the epoch, passed in. Knows neither HTTP nor the database.
+Klaviyo counts in fixed windows, whose start no client knows. A rolling window that never exceeds the limit keeps every
+fixed window within it. What was spent is a value that several processes share (`budget.py`); times are seconds since
+the epoch, passed by the caller. Knows neither HTTP nor the database.
 
 Sources: `x-klaviyo-ratelimit` of openapi 2026-07-15 (a contract test compares the table); developers.klaviyo.com
 "Rate limits, status codes, and errors".
@@ -37,41 +37,41 @@ PUBLISHED: Final[Mapping[str, tuple[int, int]]] = {
     "PATCH /api/flows/{id}": (3, 60),
     "POST /api/data-privacy-deletion-jobs": (3, 60),
 }
-#: The share of a limit that is spent. The rest is for the way there: requests sent evenly may arrive in a bunch.
+#: Share of a limit that is used. The rest covers the network: requests sent evenly may arrive in a burst.
 SPEND: Final = 0.92
-#: Seconds; spending is remembered in steps this long, so that a minute of it is at most 600 numbers.
+#: Length in seconds of the steps in which spending is stored: at most 600 numbers per minute.
 TICK_S: Final = 0.1
 MINUTE_S: Final = 60
-#: Clocks of processes differ by less, and Klaviyo asks nobody to stay away for longer, seconds.
+#: Seconds by which processes' clocks differ at most, and the longest pause that Klaviyo asks for.
 SKEW_S: Final = 10
 LONGEST_CLOSED_S: Final = 3600
-#: Someone else spends the account's limit too (a 429 though ours was kept): halve, at most so often, and double back
-#: after each quiet minute.
+#: If another program uses the account's limit too (a 429 although ours was kept), the limit is halved, at most this
+#: often, and doubled again after each quiet minute.
 MOST_HALVINGS: Final = 3
 
 
 class Spent(BaseModel):
-    """What an account has spent on one operation, and what Klaviyo said about it."""
+    """What an account has spent on one operation, and what Klaviyo reported about it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    #: (tick, requests), oldest first, of the last minute.
+    #: (tick, requests) of the last minute, oldest first.
     ticks: tuple[tuple[int, int], ...] = ()
-    #: Nothing may be sent before this moment.
+    #: Time before which nothing may be sent.
     closed_until: float = 0
     halvings: int = 0
     throttled_at: float = 0
-    #: Requests per minute as Klaviyo last said them; None while it has not.
+    #: Requests per minute that Klaviyo reported last; None before the first report.
     told_steady: int | None = None
-    #: What Klaviyo said is left until `resets_at`, less what was granted since.
+    #: Requests that Klaviyo reported as left until `resets_at`, minus those granted since.
     told_left: int | None = None
     resets_at: float = 0
-    #: When this was last changed, by the clock of whoever changed it.
+    #: When this was last changed, by the clock of the process that changed it.
     noted_at: float = 0
 
     @classmethod
     def read(cls, stored: str) -> Self:
-        """Read what was stored; what is damaged is forgotten, as everything is after a minute."""
+        """Parse a stored value. A damaged one is dropped, because everything expires after a minute anyway."""
         try:
             return cls.model_validate_json(stored)
         except ValidationError:
@@ -80,7 +80,7 @@ class Spent(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Requests that may be sent now, and, when there are fewer than wanted, seconds until more may be."""
+    """Requests that may be sent now; if fewer than wanted, the seconds until more may be sent."""
 
     slots: int
     wait_s: float = 0
@@ -90,9 +90,9 @@ class Grant:
 class Standing:
     """How much of an operation's budget is left."""
 
-    #: Requests that may be sent in a minute.
+    #: Requests per minute.
     steady: int
-    #: Of these, requests that may still be sent just now.
+    #: Requests left in the current minute.
     left: int
 
 
@@ -114,7 +114,7 @@ def grant(spent: Spent, operation: str, wanted: int, now: float) -> tuple[Spent,
 
 
 def standing(spent: Spent, operation: str, now: float) -> Standing:
-    """Tell how much of a minute's requests is left."""
+    """Return how much of a minute's requests is left."""
     spent = _brought_to(spent, now)
     _burst, steady = _allowed(spent, operation)
     used = _used(spent, math.floor(now / TICK_S), MINUTE_S)
@@ -123,7 +123,7 @@ def standing(spent: Spent, operation: str, now: float) -> Standing:
 
 
 def throttled(spent: Spent, retry_after_s: float, now: float) -> Spent:
-    """Obey a 429: close until Klaviyo's moment, then spend half. Answers to one burst count as one."""
+    """Apply a 429: close until the time Klaviyo sent, then use half. Several 429s of one burst count once."""
     spent = _brought_to(spent, now)
     once = now - spent.throttled_at > 1
     return spent.model_copy(
@@ -137,7 +137,7 @@ def throttled(spent: Spent, retry_after_s: float, now: float) -> Spent:
 
 
 def told(spent: Spent, *, limit: int, left: int, reset_s: float, now: float) -> Spent:
-    """Take in `RateLimit-Limit`, `-Remaining` and `-Reset` of an answer, which tell of the minute only."""
+    """Apply a response's `RateLimit-Limit`, `-Remaining` and `-Reset`, which are about the minute only."""
     spent = _brought_to(spent, now)
     return spent.model_copy(
         update={"told_steady": limit, "told_left": left, "resets_at": now + reset_s, "noted_at": now}
@@ -145,7 +145,7 @@ def told(spent: Spent, *, limit: int, left: int, reset_s: float, now: float) -> 
 
 
 def worth_telling(operation: str, known_steady: int | None, *, limit: int, left: int) -> bool:
-    """Tell whether an answer's headers say anything that changes what may be spent."""
+    """Return whether a response's headers change what may be spent."""
     expected = PUBLISHED[operation][1] if known_steady is None else known_steady
     return limit != expected or left < limit * (1 - SPEND) * 2
 
@@ -161,18 +161,18 @@ def _allowed(spent: Spent, operation: str) -> tuple[int, int]:
 def _left(spent: Spent, steady: int, now: float) -> int:
     if spent.told_left is None or now >= spent.resets_at:
         return steady
-    # The unspent part of the limit stays unspent here as well.
+    # The unused share of the limit is subtracted here as well.
     return spent.told_left - math.ceil((spent.told_steady or steady) * (1 - SPEND))
 
 
 def _used(spent: Spent, tick: int, length_s: int) -> int:
-    # A request may have been granted at its tick's very end.
+    # A request may have been granted at the very end of its tick.
     first = tick - round(length_s / TICK_S) - 1
     return sum(count for at, count in spent.ticks if at > first)
 
 
 def _wait(spent: Spent, burst: int, steady: int, tick: int, now: float) -> float:
-    """Seconds until one more request fits."""
+    """Return the seconds until one more request fits."""
     moments = [now + TICK_S]
     for allowed, length_s in ((burst, 1), (steady, MINUTE_S)):
         first = tick - round(length_s / TICK_S) - 1
@@ -189,7 +189,7 @@ def _wait(spent: Spent, burst: int, steady: int, tick: int, now: float) -> float
 
 
 def _brought_to(spent: Spent, now: float) -> Spent:
-    """Bring what was spent up to now: forget what is older than a minute, recover, and set a wrong clock right."""
+    """Update what was spent to now: drop what is older than a minute, recover, and correct a wrong clock."""
     ahead = max(spent.noted_at, spent.throttled_at, spent.ticks[-1][0] * TICK_S if spent.ticks else 0) - now
     if ahead > SKEW_S:
         spent = _moved_back(spent, ahead)
@@ -201,9 +201,9 @@ def _brought_to(spent: Spent, now: float) -> Spent:
 
 def _moved_back(spent: Spent, seconds: float) -> Spent:
     """
-    Take all of it as noted so many seconds earlier: the clock that noted it ran ahead, or ours was set back.
+    Shift all times back by `seconds`: the clock that wrote them was ahead, or ours was set back.
 
-    What was spent last counts as spent now, so the limits hold, and a minute later all is as it was.
+    What was spent last then counts as spent now. So the limits hold, and after a minute all is as before.
     """
     ticks = math.ceil(seconds / TICK_S)
     return spent.model_copy(

@@ -1,8 +1,8 @@
 """
-The sink: takes tagged uploads and writes them to Klaviyo.
+The sink: accepts tagged uploads and writes them to Klaviyo.
 
-Knows no Kafka and reads no environment. Outcomes are values; the caller waits, retries, pauses or dead-letters.
-The sink writes uploads that come together in one batch: few by single requests, many by jobs (`lanes.py`).
+Knows no Kafka and reads no environment. Failures are returned; the caller waits, retries, pauses or dead-letters.
+Uploads that arrive together are one batch: few are sent by single requests, many by jobs (`lanes.py`).
 """
 
 import asyncio
@@ -42,19 +42,19 @@ __all__ = ["Sink", "SinkConfig", "Written", "open_sink"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Database threads when the database takes more than one writer at a time.
+#: Database threads if the database supports several writers.
 DATABASE_THREADS: Final = 8
-#: Seconds in which calls that come at the same moment find together.
+#: Seconds in which concurrent calls become one batch.
 MOMENT_S: Final = 0.005
 #: Seconds that an upload may wait for others to fill a job.
 LINGER_S: Final = 0.2
-#: Processes that usually share an account's allowance (docs/scaling.md).
+#: Processes that usually share an account's limits (docs/scaling.md).
 PROCESSES: Final = 2
-#: Seconds between jobs that are not full: more often, the minute's allowance would not last the minute.
+#: Seconds between jobs that are not full. More jobs would use up the minute's limit before its end.
 JOB_EVERY_S: Final = PROCESSES * MINUTE_S / (PUBLISHED["POST /api/event-bulk-create-jobs"][1] * SPEND)
-#: Signs the requests of a dry run, which no one reads.
+#: The key of a dry run's requests, which are never sent.
 NO_KEY: Final = SecretStr("dry-run")
-#: The answer to whoever asks a sink that closes.
+#: Result of a call to a sink that is closing.
 CLOSED: Final = Later("closing", "the sink was closed")
 
 Waiting = tuple[OutfitTagged, TraceHeaders, "asyncio.Future[Written | Failure]"]
@@ -62,16 +62,16 @@ Waiting = tuple[OutfitTagged, TraceHeaders, "asyncio.Future[Written | Failure]"]
 
 @dataclass(frozen=True, slots=True)
 class SinkStatus:
-    """What the sink does now, for metrics."""
+    """The sink's current work, for metrics."""
 
-    #: Batches on their way, by lane.
+    #: Batches in progress, by lane.
     jobs: Mapping[LaneName, int]
     #: What is left of Klaviyo's limits, by operation used so far.
     budget: Mapping[str, Standing]
 
 
 class Sink:
-    """Writes each tagged upload to Klaviyo once. Made by `open_sink`; close it with `aclose`."""
+    """Writes each tagged upload to Klaviyo once. Created by `open_sink`; close it with `aclose`."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Sink:
             config.stale_after,
             now,
             self._follow_ups.add,
-            # A dry run, which puts something else in the network's place, has nothing to compare with.
+            # A dry run replaces the network, so there is nothing to compare with.
             None if transport is not None else self._behind.compare,
             config.names.seen,
         )
@@ -107,9 +107,9 @@ class Sink:
 
     async def sync(self, event: OutfitTagged, *, trace: TraceHeaders = ()) -> Written | Failure:
         """
-        Bring the shopper's profile up to date. One write per shopper at a time; shoppers do not wait for another.
+        Update the shopper's profile. One write per shopper at a time; shoppers do not wait for each other.
 
-        `trace` are headers of what led here: their trace context goes along to Klaviyo.
+        `trace` are headers of the cause; requests to Klaviyo carry their trace context.
         """
         refused = refusal(event, self._now())
         if refused is not None:
@@ -124,7 +124,7 @@ class Sink:
         """
         Set the profiles of the events' shoppers to what the events and the state database say together.
 
-        For after a restore, see `account/reconcile.py`. `versions` are those that Klaviyo has, by shopper.
+        For use after a restore, see `account/reconcile.py`. `versions` are those at Klaviyo, by shopper.
         """
         try:
             return await self._batches.reconcile(events, versions)
@@ -136,23 +136,23 @@ class Sink:
         await self._in_database(self._state.rebuild, events, {})
 
     async def current(self, shoppers: Collection[str]) -> dict[str, Current | None]:
-        """Give what the state database says of shoppers: None for the forgotten, nothing of the unknown."""
+        """Return the newest states of shoppers: None for forgotten ones, no entry for unknown ones."""
         return await self._find_current(shoppers)
 
     def status(self) -> SinkStatus:
-        """Return the batches on their way, and what is left of the limits."""
+        """Return the batches in progress, and what is left of the limits."""
         lanes = list(self._running.values())
         return SinkStatus({lane: lanes.count(lane) for lane in get_args(LaneName)}, self._budget.standing())
 
     async def aclose(self) -> None:
-        """Finish what is on its way, answer the rest with Later, close the connections."""
-        # From here on nobody would take what is put in line.
+        """Finish the batches in progress, return Later for the rest, close the connections."""
+        # From here on nothing would process queued uploads.
         self._closing = True
         self._follow_ups.clear()
         if self._dispatching is not None:
             self._dispatching.cancel()
             await asyncio.gather(self._dispatching, return_exceptions=True)
-        # What waits for the budget may wait for a minute: it is put back in line by whoever holds it.
+        # An upload that waits for the budget may wait a minute; its caller queues it again.
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -168,12 +168,12 @@ class Sink:
         return answer
 
     def _write_again(self, event: OutfitTagged) -> None:
-        # Nobody awaits the answer: a row that is still dirty then comes back by itself.
+        # Nobody awaits the result: a row that is still dirty is written again by itself.
         if not self._closing:
             self._put_in_line(event, ())
 
     async def _dispatch(self) -> None:
-        """Choose lanes: few waiting uploads go one by one and at once, many go as jobs that fill while they wait."""
+        """Choose lanes: few uploads are sent singly and at once, many as jobs that fill while they wait."""
         loop = asyncio.get_running_loop()
         next_job = loop.time()
         while True:
@@ -242,15 +242,15 @@ async def open_sink(
     config: SinkConfig, *, now: Callable[[], datetime] = steady_now, dry_run: DryRun | None = None
 ) -> Sink:
     """
-    Open the state database (migrating it) and the way to Klaviyo. Makes no request.
+    Open the state database (migrating it) and the client for Klaviyo. Makes no request.
 
-    In a dry run nothing is ever sent or stored, and no key is needed.
+    A dry run sends and stores nothing, and needs no key.
 
     Raises:
-        StateUnavailableError: the database cannot be opened.
+        StateUnavailableError: The database cannot be opened.
 
     """
-    # Opened, used and closed in the same threads: SQLite's connections belong to theirs.
+    # Opened, used and closed in the same threads, because SQLite's connections belong to a thread.
     opener = ThreadPoolExecutor(1, thread_name_prefix="sink-state")
     try:
         state = await asyncio.wrap_future(opener.submit(_open_state, config, dry_run))
@@ -273,6 +273,6 @@ def _open_state(config: SinkConfig, dry_run: DryRun | None) -> StateDatabase:
 
 
 def _give(answer: "asyncio.Future[Written | Failure]", outcome: Written | Failure) -> None:
-    # Whoever asked may have gone.
+    # The caller may have been cancelled.
     if not answer.done():
         answer.set_result(outcome)

@@ -1,1 +1,1 @@
-"""What Hangtag sets up and asks of a Klaviyo account: campaigns, flows, the canary, erasure."""
+"""Sets up and queries a Klaviyo account: campaigns, flows, the canary, erasure."""

@@ -1,4 +1,4 @@
-"""Campaigns: who is to be texted what, as a shop writes it down in a TOML file. Reads no Klaviyo."""
+"""Campaigns: which shoppers get which text, from a shop's TOML file. Does not call Klaviyo."""
 
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from schemas.events import TagId
 from schemas.input_files import parse_toml, read_small
 
-#: Bytes of a file of campaigns.
+#: Most bytes of a campaigns file.
 _LARGEST: Final = 1_000_000
-#: The campaign of the shipped example, and what `hangtag klaviyo setup` uses without a file.
+#: The included example, which `hangtag klaviyo setup` uses without a file.
 EXAMPLE: Final = """\
 [[campaign]]
 name = "Cotton T-shirts"
@@ -31,17 +31,17 @@ class CampaignsError(ValueError):
 
 
 class Campaign(BaseModel):
-    """One text, and the shoppers it is for."""
+    """One text, and the shoppers who get it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    #: Tags that the upload must have, and interests (`interest/…`) that its shopper must have; all of them.
+    #: Tags that the upload must have, and interests (`interest/…`) that its shopper must have: all of them.
     tags: Annotated[tuple[TagId, ...], Field(min_length=1)]
     no_order_days: Annotated[int, Field(ge=1, le=365)] = 7
     not_texted_days: Annotated[int, Field(ge=1, le=365)] = 7
     reentry_days: Annotated[int, Field(ge=1, le=365)] = 7
-    #: The shop's metric for orders, and the integration it comes from where several use the name ("Shopify").
+    #: The shop's metric for orders. If several integrations have a metric of that name, the integration ("Shopify").
     order_metric: str = "Placed Order"
     order_integration: str | None = None
     language: Literal["zh", "en"] = "zh"
@@ -49,7 +49,7 @@ class Campaign(BaseModel):
 
     @property
     def body(self) -> str:
-        """The text, in the campaign's language where there is one."""
+        """The text in the campaign's language if there is one, else in another."""
         return self.message.get(self.language) or next(iter(self.message.values()))
 
 
@@ -61,10 +61,10 @@ class _File(BaseModel):
 
 def read_campaigns(path: Path | None) -> tuple[Campaign, ...]:
     """
-    Read a file of campaigns, or the example.
+    Read a campaigns file, or the example.
 
     Raises:
-        CampaignsError: not there, not TOML, or not campaigns.
+        CampaignsError: The file does not exist, is not TOML, or has no valid campaigns.
 
     """
     try:
@@ -74,7 +74,7 @@ def read_campaigns(path: Path | None) -> tuple[Campaign, ...]:
         first = error.errors()[0]
         raise CampaignsError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     except (OSError, ValueError) as error:
-        # The system's own message names the file; the others do not.
+        # An OSError's own text contains the path; the others do not.
         why = error.strerror if isinstance(error, OSError) else error
         raise CampaignsError(f"{path}: {why}") from None
     names = [campaign.name for campaign in found]

@@ -1,4 +1,4 @@
-"""Proves delivery: an event sent and read back, since Klaviyo's 202 proves nothing (it drops test domains with 202)."""
+"""Checks delivery: sends an event and reads it back, because Klaviyo may drop an event although it answered 202."""
 
 import asyncio
 import json
@@ -16,13 +16,13 @@ from klaviyo_sink.bodies import ProfileAttributes
 from schemas.outcomes import Later
 from schemas.steady_clock import now as steady_now
 
-#: Seconds between looks.
+#: Seconds between two reads.
 LOOK_EVERY_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """Sends a canary."""
+    """Sends one event and waits until Klaviyo shows it."""
 
     client: KlaviyoClient
     metric: str
@@ -31,7 +31,7 @@ class Canary:
     clock: Callable[[], float] = time.monotonic
 
     async def run(self, email: str, limit_s: float) -> float | str:
-        """Give the seconds from sending to seeing, or a sentence why it was not seen."""
+        """Return the seconds until the event was visible, or a sentence that says why it was not."""
         mark = f"canary-{uuid.uuid4().hex}"
         started = self.clock()
         event = probe_event(self.metric, ProfileAttributes(email=email), mark, self.now())

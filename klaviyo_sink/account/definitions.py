@@ -1,8 +1,8 @@
 """
-The only segments and flows that can leave the process: closed models, as `bodies.py` has for events and profiles.
+The only segments and flows that can be sent to Klaviyo: closed models, as `bodies.py` has for events and profiles.
 
-Field names and nesting: openapi 2026-07-15 (`SegmentCreateQuery`, `FlowCreateQuery`, `FlowUpdateQuery`). Of Klaviyo's
-conditions and actions only those that a campaign needs. Knows no campaign.
+Field names and nesting: openapi 2026-07-15 (`SegmentCreateQuery`, `FlowCreateQuery`, `FlowUpdateQuery`). Contains only
+the conditions and actions that a campaign needs. Knows no campaign.
 """
 
 from typing import Annotated, Literal
@@ -16,7 +16,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class ListContains(Body):
-    """A list that holds a value."""
+    """The list contains a value."""
 
     type: Literal["list"] = "list"
     operator: Literal["contains"] = "contains"
@@ -24,7 +24,7 @@ class ListContains(Body):
 
 
 class IsZero(Body):
-    """A count of none."""
+    """The count is 0."""
 
     type: Literal["numeric"] = "numeric"
     operator: Literal["equals"] = "equals"
@@ -32,7 +32,7 @@ class IsZero(Body):
 
 
 class LastDays(Body):
-    """A number of days up to now."""
+    """In the last `quantity` days."""
 
     type: Literal["date"] = "date"
     operator: Literal["in-the-last"] = "in-the-last"
@@ -41,7 +41,7 @@ class LastDays(Body):
 
 
 class ProfileList(Body):
-    """A profile's list property, named as `properties['…']`, holds a value."""
+    """A list property of the profile, written as `properties['…']`, contains a value."""
 
     type: Literal["profile-property"] = "profile-property"
     property: Annotated[str, StringConstraints(pattern=r"^properties\['[^']+'\]$")]
@@ -49,7 +49,7 @@ class ProfileList(Body):
 
 
 class NeverCounted(Body):
-    """The profile has no event of a metric in so many days."""
+    """The profile has no event of a metric in the last days."""
 
     type: Literal["profile-metric"] = "profile-metric"
     metric_id: Id
@@ -59,7 +59,7 @@ class NeverCounted(Body):
 
 
 class ListContainsAll(Body):
-    """A list that holds all of some values."""
+    """The list contains all of the values."""
 
     type: Literal["list"] = "list"
     operator: Literal["contains-all"] = "contains-all"
@@ -67,14 +67,14 @@ class ListContainsAll(Body):
 
 
 class EventHas(Body):
-    """What a property of the event must hold for it to count."""
+    """The condition on a property of an event, for the event to count."""
 
     property: Annotated[str, StringConstraints(min_length=1)]
     filter: ListContainsAll
 
 
 class AboveZero(Body):
-    """At least one."""
+    """The count is at least 1."""
 
     type: Literal["numeric"] = "numeric"
     operator: Literal["greater-than"] = "greater-than"
@@ -82,14 +82,14 @@ class AboveZero(Body):
 
 
 class Ever(Body):
-    """All the time there was."""
+    """At any time."""
 
     type: Literal["date"] = "date"
     operator: Literal["alltime"] = "alltime"
 
 
 class OnceHad(Body):
-    """One event of a metric had all of some tags."""
+    """One event of a metric had all of the tags."""
 
     type: Literal["profile-metric"] = "profile-metric"
     metric_id: Id
@@ -100,7 +100,7 @@ class OnceHad(Body):
 
 
 class Subscribed(Body):
-    """The status asked for."""
+    """The consent status is `subscribed`."""
 
     subscription: Literal["subscribed"] = "subscribed"
 
@@ -114,21 +114,21 @@ class SmsConsent(Body):
 
 
 class MayBeTexted(Body):
-    """The profile has agreed to be texted."""
+    """The profile consents to texts."""
 
     type: Literal["profile-marketing-consent"] = "profile-marketing-consent"
     consent: SmsConsent = SmsConsent()
 
 
 class NotTexted(Body):
-    """The profile got no text in so many days; for flows only."""
+    """The profile got no text in the last days; for flows only."""
 
     type: Literal["profile-not-sent-sms"] = "profile-not-sent-sms"
     timeframe_filter: LastDays
 
 
 class EventList(Body):
-    """The event that set off the flow has a list property that holds a value."""
+    """A list property of the event that triggered the flow contains a value."""
 
     type: Literal["metric-property"] = "metric-property"
     metric_id: Id
@@ -137,13 +137,13 @@ class EventList(Body):
 
 
 class SegmentGroup(Body):
-    """One condition: groups must all hold, conditions of one group need not."""
+    """One condition. All groups must hold; within a group, one condition is enough."""
 
     conditions: tuple[ProfileList | NeverCounted | MayBeTexted | OnceHad]
 
 
 class SegmentDefinition(Body):
-    """Who belongs to the segment."""
+    """The conditions of the segment."""
 
     condition_groups: Annotated[tuple[SegmentGroup, ...], Field(min_length=1)]
 
@@ -175,13 +175,13 @@ class EventGroup(Body):
 
 
 class EventFilter(Body):
-    """Which events set off the flow."""
+    """The events that trigger the flow."""
 
     condition_groups: Annotated[tuple[EventGroup, ...], Field(min_length=1)]
 
 
 class MetricTrigger(Body):
-    """Each event of a metric that passes the filter; without one, each."""
+    """Every event of a metric that passes the filter; without a filter, every event."""
 
     type: Literal["metric"] = "metric"
     id: Id
@@ -195,20 +195,20 @@ class ProfileGroup(Body):
 
 
 class ProfileFilter(Body):
-    """Whose events, at entry and again before the text."""
+    """The profiles whose events count, checked at entry and again before the text."""
 
     condition_groups: Annotated[tuple[ProfileGroup, ...], Field(min_length=1)]
 
 
 class Reentry(Body):
-    """How soon someone may enter again."""
+    """How soon a profile may enter again."""
 
     duration: Annotated[int, Field(ge=1)]
     unit: Literal["day"] = "day"
 
 
 class Sms(Body):
-    """A text; quiet hours and Smart Sending are never switched off here."""
+    """A text. Quiet hours and Smart Sending are always on."""
 
     name: Name
     body: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -218,20 +218,20 @@ class Sms(Body):
 
 
 class SmsData(Body):
-    """A text, to be looked at before it is set live."""
+    """A text as a draft, so that a person can check it before it is set live."""
 
     status: Literal["draft"] = "draft"
     message: Sms
 
 
 class End(Body):
-    """Nothing comes after. The null is Klaviyo's way to say so."""
+    """The end of the flow. Klaviyo requires the null."""
 
     next: None = None
 
 
 class SendSms(Body):
-    """The action of texting."""
+    """The action that sends a text."""
 
     temporary_id: Id
     type: Literal["send-sms"] = "send-sms"
@@ -240,7 +240,7 @@ class SendSms(Body):
 
 
 class FlowDefinition(Body):
-    """One trigger, one text."""
+    """A flow of one trigger and one text."""
 
     triggers: tuple[MetricTrigger]
     profile_filter: ProfileFilter
@@ -269,7 +269,7 @@ class FlowBody(Body):
     data: Flow
 
     def wire(self) -> bytes:
-        """Write the body as it is sent, with its nulls: `End`'s, and a trigger's that has no filter."""
+        """Return the body as sent, with its nulls: in `End`, and in a trigger without a filter."""
         return self.model_dump_json().encode()
 
 
@@ -280,7 +280,7 @@ class StatusAttributes(Body):
 
 
 class FlowStatus(Body):
-    """A flow that is there."""
+    """An existing flow."""
 
     type: Literal["flow"] = "flow"
     id: Id
@@ -294,13 +294,13 @@ class FlowStatusBody(Body):
 
 
 class SegmentChangeAttributes(Body):
-    """What a segment is given anew."""
+    """The new definition of a segment."""
 
     definition: SegmentDefinition
 
 
 class SegmentChange(Body):
-    """A segment that is there."""
+    """An existing segment."""
 
     type: Literal["segment"] = "segment"
     id: Id

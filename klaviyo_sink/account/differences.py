@@ -1,11 +1,11 @@
-"""How a segment or flow at Klaviyo differs from its campaign, in words for whoever wrote the campaign. Pure."""
+"""Compares a segment or flow at Klaviyo with its campaign, and describes the differences for people. Pure."""
 
 from collections.abc import Iterator
 from typing import Any, Final
 
-#: Klaviyo puts its own ids in place of ours, and a status set live later is no difference.
+#: Klaviyo replaces our ids by its own, and a status that was set live later is no difference.
 _KLAVIYOS_OWN: Final = frozenset({"temporary_id", "entry_action_id", "status"})
-#: What stands at a place of a definition, by a part of the place's path; the first that fits counts.
+#: What each part of a definition means, by a part of its path; the first match counts.
 _MEANINGS: Final = (
     ("/message/body", "the text"),
     ("/message/name", "the message's name"),
@@ -18,12 +18,12 @@ _MEANINGS: Final = (
     ("/condition_groups", "whom it is for (tags, consent, orders)"),
     ("/actions", "the steps of the flow"),
 )
-#: Values are shown up to this length.
+#: Longest value in a message, in characters.
 _SHOWN: Final = 60
 
 
 def differences(ours: Any, theirs: Any) -> list[str]:
-    """Say what differs, each thing once. What Klaviyo adds by itself (ids) is no difference."""
+    """Return the differences as sentences, without duplicates. Ids that Klaviyo adds are no difference."""
     said: dict[str, str] = {}
     for place, mine, other in _differing(ours, theirs, ""):
         meaning = next((words for part, words in _MEANINGS if part in place), place)

@@ -1,9 +1,10 @@
 """
-Segments and flows as data: what a campaign becomes at Klaviyo. Pure; a contract test holds it to the official schema.
+Builds a campaign's segment and flow for Klaviyo. Pure; a contract test checks them against the official schema.
 
-A flow starts with our own event, whose properties carry the tags, because a profile property is no trigger and a
-segment's "no order in 7 days" is worked out once a day (help.klaviyo.com articles 115005233488 and 115002779051).
-An event says what its upload has; what several uploads mean together, an interest, only the profile says.
+A flow is triggered by our own event, whose properties contain the tags. A profile property cannot trigger a flow, and
+Klaviyo computes a segment's "no order in 7 days" only once a day (help.klaviyo.com articles 115005233488 and
+115002779051). An event has the tags of its upload. An interest, which follows from several uploads, is only on the
+profile.
 """
 
 from collections.abc import Mapping
@@ -51,7 +52,7 @@ from klaviyo_sink.profile.naming import LISTS, PropertyNames, plural
 
 _INTEREST: Final = f"{LISTS['interests']}/"
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
-#: A flow's only action; Klaviyo puts an id of its own in its place.
+#: Id of a flow's only action; Klaviyo replaces it by its own.
 _SMS: Final = "sms-1"
 
 
@@ -63,14 +64,20 @@ def segment_body(
     metric: str | None = None,
 ) -> bytes:
     """
-    Write `POST /api/segments`: whom the campaign is for, by the profile alone.
+    Return the body of `POST /api/segments`: the campaign's conditions on the profile alone.
 
-    `words` are, by tag id, what profiles hold in place of the tag's value, where they hold words. The flow asks one
-    upload for all of the tags, and a profile lists those of all uploads: so with more than one tag the segment also
-    asks whether an event of `metric` ever had them all.
+    The flow requires all tags on one upload, but a profile lists the tags of all uploads. So with more than one tag the
+    segment also requires an event of `metric` that had them all.
+
+    Args:
+        campaign: The campaign.
+        names: Names of the profile's properties.
+        order_metric: Id of the metric for orders; None: orders are not checked.
+        words: By tag id, the word that profiles contain instead of the tag's value, if they contain words.
+        metric: Id of the metric of our events.
 
     Raises:
-        CampaignsError: the segment would admit others than the flow: profiles have no list for one of the tags.
+        CampaignsError: Profiles have no list for one of the tags, so the segment would admit more than the flow.
 
     """
     tags = (_has_tag(tag, names, words) for tag in campaign.tags)
@@ -92,10 +99,10 @@ def flow_body(
     words: Mapping[str, str] = _NO_WORDS,
 ) -> bytes:
     """
-    Write `POST /api/flows`: the metric-triggered SMS, as draft. `words` as for the segment.
+    Return the body of `POST /api/flows`: the SMS triggered by the metric, as a draft. `words` as for the segment.
 
     Raises:
-        CampaignsError: profiles cannot tell whether their shopper has one of the interests.
+        CampaignsError: Profiles do not show whether their shopper has one of the interests.
 
     """
     interests = [tag for tag in campaign.tags if tag.startswith(_INTEREST)]
@@ -116,17 +123,17 @@ def flow_body(
 
 
 def status_body(flow_id: str, status: Literal["live", "draft"]) -> bytes:
-    """Write `PATCH /api/flows/{id}`: set the flow and all its actions live, or stop them."""
+    """Return the body of `PATCH /api/flows/{id}` that sets the flow and its actions live, or stops them."""
     return FlowStatusBody(data=FlowStatus(id=flow_id, attributes=StatusAttributes(status=status))).wire()
 
 
 def live_body(flow_id: str) -> bytes:
-    """Write `PATCH /api/flows/{id}`: set the flow and all its actions live."""
+    """Return the body of `PATCH /api/flows/{id}` that sets the flow and its actions live."""
     return status_body(flow_id, "live")
 
 
 def segment_change_body(segment_id: str, body: bytes) -> bytes:
-    """Write `PATCH /api/segments/{id}`: give a segment the definition that `segment_body` wrote."""
+    """Return the body of `PATCH /api/segments/{id}` that sets the definition from `segment_body`."""
     definition = SegmentBody.model_validate_json(body).data.attributes.definition
     change = SegmentChange(id=segment_id, attributes=SegmentChangeAttributes(definition=definition))
     return SegmentChangeBody(data=change).wire()
@@ -137,15 +144,15 @@ def _has_tag(tag: str, names: PropertyNames, words: Mapping[str, str]) -> Profil
     name = names.of_category(category)
     if name is None:
         raise CampaignsError(
-            f"profiles have no list of {plural(category)}, so no segment can ask for {tag}: add {category!r} to"
-            " HANGTAG_KLAVIYO_CATEGORIES, for the sync stage and for this command, or leave the tag out"
+            f"profiles have no list of {plural(category)}, so no segment can require {tag}: add {category!r} to"
+            " HANGTAG_KLAVIYO_CATEGORIES, for the sync stage and for this command, or remove the tag"
         )
     word = words.get(tag) or value
     same = [one for one, other in words.items() if other == word and one != tag and one.startswith(f"{category}/")]
     if same:
         raise CampaignsError(
-            f"{tag} and {', '.join(sorted(same))} are both called {word!r} on profiles, so no segment can tell them"
-            " apart: leave the tag out, or let profiles hold ids (HANGTAG_KLAVIYO_LABELS)"
+            f"{tag} and {', '.join(sorted(same))} are both called {word!r} on profiles, so no segment can distinguish"
+            " them: remove the tag, or let profiles contain ids (HANGTAG_KLAVIYO_LABELS)"
         )
     return ProfileList(property=f"properties['{name}']", filter=ListContains(value=word))
 

@@ -1,15 +1,15 @@
-"""Which metric of an account a campaign means: a name alone does not say, several integrations may use it. Pure."""
+"""Finds the metric of an account that a campaign means, because several integrations may use one name. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-#: The integration of events that come through the API, as ours do.
+#: The integration of events from the API, such as ours.
 OWN_INTEGRATION: Final = "API"
 
 
 class AmbiguousMetricError(ValueError):
-    """Several metrics answer to the name; the message lists them."""
+    """Several metrics match; the message lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +22,23 @@ class KnownMetric:
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Self:
-        """Read a row of `GET /api/metrics`."""
+        """Parse a row of `GET /api/metrics`."""
         attributes = row["attributes"]
         integration = attributes.get("integration")
         named = integration.get("name") if isinstance(integration, Mapping) else None
         return cls(str(row["id"]), str(attributes.get("name") or ""), str(named or "none"))
 
     def __str__(self) -> str:
-        """Show what tells it from others of its name."""
+        """Show the parts that distinguish it from others of its name."""
         return f"{self.name!r} of {self.integration} ({self.id})"
 
 
 def choose_metric(metrics: Iterable[KnownMetric], name: str, integration: str | None) -> KnownMetric | None:
     """
-    Choose the one metric that is meant; None when the account has none of that name.
+    Return the metric that is meant; None if the account has none of that name.
 
     Raises:
-        AmbiguousMetricError: several have the name, or none of them is of the integration.
+        AmbiguousMetricError: Several metrics have the name, or none of them belongs to the integration.
 
     """
     named = [one for one in metrics if one.name == name]
@@ -50,7 +50,7 @@ def choose_metric(metrics: Iterable[KnownMetric], name: str, integration: str | 
     found = ", ".join(map(str, named))
     if meant:
         raise AmbiguousMetricError(
-            f"the account has {len(meant)} metrics for orders called {name!r}: {found}. Name the integration of the"
+            f"the account has {len(meant)} metrics for orders called {name!r}: {found}. Set the integration of the"
             " right one in the campaign, as order_integration"
         )
-    raise AmbiguousMetricError(f"no metric {name!r} is of the integration {integration!r}; there is {found}")
+    raise AmbiguousMetricError(f"no metric {name!r} belongs to the integration {integration!r}; there is {found}")

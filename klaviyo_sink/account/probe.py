@@ -1,5 +1,5 @@
 """
-An event of our own that sets off nothing: it brings the metric into being, and proves that events arrive.
+Builds an event that triggers no flow: it creates the metric, and shows that events arrive.
 
 Pure; the caller sends it.
 """
@@ -22,7 +22,7 @@ from klaviyo_sink.profile.style import instant
 
 
 def probe_event(metric: str, whom: ProfileAttributes, mark: str, now: datetime) -> bytes:
-    """Write `POST /api/events` for a backfilled event without tags; `mark` names it, 1 to 255 characters."""
+    """Return the body of `POST /api/events` for a backfilled event without tags, named `mark` (1 to 255 characters)."""
     told = EntryAttributes(
         metric=MetricData(data=Metric(attributes=MetricAttributes(name=metric))),
         unique_id=mark,

@@ -1,4 +1,4 @@
-"""Looks up the profiles of many shoppers, a hundred a request."""
+"""Looks up the profiles of many shoppers, a hundred per request."""
 
 import json
 from collections.abc import Iterable
@@ -8,16 +8,16 @@ from klaviyo_sink.account.steps import Calls
 from klaviyo_sink.profile.style import identifiers
 from schemas.events import OutfitTagged
 
-#: Profiles of a page (openapi 2026-07-15).
+#: Profiles per page (openapi 2026-07-15).
 PAGE: Final = 100
 
 
 async def find_profiles(calls: Calls, events: Iterable[OutfitTagged]) -> dict[str, dict[str, Any]]:
     """
-    Give the profiles of the events' shoppers, by shopper; those whom Klaviyo does not know are left out.
+    Return the profiles of the events' shoppers by shopper, without shoppers that Klaviyo does not know.
 
     Raises:
-        SetupError: Klaviyo refused, or did not answer.
+        SetupError: Klaviyo refused, or did not respond.
 
     """
     shoppers: dict[tuple[str, str], str] = {}

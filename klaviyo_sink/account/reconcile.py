@@ -1,9 +1,9 @@
 """
-Makes Klaviyo's profiles and the state database agree again, after a backup was restored or the database was lost.
+Makes Klaviyo's profiles and the state database agree, after a backup was restored or the database was lost.
 
-First the whole tags topic is folded into the state database once more; only then is every profile set, so that none
-shrinks on the way, with a version that goes on from the one that Klaviyo has. Sends no event, so it starts no flow. A
-run that was interrupted leaves rows dirty, and may be run again.
+First folds the whole tags topic into the state database again. Only then it sets every profile, so that none loses
+values in between; versions continue from the one at Klaviyo. Sends no event, so it starts no flow. An interrupted run
+leaves rows dirty, and may be repeated.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,23 +20,23 @@ from klaviyo_sink.sink import Sink
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 
-#: Uploads of one round.
+#: Uploads per round.
 ROUND: Final = 500
-#: Rounds again for those that Klaviyo answers with Later, before they count as failed.
+#: Further rounds for shoppers that Klaviyo answers with Later, before they count as failed.
 TRIES: Final = 8
 
 
 @dataclass(slots=True)
 class Report:
-    """What reconciling found and did, in shoppers."""
+    """What reconciling found and did, by shopper."""
 
     uploads: int = 0
     shoppers: set[str] = field(default_factory=set)
     #: Klaviyo had a newer version than the state database.
     behind: set[str] = field(default_factory=set)
-    #: Klaviyo said something else than it does now.
+    #: The profile at Klaviyo was changed.
     mended: set[str] = field(default_factory=set)
-    #: Klaviyo had values of uploads that are no longer in the topic; they are gone from the profile.
+    #: The profile lost values of uploads that are no longer in the topic.
     lost_values: set[str] = field(default_factory=set)
     forgotten: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Reconciling:
-    """Works through the uploads of a topic. In a dry run `sink` stores and sends nothing; `calls` only read."""
+    """Processes the uploads of a topic. In a dry run `sink` stores and sends nothing; `calls` only reads."""
 
     sink: Sink
     calls: Calls
@@ -52,11 +52,11 @@ class Reconciling:
 
     async def run(self, read: Callable[[], Iterable[OutfitTagged]]) -> AsyncIterator[Report]:
         """
-        Reconcile the uploads that `read` gives, twice the same; the report as it grows.
+        Reconcile the uploads that `read` returns; it is called twice and must return the same. Yields the report.
 
         Raises:
-            SetupError: Klaviyo refused to be read, or did not answer.
-            SQLAlchemyError: the state database failed.
+            SetupError: Klaviyo rejected a read, or did not respond.
+            SQLAlchemyError: The state database failed.
 
         """
         report = Report()

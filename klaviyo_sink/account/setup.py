@@ -1,9 +1,9 @@
 """
-Brings an account to what the campaigns say: metric, segments, flows; by name, so that it may be run again.
+Sets up an account for the campaigns: metric, segments, flows. Finds them by name, so that it can be repeated.
 
-Nothing is set live while anything differs from the campaigns. Klaviyo replaces no flow's definition: to replace one is
-to make a new flow, set it live if the old one was, and stop the old one, in this order; a run that was interrupted goes
-on where it stopped, since a flow that already says the same is taken for the new one.
+Sets nothing live while anything differs from the campaigns. Klaviyo cannot change a flow's definition. To replace a
+flow, it creates a new one, sets that live if the old one was, and then stops the old one, in this order. An interrupted
+run can continue, because a flow with the right definition counts as the new one.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ from schemas.steady_clock import now as steady_now
 
 __all__ = ["Setup", "SetupError", "SetupStep", "all_clear"]
 
-#: The made-up shopper whose backfilled event brings the metric into being.
+#: The invented shopper whose backfilled event creates the metric.
 FIRST_SHOPPER: Final = ProfileAttributes(email=None, external_id="hangtag-setup")
-#: Looks for a metric whose first event was just sent; Klaviyo says "up to a few minutes".
+#: Reads until the metric of a first event must be visible; Klaviyo says "up to a few minutes".
 LOOKS: Final = 60
 LOOK_EVERY_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A campaign, and what is to be at Klaviyo for it."""
+    """A campaign, and the bodies of its segment and flow."""
 
     campaign: Campaign
     segment: bytes
@@ -45,11 +45,11 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Flows:
-    """The flows of a campaign's name."""
+    """The flows with a campaign's name."""
 
-    #: The one that says what the campaign says.
+    #: The one whose definition matches the campaign.
     right: Mapping[str, Any] | None
-    #: Others, not archived, with what differs.
+    #: Others that are not archived, with their differences.
     wrong: Mapping[str, list[str]]
     live: frozenset[str]
     archived: bool
@@ -63,20 +63,20 @@ class Setup:
     metric: str
     names: PropertyNames
     live: bool
-    #: By tag id, the words that profiles hold in place of tag values; empty where they hold ids.
+    #: By tag id, the words that profiles contain instead of tag values; empty if they contain ids.
     words: Mapping[str, str] = field(default_factory=dict)
     now: Callable[[], datetime] = steady_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    #: Whether segments and flows that differ are replaced.
+    #: Whether to replace segments and flows that differ.
     replace: bool = False
 
     async def run(self, campaigns: Sequence[Campaign]) -> list[SetupStep]:
         """
-        Create what is missing, compare what is there, and set live where that was asked for and nothing differs.
+        Create what is missing, compare what exists, and set live if that is wanted and nothing differs.
 
         Raises:
-            SetupError: Klaviyo refused, or did not answer; it holds the steps done so far.
-            CampaignsError: a campaign asks for what cannot be set up. Nothing was done.
+            SetupError: Klaviyo refused, or did not respond; contains the steps done so far.
+            CampaignsError: A campaign requires something that cannot be set up. Nothing was done.
 
         """
         steps: list[SetupStep] = []
@@ -90,18 +90,18 @@ class Setup:
 
     async def _run(self, campaigns: Sequence[Campaign], steps: list[SetupStep]) -> None:
         calls = Calls(self.client, self.sleep)
-        # What no segment can say is found out before anything is made.
+        # Detect campaigns that no segment can express before creating anything.
         for campaign in campaigns:
             self._plan(campaign, "", None)
         metrics = await self._metrics(calls, steps)
         own = choose_metric(metrics, self.metric, OWN_INTEGRATION if _many(metrics, self.metric) else None)
         if own is None:
-            raise SetupError(Later("no-metric", "the metric does not show"))
+            raise SetupError(Later("no-metric", "the metric is not visible"))
         plans = []
         for campaign in campaigns:
             orders = choose_metric(metrics, campaign.order_metric, campaign.order_integration)
             if orders is None:
-                sentence = "no such metric in the account: orders are not looked at"
+                sentence = "the account has no such metric: orders are not checked"
                 steps.append(SetupStep("metric", campaign.order_metric, "missing", sentence))
             plans.append(self._plan(campaign, own.id, orders.id if orders else None))
         segments, flows = await calls.all("/api/segments"), await calls.all("/api/flows")
@@ -121,7 +121,7 @@ class Setup:
         return _Plan(campaign, segment, flow_body(campaign, self.names, metric or "-", orders, self.words))
 
     async def _metrics(self, calls: Calls, steps: list[SetupStep]) -> list[KnownMetric]:
-        """List the account's metrics, with ours among them."""
+        """Return the account's metrics, including ours."""
         metrics = await _read_metrics(calls)
         if any(one.name == self.metric for one in metrics):
             steps.append(SetupStep("metric", self.metric, "unchanged"))
@@ -134,7 +134,7 @@ class Setup:
                 steps.append(SetupStep("metric", self.metric, "created"))
                 return metrics
             await self.sleep(LOOK_EVERY_S)
-        raise SetupError(Later("no-metric", "the metric's first event was taken, but the metric does not show"))
+        raise SetupError(Later("no-metric", "Klaviyo accepted the metric's first event, but the metric is not visible"))
 
     async def _segment(
         self, calls: Calls, plan: _Plan, segments: Sequence[Mapping[str, Any]], steps: list[SetupStep]
@@ -158,12 +158,12 @@ class Setup:
     async def _flow(
         self, calls: Calls, plan: _Plan, flows: Sequence[Mapping[str, Any]], steps: list[SetupStep]
     ) -> list[tuple[str, Mapping[str, Any]]]:
-        """Bring a campaign's flow about; give it when it is a draft that may be set live."""
+        """Create or update a campaign's flow. Return it if it is a draft that may be set live."""
         name = plan.campaign.name
         found = await self._compare(calls, plan, flows)
         wrong = "; ".join(next(iter(found.wrong.values()), ()))
         if found.right is None and (found.wrong or found.archived) and not self.replace:
-            step = SetupStep("flow", name, "archived", "it is archived at Klaviyo, and would text nobody")
+            step = SetupStep("flow", name, "archived", "it is archived at Klaviyo, and sends no texts")
             steps.append(SetupStep("flow", name, "drifted", wrong) if found.wrong else step)
             return []
         right = found.right
@@ -193,7 +193,7 @@ class Setup:
             steps.append(SetupStep("flow", name, "set live"))
         for flow_id in old:
             await calls.call("PATCH", "/api/flows/{id}", names={"id": flow_id}, body=status_body(flow_id, "draft"))
-            sentence = f"the old flow {flow_id} sends nothing any more; Klaviyo lets only people archive it"
+            sentence = f"the old flow {flow_id} is stopped; only a person can archive it at Klaviyo"
             steps.append(SetupStep("flow", name, "replaced", sentence))
         return []
 

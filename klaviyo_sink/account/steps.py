@@ -1,4 +1,4 @@
-"""What setting up an account does step by step, and the calls it makes until they are answered."""
+"""The steps of setting up an account, and calls to Klaviyo that are repeated while it answers Later."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.delivery.imports import cursor_after
 from schemas.outcomes import Later
 
-#: Later answers to one call, before setting up is given up.
+#: Later answers to one call after which setting up fails.
 TRIES: Final = 8
 
 
@@ -20,12 +20,12 @@ class SetupStep:
     kind: Literal["metric", "segment", "flow"]
     name: str
     done: Literal["created", "unchanged", "drifted", "archived", "replaced", "set live", "missing"]
-    #: What differs, in words; a sentence for missing and replaced ones.
+    #: The differences; for missing and replaced ones a sentence.
     detail: str = ""
 
 
 def all_clear(steps: Sequence[SetupStep]) -> bool:
-    """Tell whether flows may be set live: nothing differs from the campaigns, and nothing they name is archived."""
+    """Return whether flows may be set live: nothing differs from the campaigns, and nothing is archived."""
     return not any(step.done in {"drifted", "archived"} for step in steps)
 
 
@@ -39,17 +39,17 @@ class SetupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls Klaviyo, and again while it answers Later."""
+    """Calls Klaviyo, and repeats a call while Klaviyo answers Later."""
 
     client: KlaviyoClient
     sleep: Callable[[float], Awaitable[None]]
 
     async def call(self, method: str, path: str, **rest: Any) -> Any:
         """
-        Make a call and give the JSON of its answer.
+        Make a call and return the JSON of its response.
 
         Raises:
-            SetupError: Klaviyo refused, or did not answer.
+            SetupError: Klaviyo refused, or did not respond.
 
         """
         for tried in range(TRIES):
@@ -62,7 +62,7 @@ class Calls:
         raise AssertionError
 
     async def all(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-        """List everything there is, page by page."""
+        """Return all resources, page by page."""
         rows: list[dict[str, Any]] = []
         query = dict(query or {})
         while True:

@@ -1,1 +1,1 @@
-"""Klaviyo over HTTP: the client, its errors, OAuth tokens and login. Knows no style profile."""
+"""Klaviyo's HTTP API: the client, its errors, OAuth tokens and login. Knows no style profile."""

@@ -1,8 +1,8 @@
 """
-HTTP to Klaviyo: one pooled HTTP/2 client, the headers it demands, answers as values, the budget kept informed.
+The HTTP client of Klaviyo's API: one HTTP/2 connection pool, the required headers, results as values.
 
-Knows nothing of shoppers or tags: it is handed bytes. Keeps no retry policy: waiting is done by whoever holds the work.
-Whoever calls has taken a request from the budget before.
+Reports rate limits to the budget. Knows no shoppers or tags: the caller passes bytes. Has no retry policy: the caller
+waits. The caller must have taken a request from the budget before each call.
 """
 
 import asyncio
@@ -27,43 +27,43 @@ __all__ = ["Accepted", "KlaviyoClient", "Listener", "Prepare", "PrivateKey", "Ro
 R = TypeVar("R")
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
-#: Requests on the way at the same time. Klaviyo allows 350 events in one second (openapi 2026-07-15).
+#: Most concurrent requests. Klaviyo allows 350 events per second (openapi 2026-07-15).
 CONNECTIONS: Final = 64
 _BULK_REFUSALS: Final = frozenset({400, 404, 409, 422})
 _TOO_MANY: Final = 429
-#: What httpx reads of the environment.
+#: Environment variables that httpx reads.
 _ENVIRONMENT: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
 class RowsRefused:
-    """A bulk job was refused because of these rows (index: fault, sentence). None of its rows was taken."""
+    """Klaviyo refused a bulk job because of these rows (index: fault, sentence). It accepted none of its rows."""
 
     rows: Mapping[int, tuple[Fault, str]]
 
 
-#: Writes a request's body at the last moment, after every wait, or says why the request must not leave.
+#: Builds a request's body at the last moment, after every wait, or returns why the request must not be sent.
 Prepare = Callable[[], Awaitable[bytes | R]]
 
 
 class UnusableEnvironmentError(ValueError):
-    """The variables that lead HTTP through proxies, or name certificates, cannot be used. Quotes none of them."""
+    """The environment variables for proxies or certificates are not valid. The message quotes none of their values."""
 
 
 class Listener(Protocol):
-    """Learns about limits from answers: the budget."""
+    """Learns about limits from responses: the budget."""
 
     def throttled(self, operation: str, retry_after_s: float) -> Awaitable[None]:
-        """A 429 came."""
+        """Record a 429."""
         ...
 
     def answered(self, operation: str, headers: Mapping[str, str]) -> Awaitable[None]:
-        """Another answer came."""
+        """Record any other response."""
         ...
 
 
 class PrivateKey(httpx.Auth):
-    """Signs each request, so that the key is in no header table, repr or error of the client itself."""
+    """Adds the key to each request, so that it is in no header table, repr or error of the client."""
 
     def __init__(self, key: SecretStr) -> None:
         self._key = key
@@ -75,7 +75,7 @@ class PrivateKey(httpx.Auth):
 
 
 class KlaviyoClient:
-    """The calls we make. Close it, or use it as an async context manager."""
+    """The API calls that Hangtag makes. Close it, or use it as an async context manager."""
 
     def __init__(
         self,
@@ -92,9 +92,9 @@ class KlaviyoClient:
         self._spans = spans
         self._timeout_s = timeout_s
         self._listener = listener
-        # Waiting for a connection must not count as waiting for Klaviyo.
+        # Waiting for a free connection must not count towards the time limit.
         self._connections = asyncio.Semaphore(CONNECTIONS)
-        # A proxy from the environment is meant for the internet; it cannot reach a sandbox on this machine.
+        # A proxy from the environment is for the internet; it cannot reach a sandbox on this machine.
         loopback = urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
         try:
             self._http = httpx.AsyncClient(
@@ -113,25 +113,25 @@ class KlaviyoClient:
     async def create_event(
         self, body: bytes | Prepare[Failure], *, by_profile_id: bool, trace: TraceHeaders = ()
     ) -> Accepted | Failure:
-        """Post one event (`bodies.EventBody`)."""
+        """Send one event (`bodies.EventBody`)."""
         return await self.call("POST", "/api/events", body=body, by_profile_id=by_profile_id, traces=(trace,))
 
     async def import_profile(
         self, body: bytes | Prepare[Failure], *, by_profile_id: bool, trace: TraceHeaders = ()
     ) -> Accepted | Failure:
-        """Set a profile's state (`bodies.ProfileImportBody`)."""
+        """Set a profile's properties (`bodies.ProfileImportBody`)."""
         return await self.call("POST", "/api/profile-import", body=body, by_profile_id=by_profile_id, traces=(trace,))
 
     async def create_events(
         self, body: bytes | Prepare[RowsRefused | Failure], *, by_profile_id: bool, traces: Sequence[TraceHeaders] = ()
     ) -> Accepted | RowsRefused | Failure:
-        """Post up to 1,000 events (`bodies.bulk_events_body`)."""
+        """Send up to 1,000 events (`bodies.bulk_events_body`)."""
         return await self._bulk("/api/event-bulk-create-jobs", body, by_profile_id=by_profile_id, traces=traces)
 
     async def import_profiles(
         self, body: bytes | Prepare[RowsRefused | Failure], *, by_profile_id: bool, traces: Sequence[TraceHeaders] = ()
     ) -> Accepted | RowsRefused | Failure:
-        """Begin a job that sets the state of up to 10,000 profiles (`bodies.bulk_import_body`)."""
+        """Start a job that sets the properties of up to 10,000 profiles (`bodies.bulk_import_body`)."""
         return await self._bulk("/api/profile-bulk-import-jobs", body, by_profile_id=by_profile_id, traces=traces)
 
     async def call(
@@ -145,7 +145,7 @@ class KlaviyoClient:
         by_profile_id: bool = False,
         traces: Sequence[TraceHeaders] = (),
     ) -> Accepted | Failure:
-        """Make any call: `operation_path` as the official schema writes it, with `names` for its braces."""
+        """Make any call. `operation_path` is as in the official schema, and `names` fills in its braces."""
         answer: httpx.Response | Failure = await self._exchange(
             method, operation_path, names=names or {}, query=query or {}, body=body, traces=traces
         )
@@ -202,7 +202,7 @@ class KlaviyoClient:
             return Misconfigured(NO_KEY, "no Klaviyo key is set")
         operation = f"{method} {path}"
         async with self._connections:
-            # Waiting for a connection may take longer than Klaviyo: whoever sends looks again before bytes leave.
+            # Waiting for a connection may take longer than the request, so the body is built only now.
             content = await body() if callable(body) else body
             if not isinstance(content, bytes | None):
                 return content
@@ -225,7 +225,7 @@ class KlaviyoClient:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             return failure_without_answer(error)
         except OSError as error:
-            # The network's are httpx errors by now: this is the file of the OAuth tokens.
+            # Network errors are httpx errors. An OSError comes from the file of the OAuth tokens.
             return Misconfigured(
                 "tokens-file", f"the OAuth token file cannot be used ({error.strerror or type(error).__name__})"
             )

@@ -1,18 +1,18 @@
 """
-What an answer of Klaviyo, or the lack of one, means for the work: later, never, or misconfigured.
+Maps a response of Klaviyo, or a missing one, to later, never, or misconfigured.
 
-    no answer (timeout, reset, broken answer)        Later
-    2xx                                              success.py judges it
+    no response (timeout, reset, broken response)    Later
+    2xx                                              see success.py
     3xx                                              Misconfigured  the URL is not the API
     400  names the revision                          Misconfigured
-         JSON:API errors                             Never          with the pointers of what was refused
-         anything else                               Later          something between us and Klaviyo; a few tries
+         JSON:API errors                             Never          with the pointers to the refused parts
+         anything else                               Later          from something in between; a few tries
     401                                              Misconfigured
     402                                              Misconfigured
     403  JSON:API errors                             Misconfigured  the key lacks a scope
          anything else (a bot check's HTML page)     Later
-    404  for a profile id, in JSON:API errors        Never          merged or deleted; known by another identifier
-         anything else                               Misconfigured  the revision is not served, or the URL is wrong
+    404  for a profile id, in JSON:API errors        Never          merged or deleted; try another identifier
+         anything else                               Misconfigured  unknown revision, or the URL is wrong
     405 406 410 415                                  Misconfigured
     408 425                                          Later
     409                                              Never
@@ -21,7 +21,8 @@ What an answer of Klaviyo, or the lack of one, means for the work: later, never,
     other 4xx                                        as 400
     5xx and anything else                            Later
 
-Pure. Messages carry only Klaviyo's code, title and pointer: `detail` quotes the request, and with it e-mail addresses.
+Pure. Messages contain only Klaviyo's code, title and pointer, because `detail` quotes the request with its e-mail
+addresses.
 Sources: developers.klaviyo.com "Rate limits, status codes, and errors", openapi 2026-07-15 (`ClientError`).
 """
 
@@ -37,15 +38,15 @@ from schemas.outcomes import Later, Misconfigured, Never
 
 Failure = Later | Never | Misconfigured
 
-#: Seconds; an immediate retry is always throttled again, and Klaviyo does send `Retry-After: 0`
+#: Shortest wait in seconds. An immediate retry is always throttled again, and Klaviyo may send `Retry-After: 0`
 #: (github.com/klaviyo/klaviyo-api-python issue 15).
 LEAST_WAIT_S: Final = 0.3
-#: Seconds to wait when a 429 does not say: the length of the burst window.
+#: Seconds to wait after a 429 without a time: the length of the burst window.
 BURST_WINDOW_S: Final = 1.0
-#: Tries before a refusal that did not come from Klaviyo's API itself counts as final.
+#: Tries after which a refusal that is not from Klaviyo's API itself counts as final.
 MIDDLEBOX_TRIES: Final = 20
 
-#: The reasons that decide what is done next.
+#: Reasons that decide what happens next.
 PROFILE_NOT_FOUND: Final = "profile-not-found"
 NO_KEY: Final = "no-key"
 
@@ -62,10 +63,10 @@ class ApiError:
 
     code: str
     title: str
-    #: JSON pointer into our body, or the name of the parameter; empty when Klaviyo named neither.
+    #: JSON pointer into our body, or the name of the parameter; empty if Klaviyo sent neither.
     pointer: str
     about_revision: bool
-    #: Seconds, from the text of a throttled answer.
+    #: Seconds, from the text of a 429.
     available_in: float | None
 
     def __str__(self) -> str:
@@ -74,7 +75,7 @@ class ApiError:
 
 
 def api_errors(body: bytes) -> tuple[ApiError, ...]:
-    """Read the JSON:API errors out of a body; empty when it holds none, whatever it holds instead."""
+    """Parse the JSON:API errors of a body; empty if it contains none."""
     try:
         errors = json.loads(body)["errors"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -83,15 +84,15 @@ def api_errors(body: bytes) -> tuple[ApiError, ...]:
 
 
 def read_errors(errors: Iterable[object]) -> list[ApiError]:
-    """Read error objects, wherever they stand; what is none is left out."""
+    """Parse error objects; other values are skipped."""
     return [_api_error(error) for error in errors if isinstance(error, dict)]
 
 
 def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, by_profile_id: bool = False) -> Failure:
     """
-    Say what a refused request means. `headers` must look names up without regard to case.
+    Return the failure for a refused request. `headers` must ignore case.
 
-    `by_profile_id`: the request named a profile by Klaviyo's own id, which a merge or deletion ends.
+    `by_profile_id`: the request addressed a profile by Klaviyo's id, which ends with a merge or deletion.
     """
     answer = _Refusal(status, headers, api_errors(body), by_profile_id)
     judge = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _unavailable)
@@ -99,11 +100,11 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes, *, by_profi
 
 
 def failure_without_answer(error: httpx.HTTPError | httpx.InvalidURL | TimeoutError) -> Failure:
-    """Say what it means that no whole answer came. The error's own text is dropped: it may quote a header."""
+    """Return the failure for a missing or incomplete response. Drops the error's own text, which may quote a header."""
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError):
         return Misconfigured("not-sendable", f"no request can be made with this URL and key ({type(error).__name__})")
     if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return Later("timeout", "Klaviyo did not answer in time")
+        return Later("timeout", "Klaviyo did not respond in time")
     return Later("unreachable", f"the connection to Klaviyo failed ({type(error).__name__})")
 
 
@@ -127,14 +128,14 @@ def _safe(text: object, length: int) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    # Klaviyo sends whole seconds; the date form that HTTP also allows is left to the retry policy.
+    # Klaviyo sends whole seconds. HTTP also allows a date, which the retry policy replaces by its own wait.
     text = (headers.get("retry-after") or "").strip()
     return max(float(text), LEAST_WAIT_S) if _SECONDS.fullmatch(text) else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """A refusal, read."""
+    """A parsed refusal."""
 
     status: int
     headers: Mapping[str, str]
@@ -154,19 +155,19 @@ class _Refusal:
 
 
 def _unauthorized(answer: _Refusal) -> Failure:
-    return Misconfigured("unauthorized", f"Klaviyo does not know the key. {answer}")
+    return Misconfigured("unauthorized", f"Klaviyo does not accept the key. {answer}")
 
 
 def _forbidden(answer: _Refusal) -> Failure:
     if answer.errors:
         return Misconfigured("forbidden", f"the key may not do this; check its scopes. {answer}")
-    return Later("blocked", f"a guard in front of Klaviyo refused. {answer}", retry_after=_retry_after(answer.headers))
+    return Later("blocked", f"a filter in front of Klaviyo refused. {answer}", retry_after=_retry_after(answer.headers))
 
 
 def _not_found(answer: _Refusal) -> Failure:
     if answer.errors and answer.by_profile_id and not answer.about_revision:
         return Never(PROFILE_NOT_FOUND, f"Klaviyo no longer knows this profile id. {answer}")
-    return Misconfigured("not-found", f"the URL or the revision is not served. {answer}")
+    return Misconfigured("not-found", f"Klaviyo does not serve this URL or revision. {answer}")
 
 
 def _not_served(answer: _Refusal) -> Failure:

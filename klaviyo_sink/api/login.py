@@ -1,8 +1,8 @@
 """
-OAuth's code flow for one person at one browser: the page to open, and the code it brings back.
+OAuth's code flow in a person's browser: the page to open, and the code that comes back.
 
-The browser is sent back to a loopback address, where it is awaited (RFC 8252, section 7.3), or anywhere else, from
-where the person pastes the address. Knows neither tokens nor files.
+The redirect goes to a loopback address, where this module receives it (RFC 8252, section 7.3). For any other redirect,
+the person pastes the address. Knows neither tokens nor files.
 """
 
 import html
@@ -24,7 +24,7 @@ class LoginError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One attempt. `redirect_uri` must stand in the app's settings at Klaviyo, letter for letter."""
+    """One login. `redirect_uri` must equal the one in the app's settings at Klaviyo."""
 
     client_id: str
     scopes: str
@@ -34,37 +34,37 @@ class Login:
 
     @property
     def url(self) -> str:
-        """The page on which the account's owner lets the app in."""
+        """The page where the account's owner authorizes the app."""
         return authorize_url(self.client_id, self.scopes, self.redirect_uri, self.state, self.verifier)
 
     @property
     def comes_here(self) -> bool:
-        """Whether the browser is sent to this machine, and can be awaited."""
+        """Whether the redirect goes to this machine, so that it can be received here."""
         parts = urlsplit(self.redirect_uri)
         return parts.scheme == "http" and parts.hostname in _LOOPBACK and parts.port is not None
 
     def code_in(self, address: str) -> str:
         """
-        Take the code from the address to which the browser was sent back.
+        Return the code in the address that the browser was redirected to.
 
         Raises:
-            LoginError: Klaviyo refused, or the address is not the answer to this attempt.
+            LoginError: Klaviyo refused, or the address does not belong to this login.
 
         """
         said = {name: values[0] for name, values in parse_qs(urlsplit(address.strip()).query).items()}
         if not secrets.compare_digest(said.get("state", "").encode(), self.state.encode()):
-            raise LoginError("this is not the answer to this login; start again")
+            raise LoginError("this address does not belong to this login; start again")
         if "code" not in said:
             reason = "".join(one for one in said.get("error", "no code")[:60] if one.isprintable())
-            raise LoginError(f"Klaviyo did not let the app in: {reason}")
+            raise LoginError(f"Klaviyo did not authorize the app: {reason}")
         return said["code"]
 
     def wait(self, limit_s: float) -> str:
         """
-        Await the browser on this machine and give the code it brings. Blocks.
+        Wait for the browser's redirect to this machine and return its code. Blocks.
 
         Raises:
-            LoginError: as `code_in`; or nobody came in time, or the port is taken.
+            LoginError: As `code_in`; or no redirect came in time, or the port is in use.
 
         """
         parts = urlsplit(self.redirect_uri)
@@ -72,7 +72,7 @@ class Login:
         try:
             with _Listener(parts.hostname or "", parts.port or 0, parts.path, came) as listener:
                 listener.timeout = limit_s
-                # A browser asks for an icon too: only what comes to the path counts.
+                # A browser also requests an icon. Only a request to the path counts.
                 for _ in range(20):
                     listener.handle_request()
                     if came or listener.late:
@@ -80,12 +80,12 @@ class Login:
         except OSError as error:
             raise LoginError(f"cannot listen on {parts.netloc}: {error.strerror}") from None
         if not came:
-            raise LoginError(f"no browser came within {limit_s:g} s")
+            raise LoginError(f"no browser connected within {limit_s:g} s")
         return self.code_in(came[0])
 
 
 class _Listener(HTTPServer):
-    """Listens on a loopback address for one visit to a path."""
+    """Listens on a loopback address for one request to a path."""
 
     def __init__(self, host: str, port: int, path: str, came: list[str]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -100,11 +100,11 @@ class _Visit(BaseHTTPRequestHandler):
     """One request of the browser."""
 
     server: _Listener
-    #: Seconds that a silent connection may hold up the wait.
+    #: Seconds that a silent connection may delay the wait.
     timeout = 5
 
     def do_GET(self) -> None:
-        """Note where it was sent, and say what to do next."""
+        """Record the address, and show what to do next."""
         mine = urlsplit(self.path).path == (self.server.path or "/")
         if mine:
             self.server.came.append(self.path)
@@ -117,4 +117,4 @@ class _Visit(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def log_message(self, *_words: object) -> None:
-        """Say nothing: the request line holds the code."""
+        """Log nothing, because the request line contains the code."""

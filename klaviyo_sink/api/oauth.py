@@ -1,8 +1,8 @@
 """
-OAuth tokens: sign requests with the access token, renew it before it ends, keep the pair in a private file.
+OAuth tokens: adds the access token to requests, renews it before it expires, keeps the pair in a private file.
 
-Klaviyo rotates nothing behind our back, but a renewed pair must never be lost: it is written before it is used.
-Several processes share the file; a lock beside it lets one of them renew. Knows neither events nor profiles.
+A renewed pair must never be lost, so it is written to the file before it is used. Several processes share the file; a
+lock next to it lets one of them renew. Knows neither events nor profiles.
 
 Source: developers.klaviyo.com "Set up OAuth" (PKCE S256; `Basic base64(client_id:client_secret)`, form-encoded;
 access tokens last an hour; at most ten renewals a minute).
@@ -29,22 +29,22 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, SecretStr
 from schemas.input_files import read_small
 
 AUTHORIZE_URL: Final = "https://www.klaviyo.com/oauth/authorize"
-#: Seconds before its end at which a token is renewed.
+#: Seconds before its expiry at which a token is renewed.
 MARGIN_S: Final = 120
-#: Seconds for which a pair that was refused is not tried again: a person must log in anew.
+#: Seconds for which a refused pair is not tried again: a person must log in again.
 REFUSED_S: Final = 60
-#: Seconds between tries where there was no answer, or no place to keep it: ten renewals a minute are allowed.
+#: Seconds between tries without a response, or without a writable file: ten renewals a minute are allowed.
 FAILED_S: Final = 6
-#: Seconds for which the token endpoint may be silent.
+#: Time limit of a request to the token endpoint, in seconds.
 ASK_S: Final = 10
-#: Bytes of the file of tokens.
+#: Most bytes of the token file.
 LARGEST: Final = 100_000
 _UNAUTHORIZED: Final = 401
 _REFUSED: Final = frozenset({400, 401, 403})
 
 
 class Tokens(BaseModel):
-    """A pair of tokens and the moment, seconds since the epoch, at which the access token ends."""
+    """A pair of tokens, and when the access token expires, in seconds since the epoch."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -53,7 +53,7 @@ class Tokens(BaseModel):
     expires_at: FiniteFloat
 
     def stored(self) -> str:
-        """Write them for the file."""
+        """Return the content of the file."""
         return json.dumps(
             {
                 "access_token": self.access_token.get_secret_value(),
@@ -65,7 +65,7 @@ class Tokens(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class TokenFile:
-    """Where the tokens lie (made with 0600), and the app they belong to."""
+    """The file of the tokens (created with mode 0600), and the app they belong to."""
 
     path: Path
     client_id: str
@@ -77,17 +77,17 @@ class TokenFile:
         Read the tokens.
 
         Raises:
-            OSError: there are none.
+            OSError: The file does not exist, or has no tokens.
 
         """
         try:
             return Tokens.model_validate_json(read_small(self.path, most_bytes=LARGEST))
         except ValueError:
-            raise OSError(errno.EINVAL, "holds no tokens") from None
+            raise OSError(errno.EINVAL, "contains no tokens") from None
 
     def save(self, tokens: Tokens) -> None:
-        """Replace the tokens in one step, so that a crash leaves the old pair or the new one. Call it `locked`."""
-        # One name: what a killed process left half written, the next one removes.
+        """Replace the tokens atomically: a crash leaves the old pair or the new one. Call it inside `locked`."""
+        # Always the same name, so that the next process overwrites what a killed one left.
         new = self.path.with_name(f"{self.path.name}.new")
         new.unlink(missing_ok=True)
         try:
@@ -113,12 +113,12 @@ class TokenFile:
 
 
 def token_url(api_url: str) -> str:
-    """Give the address at which an API hands out tokens."""
+    """Return the token endpoint of an API."""
     return f"{api_url.rstrip('/')}/oauth/token"
 
 
 def authorize_url(client_id: str, scopes: str, redirect_uri: str, state: str, verifier: str) -> str:
-    """Give the page on which a merchant lets the app in."""
+    """Return the page where a merchant authorizes the app."""
     digest = hashlib.sha256(verifier.encode()).digest()
     query = {
         "response_type": "code",
@@ -133,16 +133,16 @@ def authorize_url(client_id: str, scopes: str, redirect_uri: str, state: str, ve
 
 
 def new_verifier() -> str:
-    """Make a PKCE code verifier (RFC 7636: 43 to 128 characters)."""
+    """Create a PKCE code verifier (RFC 7636: 43 to 128 characters)."""
     return secrets.token_urlsafe(64)
 
 
 def exchange_code(file: TokenFile, code: str, verifier: str, redirect_uri: str, now: float) -> Tokens:
     """
-    Turn the code that the merchant's browser brought back into tokens, and keep them. Blocks.
+    Exchange the code from the merchant's browser for tokens, and store them. Blocks.
 
     Raises:
-        httpx.HTTPError: refused, or no answer.
+        httpx.HTTPError: Klaviyo refused, or did not respond.
 
     """
     form = {
@@ -152,7 +152,7 @@ def exchange_code(file: TokenFile, code: str, verifier: str, redirect_uri: str, 
         "redirect_uri": redirect_uri,
     }
     tokens = _ask(file, form, now)
-    # A renewal that is under way ends first: it must not write the old app's pair over this one.
+    # Wait for a renewal in progress, which must not overwrite this pair with the old app's.
     with file.locked():
         file.save(tokens)
     return tokens
@@ -160,23 +160,23 @@ def exchange_code(file: TokenFile, code: str, verifier: str, redirect_uri: str, 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """A renewal that failed: of which pair, why, and until when it is not tried again."""
+    """A failed renewal: of which pair, why, and until when it is not tried again."""
 
     pair: Tokens
     error: httpx.HTTPError | OSError
     until: float
 
     def holds(self, now: float) -> bool:
-        """Tell whether to go on waiting. No pause is longer than `REFUSED_S`: then the clock was set back."""
+        """Return whether to keep waiting. A longer wait than `REFUSED_S` means that the clock was set back."""
         return 0 < self.until - now <= REFUSED_S
 
 
 class OAuth(httpx.Auth):
     """
-    Signs requests; renews when the token is about to end, and once more when Klaviyo says it has.
+    Adds the token to requests; renews it shortly before it expires, and once more after a 401.
 
-    A token that lasts is used while its renewal is under way, or fails. One that was revoked goes on being sent:
-    Klaviyo's own 401 says so to whoever asks.
+    A valid token is used while its renewal is in progress or fails. A revoked token is still sent: Klaviyo's 401 then
+    tells the caller.
     """
 
     def __init__(self, file: TokenFile, now: Callable[[], float]) -> None:
@@ -186,7 +186,7 @@ class OAuth(httpx.Auth):
         self._renewal: asyncio.Task[Tokens] | None = None
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Sign, send, and sign anew if the token was not taken."""
+        """Add the token and send; renew and send again if Klaviyo does not accept the token."""
         tokens = await self._current(None)
         _sign(request, tokens)
         answer = yield request
@@ -203,11 +203,11 @@ class OAuth(httpx.Auth):
             return self._tokens
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew(refused))
-            # Nobody may be waiting for it.
+            # The task must not raise if nobody waits for it.
             self._renewal.add_done_callback(lambda task: task.cancelled() or task.exception())
         if self._lasts(self._tokens, refused):
             return self._tokens
-        # Whoever gives up waiting must not take it from the others.
+        # A caller that stops waiting must not cancel it for the others.
         return await asyncio.shield(self._renewal)
 
     async def _renew(self, refused: Tokens | None) -> Tokens:
@@ -218,7 +218,7 @@ class OAuth(httpx.Auth):
         return tokens != refused and self._now() < tokens.expires_at - margin_s
 
     def _usable(self, refused: Tokens | None) -> Tokens:
-        """Give the pair of the file, renewed if need be."""
+        """Return the pair in the file, renewed if necessary."""
         stored = self._file.load()
         if self._lasts(stored, refused, MARGIN_S):
             return stored
@@ -236,7 +236,7 @@ class OAuth(httpx.Auth):
     def _renewed(self, refused: Tokens | None) -> Tokens:
         with self._file.locked():
             stored = self._file.load()
-            # Another process may have been quicker.
+            # Another process may have renewed it first.
             if self._lasts(stored, refused, MARGIN_S):
                 return stored
             form = {"grant_type": "refresh_token", "refresh_token": stored.refresh_token.get_secret_value()}
@@ -258,8 +258,8 @@ def _ask(file: TokenFile, form: dict[str, str], now: float, old: SecretStr | Non
         lasts_s = float(content.get("expires_in", 3600))
         return Tokens(access_token=content["access_token"], refresh_token=renewed, expires_at=now + lasts_s)
     except (ValueError, KeyError, TypeError, AttributeError):
-        # The answer itself may hold half a pair: it is not quoted.
-        raise httpx.RemoteProtocolError("the token endpoint answered no tokens") from None
+        # Do not quote the response, which may contain part of a pair.
+        raise httpx.RemoteProtocolError("the token endpoint returned no tokens") from None
 
 
 def _sign(request: httpx.Request, tokens: Tokens) -> None:

@@ -1,5 +1,5 @@
 """
-Which rows of a bulk job an answer refuses: Klaviyo takes all rows or none, and points at those it will not have.
+Finds the rows of a bulk job that Klaviyo refuses. It accepts all rows or none, and points at those that it refuses.
 
 Pure. Sources: openapi 2026-07-15 (`bulk_create_events`: a repeated unique_id refuses the whole job);
 github.com/rudderlabs/rudder-server pull request 7107 (pointers of refused rows).
@@ -18,23 +18,23 @@ _ROW: Final = re.compile(r"/data/attributes/(events-bulk-create|profiles)/data/(
 class Fault(Enum):
     """What is wrong with a row."""
 
-    #: Klaviyo has this event already: an earlier write was taken although its answer was lost.
+    #: Klaviyo has this event already: it accepted an earlier write whose response was lost.
     REPEATED = "repeated"
-    #: The profile id is gone (merged or deleted).
+    #: The profile id no longer exists (merged or deleted).
     UNKNOWN_PROFILE = PROFILE_NOT_FOUND
     REFUSED = "refused"
-    #: Ours: the shopper was forgotten while the row waited to be sent.
+    #: Our own: the shopper was forgotten while the row waited.
     FORGOTTEN = "forgotten"
 
 
 def refused_rows(errors: Iterable[ApiError]) -> dict[int, tuple[Fault, str]]:
-    """Give the rows that are pointed at, by index, with the fault and a sentence that quotes no value."""
+    """Return the refused rows by index, each with its fault and a sentence that quotes no value."""
     rows: dict[int, tuple[Fault, str]] = {}
     for error in errors:
         found = _ROW.fullmatch(error.pointer)
         if found is None:
             continue
-        # The first complaint that is more than a repetition counts.
+        # The first error that is more than a repetition counts.
         index, fault = int(found[2]), _fault(error, found[1], found[3] or "")
         if index not in rows or rows[index][0] is Fault.REPEATED:
             rows[index] = (fault, f"Klaviyo refused the row: {error}")

@@ -1,8 +1,8 @@
 """
-What an answer must be to count as success: the exact status, content type and shape of each call. Pure.
+Checks that a response is a success: the exact status, content type and shape of each call. Pure.
 
-A captive portal, a proxy's page and a connection cut in the middle answer 200 as well. Whatever is not the answer that
-Klaviyo's schema gives for the call is no success. A contract test holds this table to the schema (openapi 2026-07-15).
+A captive portal, a proxy's page and a broken connection may return 200 as well. Only a response that matches Klaviyo's
+schema is a success. A contract test compares this table with the schema (openapi 2026-07-15).
 """
 
 import json
@@ -12,24 +12,24 @@ from typing import Any, Final
 
 from schemas.outcomes import Later
 
-#: What Klaviyo answers in. Plain JSON and no type at all pass too, since proxies shorten or drop it; pages never do.
+#: Klaviyo's content types. Plain JSON and a missing type are accepted, because proxies change them; HTML is not.
 MEDIA_TYPES: Final = frozenset({"application/vnd.api+json", "application/json", ""})
-#: The reason of a failure that looked like a success.
+#: Reason of a failure that looked like a success.
 UNEXPECTED: Final = "unexpected-answer"
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Klaviyo took the request. For events that means queued, not yet visible."""
+    """Klaviyo accepted the request. An event is then queued, but not visible yet."""
 
     status: int
-    #: The JSON it answered; empty where the answer has no body.
+    #: The JSON of the response; empty if it has no body.
     content: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """What a call's success looks like. Without a resource it has no body."""
+    """The shape of a call's success. Without a resource it has no body."""
 
     statuses: frozenset[int]
     #: The JSON:API type of `data`.
@@ -38,7 +38,7 @@ class Success:
     many: bool = False
     #: Whether the schema requires an id.
     named: bool = True
-    #: Attributes that the schema requires and that we read, with their kinds.
+    #: Attributes that the schema requires and Hangtag reads, with their types.
     reads: Mapping[str, type] = field(default_factory=dict)
 
 
@@ -77,21 +77,21 @@ SUCCESS: Final[Mapping[str, Success]] = {
 
 
 def read_success(operation: str, status: int, content_type: str, body: bytes) -> Accepted | Later:
-    """Judge a 2xx answer to an operation (`POST /api/events`)."""
+    """Check a 2xx response to an operation (`POST /api/events`)."""
     expected = SUCCESS[operation]
     if status not in expected.statuses:
         return _unexpected(operation, f"status {status}")
     if expected.resource is None:
-        return _unexpected(operation, "a body where none belongs") if body.strip() else Accepted(status, {})
+        return _unexpected(operation, "an unexpected body") if body.strip() else Accepted(status, {})
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in MEDIA_TYPES:
         return _unexpected(operation, f"content type {media_type if media_type.isprintable() else '?'}"[:80])
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        return _unexpected(operation, "JSON that is cut or broken")
+        return _unexpected(operation, "incomplete or broken JSON")
     if not isinstance(content, dict) or not _has_shape(expected, content):
-        return _unexpected(operation, f"no {expected.resource} where one belongs")
+        return _unexpected(operation, f"no {expected.resource}")
     return Accepted(status, content)
 
 
@@ -115,4 +115,4 @@ def _is_resource(expected: Success, data: Any) -> bool:
 
 
 def _unexpected(operation: str, what: str) -> Later:
-    return Later(UNEXPECTED, f"the answer to {operation} is not Klaviyo's ({what}); is the URL Klaviyo's API?")
+    return Later(UNEXPECTED, f"the response to {operation} is not Klaviyo's ({what}); is the URL Klaviyo's API?")

@@ -1,1 +1,1 @@
-"""From folded profiles to Klaviyo: batches, lanes, import jobs and what their answers mean."""
+"""Sends folded profiles to Klaviyo: batches, lanes, import jobs and their results."""

@@ -1,9 +1,9 @@
 """
-One batch of uploads: fold into the style profiles, send, settle, each in one step for all.
+Processes one batch of uploads: fold into the style profiles, send, settle; each step for the whole batch.
 
-A crash between any two steps ends in the same requests with the same `unique_id`, which Klaviyo drops. The caller sees
-to it that no shopper is in two batches at once. Another process may still write the same shopper: `state/settling.py`
-says how the two notice, and who mends.
+After a crash between any two steps, the same requests with the same `unique_id` are sent again, and Klaviyo drops them.
+The caller makes sure that no shopper is in two batches at once. Another process may still write the same shopper:
+`state/settling.py` describes how the two notice, and which one corrects the profile.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -25,15 +25,15 @@ from schemas.spans import TraceHeaders
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Times the state is written again because another process wrote meanwhile, before the event is put back in line.
+#: How often the state is written again after another process wrote, before the event is queued again.
 MENDING_WRITES: Final = 3
-#: How a row stands that someone deleted while its write was on its way.
+#: The state of a row that was deleted while its write was in progress.
 GONE: Final = Settled(Duty.LEFT)
 OVERTAKEN: Final = Later("overtaken", "another process keeps writing this shopper's profile")
 
 
 class Database(Protocol):
-    """What a batch needs of the state database (`state.store.StateDatabase`)."""
+    """The parts of the state database that a batch needs (`state.store.StateDatabase`)."""
 
     def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
         """Fold events into their shoppers' profiles."""
@@ -44,7 +44,7 @@ class Database(Protocol):
         ...
 
     def settle(self, writes: Sequence[Write], *, at: datetime) -> dict[str, Settled | None]:
-        """Enter how writes ended; None for the forgotten."""
+        """Record how writes ended; None for forgotten shoppers."""
         ...
 
 
@@ -52,11 +52,11 @@ class Sender(Protocol):
     """Sends rows (`delivery.lanes.Lanes`)."""
 
     async def send_events(self, rows: Sequence[Row], lane: LaneName) -> dict[str, RowResult]:
-        """Send uploads; results by the events' names."""
+        """Send uploads; return results by the events' names."""
         ...
 
     async def send_states(self, rows: Sequence[Row]) -> dict[str, RowResult]:
-        """Send states alone; results by shopper."""
+        """Send states without events; return results by shopper."""
         ...
 
 
@@ -64,13 +64,13 @@ class InDatabase(Protocol):
     """Makes a blocking call in a database thread."""
 
     def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        """Call it there."""
+        """Make the call there."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Klaviyo has the style profile's newest state, or never will because the shopper was forgotten (version 0)."""
+    """Klaviyo has the newest state, or never will because the shopper was forgotten (version 0)."""
 
     outcome: Literal["written", "unchanged", "forgotten"]
     lane: LaneName
@@ -79,26 +79,26 @@ class Written:
 
 @dataclass(slots=True)
 class _Shopper:
-    """A shopper of the batch for whom a write has begun."""
+    """A shopper of the batch whose write has begun."""
 
     event: OutfitTagged
     trace: TraceHeaders
     properties: Properties
     version: int
     ticket: int
-    #: Whether the profile must also be set by itself.
+    #: Whether the profile must also be set without an event.
     alone: bool
     unsure: bool
-    #: The events that are sent, by name.
+    #: The events to send, by name.
     events: dict[str, OutfitTagged] = field(default_factory=dict)
-    #: What became of the newest state: the version that Klaviyo took, or why it was not taken; None: not sent.
+    #: Result of the newest state: the version that Klaviyo accepted, or a failure; None: not sent.
     state: RowResult | None = None
     forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Works on batches."""
+    """Processes batches."""
 
     database: Database
     sender: Sender
@@ -106,7 +106,7 @@ class Batches:
     metric: str
     stale_after: timedelta
     now: Callable[[], datetime]
-    #: Gets an event whose shopper's row was left dirty, to write it again once all on its way has landed.
+    #: Called with an event of a shopper whose row stays dirty, to write it again when requests in flight have ended.
     look_again: Callable[[OutfitTagged], None] = lambda _event: None
     #: Compares shoppers who were written before with Klaviyo; a failure stops the batch.
     compare: Callable[[Sequence[OutfitTagged]], Awaitable[Failure | None]] | None = None
@@ -121,9 +121,10 @@ class Batches:
         make_room: Callable[[], None] = lambda: None,
     ) -> list[Written | Failure]:
         """
-        Bring Klaviyo up to date with the events, for `traces` by upload; what became of each, in their order.
+        Update Klaviyo with the events. Return the result of each, in their order.
 
-        Calls `make_room` when all that is left may take as long as Klaviyo likes: an import job is followed to its end.
+        `traces` are by upload id. Calls `make_room` when the rest may take long, because an import job is followed to
+        its end.
         """
         folded = await self.in_database(self.database.fold, events)
         shoppers = _shoppers(events, folded, traces)
@@ -147,9 +148,9 @@ class Batches:
 
     async def reconcile(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Written | Failure]:
         """
-        Make profiles say what the events and the state database say together, whatever they said before.
+        Set profiles to what the events and the state database say together, whatever they contained before.
 
-        For after a restore: sets profiles only and sends no event. `versions` are those that Klaviyo has, by shopper.
+        For use after a restore: sets profiles only and sends no event. `versions` are those at Klaviyo, by shopper.
         """
         folded = await self.in_database(self.database.rebuild, events, versions)
         shoppers = _shoppers(events, folded, {})
@@ -173,7 +174,7 @@ class Batches:
         return await self.sender.send_events(rows, lane) if rows else {}
 
     async def _send_states(self, shoppers: Iterable[_Shopper], make_room: Callable[[], None]) -> None:
-        """Send states alone."""
+        """Send states without events."""
         alone = {shopper.event.shopper_id: shopper for shopper in shoppers}
         if not alone:
             return
@@ -199,7 +200,7 @@ class Batches:
     async def _settle(
         self, shoppers: Mapping[str, _Shopper], results: Mapping[str, RowResult], make_room: Callable[[], None]
     ) -> None:
-        """Enter how the writes ended. Where another process wrote meanwhile, send the newest state and settle again."""
+        """Record how the writes ended. If another process wrote meanwhile, send the newest state and settle again."""
         unsettled = dict(shoppers)
         for tried in range(MENDING_WRITES + 1):
             if not unsettled:
@@ -220,7 +221,7 @@ class Batches:
                     mending[shopper_id] = shopper
             unsettled = mending
             if tried == MENDING_WRITES:
-                # The rows stay dirty, so that the events' next try mends them.
+                # The rows stay dirty, so that the next try of the events corrects the profile.
                 for shopper in unsettled.values():
                     shopper.state = OVERTAKEN
                 return
@@ -252,7 +253,7 @@ class Batches:
 def _shoppers(
     events: Sequence[OutfitTagged], folded: Sequence[Folded | Never | None], traces: Mapping[str, TraceHeaders]
 ) -> dict[str, _Shopper]:
-    """Gather, by shopper, the writes that have begun."""
+    """Return the writes that have begun, by shopper."""
     shoppers: dict[str, _Shopper] = {}
     for event, one in zip(events, folded, strict=True):
         if not isinstance(one, Folded) or not one.ticket:
@@ -270,15 +271,15 @@ def _shoppers(
 
 def _needs_state(shopper: _Shopper, results: Mapping[str, RowResult]) -> bool:
     """
-    Take in what became of a shopper's events, and tell whether the state must still be sent by itself.
+    Record the results of a shopper's events. Return whether the state must still be sent without an event.
 
-    It must where Klaviyo may know an event already: then it may have dropped the state that came with it.
+    It must if Klaviyo may know an event already, because it then may have dropped the state in the repetition.
     """
     mine = [results[name] for name in shopper.events]
     delivered = [one for one in mine if isinstance(one, Delivered)]
     again = next((one for one in mine if not isinstance(one, Delivered | Never)), None)
     if again is not None:
-        # The event comes again, and with it the duty.
+        # The event is tried again, and its state with it.
         shopper.state = again
         return False
     carried = [one for one in delivered if not one.repeated]
@@ -290,7 +291,7 @@ def _needs_state(shopper: _Shopper, results: Mapping[str, RowResult]) -> bool:
 
 
 def _ended(shopper: _Shopper, results: Mapping[str, RowResult]) -> Write:
-    """Say how the write to a shopper's profile ended."""
+    """Return how the write to a shopper's profile ended."""
     state = shopper.state
     taken = {
         name: event.upload_id for name, event in shopper.events.items() if isinstance(results.get(name), Delivered)
@@ -298,5 +299,5 @@ def _ended(shopper: _Shopper, results: Mapping[str, RowResult]) -> Write:
     if isinstance(state, Delivered):
         shopper.version = max(shopper.version, state.version)
         return Write(shopper.event.shopper_id, shopper.ticket, state.version, taken, unsure=shopper.unsure)
-    # What failed for good does not come again; whatever else failed does, and must not be known by then.
+    # A final failure is not tried again, so its event may enter the ledger. All others are, and must stay out of it.
     return Write(shopper.event.shopper_id, shopper.ticket, None, taken if isinstance(state, Never) else {})

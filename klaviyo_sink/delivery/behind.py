@@ -1,8 +1,8 @@
 """
-Notices that the state database is behind Klaviyo, as an old backup is after it was restored.
+Detects that the state database is behind Klaviyo, as after restoring an old backup.
 
-A write from such a state would take away what newer uploads gave a profile. Klaviyo keeps the version that was written
-last as a property, so the first few shoppers after opening that are known to have been written are compared with it.
+A write from such a state would remove what newer uploads added to a profile. Klaviyo keeps the last written version as
+a property. So the first few shoppers after opening that were written before are compared with Klaviyo.
 """
 
 import json
@@ -18,7 +18,7 @@ from schemas.events import OutfitTagged
 from schemas.outcomes import Later, Misconfigured
 
 PROFILES: Final = "/api/profiles"
-#: Shoppers that are compared each time the database is opened.
+#: Shoppers to compare each time the database is opened.
 COMPARED: Final = 10
 
 BEHIND: Final = Misconfigured(
@@ -29,7 +29,7 @@ BEHIND: Final = Misconfigured(
 
 
 class BehindCheck:
-    """Compares versions until enough shoppers agreed."""
+    """Compares versions until enough shoppers agree."""
 
     def __init__(self, client: KlaviyoClient, budget: Budget, find_current: FindCurrent, version_property: str) -> None:
         self._client, self._budget, self._find_current = client, budget, find_current
@@ -37,7 +37,7 @@ class BehindCheck:
         self._left = COMPARED
 
     async def compare(self, events: Iterable[OutfitTagged]) -> Misconfigured | None:
-        """Compare the shoppers of events, which Klaviyo was written before, as far as that is still to be done."""
+        """Compare the events' shoppers who were written before, as long as that is necessary."""
         for event in events:
             if self._left <= 0:
                 return None
@@ -45,10 +45,10 @@ class BehindCheck:
             if isinstance(theirs, Later):
                 return None
             if not isinstance(theirs, int):
-                # The key may write and not read, say: the writes themselves say whatever else is wrong.
+                # The key may lack the scope for reading, for example. The writes report any other problem.
                 self._left = 0
                 return None
-            # Read afterwards: another process may have written meanwhile.
+            # Read our version after Klaviyo's, because another process may have written in between.
             ours = (await self._find_current({event.shopper_id})).get(event.shopper_id)
             if ours is not None and theirs > ours.version:
                 return BEHIND
@@ -56,7 +56,7 @@ class BehindCheck:
         return None
 
     async def _version_at_klaviyo(self, event: OutfitTagged) -> int | Failure:
-        """Look a shopper up by each identifier and read the version that was written last."""
+        """Look a shopper up by each identifier and return the version that was written last."""
         newest = 0
         for name, value in identifiers(event.identity):
             await self._budget.wait(f"GET {PROFILES}")
@@ -69,7 +69,7 @@ class BehindCheck:
 
 
 def version_of(profile: Mapping[str, Any], version_property: str) -> int:
-    """Read the version that was written to a profile last; 0 where there is none."""
+    """Return the version that was written to a profile last; 0 if there is none."""
     properties = profile["attributes"].get("properties") or {}
     version = properties.get(version_property) if isinstance(properties, Mapping) else None
     return version if isinstance(version, int) else 0

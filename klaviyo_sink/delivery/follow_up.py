@@ -1,8 +1,8 @@
 """
-Shoppers whose rows were left dirty, to be written once more when whatever was on its way has landed.
+Shoppers whose rows stayed dirty, to be written once more when all requests in flight have ended.
 
-The stage gives a failed event again, but not to a process that lost the shopper in a rebalance meanwhile: its late
-write may be the last to land all the same. Kept in memory, one event a shopper: a row stays dirty until it is mended.
+The stage tries a failed event again, but not in a process that lost the shopper in a rebalance. That process's late
+write may still be the last to arrive. Kept in memory, one event per shopper; the row itself stays dirty until then.
 """
 
 import asyncio
@@ -12,19 +12,19 @@ from typing import Final
 
 from schemas.events import OutfitTagged
 
-#: Shoppers remembered; beyond them the oldest wait for their next upload.
+#: Most shoppers remembered. The oldest ones beyond that wait for their next upload.
 MOST: Final = 10_000
 
 
 class FollowUps:
-    """Calls `write` with an event of each shopper that was added, `after_s` later. Close it with `clear`."""
+    """Calls `write` with an event of each added shopper, `after_s` seconds later. Close it with `clear`."""
 
     def __init__(self, write: Callable[[OutfitTagged], None], after_s: float) -> None:
         self._write, self._after_s = write, after_s
         self._waiting: OrderedDict[str, asyncio.TimerHandle] = OrderedDict()
 
     def add(self, event: OutfitTagged) -> None:
-        """Write a shopper again later; the time begins anew if the shopper waits already."""
+        """Write a shopper again later. If the shopper waits already, the time starts again."""
         earlier = self._waiting.pop(event.shopper_id, None)
         if earlier is not None:
             earlier.cancel()
@@ -35,11 +35,11 @@ class FollowUps:
 
     @property
     def waiting(self) -> int:
-        """Shoppers who wait to be written again."""
+        """Number of shoppers who wait."""
         return len(self._waiting)
 
     def clear(self) -> None:
-        """Forget everyone."""
+        """Drop everything."""
         for timer in self._waiting.values():
             timer.cancel()
         self._waiting.clear()

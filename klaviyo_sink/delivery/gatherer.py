@@ -13,17 +13,17 @@ T = TypeVar("T")
 
 
 class Gatherer(Generic[T]):
-    """What waits, by shopper. A shopper is ready, or busy from `take` to `release`."""
+    """The waiting items, by shopper. A shopper is ready, or busy between `take` and `release`."""
 
     def __init__(self) -> None:
         self._ready: OrderedDict[str, deque[T]] = OrderedDict()
         self._busy: dict[str, deque[T]] = {}
         self._changed = asyncio.Event()
-        #: Things that may be taken now.
+        #: Number of items that may be taken now.
         self.ready = 0
 
     def add(self, shopper_id: str, item: T) -> None:
-        """Put a thing in line behind the shopper's others."""
+        """Append an item to the shopper's others."""
         behind = self._busy.get(shopper_id)
         if behind is not None:
             behind.append(item)
@@ -33,7 +33,7 @@ class Gatherer(Generic[T]):
         self._changed.set()
 
     async def wait(self, count: int, timeout_s: float | None = None) -> None:
-        """Wait until so many are ready, or the time is up."""
+        """Wait until `count` items are ready, at most `timeout_s` seconds."""
         try:
             async with asyncio.timeout(timeout_s):
                 while self.ready < count:
@@ -43,7 +43,7 @@ class Gatherer(Generic[T]):
             return
 
     def take(self, most: int) -> dict[str, list[T]]:
-        """Take shoppers in the order they came, up to `most` things, and make them busy."""
+        """Take shoppers in the order of arrival, up to `most` items, and mark them busy."""
         taken: dict[str, list[T]] = {}
         while self._ready and most > 0:
             shopper_id, waiting = self._ready.popitem(last=False)
@@ -54,7 +54,7 @@ class Gatherer(Generic[T]):
         return taken
 
     def release(self, shoppers: Iterable[str]) -> None:
-        """Make shoppers ready again."""
+        """Mark shoppers ready again."""
         for shopper_id in shoppers:
             waiting = self._busy.pop(shopper_id)
             if waiting:
@@ -63,7 +63,7 @@ class Gatherer(Generic[T]):
         self._changed.set()
 
     def clear(self) -> list[T]:
-        """Take everything that waits, for good."""
+        """Remove and return all waiting items."""
         left = [item for line in (*self._ready.values(), *self._busy.values()) for item in line]
         self._ready.clear()
         self.ready = 0

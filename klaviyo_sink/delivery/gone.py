@@ -1,7 +1,8 @@
 """
-Profile ids that Klaviyo no longer knows (merged or deleted). One 404 is no proof: it is confirmed by looking twice.
+Profile ids that Klaviyo no longer knows (merged or deleted). A single 404 is not enough: the id is looked up twice
+more.
 
-A confirmed id is remembered for an hour, so that it costs one failed request and not one each time.
+A confirmed id is remembered for an hour, so that it costs one failed request instead of one per upload.
 """
 
 import asyncio
@@ -15,32 +16,32 @@ from klaviyo_sink.budget import Budget
 from schemas.outcomes import Later, Never
 
 PROFILE: Final = "/api/profiles/{id}"
-#: Times a profile is looked for, and the seconds before each look.
+#: Number of look-ups, and the seconds before each.
 LOOKS: Final = 2
 LOOK_AFTER_S: Final = 0.3
-#: Ids that are remembered, and for how many seconds.
+#: Most ids remembered, and for how many seconds.
 MOST: Final = 10_000
 REMEMBERED_S: Final = 3600.0
 
-STILL_THERE: Final = Later("profile-not-found-once", "Klaviyo denied a profile id and then found it; sent again")
+STILL_THERE: Final = Later("profile-not-found-once", "Klaviyo denied a profile id and then found it; sending again")
 
 
 class GoneProfiles:
-    """Finds out whether a profile id is gone for good."""
+    """Finds out whether a profile id no longer exists."""
 
     def __init__(
         self, client: KlaviyoClient, budget: Budget, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         self._client, self._budget, self._sleep = client, budget, sleep
-        #: When to stop believing it, by the event loop's clock.
+        #: When each entry expires, by the event loop's clock.
         self._gone: OrderedDict[str, float] = OrderedDict()
 
     def remembers(self, profile_id: str) -> bool:
-        """Tell whether an id was confirmed to be gone within the hour."""
+        """Return whether an id was confirmed as gone within the last hour."""
         return self._gone.get(profile_id, 0.0) > asyncio.get_running_loop().time()
 
     async def confirm(self, profile_id: str) -> Failure | None:
-        """Look for a profile that a write did not find; None: it is gone, by now for certain."""
+        """Look up a profile that a write did not find. Return None if it is gone."""
         for _ in range(LOOKS):
             await self._sleep(LOOK_AFTER_S)
             await self._budget.wait(f"GET {PROFILE}")

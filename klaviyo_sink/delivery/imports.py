@@ -1,7 +1,7 @@
 """
-Import jobs, followed to their end: Klaviyo answers 202 and works on them later, row by row.
+Runs import jobs to their end: Klaviyo answers 202 and processes the rows later.
 
-A job ends as `complete` (with an error for each row it refused, in pages), as `cancelled`, or by expiring. Source:
+A job ends as `complete` (with one error per refused row, in pages), as `cancelled`, or by expiring. Source:
 openapi 2026-07-15, developers.klaviyo.com "Use Klaviyo's bulk profile import API".
 """
 
@@ -24,17 +24,17 @@ from schemas.outcomes import Later, Never
 POST: Final = "POST /api/profile-bulk-import-jobs"
 JOB: Final = "/api/profile-bulk-import-jobs/{job_id}"
 ERRORS: Final = "/api/profile-bulk-import-jobs/{id}/import-errors"
-#: Rows of one job.
+#: Most rows of one job.
 MOST: Final = 10_000
-#: Seconds between looks at a job: doubling from the first to the second.
+#: Shortest and longest time in seconds between two checks of a job; it doubles in between.
 LOOKS_S: Final = (0.2, 15.0)
-#: Looks at one job, about an hour, before it is begun anew: importing a state twice does no harm.
+#: Checks of one job, about an hour, before it is started again: importing a state twice does no harm.
 MOST_LOOKS: Final = 240
-#: Tries of a job whose failed rows cannot be told from the others.
+#: Tries of a job whose failed rows are unknown.
 UNCLEAR_TRIES: Final = 5
 
 
-#: Looks up shoppers' newest states: None for the forgotten, nothing for who has no row.
+#: Returns shoppers' newest states: None for forgotten shoppers, no entry for shoppers without a row.
 FindCurrent = Callable[[Collection[str]], Awaitable[Mapping[str, Current | None]]]
 
 
@@ -48,7 +48,7 @@ class Imports:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def send(self, job: Job) -> Accepted | RowsRefused | Failure:
-        """Begin a job."""
+        """Start a job."""
 
         async def body() -> bytes | RowsRefused:
             refused = bring_up_to_date(job, await self.find_current({piece.row.event.shopper_id for piece in job}))
@@ -59,7 +59,7 @@ class Imports:
         return await self.client.import_profiles(body, by_profile_id=by_id, traces=traces_of(job))
 
     async def finish(self, job: Job, begun: Accepted) -> dict[str, RowResult]:
-        """Follow a job to its end."""
+        """Wait for the end of a job; return the results by row."""
         job_id = str(begun.content["data"]["id"])
         pause, longest = LOOKS_S
         for _ in range(MOST_LOOKS):
@@ -70,15 +70,15 @@ class Imports:
             if isinstance(seen, Later):
                 continue
             if isinstance(seen, Never):
-                return _all(job, Later("import-expired", "Klaviyo no longer knows the import job; it is sent again"))
+                return _all(job, Later("import-expired", "Klaviyo no longer knows the import job; sending it again"))
             if not isinstance(seen, Accepted):
                 return _all(job, seen)
             attributes = seen.content["data"]["attributes"]
             if attributes.get("status") == "complete":
                 return await self._completed(job, job_id, attributes)
             if attributes.get("status") == "cancelled":
-                return _all(job, Later("import-cancelled", "Klaviyo cancelled the import job; it is sent again"))
-        return _all(job, Later("import-slow", "the import job does not end; it is sent again"))
+                return _all(job, Later("import-cancelled", "Klaviyo cancelled the import job; sending it again"))
+        return _all(job, Later("import-slow", "the import job does not end; sending it again"))
 
     async def _completed(self, job: Job, job_id: str, attributes: Mapping[str, Any]) -> dict[str, RowResult]:
         failed = int(attributes.get("failed_count") or 0)
@@ -93,7 +93,7 @@ class Imports:
             if index < len(job):
                 results[job[index].row.key] = Never(fault.value, sentence)
         if len(refused) < failed:
-            lost = Later("import-unclear", "Klaviyo does not say which rows failed", tries=UNCLEAR_TRIES)
+            lost = Later("import-unclear", "Klaviyo does not report which rows failed", tries=UNCLEAR_TRIES)
             return {key: lost if isinstance(one, Delivered) else one for key, one in results.items()}
         return results
 
@@ -113,7 +113,7 @@ class Imports:
 
 
 def cursor_after(page: Mapping[str, Any]) -> str | None:
-    """Give the cursor of the next page, if there is one."""
+    """Return the cursor of the next page; None if there is none."""
     link = (page.get("links") or {}).get("next")
     found = parse_qs(urlsplit(str(link)).query).get("page[cursor]") if link else None
     return found[0] if found else None

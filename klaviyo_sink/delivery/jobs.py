@@ -1,8 +1,8 @@
 """
-Many rows as few jobs: cut to size, with what is refused taken out and the rest sent again.
+Sends many rows in few jobs. Refused rows are removed and the rest is sent again.
 
-Klaviyo takes all rows of a job or none. Rows it points at are taken out; where it points at none, or the body is too
-large, the job is halved until the row is found. Knows no endpoint: it is handed a way to send.
+Klaviyo accepts all rows of a job or none. Rows that it points at are removed. If it points at none, or the body is too
+large, the job is halved until the row is found. Knows no endpoint: the caller passes the function that sends.
 """
 
 from collections import deque
@@ -22,7 +22,7 @@ from klaviyo_sink.state.settling import Current
 from schemas.outcomes import Never
 from schemas.spans import TraceHeaders
 
-#: Bytes of a job's body; Klaviyo takes 5 MB (openapi 2026-07-15).
+#: Most bytes of a job's body; Klaviyo accepts 5 MB (openapi 2026-07-15).
 MOST_BYTES: Final = 4_500_000
 
 
@@ -34,7 +34,7 @@ class Piece:
     wire: bytes
 
     def bring_up_to(self, current: Current | None) -> None:
-        """Carry the shopper's newest state."""
+        """Replace the state by the shopper's newest."""
         newest = self.row.brought_up_to(current)
         if newest is not self.row:
             self.row, self.wire = newest, newest.bulk()
@@ -44,15 +44,16 @@ Job = Sequence[Piece]
 
 
 def traces_of(job: Job) -> list[TraceHeaders]:
-    """Give what led to each row."""
+    """Return the trace headers of each row."""
     return [piece.row.trace for piece in job]
 
 
 def bring_up_to_date(job: Job, current: Mapping[str, Current | None]) -> RowsRefused | None:
     """
-    Give each row its shopper's newest state; refuse the rows of those who were forgotten. For after any wait.
+    Set each row to its shopper's newest state. Return the rows of forgotten shoppers as refused. Call it after any
+    wait.
 
-    `current` has None for the forgotten.
+    `current` has None for forgotten shoppers.
     """
     refused: dict[int, tuple[Fault, str]] = {}
     for at, piece in enumerate(job):
@@ -69,9 +70,9 @@ def bring_up_to_date(job: Job, current: Mapping[str, Current | None]) -> RowsRef
 
 #: Sends a job's rows.
 Send = Callable[[Job], Awaitable[Accepted | RowsRefused | Failure]]
-#: Says what became of the rows of an accepted job, by their keys.
+#: Returns the results of an accepted job's rows, by their keys.
 Finish = Callable[[Job, Accepted], Awaitable[dict[str, RowResult]]]
-#: Names a shopper anew whose profile id is gone, or says why the row fails.
+#: Returns the row with the shopper's next identifier after a profile id is gone, or why the row fails.
 Rename = Callable[[Row], Coroutine[Any, Any, Row | Failure]]
 
 
@@ -81,12 +82,12 @@ class Jobs:
 
     send: Send
     finish: Finish
-    #: Rows of one job.
+    #: Most rows of one job.
     most: int
     rename: Rename
 
     async def run(self, rows: Sequence[Row]) -> dict[str, RowResult]:
-        """Send all rows; results by their keys."""
+        """Send all rows; return the results by their keys."""
         jobs, results = self._cut(rows)
         waiting = deque(jobs)
         while waiting:
@@ -96,7 +97,7 @@ class Jobs:
         return results
 
     def _cut(self, rows: Sequence[Row]) -> tuple[list[Job], dict[str, RowResult]]:
-        """Cut rows into jobs; the results are those of rows that cannot be written."""
+        """Split rows into jobs. Also return the results of rows that cannot be written."""
         jobs: list[Job] = []
         results: dict[str, RowResult] = {}
         job: list[Piece] = []
@@ -115,7 +116,7 @@ class Jobs:
         return [*jobs, job] if job else jobs, results
 
     async def _job(self, job: Job) -> tuple[dict[str, RowResult], list[Job]]:
-        """Send one job; give the results of rows that came to an end, and the jobs that must follow."""
+        """Send one job. Return the results of rows that are finished, and the jobs that must follow."""
         answer = await self.send(job)
         if isinstance(answer, Accepted):
             return await self._accepted(job, await self.finish(job, answer))
@@ -130,7 +131,7 @@ class Jobs:
         return {}, [job[:middle], job[middle:]]
 
     async def _accepted(self, job: Job, results: dict[str, RowResult]) -> tuple[dict[str, RowResult], list[Job]]:
-        """Send rows anew, by the next name, whose profile an accepted job did not find."""
+        """Return a job of the rows whose profile was not found, now with the next identifier."""
         unknown = [piece for piece in job if _is_unknown_profile(results[piece.row.key])]
         failed, renamed = await self._renamed(unknown)
         return results | failed, [renamed]
@@ -156,7 +157,7 @@ class Jobs:
         return results | failed, [[*rest, *renamed]]
 
     async def _renamed(self, pieces: Job) -> tuple[dict[str, RowResult], list[Piece]]:
-        """Name shoppers anew; give the results of those who cannot be, and the pieces of the others."""
+        """Switch rows to the next identifier. Return the results of those without one, and the other rows."""
         others = await all_finished(self.rename(piece.row) for piece in pieces)
         failed: dict[str, RowResult] = {}
         renamed: list[Piece] = []

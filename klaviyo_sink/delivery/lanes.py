@@ -1,10 +1,10 @@
 """
-The ways to Klaviyo: one request per row, or one job for up to 1,000. Results say of each row what became of it.
+The two ways to send to Klaviyo: one request per row, or one job for up to 1,000. Returns the result of each row.
 
-Singles are quicker to trigger a flow and cost one request each; a job costs one of 150 a minute however many rows it
-carries, so above `BREAK_EVEN` rows it wins (150/m against 3,500/m, openapi 2026-07-15). After any wait, and right
-before bytes leave, each row gets its shopper's newest state, and the rows of forgotten shoppers are dropped. Knows no
-order of events: a shopper's rows all carry the same, newest state.
+Single requests trigger a flow sooner and cost one request each. A job costs one of 150 per minute, whatever its number
+of rows, so above `BREAK_EVEN` rows it is better (150 against 3,500 per minute, openapi 2026-07-15). After any wait, and
+right before sending, each row gets its shopper's newest state, and rows of forgotten shoppers are dropped. The order of
+events does not matter, because a shopper's rows all carry the same, newest state.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ from klaviyo_sink.delivery.waiting import all_finished
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND
 from schemas.outcomes import Never
 
-#: Pending uploads from which a job is the better use of the limits: 3,500 / 150 a minute.
+#: Pending uploads from which a job uses the limits better: 3,500 / 150 per minute.
 BREAK_EVEN: Final = 24
-#: Single events a second that last the whole minute. While more than that come, all go as jobs: singles would spend
-#: the minute's requests in a burst, and cost this process several times a job's time.
+#: Single events per second that can last the whole minute. Above that rate all go as jobs: singles would use up the
+#: minute's requests in a burst, and cost this process several times a job's time.
 SINGLES_PER_S: Final = PUBLISHED["POST /api/events"][1] * SPEND / MINUTE_S
-#: Seconds of singles that may come at once; jobs are left again after as long without more.
+#: Seconds of singles that may arrive at once. Sending returns from jobs to singles after as long without more.
 BURST_S: Final = 1.0
-#: Profiles from which an import job is: 750 / 150 a minute.
+#: Profiles from which an import job is better: 750 / 150 per minute.
 IMPORT_BREAK_EVEN: Final = 6
-#: Jobs on their way at the same time: where Klaviyo or the way there is slow, more would arrive in one bunch.
+#: Most concurrent jobs. If Klaviyo or the network is slow, more would arrive in one burst.
 JOBS_AT_ONCE: Final = 4
-#: Events of one job (openapi 2026-07-15).
+#: Most events of one job (openapi 2026-07-15).
 BULK_MOST: Final = 1000
 
 EVENTS: Final = "POST /api/events"
@@ -55,7 +55,7 @@ class Lanes:
         self._client, self._budget, self._find_current = client, budget, Lookups(find_current)
         self._gone = GoneProfiles(client, budget)
         self._single_reopens = 0.0
-        #: Until when singles would be busy with what came, at their pace.
+        #: Until when single requests would be busy with the uploads so far, at their rate.
         self._busy_until = 0.0
         self._sending = asyncio.Semaphore(JOBS_AT_ONCE)
         imports = Imports(client, budget, find_current)
@@ -63,17 +63,17 @@ class Lanes:
         self._imports = Jobs(imports.send, imports.finish, IMPORT_MOST, self._renamed)
 
     def single_open(self) -> bool:
-        """Whether the single lane has requests left, as far as is known here, and would have at this pace."""
+        """Whether the single lane has requests left, as far as this process knows, and manages the current rate."""
         now = asyncio.get_running_loop().time()
         return now >= self._single_reopens and self._busy_until - now < BURST_S
 
     def expect(self, count: int) -> None:
-        """Hear that so many uploads are on their way here, whatever lane they take."""
+        """Record that `count` uploads are about to be sent, by either lane."""
         now = asyncio.get_running_loop().time()
         self._busy_until = min(max(self._busy_until, now) + count / SINGLES_PER_S, now + 2 * BURST_S)
 
     async def send_events(self, rows: Sequence[Row], lane: LaneName) -> dict[str, RowResult]:
-        """Send uploads; results by the events' names. The single lane hands what it has no requests for to a job."""
+        """Send uploads; return results by the events' names. Rows beyond the single lane's requests go in a job."""
         rows = self._by_known_names(rows)
         singles = 0
         if lane == "single":
@@ -85,7 +85,7 @@ class Lanes:
         return by_lane[0] | by_lane[1]
 
     async def send_states(self, rows: Sequence[Row]) -> dict[str, RowResult]:
-        """Send states without events, at most one for a shopper; results by shopper."""
+        """Send states without events, at most one per shopper; return results by shopper."""
         rows = self._by_known_names(rows)
         if len(rows) >= IMPORT_BREAK_EVEN:
             return await self._imports.run(rows)
@@ -94,7 +94,7 @@ class Lanes:
         return await self._each(rows)
 
     async def _each(self, rows: Sequence[Row]) -> dict[str, RowResult]:
-        """Send each row by itself, a shopper's one after the other."""
+        """Send each row in its own request; a shopper's rows one after the other."""
         shoppers: dict[str, list[Row]] = {}
         for row in rows:
             shoppers.setdefault(row.event.shopper_id, []).append(row)
@@ -119,7 +119,7 @@ class Lanes:
             await self._budget.wait(EVENTS if row.with_event else IMPORT)
 
     async def _send(self, row: Row) -> RowResult:
-        """Send one row with what is its shopper's newest state by the time that bytes leave."""
+        """Send one row with its shopper's newest state at the time of sending."""
         newest, shopper_id = row, row.event.shopper_id
 
         async def body() -> bytes | Failure:
@@ -148,23 +148,23 @@ class Lanes:
             return await self._client.create_events(body, by_profile_id=by_id, traces=traces_of(job))
 
     def _by_known_names(self, rows: Sequence[Row]) -> list[Row]:
-        """Name shoppers by the next identifier whose profile id is known to be gone."""
+        """Switch rows to the next identifier if their profile id is known to be gone."""
         return [self._by_known_name(row) for row in rows]
 
     def _by_known_name(self, row: Row) -> Row:
         name, value = row.name
         other = row.by_next_name() if name == "id" and self._gone.remembers(value) else None
-        # What cannot be sent under the next name fails under this one, and says why.
+        # A row that cannot be sent with the next identifier keeps this one, fails, and reports why.
         return row if other is None or unsendable_name(*other.name) else other
 
     async def _renamed(self, row: Row) -> Row | Failure:
-        """Name a shopper by the next identifier, once it is certain that Klaviyo no longer knows the profile id."""
+        """Return the row with the shopper's next identifier, once it is confirmed that the profile id is gone."""
         name, value = row.name
         if name == "id" and (denied := await self._gone.confirm(value)) is not None:
             return denied
         other = row.by_next_name()
         if other is None:
-            return Never(PROFILE_NOT_FOUND, "Klaviyo no longer knows this profile id, and no other name is given")
+            return Never(PROFILE_NOT_FOUND, "Klaviyo no longer knows this profile id, and the event has no other")
         return unsendable_name(*other.name) or other
 
 

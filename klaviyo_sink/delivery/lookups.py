@@ -1,4 +1,4 @@
-"""Looks up the newest states of all who ask at the same moment in one query: singles that go together cost one."""
+"""Looks up the newest states for all concurrent callers in one query, so that single requests share its cost."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -8,7 +8,7 @@ from klaviyo_sink.state.settling import Current
 
 
 class Lookups:
-    """A `FindCurrent` that gathers what is asked within one turn of the event loop."""
+    """A `FindCurrent` that combines all calls within one turn of the event loop."""
 
     def __init__(self, find_current: FindCurrent) -> None:
         self._find_current = find_current
@@ -16,11 +16,11 @@ class Lookups:
         self._asking: asyncio.Task[Mapping[str, Current | None]] | None = None
 
     async def __call__(self, shoppers: Collection[str]) -> Mapping[str, Current | None]:
-        """Give the newest states of these shoppers, and maybe of others."""
+        """Return the newest states of these shoppers, and maybe of others."""
         self._wanted |= set(shoppers)
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
-        # Whoever gives up must not take the answer from the others.
+        # A caller that is cancelled must not cancel the query for the others.
         return await asyncio.shield(self._asking)
 
     async def _ask(self) -> Mapping[str, Current | None]:

@@ -1,4 +1,4 @@
-"""What became of a row that was sent."""
+"""The result of a row that was sent."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -13,11 +13,11 @@ LaneName = Literal["single", "bulk"]
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Klaviyo took the row, with this version of the shopper's state."""
+    """Klaviyo accepted the row, with this version of the shopper's state."""
 
     lane: LaneName
     version: int
-    #: Klaviyo says that it had the event before: it may have dropped the state that came with the repetition.
+    #: Klaviyo had the event before, so it may have dropped the state in the repetition.
     repeated: bool = False
 
 
@@ -28,6 +28,6 @@ FORGOTTEN: Final = Later("forgotten", "the shopper was forgotten while this wait
 
 
 def unbuildable(error: ValidationError) -> Never:
-    """Say why no body can be built, by the names of the fields and without their values."""
+    """Return the failure for a body that breaks a limit, with the names of the fields but not their values."""
     places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors()[:3])
     return Never("unsendable", f"Klaviyo would refuse this content: {places}")

@@ -1,4 +1,4 @@
-"""A row: one upload, or a shopper's state alone, as it goes to Klaviyo; and the exact bytes it becomes. Pure."""
+"""A row: one upload with the shopper's state, or the state alone; and the bytes that are sent. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +13,7 @@ from schemas.spans import TraceHeaders
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event with the shopper's newest state, or (`with_event` false) the state alone."""
+    """One event with the shopper's newest state, or (`with_event` false) only the state."""
 
     event: OutfitTagged
     unique_id: str
@@ -23,40 +23,40 @@ class Row:
     backfill: bool
     with_event: bool = True
     version: int = 0
-    #: How many of the shopper's identifiers turned out to be unknown to Klaviyo.
+    #: How many of the shopper's identifiers Klaviyo turned out not to know.
     skip: int = 0
-    #: What becomes of tags that only the picture shows.
+    #: How tags seen only in the picture are written: not at all, in separate lists, or with the others.
     seen: SeenTags = "separate"
-    #: Trace headers of the event; the request carries them on.
+    #: Trace headers of the event, which the request carries too.
     trace: TraceHeaders = ()
 
     @property
     def key(self) -> str:
-        """What results are looked up by: the event's name, or the shopper where the state goes alone."""
+        """Key of its result: the event's name, or the shopper if the state is sent alone."""
         return self.unique_id if self.with_event else self.event.shopper_id
 
     @property
     def name(self) -> tuple[str, str]:
-        """The one identifier that is sent: its name at Klaviyo and its value."""
+        """The one identifier that is sent: its kind and its value."""
         return identifiers(self.event.identity)[self.skip]
 
     def brought_up_to(self, current: Current | None) -> "Row":
-        """Carry the shopper's newest state (None: nothing is stored of it)."""
+        """Return the row with the shopper's newest state; None: the database has none."""
         if current is None or current.version == self.version:
             return self
         return replace(self, properties=current.properties, version=current.version)
 
     def by_next_name(self) -> "Row | None":
-        """Name the shopper by the next identifier, if there is one."""
+        """Return the row with the next identifier; None if there is none."""
         more = self.skip + 1 < len(identifiers(self.event.identity))
         return replace(self, skip=self.skip + 1) if more else None
 
     def single(self) -> bytes:
         """
-        Write `POST /api/events` or, for state alone, `POST /api/profile-import`.
+        Return the body of `POST /api/events` or, for state alone, `POST /api/profile-import`.
 
         Raises:
-            pydantic.ValidationError: the content breaks a limit of Klaviyo's; so do the other two.
+            pydantic.ValidationError: The content breaks a limit of Klaviyo; also from the other two methods.
 
         """
         if not self.with_event:
@@ -65,13 +65,13 @@ class Row:
         return EventBody.model_validate({"data": {"attributes": attributes}}).wire()
 
     def bulk(self) -> bytes:
-        """Write a row of `POST /api/event-bulk-create-jobs` or, for state alone, of `…/profile-bulk-import-jobs`."""
+        """Return a row of `POST /api/event-bulk-create-jobs` or, for state alone, of `…/profile-bulk-import-jobs`."""
         if not self.with_event:
             return Profile.model_validate(self._profile()).wire()
         events = {"data": ({"attributes": self._entry()},)}
         return BulkEntry.model_validate({"attributes": {"profile": {"data": self._profile()}, "events": events}}).wire()
 
-    # As plain values, which the closed models check and complete in one go: thousands are written a second.
+    # As plain values, which the closed models validate and complete at once: thousands are written per second.
 
     def _entry(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""Waits for coroutines that belong together, so that none of them outlives the work it was started for."""
+"""Waits for a group of coroutines, so that none of them outlives the caller."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 async def all_finished(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """
-    Run coroutines side by side and give their results in order.
+    Run coroutines concurrently and return their results in order.
 
-    When one raises, the others are still awaited to their end, and only then the first exception is raised: a request
-    that is on its way cannot be called back, and must not land after the next write of the same shopper.
+    If one raises, the others are still awaited to their end before the first exception is raised. A request in flight
+    cannot be recalled, and must not arrive after the next write of the same shopper.
     """
     results = await asyncio.gather(*work, return_exceptions=True)
     for result in results:

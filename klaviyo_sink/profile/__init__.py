@@ -1,1 +1,1 @@
-"""The style profile as pure functions: fold tags in, word properties, name things."""
+"""The style profile as pure functions: folding tags, writing properties, naming."""

@@ -1,4 +1,4 @@
-"""What the properties on a Klaviyo profile are called, and whether they say ids or words. Pure."""
+"""Names of the properties on a Klaviyo profile, and whether they contain ids or words. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import Final, Literal
 
 #: `ids` are the same in every language (`v-neck`); `en` and `zh` are words for people (`V领`).
 Labels = Literal["ids", "en", "zh"]
-#: What becomes of tags that only a picture shows: `off` says none, `separate` lists them by themselves (`seen_styles`
-#: beside `styles`), `merged` lists them with those that were read.
+#: How tags seen only in a picture are written: `off` omits them, `separate` gives them their own lists (`seen_styles`
+#: next to `styles`), `merged` adds them to the lists of tags read from text.
 SeenTags = Literal["off", "separate", "merged"]
-#: The lists that every profile has, and the tag category that each holds. All are always sent, empty ones too:
-#: Klaviyo keeps what is omitted.
+#: The lists that every profile has, with the tag category of each. All are always sent, even empty ones, because
+#: Klaviyo keeps omitted properties.
 LISTS: Final[Mapping[str, str]] = {
     "materials": "material",
     "styles": "style",
@@ -22,12 +22,12 @@ LISTS: Final[Mapping[str, str]] = {
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,63}")
 
 
-#: Tag categories that a picture may show. The lexicon decides; of these a profile may have a list of its own.
+#: Tag categories that may be seen in a picture (the lexicon decides). A profile may have a separate list for each.
 SEEABLE: Final = frozenset({"category", "colour", "pattern", "style", "occasion", "scene"})
-#: How the list of seen values begins, after the prefix.
+#: How the name of a list of seen tags begins, after the prefix.
 SEEN: Final = "seen_"
 
-#: Lists that a profile may have beyond those: each is sent with every write.
+#: Most further lists of a profile: each is sent with every write.
 MOST_MORE: Final = 8
 _CATEGORY: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -37,11 +37,11 @@ class PropertyNames:
     """
     Names of the profile's properties.
 
-    `aliases` are further properties that say the same, by what they hold: `{"preferred_materials": "materials",
+    `aliases` are further properties with the same content: `{"preferred_materials": "materials",
     "style_tags": "styles"}`. `categories` are further tag categories that get a list: `("pattern", "colour")`.
 
     Raises:
-        ValueError: a name that is none, an alias for a list that there is not, or too many lists.
+        ValueError: A name is not valid, an alias names an unknown list, or there are too many lists.
 
     """
 
@@ -54,7 +54,7 @@ class PropertyNames:
     def __post_init__(self) -> None:
         for category in self.categories:
             if not _CATEGORY.fullmatch(category):
-                raise ValueError(f"a tag category is named like 'pattern', not {category!r}")
+                raise ValueError(f"{category!r} is not a valid tag category: write it like 'pattern'")
         if len(set(self.categories) - set(LISTS.values())) > MOST_MORE:
             raise ValueError(f"a profile has at most {MOST_MORE} lists beyond {', '.join(LISTS)}")
         taken = self._own
@@ -67,7 +67,7 @@ class PropertyNames:
 
     @property
     def lists(self) -> dict[str, str]:
-        """All lists of a profile, without the prefix, and the tag category that each holds."""
+        """All lists of a profile, without the prefix, with the tag category of each."""
         return dict(LISTS) | {plural(one): one for one in sorted(self.categories) if one not in LISTS.values()}
 
     @property
@@ -79,7 +79,7 @@ class PropertyNames:
 
     @property
     def every(self) -> tuple[str, ...]:
-        """All properties that a profile is ever given, sorted."""
+        """All properties that a profile may have, sorted."""
         return tuple(sorted(self._own | self.aliases.keys()))
 
     @property
@@ -87,12 +87,12 @@ class PropertyNames:
         return {self.prefix + name for name in (*self.lists, *self.seen_lists, "version", "updated_at")}
 
     def of_category(self, category: str) -> str | None:
-        """Name the property that lists a category's tags; None: no property does."""
+        """Return the property that lists a category's tags; None if there is none."""
         return next((self.prefix + name for name, one in self.lists.items() if one == category), None)
 
     @property
     def version(self) -> str:
-        """The name of the property that counts the changes."""
+        """Name of the property that counts the changes."""
         return f"{self.prefix}version"
 
 
@@ -100,6 +100,6 @@ DEFAULT_NAMES: Final = PropertyNames()
 
 
 def plural(category: str) -> str:
-    """Name a list of a category's values: `v-neck` is one of the `styles`."""
+    """Return the name of the list for a category: `v-neck` is one of the `styles`."""
     name = category.replace("-", "_")
     return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"

@@ -1,4 +1,4 @@
-"""How long what an upload said is still said. Pure data; knows neither tags nor the time."""
+"""How the weight of an upload decreases with time. Pure data; knows neither tags nor the time."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,14 +8,14 @@ from typing import Final
 @dataclass(frozen=True, slots=True)
 class Recency:
     """
-    An upload weighs 1 when it is posted and half of it `half_life` later; a tag is said while its uploads together
-    weigh at least `least`.
+    An upload weighs 1 when it is posted, and half of that after each `half_life`. A tag is on the profile while its
+    uploads together weigh at least `least`.
 
-    As it comes a tag seen once is said for a year, and one seen four times for two. A `half_life` of zero means that
-    nothing fades.
+    By default a tag of one upload stays for a year, and one of four uploads for two. With a `half_life` of zero, tags
+    stay for ever.
 
     Raises:
-        ValueError: a negative `half_life`, or a `least` that is not between 0 and 1.
+        ValueError: `half_life` is negative, or `least` is not between 0 and 1.
 
     """
 
@@ -24,10 +24,10 @@ class Recency:
 
     def __post_init__(self) -> None:
         if self.half_life < timedelta(0) or not 0 < self.least <= 1:
-            raise ValueError("a half-life is not negative, and a new upload, which weighs 1, must be enough to be said")
+            raise ValueError("half_life must not be negative, and least must be above 0 and at most 1")
 
     def weight(self, age: timedelta) -> float:
-        """Weigh an upload posted so long ago; one from the future weighs 1."""
+        """Return the weight of an upload of this age; 1 for one from the future."""
         return 0.5 ** (age / self.half_life) if self.half_life and age > timedelta(0) else 1.0
 
 

@@ -1,9 +1,10 @@
 """
-The style profile: a fold of tagged uploads, and how Klaviyo is told of one upload. Pure.
+The style profile: a fold of tagged uploads; and the event properties of one upload. Pure.
 
 The fold keeps, for each upload, its greatest contribution, and of the uploads the newest `MEMORY`. Both are joins of a
-semilattice, so the state depends only on the set of uploads seen: order, repetition and grouping change nothing. What
-Klaviyo is told of the whole: `wording.py`.
+semilattice, so the state depends only on the set of uploads: order, repetition and grouping change nothing.
+`wording.py`
+writes the properties of the whole profile.
 """
 
 import hashlib
@@ -19,8 +20,8 @@ from klaviyo_sink.bodies import Properties
 from klaviyo_sink.profile.naming import SEEN, Labels, SeenTags, plural
 from schemas.events import Identity, OutfitTagged
 
-#: Uploads remembered per shopper. With all of them the stored row stays under about 60 kB, and the lists that Klaviyo
-#: gets stay far below its 95 kB for a profile carried on an event (developers.klaviyo.com, events overview).
+#: Uploads remembered per shopper. With all of them the stored row stays under about 60 kB, and the lists for Klaviyo
+#: stay far below its 95 kB for a profile on an event (developers.klaviyo.com, events overview).
 MEMORY: Final = 200
 
 
@@ -30,18 +31,18 @@ _BEFORE_LOOKS: Final = 6
 
 class Contribution(NamedTuple):
     """
-    What one upload says. Of two for the same upload the greater counts, by the order of the fields.
+    The tags of one upload. Of two for the same upload the greater counts, by the order of the fields.
 
-    `uploaded_at` leads because memory is bounded by it: what was once too old to remember then stays so.
+    `uploaded_at` comes first because it limits memory: an upload that was once too old to remember stays so.
     """
 
     uploaded_at: AwareDatetime
     upload_id: str
     tagged_at: AwareDatetime
     lexicon_version: str
-    #: The tags that were read. Sorted, no repetition.
+    #: The tags read from text. Sorted, without duplicates.
     tags: tuple[str, ...]
-    #: The words of `tags` and then of `seen`, in the same order; empty where the profile says ids.
+    #: The words of `tags`, then of `seen`, in the same order; empty if the profile contains ids.
     labels: tuple[str, ...] = ()
     #: The tags that only the picture shows. Sorted, no repetition.
     seen: tuple[str, ...] = ()
@@ -56,41 +57,41 @@ class Contribution(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StyleProfile:
-    """What is known of a shopper from all uploads: the contributions remembered, sorted."""
+    """The remembered contributions of a shopper's uploads, sorted."""
 
     uploads: tuple[Contribution, ...] = ()
 
     @classmethod
     def read(cls, stored: str) -> Self:
         """
-        Read what `stored` wrote.
+        Parse what `stored` returned.
 
         Raises:
-            ValueError: something else wrote it, or it was damaged.
+            ValueError: The text is damaged, or was not written by `stored`.
 
         """
         if stored.startswith("{"):
-            # So it was written before migration 0003.
+            # The format before migration 0003.
             return cls(_STORED.validate_python(from_json(stored).get("uploads")))
         return cls(_STORED.validate_json(stored))
 
     def stored(self) -> str:
-        """Write the profile for the database."""
-        # Without a look a row is what it was before there were any: older versions can read it.
+        """Return the profile as text for the database."""
+        # An upload whose picture was not looked at is stored in the older, shorter form, which older versions can read.
         return to_json([one if one.looked else one[:_BEFORE_LOOKS] for one in self.uploads]).decode()
 
     def may_have_held(self, upload_id: str) -> bool:
-        """Tell whether an upload is remembered, or may have been until newer ones took its place."""
+        """Return whether an upload is remembered, or may have been until newer ones replaced it."""
         return len(self.uploads) >= MEMORY or any(one.upload_id == upload_id for one in self.uploads)
 
     def was_given(self, event: OutfitTagged) -> bool:
-        """Tell whether an upload was folded before, or is too old for anyone to tell; then it may have been sent."""
+        """Return whether an upload was folded before, or is too old to know; then it may have been sent."""
         if any(one.upload_id == event.upload_id for one in self.uploads):
             return True
         return len(self.uploads) >= MEMORY and event.uploaded_at <= self.uploads[0].uploaded_at
 
     def as_of(self) -> datetime | None:
-        """Tell when it was last added to; a phone whose clock runs ahead does not make everything else old."""
+        """Return the time of the newest upload. A phone whose clock is ahead does not make all others old."""
         return max((min(one.uploaded_at, one.tagged_at) for one in self.uploads), default=None)
 
 
@@ -98,7 +99,7 @@ _STORED: Final = TypeAdapter(tuple[Contribution, ...])
 
 
 def contribution(event: OutfitTagged, labels: Labels = "ids") -> Contribution:
-    """Take from an event what the style profile remembers: no text, no evidence, no identity."""
+    """Return what the style profile remembers of an event: no text, no evidence, no identity."""
     ids, seen = read_ids(event), seen_ids(event)
     words: tuple[str, ...] = ()
     if labels != "ids":
@@ -110,7 +111,7 @@ def contribution(event: OutfitTagged, labels: Labels = "ids") -> Contribution:
 
 
 def fold(profile: StyleProfile, new: Iterable[Contribution], *, memory: int = MEMORY) -> StyleProfile:
-    """Take contributions in. Commutative, associative and idempotent."""
+    """Add contributions. Commutative, associative and idempotent."""
     kept = {one.upload_id: one for one in profile.uploads}
     for one in new:
         known = kept.get(one.upload_id)
@@ -121,11 +122,11 @@ def fold(profile: StyleProfile, new: Iterable[Contribution], *, memory: int = ME
 
 def event_properties(event: OutfitTagged, seen: SeenTags = "separate") -> Properties:
     """
-    Write one upload's tags as event properties: a flow's filter reads these, which cannot race the profile.
+    Return one upload's tags as event properties. Flows filter by these, which cannot race with the profile.
 
-    `upload_id`, `tags` (ids), one list per category (`materials`, `styles`, `categories`, `patterns`, …), and the
-    lexicon that gave them. Always ids, so that flows work in any language. Tags that only the picture shows stand in
-    `seen_tags`, `seen_styles` and so on, or with the others, or nowhere (`seen`).
+    They are `upload_id`, `tags` (ids), one list per category (`materials`, `styles`, `categories`, `patterns`, …), and
+    the lexicon's version. Always ids, so that flows work in any language. The setting `seen` decides whether tags seen
+    only in the picture are in lists of their own (`seen_tags`, `seen_styles`, …), with the others, or omitted.
     """
     only_seen = seen_ids(event)
     ids = tuple(sorted(read_ids(event) + only_seen)) if seen == "merged" else read_ids(event)
@@ -148,31 +149,31 @@ def _by_category(ids: Iterable[str]) -> Properties:
 
 def unique_id(event: OutfitTagged) -> str:
     """
-    Name the event for Klaviyo: 64 hex digits over identity, upload and schema version.
+    Return the event's name at Klaviyo: 64 hex digits over identity, upload and schema version.
 
-    A redelivery has the same name and is dropped there, and so is an upload tagged anew: one upload is one event,
-    which may set off a flow once.
+    A redelivery has the same name, so Klaviyo drops it. So does an upload that is tagged again: one upload is one
+    event, which may trigger a flow once.
     """
     named = (event.schema_version, *identifiers(event.identity)[0], event.upload_id)
     return hashlib.sha256(to_json(named)).hexdigest()
 
 
 def identifiers(identity: Identity) -> tuple[tuple[str, str], ...]:
-    """Give Klaviyo's names for the shopper, in the order to try them: one is sent at a time."""
+    """Return the shopper's identifiers at Klaviyo, in the order to try them; one is sent at a time."""
     known = (("id", identity.klaviyo_id), ("email", identity.email), ("external_id", identity.external_id))
     return tuple((name, value) for name, value in known if value is not None)
 
 
 def read_ids(event: OutfitTagged) -> tuple[str, ...]:
-    """Give the ids of the tags that text says, sorted."""
+    """Return the ids of the tags read from text, sorted."""
     return tuple(sorted({tag.id for tag in event.tags if not tag.seen_only}))
 
 
 def seen_ids(event: OutfitTagged) -> tuple[str, ...]:
-    """Give the ids of the tags that only the picture shows, sorted."""
+    """Return the ids of the tags seen only in the picture, sorted."""
     return tuple(sorted({tag.id for tag in event.tags if tag.seen_only}))
 
 
 def instant(moment: datetime) -> str:
-    """Write a moment as Klaviyo keeps it: whole seconds, UTC."""
+    """Return a time as Klaviyo keeps it: whole seconds, UTC."""
     return f"{moment.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"

@@ -1,8 +1,7 @@
 """
-Turns a style profile into the properties of a Klaviyo profile. Pure.
+Writes a style profile as the properties of a Klaviyo profile. Pure.
 
-What fades with time fades as of the newest upload, not of the clock: so what is said, too, depends on the set of
-uploads alone.
+Tags fade relative to the newest upload, not to the clock. So the properties depend only on the set of uploads.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,21 +17,21 @@ from schemas.events import Labels
 
 
 class InterestsOf(Protocol):
-    """Derives interests from several uploads; whoever opens the sink hands it in, with the rules as data."""
+    """Derives interests from several uploads. Whoever opens the sink passes it, with the rules as data."""
 
     def __call__(self, uploads: Sequence[Contribution], as_of: datetime, /) -> Mapping[str, Labels]:
-        """Give the interests held at a time, by id (`interest/sustainable`), each with its names for people."""
+        """Return the interests at a time, by id (`interest/sustainable`), each with its display names."""
         ...
 
 
 def no_interests(_uploads: Sequence[Contribution], _as_of: datetime, /) -> Mapping[str, Labels]:
-    """Derive none."""
+    """Return no interests."""
     return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Turns a style profile into Klaviyo properties: their names, what fades, what several uploads together mean."""
+    """Writes a style profile as Klaviyo properties, by their names, the fading of tags, and the interests."""
 
     names: PropertyNames = DEFAULT_NAMES
     recency: Recency = DEFAULT_RECENCY
@@ -40,10 +39,10 @@ class Wording:
 
     def properties(self, profile: StyleProfile, version: int) -> Properties:
         """
-        Write the whole state as Klaviyo profile properties.
+        Return the whole state as Klaviyo profile properties.
 
-        `version` counts the changes of what this says. `…updated_at` is the time of the newest upload, so that it,
-        too, depends on the set of uploads alone.
+        `version` counts the changes of the properties. `…updated_at` is the time of the newest upload, so that it also
+        depends only on the set of uploads.
         """
         names, lists = self.names, self.names.lists
         as_of = profile.as_of()
@@ -65,7 +64,7 @@ class Wording:
         return properties
 
     def _unfaded(self, profile: StyleProfile, tags_of: Callable[[Contribution], tuple[str, ...]]) -> set[str]:
-        """List the tags that have not faded."""
+        """Return the tags that have not faded."""
         as_of = profile.as_of()
         if as_of is None:
             return set()
@@ -79,13 +78,13 @@ class Wording:
     def _words(self, profile: StyleProfile, held: Mapping[str, Labels]) -> dict[str, str]:
         if self.names.labels == "ids":
             return {}
-        # Sorted by time: the newest upload's word for a tag counts.
+        # Uploads are sorted by time, so the newest upload's word for a tag counts.
         words = {tag: word for one in profile.uploads for tag, word in zip(one.every, one.labels, strict=False)}
         return words | {interest: getattr(known_as, self.names.labels) for interest, known_as in held.items()}
 
 
 def _listed(tags: Iterable[str], categories: Iterable[str], words: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Give the values of each listed category, sorted, each once."""
+    """Return the values of each listed category, sorted, without duplicates."""
     values: dict[str, list[str]] = {category: [] for category in categories}
     for tag in tags:
         category, _, value = tag.partition("/")

@@ -1,7 +1,7 @@
 """
-Opens the sink's database and brings it to the newest schema. Knows no table.
+Opens the sink's database and migrates it to the newest schema. Knows no table.
 
-A SQLite file by default; PostgreSQL for several sync processes on several machines. No other kind.
+Supports a SQLite file (the default), and PostgreSQL for several sync processes on several machines.
 """
 
 import os
@@ -20,35 +20,35 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, mak
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-#: Seconds a SQLite writer waits for another process's transaction.
+#: Seconds that a SQLite writer waits for another process's transaction.
 BUSY_S: Final = 30
-#: Seconds that whoever only looks waits for a connection, and for an answer.
+#: Seconds that a read-only client waits for a connection, and for a result.
 LOOK_S: Final = 2
-#: Key of the PostgreSQL advisory lock held while migrating: any constant that nothing else uses.
+#: Key of the PostgreSQL advisory lock during migration: any constant that nothing else uses.
 MIGRATION_LOCK: Final = 0x48414E47
 
 # Alembic keeps its context in module globals: one migration at a time in this process.
 _MIGRATING: Final = threading.Lock()
 _NO_URL: Final = (
-    "the state database cannot be opened: it is not named by a URL such as sqlite:///.hangtag/state.db or"
+    "the state database cannot be opened: write its URL as sqlite:///.hangtag/state.db or"
     " postgresql+psycopg://user@host/name, with a password percent-encoded"
 )
 
 
-#: Option of a connection whose transactions only read: those of SQLite hold up no writer then.
+#: Option of a connection whose transactions only read; in SQLite they do not block writers.
 _READS: Final = "hangtag_reads"
 
 
 class StateUnavailableError(RuntimeError):
-    """The database cannot be opened or brought up to date. The message is one line and names no password."""
+    """The database cannot be opened or migrated. The message is one line and contains no password."""
 
 
 def open_database(url: str) -> Engine:
     """
-    Connect and migrate. Blocks; safe when several processes open the same database at once.
+    Connect and migrate. Blocks; safe if several processes open the same database at once.
 
     Raises:
-        StateUnavailableError: not a database URL, no permission, not a database, or written by a newer version.
+        StateUnavailableError: Not a database URL, no permission, not a database, or written by a newer version.
 
     """
     engine = _engine(url)
@@ -58,25 +58,25 @@ def open_database(url: str) -> Engine:
         with _MIGRATING, engine.begin() as connection:
             _migrate(connection)
     except (SQLAlchemyError, CommandError) as error:
-        # Drivers write several lines.
+        # Drivers' messages have several lines.
         reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
         if isinstance(error, CommandError):
             reason = f"a newer version of hangtag wrote it, run that one ({reason})"
     else:
         return engine
     engine.dispose()
-    # Not as the driver's error is handled: ours would keep it, and with psycopg it keeps the password.
+    # Raised outside the handler: the driver's error would be kept as its cause, and psycopg's contains the password.
     raise StateUnavailableError(f"the state database cannot be used: {reason}")
 
 
 def open_for_reading(url: str) -> Engine:
     """
-    Connect, change nothing and hold nobody up. Blocks; whoever only looks goes on without the answer sooner than wait.
+    Connect read-only, without blocking writers. Blocks for seconds at most; then it fails.
 
-    The schema is as whoever writes left it: a table may be missing.
+    Does not migrate, so a table may be missing.
 
     Raises:
-        StateUnavailableError: not a database URL, or its driver is not installed.
+        StateUnavailableError: Not a database URL, or its driver is not installed.
 
     """
     engine = _engine(url, to_read=True)
@@ -92,24 +92,24 @@ def open_for_reading(url: str) -> Engine:
 
 def parsed_url(url: str) -> URL:
     """
-    Take a database's URL apart.
+    Parse a database's URL.
 
     Raises:
-        StateUnavailableError: it is none. The message holds nothing of it: any part of a bad one may be of a password.
+        StateUnavailableError: It is not valid. The message quotes nothing, because any part may belong to a password.
 
     """
     try:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError):
         raise StateUnavailableError(_NO_URL) from None
-    # What follows the first of two @ is taken for the host, and errors tell hosts.
+    # With two @, the text after the first is parsed as the host, and errors show hosts.
     if "@" in (parsed.host or ""):
         raise StateUnavailableError(_NO_URL)
     return parsed
 
 
 def _engine(url: str, *, to_read: bool = False) -> Engine:
-    # libpq's names; its least time to connect is two seconds, too.
+    # libpq's option names; its shortest connection time-out is two seconds, too.
     hasty = {
         "connect_timeout": LOOK_S,
         "options": f"-c statement_timeout={LOOK_S * 1000} -c default_transaction_read_only=on",
@@ -121,7 +121,7 @@ def _engine(url: str, *, to_read: bool = False) -> Engine:
     try:
         if kind == "sqlite" and not to_read:
             _make_private(parsed.database)
-        # Parameters are shopper ids: they stay out of error messages.
+        # Parameters are shopper ids: they must not appear in error messages.
         return create_engine(
             parsed,
             hide_parameters=True,
@@ -133,13 +133,13 @@ def _engine(url: str, *, to_read: bool = False) -> Engine:
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}"
     except SQLAlchemyError:
-        # Its text may quote the URL, and with it a password.
+        # The error's text may quote the URL with its password.
         raise StateUnavailableError(_NO_URL) from None
     raise StateUnavailableError(f"the state database cannot be opened: {reason}")
 
 
 def is_missing(url: str) -> bool:
-    """Tell whether the URL names a SQLite file that is not there: nothing is known of anyone then."""
+    """Return whether the URL is of a SQLite file that does not exist: then nothing is known of any shopper."""
     try:
         parsed = parsed_url(url)
     except StateUnavailableError:
@@ -149,13 +149,13 @@ def is_missing(url: str) -> bool:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Begin a transaction that changes nothing, and waits for no one who does."""
+    """Begin a transaction that only reads, and waits for no writer."""
     with engine.connect().execution_options(**{_READS: True}) as connection, connection.begin():
         yield connection
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
-    """Insert the rows whose key is free; say how many those were."""
+    """Insert the rows whose key is not in use; return how many."""
     if not rows:
         return 0
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -164,8 +164,8 @@ def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]])
 
 
 def _migrate(connection: Connection) -> None:
-    # Both locks are held until the transaction ends, so that the second process finds the work done.
-    # SQLite's is the write lock that each of our transactions begins with.
+    # Both locks last until the transaction ends, so the second process finds the migration done.
+    # SQLite's is the write lock, with which each of our transactions begins.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     config = Config()
@@ -182,7 +182,7 @@ def _make_private(database: str | None) -> None:
     missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-    # SQLite gives its side files (-wal, -shm) the permissions of the database.
+    # SQLite's side files (-wal, -shm) get the permissions of the database.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
@@ -191,23 +191,23 @@ def _use_sqlite_well(engine: Engine) -> None:
     def _settings(connection: sqlite3.Connection, _record: Any) -> None:
         # The driver's own transactions begin too late (at the first write) and commit before each DDL statement.
         connection.isolation_level = None
-        # A damaged text must not fail the whole query that meets it: whoever reads the row sees that it is none.
+        # One damaged text must not fail a whole query. The code that reads the row detects it.
         connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
         _write_ahead(connection)
-        # FULL: a profile whose upload Kafka has already committed must survive a power cut.
+        # FULL: a profile whose upload is committed in Kafka must survive a power cut.
         connection.execute("PRAGMA synchronous = FULL")
-        # Forgotten means gone from the file, not only from its tables.
+        # Forgotten data must be gone from the file, not only from its tables.
         connection.execute("PRAGMA secure_delete = ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later would fail, not wait, when another process wrote in between.
+        # A transaction that reads first and writes later would fail, not wait, if another process wrote in between.
         connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READS) else "BEGIN IMMEDIATE")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    # The one statement that does not wait for a lock by itself: it fails while another process makes the same switch.
+    # This statement does not wait for a lock: it fails while another process makes the same change.
     give_up = time.monotonic() + BUSY_S
     while True:
         try:

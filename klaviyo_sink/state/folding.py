@@ -1,4 +1,4 @@
-"""A shopper's style profile before and after a batch of events: what is stored, and what Klaviyo gets. Pure."""
+"""Computes a shopper's style profile after a batch of events: what is stored, and what Klaviyo gets. Pure."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,40 +15,40 @@ from klaviyo_sink.profile.wording import Wording
 from schemas.events import OutfitTagged
 from schemas.outcomes import Never
 
-#: Answers the events of a shopper whose row is damaged: no retry mends it, and nobody else's event waits for it.
+#: Result for events of a shopper whose row is damaged: no retry helps, and no other event waits for it.
 UNREADABLE: Final = Never(
     "style-profile-unreadable",
-    "the shopper's row of style_profiles is damaged; mend it, or delete it to begin anew, then replay the dead letters",
+    "the shopper's row of style_profiles is damaged; repair or delete it, then replay the dead letters",
 )
 
-#: SQLite keeps whatever kind of value it was given: `profile`, `version`, `written_version`, `row_version`, `dirty`.
+#: SQLite stores values of any type in `profile`, `version`, `written_version`, `row_version` and `dirty`.
 _KINDS: Final = TypeAdapter(tuple[StrictStr, StrictInt, StrictInt, StrictInt, StrictInt])
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A shopper's style profile with the batch's events folded in, as one event of the batch finds it."""
+    """A shopper's style profile after a batch, for one event of the batch."""
 
     profile: StyleProfile
     #: The Klaviyo properties, and how often they have changed.
     properties: Properties
     version: int
-    #: The greatest version that Klaviyo has taken; 0 before the first.
+    #: The greatest version that Klaviyo has accepted; 0 before the first.
     written_version: int
-    #: The event's name at Klaviyo, and whether the ledger knows that Klaviyo has taken it.
+    #: The event's name at Klaviyo, and whether the ledger says that Klaviyo has accepted it.
     unique_id: str
     known: bool
-    #: Names the write that begins here (`settling.py`); 0: Klaviyo has everything, nothing is written.
+    #: Ticket of the write that begins here (`settling.py`); 0: Klaviyo has everything, nothing is written.
     ticket: int = 0
-    #: Whether the profile must also be set by itself: Klaviyo may know the event, and drop it with its state.
+    #: Whether the profile must also be set without an event: Klaviyo may know the event, and drop it with its state.
     alone: bool = False
-    #: Whether another's write was not settled when this one began.
+    #: Whether another process's write was not settled when this one began.
     unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reckoned:
-    """A shopper's style profile before and after a batch, as Klaviyo is to have it and as it is stored."""
+    """A shopper's style profile before and after a batch, as stored and as Klaviyo gets it."""
 
     old: StyleProfile
     profile: StyleProfile
@@ -59,16 +59,16 @@ class Reckoned:
     written_version: int
     row_version: int
     dirty: int
-    #: Whether the row says something else now.
+    #: Whether the row changes.
     changed: bool
 
     @property
     def settled(self) -> bool:
-        """Whether Klaviyo has the newest state, as far as anyone knows."""
+        """Whether Klaviyo has the newest state, as far as is known."""
         return self.dirty == 0 and self.written_version >= self.version
 
     def folded(self, event: OutfitTagged, name: str, ticket: int, *, known: bool) -> Folded:
-        """Answer an event of this shopper; `name` is the event's at Klaviyo."""
+        """Return the result for an event of this shopper; `name` is the event's name at Klaviyo."""
         alone = self.dirty < 0 or (not known and self.old.was_given(event))
         return Folded(
             self.profile,
@@ -87,9 +87,9 @@ def reckon(
     row: Row[Any] | None, events: Sequence[OutfitTagged], wording: Wording, *, above: int = 0
 ) -> Reckoned | Never:
     """
-    Fold events into what the row holds (None: the shopper is new); `UNREADABLE` where that is damaged.
+    Fold events into a row (None: the shopper is new). Returns `UNREADABLE` if the row is damaged.
 
-    `above` is a version that Klaviyo has: a row that lies behind it, as after a restore, goes on from there.
+    `above` is the version at Klaviyo. A row with an older one, as after a restore, continues from it.
     """
     old, version, written, row_version, dirty = StyleProfile(), 0, 0, 0, 0
     if row is not None:
@@ -113,7 +113,7 @@ def reckon(
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch folded and not yet stored: rows to insert, rows to change, and what each event is answered."""
+    """A folded batch that is not stored yet: rows to insert, rows to change, and the result of each event."""
 
     made: list[dict[str, Any]]
     changed: list[dict[str, Any]]
@@ -121,7 +121,7 @@ class Batch:
 
 
 def event_names(events: Sequence[OutfitTagged]) -> dict[tuple[str, str], str]:
-    """Name each upload's event: one event, even when two of a batch name the shopper differently."""
+    """Return the name of each upload's event: one name, even if two events of a batch have different identifiers."""
     names: dict[tuple[str, str], str] = {}
     for event in events:
         names.setdefault((event.shopper_id, event.upload_id), unique_id(event))
@@ -136,14 +136,14 @@ def begin_writes(
     *,
     forced: bool = False,
 ) -> Batch:
-    """Begin a write for each shopper who needs one (`forced`: for each), and answer the events."""
+    """Begin a write for each shopper who needs one (`forced`: for each shopper). Return rows and results."""
     fresh = {shopper_id for (shopper_id, _), name in names.items() if name not in known}
     made, changed, tickets = [], [], {}
     for shopper_id, one in sorted(reckoned.items()):
         if isinstance(one, Never):
             continue
         begins = forced or shopper_id in fresh or not one.settled
-        # Writes of one version may share a ticket: in whatever order they land, Klaviyo ends with the same.
+        # Writes of one version may share a ticket: Klaviyo ends with the same state in any order.
         shares = begins and not one.changed and one.dirty > 0
         ticket = tickets[shopper_id] = (one.dirty if shares else one.row_version + 1) if begins else 0
         if not one.row_version:

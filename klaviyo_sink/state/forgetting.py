@@ -1,7 +1,7 @@
 """
-Forgetting a shopper in the database: the erasure ledger is entered and all else is dropped, in one transaction.
+Forgets a shopper in the database: enters the erasure ledger and deletes everything else, in one transaction.
 
-Knows no Klaviyo: `erasure.py` asks it, and after this. Run again, it drops what there is by then.
+Does not call Klaviyo; `account/erasure.py` does, afterwards. A second run deletes what exists by then.
 """
 
 from contextlib import suppress
@@ -26,38 +26,38 @@ from klaviyo_sink.state.tables import (
 from klaviyo_sink.state.uploads import WRITES
 
 _THEIRS = (style_profiles, written_events, uploads, claims, keyed_uploads)
-#: Bytes of tables that are rewritten at once: some ten seconds. And seconds to wait for the lock on one.
+#: Most bytes of a table that is rewritten: some ten seconds. And seconds to wait for a table's lock.
 LARGEST_REWRITTEN: Final = 1_000_000_000
 LOCK_S: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What forgetting a shopper dropped, or would drop."""
+    """What forgetting a shopper deleted, or would delete."""
 
     style_profiles: int
     written_events: int
-    #: When the shopper was forgotten first; None: not yet.
+    #: When the shopper was first forgotten; None: not yet.
     forgotten_at: datetime | None
 
 
 def forget(engine: Engine, shopper_id: str, *, at: datetime) -> Dropped:
-    """Drop what is known of a shopper, and every event of theirs from now on."""
+    """Delete everything about a shopper, and mark them so that all later events are dropped."""
     with engine.begin() as connection:
         entry = {"shopper_digest": digest(shopper_id), "forgotten_at": at}
         insert_new(connection, forgotten_shoppers, [entry])
         since = forgotten_at(connection, shopper_id)
-        # A writer of the index that did not see the entry yet must have ended before its rows are dropped.
+        # Wait for a writer of the index that has not seen the entry yet, so that its rows are deleted too.
         connection.execute(select(index_positions).where(index_positions.c.topic == WRITES[0]).with_for_update())
         dropped = [
             connection.execute(delete(table).where(table.c.shopper_id == shopper_id)).rowcount for table in _THEIRS
         ]
     if engine.dialect.name == "sqlite":
-        # Gone from the file's journal, too. While another process reads an old page of it, a later one sees to that.
+        # Remove it from the file's journal too. While another process reads an old page, a later run does this.
         raw = engine.raw_connection()
         try:
             cursor = raw.cursor()
-            # It holds the write lock while it waits for readers: it must not wait.
+            # The checkpoint has the write lock while it waits for readers, so it must not wait.
             cursor.execute("PRAGMA busy_timeout = 0")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
@@ -68,10 +68,10 @@ def forget(engine: Engine, shopper_id: str, *, at: datetime) -> Dropped:
 
 def rewrite_tables(engine: Engine) -> str | None:
     """
-    Rewrite PostgreSQL's files so that they no longer hold the bytes of dropped rows; answers what is left, if so.
+    Rewrite PostgreSQL's files, so that they no longer contain deleted rows. Return what is left, or None.
 
-    DELETE leaves a row's bytes in the table and its indexes until other rows overwrite them, and so does VACUUM. The
-    tables are locked meanwhile, so large ones are left to whoever knows a quiet hour. SQLite deletes securely.
+    After DELETE, and after VACUUM, a row's bytes stay in the table and its indexes until other rows overwrite them. The
+    rewrite locks the tables, so it skips large ones: an operator must choose a quiet hour. SQLite deletes securely.
 
     The planner's statistics are rewritten too: they have samples of ids from before migration 0005.
     """
@@ -90,15 +90,15 @@ def rewrite_tables(engine: Engine) -> str | None:
             except DBAPIError as error:
                 left.append(f"{name} ({type(error.orig).__name__})")
         with suppress(DBAPIError):
-            # Else the old files go with the next checkpoint. It is the right of a superuser or of pg_checkpoint.
+            # Otherwise the old files are deleted at the next checkpoint. Needs a superuser or pg_checkpoint.
             connection.execute(text("CHECKPOINT"))
     if not left:
         return None
-    return f"the files of {', '.join(left)} still hold the bytes of dropped rows: run VACUUM FULL in a quiet hour"
+    return f"the files of {', '.join(left)} still contain deleted rows: run VACUUM FULL on them in a quiet hour"
 
 
 def known_of(engine: Engine, shopper_id: str) -> Dropped:
-    """Tell what `forget` would drop."""
+    """Return what `forget` would delete."""
     with engine.begin() as connection:
         counts = [
             connection.execute(select(func.count()).where(table.c.shopper_id == shopper_id)).scalar_one()

@@ -1,7 +1,7 @@
 """
-What the ledgers say: which events Klaviyo has taken, and which shoppers were forgotten. Reads only.
+Queries the ledgers: which events Klaviyo has accepted, and which shoppers were forgotten. Reads only.
 
-Each function looks within the caller's transaction.
+Each function reads within the caller's transaction.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ _LATE: Final = timedelta(hours=1)
 
 
 def taken_names(connection: Connection, names: Iterable[str]) -> set[str]:
-    """Pick the names of events that Klaviyo has taken."""
+    """Return the names of events that Klaviyo has accepted."""
     return set(connection.execute(_of_key(written_events.c.unique_id, set(names))).scalars())
 
 
 def taken_uploads(connection: Connection, uploads: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Pick the uploads, by shopper and upload id, that Klaviyo has taken an event of, under whatever name."""
+    """Return the uploads, by shopper and upload id, of which Klaviyo has accepted an event under any name."""
     if not uploads:
         return set()
     ledger = written_events.c
@@ -35,43 +35,43 @@ def taken_uploads(connection: Connection, uploads: Collection[tuple[str, str]]) 
 
 
 def forgotten(connection: Connection, shoppers: Collection[str]) -> set[str]:
-    """Pick the shoppers who were forgotten."""
+    """Return the shoppers who were forgotten."""
     digests = {digest(shopper_id): shopper_id for shopper_id in shoppers}
     found = connection.execute(_of_key(forgotten_shoppers.c.shopper_digest, digests)).scalars()
     return {digests[one] for one in found}
 
 
 def forgotten_at(connection: Connection, shopper_id: str) -> datetime | None:
-    """Tell when a shopper was forgotten, in UTC; None for one who was not."""
+    """Return when a shopper was forgotten, in UTC; None if they were not."""
     ledger = forgotten_shoppers.c
     found = connection.execute(select(ledger.forgotten_at).where(ledger.shopper_digest == digest(shopper_id))).scalar()
-    # SQLite keeps no zone.
+    # SQLite stores no time zone.
     return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def forgotten_since(
     connection: Connection, moment: datetime | None, *, now: datetime
 ) -> tuple[set[str], datetime | None]:
-    """Give the digests of shoppers forgotten since a moment (None: ever), and the time to go on from."""
+    """Return the digests of shoppers forgotten since a time (None: ever), and the time to continue from."""
     query = select(forgotten_shoppers)
     if moment is not None:
-        # Clocks differ, and a transaction is seen only after it ended.
+        # Clocks differ, and a transaction is visible only after it ended.
         query = query.where(forgotten_shoppers.c.forgotten_at > moment - _LATE)
     found = connection.execute(query).all()
-    # SQLite keeps no zone.
+    # SQLite stores no time zone.
     times = [row.forgotten_at.replace(tzinfo=row.forgotten_at.tzinfo or UTC) for row in found]
     newest = max(times, default=moment)
-    # An entry by a clock that is ahead must not hide those that follow it.
+    # An entry from a clock that is ahead must not hide later entries.
     return {row.shopper_digest for row in found}, newest if newest is None else min(newest, now)
 
 
 def count_forgotten(connection: Connection) -> int:
-    """Count the shoppers who were forgotten."""
+    """Return the number of forgotten shoppers."""
     return connection.execute(select(func.count()).select_from(forgotten_shoppers)).scalar_one()
 
 
 def digest(shopper_id: str) -> str:
-    """Give what the erasure ledger keeps of a shopper's id: 64 hex digits."""
+    """Return the erasure ledger's digest of a shopper's id: 64 hex digits."""
     return hashlib.sha256(shopper_id.encode()).hexdigest()
 
 

@@ -1,23 +1,23 @@
 """
-What remains to be done for a shopper once a write to Klaviyo has ended. Pure; knows no query.
+Decides what remains to be done for a shopper after a write to Klaviyo has ended. Pure; knows no query.
 
-Klaviyo has no conditional write: of two writes on their way at once the older may land last. So each write takes a
-ticket when it begins, which the shopper's row keeps as `dirty` until that write has ended well. A row that says
-otherwise at the end of a write shows that another process wrote meanwhile:
+Klaviyo has no conditional write: of two concurrent writes the older may arrive last. So each write takes a ticket when
+it begins, and the shopper's row keeps the ticket as `dirty` until that write has succeeded. Another value at the end of
+the write shows that another process wrote meanwhile:
 
-    dirty at the end        what it means                                    what the ended write does
-    our own ticket          nobody began after us                            nothing, the row is clean
-    0                       a later write came and went, ours may be last    mend: send the newest state again
-    negative                a write failed, or left us the duty              mend
-    another's ticket        a later write is on its way                      mend if ours was not the newest version,
-                                                                             else leave it to that one, which mends
+    dirty at the end        what it means                                      what the ended write does
+    our own ticket          no write began after ours                          nothing, the row is clean
+    0                       a later write has ended; ours may arrive last      mend: send the newest state again
+    negative                a write failed, or left the duty to us             mend
+    another's ticket        a later write is in progress                       mend if ours was not the newest version,
+                                                                               else the later write mends
 
-A write that failed, or whose answer was lost, always leaves a negative `dirty`: whoever writes the row next sends the
-profile by itself, not only with an event that Klaviyo may know already and drop. So does a write that began while
-another's was not settled, since that one may land last and its process die before it settles. Whoever leaves a row
-dirty looks at it again once whatever was on its way has landed (`follow_up.py`). The event behind a duty is entered in
-the ledger only once the duty is fulfilled or left to another; and an event that comes again and is not in the ledger
-has its profile sent by itself, too.
+A write that failed, or whose response was lost, always leaves a negative `dirty`. The next write to the row then sends
+the profile in a request of its own, because Klaviyo may drop a repeated event with its state. A write that began while
+another was not settled also leaves a negative `dirty`, since the other may arrive last and its process may die before
+it settles. A process that leaves a row dirty checks it again after all requests in flight have ended (`follow_up.py`).
+The event behind a duty enters the ledger only when the duty is fulfilled or left to another process. An event that
+is tried again and is not in the ledger has its profile sent in a request of its own, too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,28 +35,28 @@ class Duty(Enum):
     """What remains to be done for the profile at Klaviyo."""
 
     NONE = "none"
-    #: The row stays dirty: whoever writes next mends it, and we look at it again later.
+    #: The row stays dirty: the next write mends it, and this process checks it again later.
     LEFT = "left"
     MEND = "mend"
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """How the write to a shopper's profile ended that began with `ticket`."""
+    """How the write with `ticket` to a shopper's profile ended."""
 
     shopper_id: str
     ticket: int
-    #: The version that Klaviyo took; None: the write failed, or its answer was lost.
+    #: The version that Klaviyo accepted; None: the write failed, or its response was lost.
     version: int | None
-    #: The events that Klaviyo took: upload ids by the events' names.
+    #: The events that Klaviyo accepted: upload ids by the events' names.
     events: Mapping[str, str] = field(default_factory=dict)
-    #: Whether it began while another's write was not settled.
+    #: Whether it began while another process's write was not settled.
     unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A shopper's newest state: what Klaviyo should have now."""
+    """A shopper's newest state, which Klaviyo should have."""
 
     version: int
     #: The Klaviyo properties as JSON.
@@ -71,7 +71,7 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How a shopper's row stands after a write has ended."""
+    """The state of a shopper's row after a write has ended."""
 
     duty: Duty
     #: With `Duty.MEND`: the ticket of the mending write, and what it must send.
@@ -81,7 +81,7 @@ class Settled:
 
 
 def duty_after(dirty: int, version: int, write: Write) -> Duty:
-    """Tell what remains after a write, given how the row stands."""
+    """Return what remains after a write, given the row's values."""
     if write.version is None:
         return Duty.LEFT
     if dirty == write.ticket:
@@ -90,13 +90,13 @@ def duty_after(dirty: int, version: int, write: Write) -> Duty:
 
 
 def dirty_after(duty: Duty, row_version: int) -> int:
-    """Give the row's new `dirty`; `row_version` is the row's new one, and the ticket of a mending write."""
+    """Return the row's new `dirty`; `row_version` is the row's new one, and the ticket of a mending write."""
     return {Duty.NONE: 0, Duty.LEFT: -row_version, Duty.MEND: row_version}[duty]
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Writes that ended and are not yet stored: how rows stand, rows to change, and entries of the ledger."""
+    """Writes that have ended and are not stored yet: states of rows, rows to change, and ledger entries."""
 
     settled: dict[str, Settled]
     changed: list[dict[str, Any]]

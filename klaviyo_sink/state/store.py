@@ -1,7 +1,7 @@
 """
-What must be remembered across events: style profiles, the written ledger, the erasure ledger, the request budget.
+Everything that must be remembered between events: style profiles, written ledger, erasure ledger, request budget.
 
-Blocking; knows neither HTTP nor asyncio. Every method is one transaction over a batch. Times are passed in.
+Blocking; knows neither HTTP nor asyncio. Every method is one transaction over a batch. The caller passes times.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ from schemas.outcomes import Never
 
 T = TypeVar("T")
 
-#: Attempts to fold a batch while other processes store the same shoppers' profiles.
+#: Tries to fold a batch while other processes store the same shoppers' profiles.
 FOLD_ATTEMPTS: Final = 8
 _STORE: Final = (
     update(style_profiles)
@@ -56,28 +56,28 @@ class StateDatabase:
 
     @property
     def serial(self) -> bool:
-        """Whether one writer at a time is all that the database takes (SQLite)."""
+        """Whether the database supports only one writer at a time (SQLite)."""
         return self._engine.dialect.name == "sqlite"
 
     def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
         """
-        Fold events into their shoppers' profiles; each answer has the shopper's newest; None for the forgotten.
+        Fold events into their shoppers' profiles. Each result has the shopper's newest state; None for forgotten ones.
 
-        A write begins for each shopper who needs one, with a ticket; `settle` is told how it ended.
+        Begins a write, with a ticket, for each shopper who needs one; call `settle` when it has ended.
 
-        `UNREADABLE` for those whose stored profile cannot be read; it is left as it is.
+        Returns `UNREADABLE` for a shopper whose stored profile is damaged; the row is not changed.
 
         Raises:
-            OvertakenError: other processes kept winning.
+            OvertakenError: Other processes stored the profiles first, in every try.
 
         """
         return self._folded(events, None)
 
     def rebuild(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Folded | Never | None]:
         """
-        Fold as `fold` does, and begin a write for every shopper: after a restore no row is to be trusted.
+        Fold as `fold` does, and begin a write for every shopper, because after a restore no row can be trusted.
 
-        `versions` are those that Klaviyo has, by shopper: the rows go on from there. Raises as `fold` does.
+        `versions` are those at Klaviyo, by shopper; the rows continue from them. Raises as `fold` does.
         """
         return self._folded(events, versions)
 
@@ -85,7 +85,7 @@ class StateDatabase:
         self, events: Sequence[OutfitTagged], versions: Mapping[str, int] | None
     ) -> list[Folded | Never | None]:
         if self.serial:
-            # Reading and reckoning take most of the time, and would keep every other process from writing.
+            # Reading and computing take most of the time, and would block every other writer.
             with reading(self._engine) as connection:
                 folded = self._fold(connection, events, versions)
             with suppress(OvertakenError), self._engine.begin() as connection:
@@ -97,16 +97,16 @@ class StateDatabase:
 
     def settle(self, writes: Sequence[Write], *, at: datetime) -> dict[str, Settled | None]:
         """
-        Enter how writes ended, and tell by shopper what remains to be done; None for the forgotten.
+        Record how writes ended. Return what remains to be done, by shopper; None for forgotten ones.
 
-        The ledger gets a shopper's events once nothing remains for this process to do: until then a crash brings the
-        events back, and with them the duty to set the profile.
+        A shopper's events enter the ledger when nothing remains for this process to do. Until then, the events are
+        delivered again after a crash, and with them the duty to set the profile.
         """
         with self._engine.begin() as connection:
             return self._settle(connection, writes, at)
 
     def current(self, shoppers: Collection[str]) -> dict[str, Current | None]:
-        """Give shoppers' newest states; None for the forgotten. Whoever has no row is left out."""
+        """Return shoppers' newest states; None for forgotten ones, no entry for those without a row."""
         columns = style_profiles.c
         with reading(self._engine) as connection:
             found: dict[str, Current | None] = dict.fromkeys(forgotten(connection, shoppers))
@@ -116,7 +116,7 @@ class StateDatabase:
             return found | {row.shopper_id: Current(row.version, row.said) for row in connection.execute(theirs)}
 
     def spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> T:
-        """Change what was spent on an operation, while no other process can."""
+        """Change what was spent on an operation; no other process can change it meanwhile."""
         with self._engine.begin() as connection:
             mine = spent_requests.c.operation == operation
             found = connection.execute(select(spent_requests.c.spent).where(mine).with_for_update()).scalar()
@@ -140,7 +140,7 @@ class StateDatabase:
             mine.setdefault(event.shopper_id, []).append(event)
         for shopper_id in forgotten(connection, mine):
             del mine[shopper_id]
-        # Where rows can be locked they are, in one order, so that writers of one shopper queue.
+        # Where the database supports it, rows are locked in one order, so that writers of one shopper queue.
         theirs = style_profiles.c.shopper_id.in_(sorted(mine))
         query = select(style_profiles).where(theirs).order_by("shopper_id").with_for_update()
         found = {row.shopper_id: row for row in connection.execute(query)}
@@ -154,18 +154,18 @@ class StateDatabase:
         return begin_writes(events, names, known, reckoned, forced=versions is not None)
 
     def _store(self, connection: Connection, batch: Batch) -> list[Folded | Never | None]:
-        """Store what was folded, if nobody stored another since it was read."""
+        """Store the batch, unless another process stored one of the rows since it was read."""
         if insert_new(connection, style_profiles, batch.made) < len(batch.made):
             raise OvertakenError
         if batch.changed and connection.execute(_STORE, batch.changed).rowcount < len(batch.changed):
             raise OvertakenError
-        # Who has a row was forgotten with it, which shows above.
+        # A forgotten shopper has lost their row, which was noticed above.
         if forgotten(connection, [one["shopper_id"] for one in batch.made]):
             raise OvertakenError
         return batch.answers
 
     def _settle(self, connection: Connection, writes: Sequence[Write], at: datetime) -> dict[str, Settled | None]:
-        # A shopper forgotten while the write was under way must not come back through the ledger.
+        # A shopper who was forgotten during the write must not return through the ledger.
         gone = forgotten(connection, {write.shopper_id for write in writes})
         mine = {write.shopper_id: write for write in writes if write.shopper_id not in gone}
         columns = style_profiles.c
@@ -181,10 +181,10 @@ class StateDatabase:
 
 def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> StateDatabase:
     """
-    Open the database, migrated to the newest schema. `wording` turns style profiles into Klaviyo properties.
+    Open the database, migrated to the newest schema. `wording` writes style profiles as Klaviyo properties.
 
     Raises:
-        StateUnavailableError: as `open_database`.
+        StateUnavailableError: As `open_database`.
 
     """
     return StateDatabase(open_database(url), wording)
@@ -193,10 +193,10 @@ def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> StateDatabase:
 def _known(
     connection: Connection, names: Mapping[tuple[str, str], str], reckoned: Mapping[str, Reckoned | Never]
 ) -> set[str]:
-    """Pick the names of events that Klaviyo has taken."""
+    """Return the names of events that Klaviyo has accepted."""
     taken = taken_names(connection, names.values())
-    # The recipe of names has changed between versions, and what names the shopper may change; an upload stays itself.
-    # Only what the style profile may have held before is asked about: an upload is folded before it is ever sent.
+    # Names were computed differently in older versions, and identifiers may change; the upload id stays the same.
+    # Ask only about uploads that the style profile may have had before, because folding precedes sending.
     doubtful = [
         upload
         for upload, name in names.items()

@@ -1,4 +1,4 @@
-"""The sink's database tables. Migrations create them (`migrations/versions`); a test holds the two together."""
+"""The sink's database tables. Migrations create them (`migrations/versions`); a test compares the two."""
 
 from typing import Final
 
@@ -6,27 +6,27 @@ from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, S
 
 metadata: Final = MetaData()
 
-#: One row per shopper: the folded style profile. Holds no e-mail address and no recognized text.
+#: One row per shopper: the folded style profile, without e-mail addresses and recognized text.
 style_profiles: Final = Table(
     "style_profiles",
     metadata,
     Column("shopper_id", String(255), primary_key=True),
-    # Counts the stores of this row: a writer that read an older one is late, and must read again.
+    # Counts the stores of this row. A writer that read an older value must read again.
     Column("row_version", Integer, nullable=False),
-    # Counts the changes of what Klaviyo should say: `outfit_version`.
+    # Counts the changes of the Klaviyo properties: `outfit_version`.
     Column("version", Integer, nullable=False),
-    # The greatest version that Klaviyo has taken.
+    # The greatest version that Klaviyo has accepted.
     Column("written_version", Integer, nullable=False),
     # StyleProfile as JSON.
     Column("profile", Text, nullable=False),
-    # The profile's properties as JSON, at `version`: what Klaviyo should say.
+    # The Klaviyo properties as JSON, at `version`.
     Column("said", Text, nullable=False, server_default=""),
-    # The duty to mend (`settling.py`). 0: Klaviyo has `written_version`. Positive: the ticket of the newest write on
-    # its way. Negative: a write failed or was overlapped, and whoever writes next must set the profile by itself.
+    # The duty to mend the profile (`settling.py`). 0: Klaviyo has `written_version`. Positive: the ticket of the newest
+    # write in progress. Negative: a write failed or was overlapped, and the next write must send the profile itself.
     Column("dirty", Integer, nullable=False, server_default="0"),
 )
 
-#: The written ledger: events that Klaviyo has taken. Entered after the write, never before.
+#: The written ledger: events that Klaviyo has accepted. Entered after the write, never before.
 written_events: Final = Table(
     "written_events",
     metadata,

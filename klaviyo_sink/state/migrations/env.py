@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection, and inside the transaction, that it was handed."""
+"""Alembic's entry point: runs the migrations on the given connection, inside its transaction."""
 
 from alembic import context
 

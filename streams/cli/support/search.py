@@ -22,7 +22,7 @@ Found = TypeVar("Found")
 #: Seconds around an upload's time in which its messages are expected: clocks differ, and stages may be behind.
 _BEFORE_S, _AFTER_S = 60, 600
 
-SHOPPER = typer.Option(None, help="Id of its shopper. Without an index of uploads: search only that shopper's partition.")
+SHOPPER = typer.Option(None, help="Id of its shopper. Without an index: search only that shopper's partition.")
 SINCE = typer.Option(None, help="Without an index: search since then, an age (15m, 2h, 7d) or an RFC 3339 time.")
 AT = typer.Option(None, help="Without an index: about when it was uploaded (as --since); search ten minutes from then.")
 _ALL: Final = (

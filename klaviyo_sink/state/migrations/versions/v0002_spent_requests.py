@@ -1,4 +1,4 @@
-"""What the sync processes of an account have spent of Klaviyo's rate limits."""
+"""The requests that the sync processes of an account have spent of Klaviyo's rate limits."""
 
 import sqlalchemy as sa
 from alembic import op

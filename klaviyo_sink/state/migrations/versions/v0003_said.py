@@ -1,4 +1,4 @@
-"""What Klaviyo should say of a style profile. Empty until the shopper's next upload, which then counts as a change."""
+"""The Klaviyo properties of a style profile. Empty until the shopper's next upload, which then counts as a change."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,5 +15,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the column."""
     op.drop_column("style_profiles", "said")

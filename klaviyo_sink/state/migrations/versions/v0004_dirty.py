@@ -1,4 +1,4 @@
-"""The duty to mend a profile at Klaviyo, kept with the row so that any process can fulfil it. 0: nothing to mend."""
+"""Whether a profile at Klaviyo must be corrected, stored in the row so that any process can do it. 0: no."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,5 +15,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the column."""
     op.drop_column("style_profiles", "dirty")

@@ -1,7 +1,7 @@
 """
-PostgreSQL keeps samples of a column's values for its planner (`pg_statistic`): none of ids and profiles.
+Stops PostgreSQL's planner statistics (`pg_statistic`), which are samples of column values, for ids and profiles.
 
-They would outlive the rows of a forgotten shopper. Queries name one key of these columns: the planner needs no samples.
+Samples would outlive the rows of a forgotten shopper. Queries use single keys of these columns and need no samples.
 """
 
 from alembic import op
@@ -22,14 +22,14 @@ _COLUMNS = (
 
 
 def upgrade() -> None:
-    """Keep no samples from now on, and drop those there are: setting a column's type does that, even the same type."""
+    """Turn the samples off, and drop existing ones: setting a column's type does that, even to the same type."""
     for table, column, kind in _COLUMNS if _on_postgresql() else ():
         op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS 0")
         op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind}")
 
 
 def downgrade() -> None:
-    """Keep samples again."""
+    """Turn the samples on again."""
     for table, column, _ in _COLUMNS if _on_postgresql() else ():
         op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS -1")
 

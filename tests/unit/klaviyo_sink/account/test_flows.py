@@ -156,7 +156,7 @@ async def test_an_order_within_the_week_spares_the_text(client, clock, sandbox, 
 async def test_a_wrong_key_stops_setting_up(config, clock):
     wrong = PrivateKey(SecretStr("pk_no"))
     async with KlaviyoClient(config.url, wrong, revision=config.revision, timeout_s=9) as client:
-        with pytest.raises(SetupError, match="does not know the key"):
+        with pytest.raises(SetupError, match="does not accept the key"):
             await set_up(client, clock)
 
 

@@ -221,5 +221,5 @@ async def test_an_answer_that_was_cut_stops_setting_up_in_one_sentence():
 
     key = PrivateKey(SecretStr("pk"))
     async with KlaviyoClient("http://k", key, revision="2026-07-15", timeout_s=5, transport=Cut()) as client:
-        with pytest.raises(SetupError, match="cut or broken"):
+        with pytest.raises(SetupError, match="incomplete or broken"):
             await Setup(client, "Outfit Tagged", DEFAULT_NAMES, live=False, sleep=at_once).run([EXAMPLE])

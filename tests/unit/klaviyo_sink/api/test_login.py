@@ -89,8 +89,8 @@ def test_the_browser_brings_the_code_and_the_tokens_are_kept_privately(settings,
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"code": "code-1", "state": "another"}, "not the answer to this login"),
-        ({"error": "access_denied"}, "did not let the app in: access_denied"),
+        ({"code": "code-1", "state": "another"}, "does not belong to this login"),
+        ({"error": "access_denied"}, "did not authorize the app: access_denied"),
         ({"code": "code-2"}, "Klaviyo rejected the code (HTTP 400)"),
     ],
 )

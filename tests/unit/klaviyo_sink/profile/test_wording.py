@@ -53,7 +53,7 @@ def test_a_phone_whose_clock_runs_ahead_makes_nothing_old():
 
 @pytest.mark.parametrize("wrong", [{"half_life": timedelta(days=-1)}, {"least": 0}, {"least": 1.01}])
 def test_a_recency_that_cannot_be_is_refused(wrong):
-    with pytest.raises(ValueError, match="half-life"):
+    with pytest.raises(ValueError, match="half_life"):
         Recency(**wrong)
 
 

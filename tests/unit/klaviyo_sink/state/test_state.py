@@ -88,10 +88,10 @@ def test_what_cannot_be_opened_says_why(tmp_path):
     for url, says in (
         (f"sqlite:///{tmp_path}/photo.db", "not a database"),
         (f"sqlite:///{tmp_path}/photo.db/state.db", r"Not a directory: .*photo\.db"),
-        ("not a url", "such as sqlite:///"),
+        ("not a url", "as sqlite:///"),
         ("oracle+nothing://me:s3cret@host/db", "must be SQLite or PostgreSQL, not oracle"),
         ("postgresql+pg8000://me:s3cret@host/db", r"driver is not installed \(pg8000\)"),
-        ("postgresql+none://me:s3cret@host/db", "such as sqlite:///"),
+        ("postgresql+none://me:s3cret@host/db", "as sqlite:///"),
     ):
         with pytest.raises(StateUnavailableError, match=says) as unavailable:
             open_state(url)
