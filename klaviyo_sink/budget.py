@@ -59,10 +59,10 @@ class Budget:
 
     async def answered(self, operation: str, headers: Mapping[str, str]) -> None:
         """Update the budget from a response's headers, if they contain something new."""
-        said = _rate_limit(headers)
-        if said is None:
+        limit_headers = _rate_limit(headers)
+        if limit_headers is None:
             return
-        limit, left, reset_s = said
+        limit, left, reset_s = limit_headers
         # Compare with the state at the last grant, which may come from another process, or from before a restart.
         known = self._seen[operation].told_steady if operation in self._seen else None
         if worth_telling(operation, known, limit=limit, left=left):

@@ -24,11 +24,11 @@ _SHOWN: Final = 60
 
 def differences(ours: Any, theirs: Any) -> list[str]:
     """Return the differences as sentences, without duplicates. Ids that Klaviyo adds are no difference."""
-    said: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for place, mine, other in _differing(ours, theirs, ""):
         meaning = next((words for part, words in _MEANINGS if part in place), place)
-        said.setdefault(meaning, f"{meaning}: {_shown(other)} at Klaviyo, {_shown(mine)} in the campaign")
-    return list(said.values())
+        sentences.setdefault(meaning, f"{meaning}: {_shown(other)} at Klaviyo, {_shown(mine)} in the campaign")
+    return list(sentences.values())
 
 
 def _differing(ours: Any, theirs: Any, place: str) -> Iterator[tuple[str, Any, Any]]:

@@ -107,11 +107,11 @@ def flow_body(
     """
     interests = [tag for tag in campaign.tags if tag.startswith(_INTEREST)]
     tags = [tag for tag in campaign.tags if tag not in interests]
-    said = (EventList(metric_id=metric, field="tags", filter=ListContains(value=tag)) for tag in tags)
+    wanted = (EventList(metric_id=metric, field="tags", filter=ListContains(value=tag)) for tag in tags)
     not_texted = NotTexted(timeframe_filter=LastDays(quantity=campaign.not_texted_days))
     held = (_has_tag(tag, names, words) for tag in interests)
     whose = (*held, *_no_order(campaign, order_metric), MayBeTexted(), not_texted)
-    groups = tuple(EventGroup(conditions=(one,)) for one in said)
+    groups = tuple(EventGroup(conditions=(one,)) for one in wanted)
     definition = FlowDefinition(
         triggers=(MetricTrigger(id=metric, trigger_filter=EventFilter(condition_groups=groups) if groups else None),),
         profile_filter=ProfileFilter(condition_groups=tuple(ProfileGroup(conditions=(one,)) for one in whose)),

@@ -196,9 +196,9 @@ def _refused(answer: _Refusal) -> Failure:
 
 def _throttled(answer: _Refusal) -> Failure:
     asked = _retry_after(answer.headers)
-    said = [error.available_in for error in answer.errors if error.available_in is not None]
+    waits = [error.available_in for error in answer.errors if error.available_in is not None]
     if asked is None:
-        asked = max(said[0], LEAST_WAIT_S) if said else BURST_WINDOW_S
+        asked = max(waits[0], LEAST_WAIT_S) if waits else BURST_WINDOW_S
     return Later("throttled", str(answer), retry_after=asked)
 
 

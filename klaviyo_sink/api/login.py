@@ -51,13 +51,13 @@ class Login:
             LoginError: Klaviyo refused, or the address does not belong to this login.
 
         """
-        said = {name: values[0] for name, values in parse_qs(urlsplit(address.strip()).query).items()}
-        if not secrets.compare_digest(said.get("state", "").encode(), self.state.encode()):
+        parameters = {name: values[0] for name, values in parse_qs(urlsplit(address.strip()).query).items()}
+        if not secrets.compare_digest(parameters.get("state", "").encode(), self.state.encode()):
             raise LoginError("this address does not belong to this login; start again")
-        if "code" not in said:
-            reason = "".join(one for one in said.get("error", "no code")[:60] if one.isprintable())
+        if "code" not in parameters:
+            reason = "".join(one for one in parameters.get("error", "no code")[:60] if one.isprintable())
             raise LoginError(f"Klaviyo did not authorize the app: {reason}")
-        return said["code"]
+        return parameters["code"]
 
     def wait(self, limit_s: float) -> str:
         """

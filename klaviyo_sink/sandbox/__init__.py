@@ -1,5 +1,5 @@
 """
-A local, stateful Klaviyo to work and test against: refuses what Klaviyo refuses, forgets everything on exit.
+A local, stateful Klaviyo for development and tests: rejects what Klaviyo rejects, keeps its data in memory only.
 
-What it models and what not: docs/sandbox.md. Knows nothing of the sink, whose request models it must not share.
+docs/sandbox.md lists what it models. Knows nothing of the sink, whose request models it must not share.
 """

@@ -1,4 +1,4 @@
-"""Puts the sandbox together."""
+"""Assembles the sandbox."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ from klaviyo_sink.sandbox.api import (
 from klaviyo_sink.sandbox.api.gate import TrailingSlash, answer_unserved
 from klaviyo_sink.sandbox.pages import audiences, graphs, messages, overview, people, state, workings
 
-#: Klaviyo's operations that are served. Events come first, since they come most often.
+#: Klaviyo's operations that are served. Events come first, because they are called most.
 SERVED: Final = tuple(
     part.router for part in (events, profiles, reads, imports, lists, consents, segments, flows, contents, privacy)
 )
@@ -45,7 +45,7 @@ def create_app(
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """
-    Make a fresh account behind Klaviyo's API.
+    Create a new account with Klaviyo's API.
 
     `scopes` are those of the key, `more_keys` further keys with theirs; `speed` multiplies the published limits.
     """

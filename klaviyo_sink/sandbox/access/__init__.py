@@ -1,1 +1,1 @@
-"""The way into and out of every operation: keys, limits, faults on order, errors. Knows no profiles or flows."""
+"""Code around every operation: keys, limits, injected faults, errors. Knows no profiles or flows."""

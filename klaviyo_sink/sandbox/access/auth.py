@@ -1,4 +1,4 @@
-"""Who may call: the key, its scopes, the revision and the media types. Klaviyo checks these before the body."""
+"""Checks the key, its scopes, the revision and the media types. Klaviyo checks these before the body."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -9,7 +9,7 @@ from klaviyo_sink.sandbox.access.problems import MEDIA_TYPE, Problem, RefusedErr
 
 #: The revisions whose fields the sandbox has (compared field by field for the operations it serves).
 REVISIONS: Final = ("2026-07-15", "2026-10-15")
-#: All that were ever published: the branches of github.com/klaviyo/openapi. Each is served for two years.
+#: All revisions ever published: the branches of github.com/klaviyo/openapi. Each is served for two years.
 PUBLISHED: Final = frozenset(
     [
         "2022-10-17",
@@ -38,19 +38,19 @@ PUBLISHED: Final = frozenset(
 )
 YEARS_SERVED: Final = 2
 EVERY_SCOPE: Final = frozenset(scope for operation in OPERATIONS.values() for scope in operation.scopes)
-#: Node's SDK sends `application/json`, which Klaviyo takes.
+#: Node's SDK sends `application/json`, which Klaviyo accepts.
 TAKEN: Final = frozenset({MEDIA_TYPE, "application/json"})
 
 
 class Keys:
-    """The private keys of the account, and what each may do."""
+    """The private keys of the account, and the scopes of each."""
 
     def __init__(self, scopes: Mapping[str, frozenset[str]]) -> None:
         self._scopes = dict(scopes)
 
     def scopes_of(self, authorization: str) -> frozenset[str]:
         """
-        Give what the key in an `Authorization` header may do.
+        Return the scopes of the key in an `Authorization` header.
 
         Raises:
             RefusedError: 401, no key or an unknown one.
@@ -70,24 +70,24 @@ class Keys:
 
 def read_key(text: str) -> tuple[str, frozenset[str]]:
     """
-    Read a key as a command line gives it: `pk_x`, or `pk_x=events:write,profiles:write`.
+    Parse a key from a command line: `pk_x`, or `pk_x=events:write,profiles:write`.
 
     Raises:
-        ValueError: no key, or a scope that Klaviyo has not.
+        ValueError: There is no key, or Klaviyo does not have a scope.
 
     """
-    value, equals, said = text.partition("=")
-    scopes = frozenset(said.split(",")) if equals else EVERY_SCOPE
+    value, equals, listed = text.partition("=")
+    scopes = frozenset(listed.split(",")) if equals else EVERY_SCOPE
     if not value:
         raise ValueError("a key needs a name")
     if unknown := scopes - EVERY_SCOPE:
-        raise ValueError(f"Klaviyo has no scope {', '.join(sorted(unknown)) or 'of no name'}")
+        raise ValueError(f"Klaviyo does not have the scope {', '.join(sorted(unknown)) or '(empty)'}")
     return value, scopes
 
 
 def check(headers: Mapping[str, str], operation: Operation, keys: Keys, now: datetime) -> None:
     """
-    Let a request pass.
+    Check the headers of a request.
 
     Raises:
         RefusedError: 401 without a known key, 403 without the scope, 404, 410 or 501 for a revision that is not

@@ -1,4 +1,4 @@
-"""Faults on order: for tests that ask what happens when Klaviyo, or the way to it, does not behave."""
+"""Fault injection, for tests of what happens when Klaviyo or the network fails."""
 
 import asyncio
 import random
@@ -12,22 +12,22 @@ from klaviyo_sink.sandbox.access.problems import Problem, RefusedError
 
 
 class Fault(BaseModel):
-    """One kind of failure, and the share of requests that meet it."""
+    """One kind of failure, and the share of requests that get it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: int = Field(ge=400, le=599)
     share: float = Field(1, ge=0, le=1)
-    #: Answer an HTML page, as the guards in front of Klaviyo do.
+    #: Return an HTML page, as filters in front of Klaviyo do.
     html: bool = False
     retry_after: str | None = None
-    #: Do the work first: the caller cannot know that it was done.
+    #: Do the work first, so that the caller cannot know that it was done.
     after: bool = False
-    #: Break the connection in the middle of the answer.
+    #: Break the connection in the middle of the response.
     cut: bool = False
 
     def answer(self) -> Response:
-        """Write the failing answer."""
+        """Return the failing response."""
         headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
         if self.cut:
             return CutResponse(headers=headers)
@@ -39,23 +39,23 @@ class Fault(BaseModel):
 
 
 class FaultPlan(BaseModel):
-    """The whole order; a new one replaces the old, an empty one ends all faults."""
+    """All faults to inject. A new plan replaces the old one; an empty one ends all faults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     faults: tuple[Fault, ...] = ()
-    #: Only the next so many requests; None for all.
+    #: Number of requests it applies to; None: all.
     requests: int | None = Field(None, ge=0)
-    #: Seconds added to each request, drawn evenly between the two.
+    #: Range of seconds added to each request, uniformly distributed.
     latency_s: tuple[float, float] = (0, 0)
     seed: int = 0
 
 
 class CutResponse(Response):
-    """Promises more bytes than it sends, so that the server breaks the connection."""
+    """Declares more bytes than it sends, so that the server breaks the connection."""
 
     def init_headers(self, headers: object = None) -> None:  # noqa: ARG002 - the signature is Starlette's
-        """Set the false promise."""
+        """Set the wrong length."""
         self.raw_headers = [(b"content-length", b"1000"), (b"content-type", b"application/vnd.api+json")]
 
 
@@ -66,13 +66,13 @@ class Faults:
         self.plan(FaultPlan())
 
     def plan(self, plan: FaultPlan) -> None:
-        """Begin a plan."""
+        """Start a plan."""
         self._plan = plan
         self._left = plan.requests
         self._random = random.Random(plan.seed)  # noqa: S311 - reproducible faults, no secrets
 
     def draw(self) -> Fault | None:
-        """Decide the next request's fate."""
+        """Return the fault of the next request; None: none."""
         if not self._plan.faults or self._left == 0:
             return None
         if self._left is not None:
@@ -84,7 +84,7 @@ class Faults:
         return None
 
     async def delay(self) -> None:
-        """Take as long as the plan says."""
+        """Wait as long as the plan says."""
         shortest, longest = self._plan.latency_s
         if longest > 0:
             await asyncio.sleep(self._random.uniform(shortest, longest))

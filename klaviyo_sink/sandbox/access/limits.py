@@ -27,12 +27,12 @@ class _Window:
         return self
 
     def left_s(self, now: float) -> int:
-        # Never less than needed: a client that waits this long is in the next window.
+        # Rounded up, so that a client that waits this long is in the next window.
         return max(1, math.ceil(self.started + self.length_s - now))
 
 
 class Limits:
-    """Counts requests. `speed` multiplies the published limits; `clock` gives seconds."""
+    """Counts requests. `speed` multiplies the published limits; `clock` returns seconds."""
 
     def __init__(self, *, speed: float, clock: Callable[[], float]) -> None:
         self._speed = speed
@@ -41,7 +41,7 @@ class Limits:
 
     def spend(self, operation: Operation) -> dict[str, str]:
         """
-        Count one request and give the headers of its answer, which tell of the minute only, as Klaviyo's do.
+        Count one request. Return the headers of its response, which are about the minute only, as Klaviyo's are.
 
         Raises:
             RefusedError: 429 with Retry-After.
@@ -63,7 +63,7 @@ class Limits:
         }
 
     def left(self) -> dict[str, tuple[int, int]]:
-        """Tell what is left of the running minute, and of how much, for each operation that was called."""
+        """Return, for each operation that was called, what is left of the current minute, and of how much."""
         now = self._clock()
         return {
             f"{operation.method} {operation.path}": (

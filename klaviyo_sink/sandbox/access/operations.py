@@ -1,8 +1,8 @@
 """
-Every operation of Klaviyo's server API, served here or not: scopes, limits and query parameters as published.
+Every operation of Klaviyo's server API, served here or not, with its published scopes, limits and query parameters.
 
-`operations.json` is written by `tests/contract/klaviyo_operations.py` from the official specification (2026-07-15) and
-the Python SDK (2026-10-15).
+`tests/contract/klaviyo_operations.py` writes `operations.json` from the official specification (2026-07-15) and the
+Python SDK (2026-10-15).
 """
 
 import re
@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 @dataclass(frozen=True, slots=True)
 class FilterField:
-    """How a field may be filtered by."""
+    """How an operation filters by a field."""
 
     operators: frozenset[str]
     type: str
@@ -24,7 +24,7 @@ class FilterField:
 
 @dataclass(frozen=True, slots=True)
 class QueryParameters:
-    """The query parameters that Klaviyo takes: the values of each, and the page's default and largest size."""
+    """The query parameters of an operation: the values of each, and the default and largest page size."""
 
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     additional_fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -35,13 +35,13 @@ class QueryParameters:
     paged: bool = False
     page_default: int = 0
     page_largest: int = 0
-    #: Names of parameters that came with the newer revision.
+    #: Names of parameters that only the newer revision has.
     newer: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """What a key needs, how often it may call per second (`burst`) and per minute (`steady`), and since when."""
+    """The scopes that an operation needs, its limits per second (`burst`) and minute (`steady`), and its revision."""
 
     id: str
     method: str
@@ -53,17 +53,18 @@ class Operation:
     parameters: QueryParameters
 
 
-def _parameters(said: dict[str, Any], newer: list[str]) -> QueryParameters:
-    page = said.get("page")
+def _parameters(published: dict[str, Any], newer: list[str]) -> QueryParameters:
+    page = published.get("page")
     return QueryParameters(
-        fields={name: frozenset(values) for name, values in said.get("fields", {}).items()},
-        additional_fields={name: frozenset(values) for name, values in said.get("additional-fields", {}).items()},
-        include=frozenset(said.get("include", ())),
-        sort=frozenset(said.get("sort", ())),
+        fields={name: frozenset(values) for name, values in published.get("fields", {}).items()},
+        additional_fields={name: frozenset(values) for name, values in published.get("additional-fields", {}).items()},
+        include=frozenset(published.get("include", ())),
+        sort=frozenset(published.get("sort", ())),
         filters={
-            name: FilterField(frozenset(one["operators"]), one["type"]) for name, one in said.get("filter", {}).items()
+            name: FilterField(frozenset(one["operators"]), one["type"])
+            for name, one in published.get("filter", {}).items()
         },
-        filter_required=said.get("filter_required", False),
+        filter_required=published.get("filter_required", False),
         paged=page is not None,
         page_default=page[0] if page else 0,
         page_largest=page[1] if page else 0,
@@ -92,7 +93,7 @@ OPERATIONS: Final = _read()
 
 
 def official(method: str, path: str) -> tuple[Operation | None, bool]:
-    """Find the operation of a path without its template, and tell whether the path has any operation."""
+    """Return the operation of a path, and whether the path has any operation."""
     known = False
     for operation in OPERATIONS.values():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", operation.path), path):

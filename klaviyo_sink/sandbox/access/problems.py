@@ -22,7 +22,7 @@ class Problem:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self, status: int) -> dict[str, Any]:
-        """Write it as Klaviyo does."""
+        """Return the problem in Klaviyo's form."""
         source = {"pointer": self.pointer} if self.parameter is None else {"parameter": self.parameter}
         return {
             "id": str(uuid.uuid4()),
@@ -46,29 +46,29 @@ class RefusedError(Exception):
         self.headers = headers or {}
 
     def answer(self) -> JSONResponse:
-        """Write the answer."""
+        """Return the response."""
         content = {"errors": [problem.as_json(self.status) for problem in self.problems]}
         return JSONResponse(content, self.status, self.headers, media_type=MEDIA_TYPE)
 
 
 def invalid(pointer: str, detail: str, *, title: str = "Invalid input.") -> Problem:
-    """A value in the body that Klaviyo does not take."""
+    """Return a problem for a value in the body that Klaviyo rejects."""
     return Problem("invalid", title, detail, pointer)
 
 
 def not_found(detail: str, pointer: str = "/data") -> RefusedError:
-    """The thing does not exist."""
+    """Return a 404."""
     return RefusedError(404, Problem("not_found", "Not found.", detail, pointer))
 
 
 def not_modelled(what: str, *, pointer: str = "/data", parameter: str | None = None) -> RefusedError:
-    """Klaviyo has it and the sandbox has not: 501 with its name, never a silent pass."""
+    """Return a 501 for something that Klaviyo has and the sandbox does not, with its name. It never passes silently."""
     detail = f"Klaviyo has this, the sandbox does not: {what}."
     return RefusedError(501, Problem("not_implemented", "Not modelled by the sandbox.", detail, pointer, parameter))
 
 
 def misshapen(error: ValidationError, content: Any) -> RefusedError:
-    """A body of the wrong shape, with a pointer to each place in it."""
+    """Return a 400 for a body of the wrong shape, with a pointer to each wrong place."""
     problems: dict[str, Problem] = {}
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         place = _place(one["loc"], content, missing=one["type"] == "missing")
@@ -79,7 +79,7 @@ def misshapen(error: ValidationError, content: Any) -> RefusedError:
         elif one["type"] == "missing":
             problem = Problem("required", "This field is required.", f"'{name}' is a required field.", pointer)
         elif one["type"] == "model_type":
-            # Pydantic's words would name a class of ours.
+            # Pydantic's message would contain a name of our classes.
             problem = invalid(pointer, f"'{name}' must be an object.")
         else:
             problem = invalid(pointer, one["msg"])
@@ -88,7 +88,7 @@ def misshapen(error: ValidationError, content: Any) -> RefusedError:
 
 
 def _place(location: tuple[int | str, ...], content: Any, *, missing: bool) -> list[str]:
-    """Follow a location into the body. The names of a union's branches, which Pydantic puts between, are no places."""
+    """Return the path in the body. Skips the names of union branches, which Pydantic inserts."""
     place = []
     for at, part in enumerate(location):
         inside = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)

@@ -1,1 +1,1 @@
-"""What a Klaviyo account remembers, in memory. Knows no HTTP."""
+"""The data of a Klaviyo account, in memory. Knows no HTTP."""

@@ -1,7 +1,7 @@
 """
 One account: profiles, metrics, events, groups, flows, messages.
 
-Unlike Klaviyo, which answers first and processes later, everything is visible at once.
+Everything is visible at once, unlike at Klaviyo, which answers first and processes later.
 """
 
 import heapq
@@ -27,7 +27,7 @@ from klaviyo_sink.sandbox.account.profiles import (
 
 
 class ConflictError(Exception):
-    """The identifiers given belong to two profiles; `profile_id` is the other one."""
+    """The identifiers belong to two profiles; `profile_id` is the other one."""
 
     def __init__(self, profile_id: str) -> None:
         super().__init__(profile_id)
@@ -35,7 +35,7 @@ class ConflictError(Exception):
 
 
 class Account:
-    """One account. `now` tells the time."""
+    """One account. `now` returns the time."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
@@ -51,7 +51,7 @@ class Account:
         self.flows: dict[str, StoredFlow] = {}
         self.journeys: list[Journey] = []
         self.journeys_of: defaultdict[str, list[Journey]] = defaultdict(list)
-        #: A heap of journeys and messages that wait for their time.
+        #: A heap of journeys and messages that wait for a time.
         self._agenda: list[tuple[datetime, int, Journey | Message]] = []
         self.messages: list[Message] = []
         self.messages_to: defaultdict[str, list[Message]] = defaultdict(list)
@@ -67,10 +67,10 @@ class Account:
 
     def find(self, profile_id: str | None, attributes: Mapping[str, Any]) -> StoredProfile | None:
         """
-        Find the profile that an id and identifiers name.
+        Return the profile with an id and identifiers.
 
         Raises:
-            ConflictError: they name two.
+            ConflictError: They belong to two profiles.
 
         """
         found = {self._by_identifier.get((name, _written(name, attributes.get(name) or ""))) for name in IDENTIFIERS}
@@ -85,10 +85,10 @@ class Account:
         self, profile_id: str | None, attributes: Mapping[str, Any], patch: Mapping[str, Any]
     ) -> tuple[StoredProfile, bool]:
         """
-        Merge into a profile, making it if need be; say whether it was made.
+        Merge into a profile, creating it if necessary. Also return whether it was created.
 
-        Top-level fields and each key of `properties` are replaced whole, lists too; null clears; what is omitted
-        stays. `patch` is `patch_properties`: append, unappend, unset.
+        Top-level fields and each key of `properties` are replaced as a whole, lists too; null clears; omitted ones
+        stay. `patch` is `patch_properties`: append, unappend, unset.
         """
         profile = self.find(profile_id, attributes)
         made = profile is None
@@ -120,7 +120,7 @@ class Account:
             self._by_identifier[name, value] = profile.id
 
     def recorded(self, profile: StoredProfile | None, metric: tuple[str, str], unique_id: str) -> bool:
-        """Tell whether this profile's event is there already."""
+        """Return whether this profile's event exists already."""
         return profile is not None and (profile.id, metric, unique_id) in self._recorded
 
     def record(
@@ -135,7 +135,7 @@ class Account:
         value: float | None = None,
         currency: str | None = None,
     ) -> StoredEvent | None:
-        """Record an event, unless it is there already: the first one counts, and None is given."""
+        """Record an event and return it; None if it exists already, because the first one counts."""
         if self.recorded(profile, metric, unique_id):
             self.counters["events_deduplicated"] += 1
             return None
@@ -151,34 +151,34 @@ class Account:
         return event
 
     def tell(self, message: Message) -> None:
-        """Keep a message, sent or not."""
+        """Store a message, sent or not."""
         self.messages.append(message)
         self.messages_to[message.profile_id].append(message)
 
     def begin(self, journey: Journey) -> None:
-        """Keep someone's way through a flow."""
+        """Store a person's journey through a flow."""
         self.journeys.append(journey)
         self.journeys_of[journey.profile_id].append(journey)
 
     def wait(self, until: datetime, what: Journey | Message) -> None:
-        """Have a journey or message come back by `due` when its time has come."""
-        # The number keeps the order of those due together.
+        """Let `due` return a journey or message at a time."""
+        # The number keeps the order of those due at the same time.
         heapq.heappush(self._agenda, (until, next(self._numbers), what))
 
     def due(self) -> Iterator[Journey | Message]:
-        """Give what waited and is due, oldest first; what is of someone deleted or merged away is left out."""
+        """Yield the journeys and messages that are due, oldest first, without those of deleted or merged profiles."""
         while self._agenda and self._agenda[0][0] <= self.now():
             _until, _number, what = heapq.heappop(self._agenda)
             if what.profile_id in self.profiles:
                 yield what
 
     def erase(self, profile: StoredProfile) -> None:
-        """Delete a profile and all that is kept of it."""
+        """Delete a profile and all of its data."""
         self._drop(profile)
         self.deletions += 1
 
     def merge(self, into: StoredProfile, other: StoredProfile) -> None:
-        """Move events, identifiers, memberships and consent of another profile into this one, and end the other."""
+        """Move events, identifiers, memberships and consent of another profile into this one, and delete the other."""
         events = [replace(event, profile_id=into.id) for event in self.events_of[other.id]]
         messages = [replace(message, profile_id=into.id) for message in self.messages_to[other.id]]
         memberships = {one.id: one.members[other.id] for one in self.lists.values() if other.id in one.members}
@@ -198,7 +198,7 @@ class Account:
             if name not in into.fields:
                 self._set(into, name, value)
             elif name in IDENTIFIERS:
-                # Both addresses lead to the one who is left.
+                # Both addresses then belong to the remaining profile.
                 self._by_identifier[name, value] = into.id
         into.properties = other.properties | into.properties
         into.consents = other.consents | into.consents
@@ -223,7 +223,7 @@ class Account:
 
 
 def new_id() -> str:
-    """Make an id of the kind that metrics, lists, segments and flows have."""
+    """Return a new id, as metrics, lists, segments and flows have."""
     return uuid.uuid4().hex[:6]
 
 

@@ -1,4 +1,4 @@
-"""Lists, whose members are added, and segments, whose members a definition decides."""
+"""Lists, whose members are added, and segments, whose definition decides the members."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,16 +22,16 @@ class StoredList:
 @dataclass(slots=True)
 class StoredSegment:
     """
-    A segment: what was sent, and the same as a shape.
+    A segment: its definition as sent (`raw`), and parsed.
 
-    `seen` says since when each member was seen in it, `entered` whom its flows have noticed in it.
+    `seen` has the time since when each member belongs to it; `entered` the members that its flows have noticed.
     """
 
     id: str
     name: str
     created: datetime
     updated: datetime
-    said: dict[str, Any]
+    raw: dict[str, Any]
     definition: SegmentDefinition
     is_starred: bool = False
     seen: dict[str, datetime] = field(default_factory=dict)

@@ -1,17 +1,17 @@
-"""Jobs that are answered first and worked on later."""
+"""Jobs that are answered first and processed later."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-#: Klaviyo forgets an import job after a week.
+#: Klaviyo drops an import job after a week.
 KEPT: Final = timedelta(days=7)
 End = Literal["complete", "cancelled", "expired", "stuck"]
 
 
 @dataclass(slots=True)
 class ImportJob:
-    """A job and how it goes. The rows are there at once; the status runs through its course as it is asked for."""
+    """A job and its progress. The rows are processed at once; the status moves on with each request."""
 
     id: str
     rows: int
@@ -23,26 +23,26 @@ class ImportJob:
     looks: int = 0
 
     def look(self) -> str:
-        """Tell how far it is, one step further each time; a stuck one never ends."""
+        """Return the status after one more step; a stuck job never ends."""
         self.looks += 1
         return self.status
 
     @property
     def status(self) -> str:
-        """Tell how far it is."""
+        """The current status."""
         if self.looks == 0:
             return "queued"
         return "processing" if self.looks == 1 or self.end == "stuck" else self.end
 
     @property
     def expires(self) -> datetime:
-        """When it is forgotten."""
+        """When the job is dropped."""
         return self.created + KEPT
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionJob:
-    """A job that suppressed profiles, or ended that; done at once."""
+    """A job that adds or removes suppressions; processed at once."""
 
     id: str
     kind: Literal["create", "delete"]

@@ -6,7 +6,7 @@ from klaviyo_sink.sandbox.account.profiles import StoredProfile
 
 
 def join(account: Account, group: StoredList, profile: StoredProfile) -> bool:
-    """Add someone to a list; tell whether they were not on it."""
+    """Add a person to a list; return whether they were new on it."""
     if profile.id in group.members:
         return False
     group.members[profile.id] = account.now()

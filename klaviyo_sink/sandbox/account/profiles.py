@@ -1,22 +1,22 @@
-"""What is stored of a person: profile, consent and events."""
+"""The data of a person: profile, consent and events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-#: In the order in which they name a profile.
+#: Identifiers, in the order in which they name a profile.
 IDENTIFIERS: Final = ("email", "phone_number", "external_id", "anonymous_id")
 Channel = Literal["email", "sms"]
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a person said last about marketing by a channel."""
+    """A person's last decision about marketing by a channel."""
 
     status: Literal["SUBSCRIBED", "UNSUBSCRIBED"]
     at: datetime
-    #: When the person said so, where that was imported.
+    #: When the person decided, if that was imported.
     consented_at: datetime | None = None
     method: str = "API"
 
@@ -43,25 +43,25 @@ class StoredProfile:
 
     @property
     def name(self) -> str:
-        """What people call it by."""
+        """The name for people."""
         return str(self.fields.get("email") or self.fields.get("external_id") or self.id)
 
     def address(self, channel: Channel) -> str | None:
-        """Give where a message goes."""
+        """Return the address for messages by a channel."""
         found: str | None = self.fields.get("phone_number" if channel == "sms" else "email")
         return found
 
     def subscribed(self, channel: Channel) -> bool:
-        """Tell whether the person has agreed to marketing by the channel."""
+        """Return whether the person consents to marketing by the channel."""
         consent = self.consents.get(channel)
         return consent is not None and consent.status == "SUBSCRIBED"
 
     def can_receive(self, channel: Channel) -> bool:
-        """Tell whether marketing may go out."""
+        """Return whether marketing may be sent."""
         return not self.obstacle(channel)
 
     def obstacle(self, channel: Channel) -> str:
-        """Say why no marketing may go out: e-mail needs no consent but no suppression, SMS needs consent."""
+        """Return why no marketing may be sent: e-mail needs no consent but no suppression, SMS needs consent."""
         if self.address(channel) is None:
             return "no phone number" if channel == "sms" else "no e-mail address"
         if channel == "email":
@@ -73,7 +73,7 @@ class StoredProfile:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric, created by its first event. Two of one name differ by the integration they come from."""
+    """A metric, created by its first event. Metrics of one name differ by their integration."""
 
     id: str
     name: str

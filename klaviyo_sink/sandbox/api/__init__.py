@@ -1,1 +1,1 @@
-"""The operations that are served, one module an area. Each function is named as Klaviyo names its operation."""
+"""The served operations, one module per area. Each function has the name of Klaviyo's operation."""

@@ -1,4 +1,4 @@
-"""Consent given and withdrawn, and suppressions. Only a person can give consent: what sends these acts for one."""
+"""Giving and withdrawing consent, and suppressions. Only a person can consent; these requests act for one."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,7 +23,7 @@ from klaviyo_sink.sandbox.queries.answers import answer_one, answer_page
 from klaviyo_sink.sandbox.resources.automations import suppression_job_json
 from klaviyo_sink.sandbox.shapes.groups import SubscribeRequest, SuppressRequest, UnsubscribeRequest
 
-#: Profiles of one job (openapi 2026-07-15).
+#: Most profiles of one job (openapi 2026-07-15).
 MOST_SUBSCRIBED: Final = 1000
 MOST_UNSUBSCRIBED: Final = 100
 MOST_SUPPRESSED: Final = 100
@@ -43,7 +43,7 @@ router = APIRouter(route_class=KlaviyoRoute)
 
 @router.post("/api/profile-subscription-bulk-create-jobs")
 async def bulk_subscribe_profiles(request: Request) -> Response:
-    """Record that people agreed. This ends suppressions by themselves, and adds them to the list if one is named."""
+    """Record people's consent. This ends their suppressions, and adds them to the list if one is named."""
     _refuse_other_channels(await read_json(request))
     data = (await read_body(request, SubscribeRequest)).data
     account = account_of(request)
@@ -54,8 +54,8 @@ async def bulk_subscribe_profiles(request: Request) -> Response:
         attributes = row.attributes.model_dump(include={"email", "phone_number"}, exclude_none=True)
         given = list(_channels(row.attributes.subscriptions, attributes, at))
         profile = _person(account, row.id, attributes, at)
-        for channel, said in given:
-            consented = moment(said.consented_at)
+        for channel, decision in given:
+            consented = moment(decision.consented_at)
             if data.attributes.historical_import and (consented is None or consented > account.now()):
                 where = f"{_ROWS}/{at}/attributes/subscriptions/{channel}/marketing/consented_at"
                 raise RefusedError(400, invalid(where, "A historical import needs a consented_at in the past."))
@@ -68,7 +68,7 @@ async def bulk_subscribe_profiles(request: Request) -> Response:
 
 @router.post("/api/profile-subscription-bulk-delete-jobs")
 async def bulk_unsubscribe_profiles(request: Request) -> Response:
-    """Record that people refused. Without a list, or for someone who is not on it, this holds everywhere."""
+    """Record that people unsubscribed. Without a list, or for a person who is not on it, this applies everywhere."""
     _refuse_other_channels(await read_json(request))
     data = (await read_body(request, UnsubscribeRequest)).data
     account = account_of(request)
@@ -88,19 +88,19 @@ async def bulk_unsubscribe_profiles(request: Request) -> Response:
 
 @router.post("/api/profile-suppression-bulk-create-jobs")
 async def bulk_suppress_profiles(request: Request) -> JSONResponse:
-    """Stop marketing e-mail to people, who are made if need be."""
+    """Suppress marketing e-mail to people, creating their profiles if necessary."""
     return await _suppressions(request, "create")
 
 
 @router.post("/api/profile-suppression-bulk-delete-jobs")
 async def bulk_unsuppress_profiles(request: Request) -> JSONResponse:
-    """End what `bulk_suppress_profiles` began; who unsubscribed stays so."""
+    """End what `bulk_suppress_profiles` began; people who unsubscribed stay unsubscribed."""
     return await _suppressions(request, "delete")
 
 
 @router.get("/api/profile-suppression-bulk-create-jobs")
 async def get_bulk_suppress_profiles_jobs(request: Request) -> JSONResponse:
-    """List the jobs that suppressed."""
+    """List the jobs that added suppressions."""
     return _jobs(request, "create")
 
 
@@ -113,7 +113,7 @@ async def get_bulk_unsuppress_profiles_jobs(request: Request) -> JSONResponse:
 def consent(
     account: Account, profile: StoredProfile, channel: Channel, *, consented_at: datetime | None = None
 ) -> None:
-    """Let someone have agreed to a channel's marketing."""
+    """Record a person's consent to a channel's marketing."""
     profile.consents[channel] = Consent("SUBSCRIBED", account.now(), consented_at)
     if channel == "email":
         profile.suppressions.clear()
@@ -121,7 +121,7 @@ def consent(
 
 
 def withdraw(account: Account, profile: StoredProfile, channel: Channel) -> None:
-    """Let someone have refused a channel's marketing."""
+    """Record that a person refuses a channel's marketing."""
     profile.consents[channel] = Consent("UNSUBSCRIBED", account.now())
     if channel == "email" and not any(one.reason == "UNSUBSCRIBE" for one in profile.suppressions):
         profile.suppressions.append(Suppression("UNSUBSCRIBE", account.now()))
@@ -182,10 +182,10 @@ def _person(account: Account, profile_id: str | None, attributes: dict[str, Any]
         raise duplicate(conflict, f"{_ROWS}/{at}/attributes") from None
 
 
-def _channels(said: Any, attributes: dict[str, Any], at: int) -> Iterator[tuple[Channel, Any]]:
-    """Give what was said by channel; each needs its own address."""
+def _channels(decisions: Any, attributes: dict[str, Any], at: int) -> Iterator[tuple[Channel, Any]]:
+    """Yield the decisions by channel; each needs its own address."""
     for channel in _CHANNELS:
-        found = getattr(said, channel)
+        found = getattr(decisions, channel)
         if found is None or found.marketing is None:
             continue
         name = "phone_number" if channel == "sms" else "email"
@@ -195,12 +195,12 @@ def _channels(said: Any, attributes: dict[str, Any], at: int) -> Iterator[tuple[
 
 
 def _refuse_other_channels(content: Any) -> None:
-    """Name the channels that the sandbox has not."""
+    """Reject channels that the sandbox does not have, by name."""
     rows = found_at(content, "data", "attributes", "profiles", "data")
     for at, row in enumerate(rows if isinstance(rows, list) else []):
-        said = found_at(row, "attributes", "subscriptions")
+        decisions = found_at(row, "attributes", "subscriptions")
         for channel, kind in _UNMODELLED:
-            if found_at(said, channel, kind) is not None:
+            if found_at(decisions, channel, kind) is not None:
                 where = f"{_ROWS}/{at}/attributes/subscriptions/{channel}/{kind}"
                 raise not_modelled(f"subscriptions.{channel}.{kind}", pointer=where)
 

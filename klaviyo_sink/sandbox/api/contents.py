@@ -1,4 +1,4 @@
-"""Templates, which can be made and read, and campaigns, of which there are none."""
+"""Templates, which can be created and read, and campaigns, which never exist."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -23,10 +23,10 @@ async def get_templates(request: Request) -> JSONResponse:
 
 @router.post("/api/templates")
 async def create_template(request: Request) -> JSONResponse:
-    """Make a template of HTML."""
+    """Create an HTML template."""
     content = await read_json(request)
-    said = found_at(content, "data", "attributes")
-    if found_at(said, "definition") is not None or found_at(said, "editor_type") == "SYSTEM_DRAGGABLE":
+    asked = found_at(content, "data", "attributes")
+    if found_at(asked, "definition") is not None or found_at(asked, "editor_type") == "SYSTEM_DRAGGABLE":
         raise not_modelled("templates of the drag-and-drop editor", pointer="/data/attributes/definition")
     attributes = (await read_body(request, TemplateRequest)).data.attributes
     if attributes.editor_type not in {"CODE", "USER_DRAGGABLE"} or attributes.html is None:
@@ -53,11 +53,11 @@ async def get_template(request: Request, id: str) -> JSONResponse:  # noqa: A002
 
 @router.get("/api/campaigns")
 async def get_campaigns(request: Request) -> JSONResponse:
-    """Find campaigns: none can be made here (501), so there is none."""
+    """Find campaigns: none can be created here (501), so there are none."""
     return answer_page(request, [])
 
 
 @router.get("/api/campaigns/{id}")
 async def get_campaign(id: str) -> JSONResponse:  # noqa: A002 - the name in the official path
-    """Read a campaign: there is none."""
+    """Read a campaign: there are none."""
     raise not_found(f"A campaign with the id {id} does not exist.")

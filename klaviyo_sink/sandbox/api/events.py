@@ -1,4 +1,4 @@
-"""Takes events, one or many at a time, and lets them start flows."""
+"""Accepts events, one or many at a time, and lets them start flows."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ router = APIRouter(route_class=KlaviyoRoute)
 
 @dataclass(frozen=True, slots=True)
 class _Incoming:
-    """A checked event and the profile it names."""
+    """A checked event and its profile."""
 
     profile_id: str | None
     profile: dict[str, Any]
@@ -48,7 +48,7 @@ class _Incoming:
 
 @router.post("/api/events")
 async def create_event(request: Request) -> Response:
-    """Take one event. A repeated `unique_id` is dropped silently."""
+    """Accept one event. A repeated `unique_id` is dropped silently."""
     attributes = (await read_body(request, EventRequest)).data.attributes
     account = account_of(request)
     profile = attributes.profile.data
@@ -68,7 +68,7 @@ async def create_event(request: Request) -> Response:
 
 @router.post("/api/event-bulk-create-jobs")
 async def bulk_create_events(request: Request) -> Response:
-    """Take up to 1,000 events, or none of them: one bad event or repeated `unique_id` refuses the whole job."""
+    """Accept up to 1,000 events, or none: one bad event or repeated `unique_id` rejects the whole job."""
     job = (await read_body(request, BulkEventsRequest)).data
     account = account_of(request)
     incoming: list[_Incoming] = []
@@ -95,7 +95,7 @@ def _repeated(account: Account, incoming: list[_Incoming]) -> Iterator[Problem]:
         metric = _metric(event.entry)
         who = profile.id if profile else json.dumps(event.profile | {"properties": None}, sort_keys=True)
         if (who, metric, event.unique_id) in seen or account.recorded(profile, metric, event.unique_id):
-            yield invalid(f"{event.pointer}/unique_id", "unique_id is repeated; nothing was taken.")
+            yield invalid(f"{event.pointer}/unique_id", "unique_id is repeated; no event was accepted.")
         seen.add((who, metric, event.unique_id))
 
 
@@ -162,10 +162,10 @@ def _take(account: Account, event: _Incoming) -> None:
 
 
 def _metric(entry: EntryAttributes) -> tuple[str, str]:
-    """Name a metric and its integration: `service` is for Klaviyo's own, as `shopify`."""
-    said = entry.metric.data.attributes
-    service = said.service or "api"
-    return said.name, "API" if service == "api" else service.capitalize()
+    """Return a metric and its integration: `service` is for Klaviyo's own, such as `shopify`."""
+    named = entry.metric.data.attributes
+    service = named.service or "api"
+    return named.name, "API" if service == "api" else service.capitalize()
 
 
 def _time(text: str | None, now: datetime, pointer: str) -> datetime:

@@ -26,15 +26,15 @@ _DEFINITION = "/data/attributes/definition"
 
 @router.post("/api/flows")
 async def create_flow(request: Request) -> JSONResponse:
-    """Make a flow, as draft. Klaviyo gives each action an id in place of the temporary one."""
+    """Create a flow, as a draft. Klaviyo replaces the temporary id of each action."""
     content = await read_json(request)
     refuse_unmodelled(content)
     attributes = (await read_body(request, FlowRequest)).data.attributes
     _check_graph(attributes.definition)
     account = account_of(request)
-    said = _with_ids(content["data"]["attributes"]["definition"], attributes.definition)
-    definition = FlowDefinition.model_validate(_without_ids(said))
-    ids = [one["id"] for one in said["actions"]]
+    raw = _with_ids(content["data"]["attributes"]["definition"], attributes.definition)
+    definition = FlowDefinition.model_validate(_without_ids(raw))
+    ids = [one["id"] for one in raw["actions"]]
     now = account.now()
     made = StoredFlow(
         id=new_id(),
@@ -42,9 +42,9 @@ async def create_flow(request: Request) -> JSONResponse:
         created=now,
         updated=now,
         definition=definition,
-        said=said,
+        raw=raw,
         actions=dict(zip(ids, definition.actions, strict=True)),
-        entry=said["entry_action_id"],
+        entry=raw["entry_action_id"],
     )
     account.flows[made.id] = made
     watch(account, made)
@@ -53,7 +53,7 @@ async def create_flow(request: Request) -> JSONResponse:
 
 @router.get("/api/flows")
 async def get_flows(request: Request) -> JSONResponse:
-    """Find flows; without their definitions."""
+    """Find flows, without their definitions."""
     account, base = account_of(request), str(request.base_url)
     related = {"flow-actions": lambda row: _actions(account.flows[row["id"]], base)}
     return answer_page(request, (flow_json(one, base) for one in account.flows.values()), related=related)
@@ -61,7 +61,7 @@ async def get_flows(request: Request) -> JSONResponse:
 
 @router.get("/api/flows/{id}")
 async def get_flow(request: Request, id: str) -> JSONResponse:  # noqa: A002 - the name in the official path
-    """Read a flow; with its definition if asked."""
+    """Read a flow, with its definition if asked for."""
     flow, base = flow_named(account_of(request), id), str(request.base_url)
     return answer_one(request, flow_json(flow, base), related={"flow-actions": lambda _row: _actions(flow, base)})
 
@@ -76,7 +76,7 @@ async def update_flow(request: Request, id: str) -> JSONResponse:  # noqa: A002 
         raise RefusedError(400, invalid("/data/id", "The id does not match the path."))
     flow.status = data.attributes.status
     flow.updated = account.now()
-    for action in flow.said["actions"]:
+    for action in flow.raw["actions"]:
         if "status" in action.get("data", {}):
             action["data"]["status"] = flow.status
     return answer_one(request, flow_json(flow, str(request.base_url)))
@@ -84,7 +84,7 @@ async def update_flow(request: Request, id: str) -> JSONResponse:  # noqa: A002 
 
 @router.delete("/api/flows/{id}")
 async def delete_flow(request: Request, id: str) -> Response:  # noqa: A002 - same
-    """Delete a flow; who is on the way goes no further."""
+    """Delete a flow; people in it stop where they are."""
     account = account_of(request)
     del account.flows[flow_named(account, id).id]
     return Response(status_code=204)
@@ -109,7 +109,7 @@ async def get_flow_action(request: Request, id: str) -> JSONResponse:  # noqa: A
 
 def flow_named(account: Account, flow_id: str) -> StoredFlow:
     """
-    Find a flow by its id.
+    Return a flow by its id.
 
     Raises:
         RefusedError: 404, there is none.
@@ -122,11 +122,11 @@ def flow_named(account: Account, flow_id: str) -> StoredFlow:
 
 
 def _actions(flow: StoredFlow, base: str) -> list[dict[str, Any]]:
-    return [action_json(flow, one, base) for one in flow.said["actions"]]
+    return [action_json(flow, one, base) for one in flow.raw["actions"]]
 
 
 def _ways(definition: FlowDefinition) -> dict[str, list[str]]:
-    """Give each action's ways on, by temporary id."""
+    """Return each action's links, by temporary id."""
     ways: dict[str, list[str]] = {}
     for one in definition.actions:
         on = one.links
@@ -136,7 +136,7 @@ def _ways(definition: FlowDefinition) -> dict[str, list[str]]:
 
 
 def _check_graph(definition: FlowDefinition) -> None:
-    """Refuse a graph whose links lead nowhere or in a circle."""
+    """Reject a graph whose links lead nowhere or in a circle."""
     names = Counter(one.temporary_id for one in definition.actions)
     for at, one in enumerate(definition.actions):
         if not one.temporary_id or names[one.temporary_id] > 1:
@@ -163,10 +163,10 @@ def _after(name: str, ways: dict[str, list[str]]) -> Iterator[str]:
             ahead += ways[one]
 
 
-def _with_ids(said: dict[str, Any], definition: FlowDefinition) -> dict[str, Any]:
-    """Write a definition as Klaviyo gives it back: real ids, and the defaults of what was left out."""
+def _with_ids(raw: dict[str, Any], definition: FlowDefinition) -> dict[str, Any]:
+    """Return a definition as Klaviyo returns it: with final ids, and defaults for omitted fields."""
     ids = {one.temporary_id: str(uuid.uuid4().int % 10**9) for one in definition.actions}
-    written: dict[str, Any] = json.loads(json.dumps(said))
+    written: dict[str, Any] = json.loads(json.dumps(raw))
     written["entry_action_id"] = ids[written["entry_action_id"]]
     for action, shape in zip(written["actions"], definition.actions, strict=True):
         action["id"] = ids[action.pop("temporary_id")]
@@ -180,7 +180,7 @@ def _with_ids(said: dict[str, Any], definition: FlowDefinition) -> dict[str, Any
     return written
 
 
-def _without_ids(said: dict[str, Any]) -> dict[str, Any]:
-    """Give a definition as it can be read again: shapes know ids only as temporary ones."""
-    actions = [{name: value for name, value in one.items() if name != "id"} for one in said["actions"]]
-    return {**said, "actions": [one | {"links": one["links"] or None} for one in actions]}
+def _without_ids(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition in the form of a request, in which the shapes know only temporary ids."""
+    actions = [{name: value for name, value in one.items() if name != "id"} for one in raw["actions"]]
+    return {**raw, "actions": [one | {"links": one["links"] or None} for one in actions]}

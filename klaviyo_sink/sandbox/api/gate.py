@@ -1,4 +1,4 @@
-"""The way into every `/api` operation: faults, key, revision, limits; and the way out: headers, errors, counters."""
+"""Runs before every `/api` operation (faults, key, revision, limits) and after it (headers, errors, counters)."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -16,12 +16,12 @@ from klaviyo_sink.sandbox.account.account import Account
 from klaviyo_sink.sandbox.queries.query import read_query
 
 M = TypeVar("M", bound=BaseModel)
-#: Bytes; openapi 2026-07-15 ("The maximum allowed payload size is 5MB").
+#: Most bytes of a body; openapi 2026-07-15 ("The maximum allowed payload size is 5MB").
 LARGEST_BODY = 5_000_000
 
 
 class KlaviyoRoute(APIRoute):
-    """A route behind the gate."""
+    """A route with these checks."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler."""
@@ -40,7 +40,7 @@ class KlaviyoRoute(APIRoute):
                     check(request.headers, operation, state.keys, state.account.now())
                     headers = state.limits.spend(operation)
                     if request.scope["query_string"]:
-                        # Also where the handler has no use for it: no parameter is passed over in silence.
+                        # Even if the handler ignores the query: no parameter is skipped silently.
                         read_query(request)
                     answer = await handle(request)
                     answer.headers.update(headers)
@@ -57,7 +57,7 @@ class KlaviyoRoute(APIRoute):
 
 
 class TrailingSlash:
-    """Takes `/api/lists/` for `/api/lists`, as Klaviyo does: many clients in the field write it so."""
+    """Accepts `/api/lists/` for `/api/lists`, as Klaviyo does, because many clients write it so."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -71,7 +71,7 @@ class TrailingSlash:
 
 
 async def answer_unserved(request: Request) -> Response:
-    """Answer what no route serves: 501 with the operation's name where Klaviyo has one, else 405 or 404."""
+    """Answer a path without a route: 501 with the operation's name if Klaviyo has one, else 405 or 404."""
     method, path = request.method, request.url.path
     operation, known = official(method, path)
     account = account_of(request)
@@ -90,14 +90,14 @@ async def answer_unserved(request: Request) -> Response:
 
 
 def account_of(request: Request) -> Account:
-    """Give the account that the sandbox plays."""
+    """Return the account of this sandbox."""
     account: Account = request.app.state.account
     return account
 
 
 async def read_body(request: Request, shape: type[M]) -> M:
     """
-    Read a request's body.
+    Parse a request's body.
 
     Raises:
         RefusedError: 413 too large, 400 not JSON or of another shape.
@@ -112,7 +112,7 @@ async def read_body(request: Request, shape: type[M]) -> M:
 
 async def read_json(request: Request) -> Any:
     """
-    Read a request's body as it is.
+    Parse a request's body as JSON, without checking its shape.
 
     Raises:
         RefusedError: 413 too large, 400 not JSON.
@@ -128,7 +128,7 @@ async def read_json(request: Request) -> Any:
 
 
 def found_at(content: Any, *path: str) -> Any:
-    """Give what a body holds at a place, before its shape is checked; None where there is no such place."""
+    """Return the value at a path of an unchecked body; None if there is none."""
     for part in path:
         content = content.get(part) if isinstance(content, dict) else None
     return content

@@ -1,8 +1,8 @@
 """
-Import jobs: many profiles at once, checked together, worked on later.
+Import jobs: many profiles at once, checked together, processed later.
 
-A bad address refuses the whole job with a pointer. What only shows while working (an unknown id, two profiles named by
-one row) becomes an import error.
+A bad address rejects the whole job with a pointer. A fault that only shows in processing (an unknown id, a row with
+identifiers of two profiles) becomes an import error.
 """
 
 import uuid
@@ -24,7 +24,7 @@ from klaviyo_sink.sandbox.resources.people import profile_json
 from klaviyo_sink.sandbox.shapes.imports import ImportJobRequest
 from klaviyo_sink.sandbox.shapes.profiles import ImportProfile
 
-#: Rows of one job (openapi 2026-07-15).
+#: Most rows of one job (openapi 2026-07-15).
 MOST: Final = 10_000
 _ROWS: Final = "/data/attributes/profiles/data"
 
@@ -33,7 +33,7 @@ router = APIRouter(route_class=KlaviyoRoute)
 
 @router.post("/api/profile-bulk-import-jobs")
 async def bulk_import_profiles(request: Request) -> JSONResponse:
-    """Begin a job: 202 with its id."""
+    """Start a job: 202 with its id."""
     data = (await read_body(request, ImportJobRequest)).data
     rows = data.attributes.profiles.data
     if not 1 <= len(rows) <= MOST:
@@ -61,7 +61,7 @@ async def get_bulk_import_profiles_jobs(request: Request) -> JSONResponse:
 
 @router.get("/api/profile-bulk-import-jobs/{job_id}")
 async def get_bulk_import_profiles_job(request: Request, job_id: str) -> JSONResponse:
-    """Look at a job; each look finds it one step further."""
+    """Read a job; each request moves it one step on."""
     account, base = account_of(request), str(request.base_url)
     job = _job(account, job_id)
     if job.look() == "expired":
@@ -72,7 +72,7 @@ async def get_bulk_import_profiles_job(request: Request, job_id: str) -> JSONRes
 
 @router.get("/api/profile-bulk-import-jobs/{id}/import-errors")
 async def get_errors_for_bulk_import_profiles_job(request: Request, id: str) -> JSONResponse:  # noqa: A002 - official
-    """Read what a job refused, 20 a page unless asked otherwise."""
+    """Read the errors of a job, 20 per page by default."""
     return answer_page(request, _job(account_of(request), id).errors)
 
 
@@ -106,7 +106,7 @@ def _check(rows: list[ImportProfile]) -> None:
 
 def _work(account: Account, job: ImportJob, rows: list[ImportProfile]) -> None:
     for index, row in enumerate(rows):
-        # Bulk import ignores nulls, which a single import reads as "clear".
+        # A bulk import ignores nulls, which a single import reads as "clear".
         attributes = {name: value for name, value in given(row.attributes).items() if value is not None}
         if row.id is not None and row.id not in account.profiles:
             job.errors.append(_error(index, "not_found", "A profile with this id does not exist.", attributes))

@@ -1,4 +1,4 @@
-"""Lists and who is on them."""
+"""Lists and their members."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ async def get_lists(request: Request) -> JSONResponse:
 
 @router.post("/api/lists")
 async def create_list(request: Request) -> JSONResponse:
-    """Make a list."""
+    """Create a list."""
     attributes = (await read_body(request, ListRequest)).data.attributes
     account = account_of(request)
     now = account.now()
@@ -64,7 +64,7 @@ async def update_list(request: Request, id: str) -> JSONResponse:  # noqa: A002 
 
 @router.delete("/api/lists/{id}")
 async def delete_list(request: Request, id: str) -> Response:  # noqa: A002 - same
-    """Delete a list; its people stay."""
+    """Delete a list; its members' profiles stay."""
     account = account_of(request)
     del account.lists[list_named(account, id).id]
     return Response(status_code=204)
@@ -72,7 +72,7 @@ async def delete_list(request: Request, id: str) -> Response:  # noqa: A002 - sa
 
 @router.get("/api/lists/{id}/profiles")
 async def get_profiles_for_list(request: Request, id: str) -> JSONResponse:  # noqa: A002 - same
-    """List who is on a list, and since when."""
+    """List the members of a list, and since when they are on it."""
     account, base = account_of(request), str(request.base_url)
     group = list_named(account, id)
     rows = (profile_json(account, account.profiles[one], base) for one in group.members)
@@ -81,7 +81,7 @@ async def get_profiles_for_list(request: Request, id: str) -> JSONResponse:  # n
 
 @router.post("/api/lists/{id}/relationships/profiles")
 async def add_profiles_to_list(request: Request, id: str) -> Response:  # noqa: A002 - same
-    """Add people to a list; this gives no consent."""
+    """Add people to a list; this is no consent."""
     account = account_of(request)
     group = list_named(account, id)
     for one in await _people(request, account):
@@ -92,7 +92,7 @@ async def add_profiles_to_list(request: Request, id: str) -> Response:  # noqa: 
 
 @router.delete("/api/lists/{id}/relationships/profiles")
 async def remove_profiles_from_list(request: Request, id: str) -> Response:  # noqa: A002 - same
-    """Take people off a list; this ends no consent."""
+    """Remove people from a list; this withdraws no consent."""
     account = account_of(request)
     group = list_named(account, id)
     people = await _people(request, account)
@@ -105,7 +105,7 @@ async def remove_profiles_from_list(request: Request, id: str) -> Response:  # n
 
 def list_named(account: Account, list_id: str, pointer: str = "/data/id") -> StoredList:
     """
-    Find a list by its id.
+    Return a list by its id.
 
     Raises:
         RefusedError: 404, there is none.
@@ -118,7 +118,7 @@ def list_named(account: Account, list_id: str, pointer: str = "/data/id") -> Sto
 
 
 def with_joined(row: dict[str, Any], joined: Any) -> dict[str, Any]:
-    """Add since when someone belongs to a group."""
+    """Return a resource with the time since when the person belongs to a group."""
     return {**row, "attributes": {**row["attributes"], "joined_group_at": stamp(joined)}}
 
 

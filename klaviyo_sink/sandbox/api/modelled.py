@@ -1,4 +1,4 @@
-"""Refuses definitions that the sandbox could not act out, by name."""
+"""Rejects definitions that the sandbox cannot execute, by name."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from klaviyo_sink.sandbox.shapes.unmodelled import unmodelled
 
 def refuse_unmodelled(content: Any) -> None:
     """
-    Refuse a body whose definition holds what Klaviyo has and the sandbox has not.
+    Reject a body whose definition contains something that Klaviyo has and the sandbox does not.
 
     Raises:
         RefusedError: 501, with a pointer to each and its name.

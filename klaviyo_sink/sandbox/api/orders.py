@@ -1,4 +1,4 @@
-"""Orders of tests and demos, which Klaviyo has not: how jobs end, who agrees, how time goes on."""
+"""Controls for tests and demos, which Klaviyo does not have: how jobs end, who consents, the clock."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ class Ends(BaseModel):
 
 
 class Consents(BaseModel):
-    """Who agrees to be texted, or no longer does: profiles by external_id or email; they are made if need be."""
+    """Who consents to texts, or withdraws: profiles by external_id or email; they are created if necessary."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,7 +34,7 @@ class Consents(BaseModel):
 
 
 class Ahead(BaseModel):
-    """How far to turn the clock."""
+    """How far to advance the clock."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,14 +43,14 @@ class Ahead(BaseModel):
 
 @router.post("/sandbox/imports")
 async def order_end(ends: Ends, request: Request) -> Ends:
-    """Let the next import job end in another way; only a complete one imports anything."""
+    """Set how the next import job ends; only a complete one imports anything."""
     account_of(request).next_import = ends.end
     return ends
 
 
 @router.post("/sandbox/consent")
 async def order_consent(consents: Consents, request: Request) -> Consents:
-    """Let people agree to be texted, or refuse. Who agrees has a phone number: one is made up where none is known."""
+    """Record consent or withdrawal. A consenting person without a phone number gets an invented one."""
     account = account_of(request)
     named = [{"external_id": one} for one in consents.external_ids] + [{"email": one} for one in consents.emails]
     for attributes in named:
@@ -67,18 +67,18 @@ async def order_consent(consents: Consents, request: Request) -> Consents:
 
 @router.post("/sandbox/clock")
 async def order_time(ahead: Ahead, request: Request) -> dict[str, str]:
-    """Turn the account's clock ahead, so that delays end and mornings come."""
+    """Advance the account's clock, so that delays end and mornings come."""
     account = account_of(request)
     before, by = account.now, timedelta(seconds=ahead.seconds)
     account.now = lambda: before() + by
     advance(account)
-    # Some come to belong to a segment just by time going by.
+    # Time alone makes some people members of a segment.
     on_change(account, *account.profiles.values())
     return {"now": account.now().isoformat()}
 
 
 def _give_number(account: Account, profile: StoredProfile) -> None:
-    """Give someone one of the numbers that are kept for fiction: 555-0100 to 555-0199 of each area."""
+    """Assign one of the numbers reserved for fiction: 555-0100 to 555-0199 of each area."""
     for at in range(80_000):
         number = f"+1{200 + at // 100}55501{at % 100:02}"
         if account.find(None, {"phone_number": number}) is None:

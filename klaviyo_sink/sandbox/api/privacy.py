@@ -1,4 +1,4 @@
-"""Erasure: deletes whom a request names, by exactly one identifier. Answers 202 whether or not there was anyone."""
+"""Erasure: deletes the profile with exactly one identifier. Returns 202 whether or not it existed."""
 
 from fastapi import APIRouter, Request, Response
 

@@ -46,7 +46,7 @@ async def create_or_update_profile(request: Request) -> JSONResponse:
 
 @router.post("/api/profiles")
 async def create_profile(request: Request) -> JSONResponse:
-    """Create a profile; 409 where one has the identifier already."""
+    """Create a profile; 409 if another has the identifier already."""
     data = (await read_body(request, CreateRequest)).data
     account = account_of(request)
     attributes = given(data.attributes)
@@ -89,7 +89,7 @@ async def get_profiles(request: Request) -> JSONResponse:
 
 @router.get("/api/profiles/{id}")
 async def get_profile(request: Request, id: str) -> JSONResponse:  # noqa: A002 - the name in the official path
-    """Read one profile, with its lists and segments if asked."""
+    """Read one profile, with its lists and segments if asked for."""
     account, base = account_of(request), str(request.base_url)
     profile = named(account, id)
     related = {
@@ -103,7 +103,7 @@ async def get_profile(request: Request, id: str) -> JSONResponse:  # noqa: A002 
 
 @router.get("/api/profiles/{id}/lists")
 async def get_lists_for_profile(request: Request, id: str) -> JSONResponse:  # noqa: A002 - the name in the official path
-    """List the lists that someone is on."""
+    """List the lists of a person."""
     account = account_of(request)
     named(account, id)
     mine = (one for one in account.lists.values() if id in one.members)
@@ -112,7 +112,7 @@ async def get_lists_for_profile(request: Request, id: str) -> JSONResponse:  # n
 
 @router.get("/api/profiles/{id}/segments")
 async def get_segments_for_profile(request: Request, id: str) -> JSONResponse:  # noqa: A002 - same
-    """List the segments that someone belongs to."""
+    """List the segments of a person."""
     account = account_of(request)
     profile = named(account, id)
     mine = (one for one in account.segments.values() if profile in members(account, one))
@@ -137,7 +137,7 @@ async def merge_profiles(request: Request) -> JSONResponse:
 
 def named(account: Account, profile_id: str, pointer: str = "/data/id") -> StoredProfile:
     """
-    Find a profile by its id.
+    Return a profile by its id.
 
     Raises:
         RefusedError: 404, there is none.

@@ -1,4 +1,4 @@
-"""Events, metrics and the account, read back."""
+"""Reads events, metrics and the account."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ ACCOUNT_ID = "SANDBX"
 
 @router.get("/api/events")
 async def get_events(request: Request) -> JSONResponse:
-    """Find events. Oldest first, unless asked otherwise."""
+    """Find events, oldest first by default."""
     base = str(request.base_url)
     rows = (event_json(one, base) for one in account_of(request).events)
     return answer_page(request, rows, related=_of_event(request))
@@ -35,7 +35,7 @@ async def get_event(request: Request, id: str) -> JSONResponse:  # noqa: A002 - 
 
 @router.get("/api/events/{id}/profile")
 async def get_profile_for_event(request: Request, id: str) -> JSONResponse:  # noqa: A002 - same
-    """Read whose event it is."""
+    """Read the profile of an event."""
     account = account_of(request)
     profile = account.profiles[_event(request, id).profile_id]
     return answer_one(request, profile_json(account, profile, str(request.base_url)))
@@ -43,7 +43,7 @@ async def get_profile_for_event(request: Request, id: str) -> JSONResponse:  # n
 
 @router.get("/api/events/{id}/metric")
 async def get_metric_for_event(request: Request, id: str) -> JSONResponse:  # noqa: A002 - same
-    """Read what it is counted as."""
+    """Read the metric of an event."""
     return answer_one(request, metric_json(_event(request, id).metric, str(request.base_url)))
 
 

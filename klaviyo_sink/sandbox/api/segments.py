@@ -1,4 +1,4 @@
-"""Segments and who belongs to them."""
+"""Segments and their members."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,14 +25,14 @@ router = APIRouter(route_class=KlaviyoRoute)
 
 @router.post("/api/segments")
 async def create_segment(request: Request) -> JSONResponse:
-    """Make a segment."""
+    """Create a segment."""
     content = await read_json(request)
     refuse_unmodelled(content)
     attributes = (await read_body(request, SegmentRequest)).data.attributes
     account = account_of(request)
     now = account.now()
-    said = content["data"]["attributes"]["definition"]
-    made = StoredSegment(new_id(), attributes.name, now, now, said, attributes.definition, bool(attributes.is_starred))
+    raw = content["data"]["attributes"]["definition"]
+    made = StoredSegment(new_id(), attributes.name, now, now, raw, attributes.definition, bool(attributes.is_starred))
     account.segments[made.id] = made
     members(account, made)
     return answer_one(request, segment_json(made, str(request.base_url)), status=201)
@@ -70,7 +70,7 @@ async def update_segment(request: Request, id: str) -> JSONResponse:  # noqa: A0
         segment.is_starred = data.attributes.is_starred
     if "definition" in data.attributes.model_fields_set:
         segment.definition = data.attributes.definition
-        segment.said = content["data"]["attributes"]["definition"]
+        segment.raw = content["data"]["attributes"]["definition"]
     segment.updated = account.now()
     on_change(account, *account.profiles.values())
     return answer_one(request, segment_json(segment, str(request.base_url)))
@@ -78,7 +78,7 @@ async def update_segment(request: Request, id: str) -> JSONResponse:  # noqa: A0
 
 @router.delete("/api/segments/{id}")
 async def delete_segment(request: Request, id: str) -> Response:  # noqa: A002 - same
-    """Delete a segment; its people stay."""
+    """Delete a segment; its members' profiles stay."""
     account = account_of(request)
     del account.segments[segment_named(account, id).id]
     return Response(status_code=204)
@@ -86,7 +86,7 @@ async def delete_segment(request: Request, id: str) -> Response:  # noqa: A002 -
 
 @router.get("/api/segments/{id}/profiles")
 async def get_profiles_for_segment(request: Request, id: str) -> JSONResponse:  # noqa: A002 - same
-    """List who belongs to a segment, and since when they were seen in it."""
+    """List the members of a segment, and since when they belong to it."""
     account, base = account_of(request), str(request.base_url)
     segment = segment_named(account, id)
     rows = (profile_json(account, one, base) for one in members(account, segment))
@@ -95,7 +95,7 @@ async def get_profiles_for_segment(request: Request, id: str) -> JSONResponse:  
 
 def segment_named(account: Account, segment_id: str) -> StoredSegment:
     """
-    Find a segment by its id.
+    Return a segment by its id.
 
     Raises:
         RefusedError: 404, there is none.

@@ -1,4 +1,4 @@
-"""What all writes of profiles share: what was named, checks, whom it names."""
+"""Code that all writes of profiles share: named fields, checks, and finding the profile."""
 
 import re
 from typing import Any, Final
@@ -10,7 +10,7 @@ from klaviyo_sink.sandbox.account.account import Account, ConflictError
 from klaviyo_sink.sandbox.account.profiles import StoredProfile
 from klaviyo_sink.sandbox.shapes.profiles import Meta
 
-#: Characters of an e-mail address, bytes of a profile (developers.klaviyo.com, profiles overview).
+#: Most characters of an e-mail address, most bytes of a profile (developers.klaviyo.com, profiles overview).
 LONGEST_EMAIL: Final = 100
 LARGEST_PROFILE: Final = 100_000
 _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
@@ -20,26 +20,26 @@ _NAMING: Final = ("email", "phone_number", "external_id", "_kx", "anonymous_id")
 
 
 def given(attributes: BaseModel) -> dict[str, Any]:
-    """Give the fields that the request named, explicit nulls included, by Klaviyo's names."""
+    """Return the fields in the request, explicit nulls included, by Klaviyo's names."""
     return attributes.model_dump(by_alias=True, exclude_unset=True, exclude={"meta"})
 
 
 def patch_of(meta: Meta | None) -> dict[str, Any]:
-    """Give `patch_properties`, or nothing."""
+    """Return `patch_properties`, or an empty dict."""
     if meta is None or meta.patch_properties is None:
         return {}
     return meta.patch_properties.model_dump(exclude_unset=True)
 
 
 def check_named(profile_id: str | None, attributes: dict[str, Any], pointer: str) -> None:
-    """Demand at least one identifier."""
+    """Require at least one identifier."""
     if not profile_id and not any(attributes.get(name) for name in _NAMING):
         detail = "One or more of the following identifiers must be provided: email, phone_number, external_id, id."
         raise RefusedError(400, invalid(f"{pointer}/attributes", detail))
 
 
 def check_attributes(attributes: dict[str, Any], pointer: str, *, largest: int, size: int) -> None:
-    """Refuse an address that is none, a phone number that is not E.164, a profile that is too large."""
+    """Reject an invalid e-mail address, a phone number that is not E.164, and a profile that is too large."""
     email = attributes.get("email")
     if email is not None and (len(email) > LONGEST_EMAIL or not _ADDRESS.fullmatch(email)):
         raise RefusedError(400, invalid(f"{pointer}/email", "Invalid email address."))
@@ -51,7 +51,7 @@ def check_attributes(attributes: dict[str, Any], pointer: str, *, largest: int, 
 
 
 def duplicate(conflict: ConflictError, pointer: str = "/data/attributes") -> RefusedError:
-    """Two profiles are named."""
+    """Return a 409: the identifiers belong to two profiles."""
     title = "Conflict."
     detail = "A profile already exists with one of these identifiers."
     meta = {"duplicate_profile_id": conflict.profile_id}
@@ -61,7 +61,7 @@ def duplicate(conflict: ConflictError, pointer: str = "/data/attributes") -> Ref
 def find_for_event(
     account: Account, profile_id: str | None, attributes: dict[str, Any], pointer: str
 ) -> StoredProfile | None:
-    """Find an event's profile; an unknown id is refused, since a merge or deletion ends ids."""
+    """Return an event's profile. An unknown id is rejected, because ids end with a merge or deletion."""
     if profile_id is not None and profile_id not in account.profiles:
         raise not_found("A profile with this id does not exist.", f"{pointer}/id")
     try:

@@ -1,1 +1,1 @@
-"""Acts out segments and flows on an account. Knows no HTTP."""
+"""Executes segments and flows on an account. Knows no HTTP."""

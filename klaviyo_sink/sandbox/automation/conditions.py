@@ -1,4 +1,4 @@
-"""Judges the conditions of segments and flows about a person."""
+"""Evaluates the conditions of segments and flows for a person."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +17,7 @@ _CUSTOM = "properties['"
 def failing(
     account: Account, groups: Iterable[Any], profile: StoredProfile, journey: Journey | None = None
 ) -> Any | None:
-    """Give the first group that does not hold; all must, and of a group's conditions one."""
+    """Return the first group that does not hold; None: all hold. Of a group's conditions one is enough."""
     for group in groups:
         if not any(_holds(account, one, profile, journey) for one in group.conditions):
             return group
@@ -25,7 +25,7 @@ def failing(
 
 
 def members(account: Account, segment: StoredSegment) -> list[StoredProfile]:
-    """List who belongs to a segment now, and note since when they were seen in it."""
+    """Return the current members of a segment, and record since when they belong to it."""
     groups = segment.definition.condition_groups
     found = [one for one in account.profiles.values() if failing(account, groups, one) is None]
     now = account.now()
@@ -34,14 +34,14 @@ def members(account: Account, segment: StoredSegment) -> list[StoredProfile]:
 
 
 def event_passes(event: StoredEvent, groups: Iterable[Any], now: datetime) -> bool:
-    """Tell whether an event passes a trigger's filter."""
+    """Return whether an event passes a trigger's filter."""
     return all(
         any(passes(_event_field(event, one.field), one.filter, now) for one in group.conditions) for group in groups
     )
 
 
 def in_words(condition: Any) -> str:
-    """Say what a condition asks, for a reason that people read."""
+    """Return a condition as words, for a reason that people read."""
     match condition:
         case of.ProfileProperty():
             wanted = getattr(condition.filter, "value", "")
@@ -113,8 +113,8 @@ def _has_all(event: StoredEvent, asked: of.MetricFilter) -> bool:
 
 
 def _consent_holds(consent: Any, profile: StoredProfile) -> bool:
-    said = profile.consents.get(consent.channel)
-    status = "never_subscribed" if said is None else said.status.lower()
+    given_consent = profile.consents.get(consent.channel)
+    status = "never_subscribed" if given_consent is None else given_consent.status.lower()
     if consent.can_receive_marketing != profile.can_receive(consent.channel):
         return False
     return bool(consent.consent_status.subscription in {"any", status})

@@ -1,8 +1,8 @@
 """
-Acts out flows: who enters, and how each goes from action to action along the graph's links.
+Executes flows: who enters, and how each person moves from action to action along the graph's links.
 
-A flow in draft is acted out too, so that its messages can be seen; such a journey counts for nothing. Conditions are
-judged when an action is due. A delay ends when the account's clock passes it and anyone looks.
+A draft flow is executed too, so that its messages can be seen; its journeys do not count. Conditions are evaluated when
+an action is due. A delay ends when the account's clock has passed it and somebody reads.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from klaviyo_sink.sandbox.shapes.conditions import MarketingConsent
 
 
 def on_event(account: Account, event: StoredEvent) -> None:
-    """Let an event start the flows of its metric; one that is a backfill starts none."""
+    """Let an event start the flows of its metric; a backfill starts none."""
     if event.backfill or not account.flows:
         return
     advance(account)
@@ -42,7 +42,7 @@ def on_event(account: Account, event: StoredEvent) -> None:
 
 
 def on_join(account: Account, list_id: str, profile: StoredProfile) -> None:
-    """Let someone who joins a list start its flows."""
+    """Let a person who joins a list start its flows."""
     for flow in list(account.flows.values()):
         trigger = flow.definition.triggers[0]
         if isinstance(trigger, ListTrigger) and trigger.id == list_id:
@@ -51,7 +51,7 @@ def on_join(account: Account, list_id: str, profile: StoredProfile) -> None:
 
 
 def on_change(account: Account, *changed: StoredProfile) -> None:
-    """Let those of the changed who come to belong to a segment start its flows."""
+    """Let changed people who now belong to a segment start its flows."""
     triggers = [(flow, flow.definition.triggers[0]) for flow in account.flows.values()]
     flows = [(flow, trigger.id) for flow, trigger in triggers if isinstance(trigger, SegmentTrigger)]
     for segment in [account.segments[one] for one in {name for _flow, name in flows} if one in account.segments]:
@@ -66,7 +66,7 @@ def on_change(account: Account, *changed: StoredProfile) -> None:
 
 
 def watch(account: Account, flow: StoredFlow) -> None:
-    """Note who belongs to a new flow's segment already: only those who come later start it."""
+    """Record who belongs to a new flow's segment already: only later members start it."""
     trigger = flow.definition.triggers[0]
     if isinstance(trigger, SegmentTrigger) and trigger.id in account.segments:
         segment = account.segments[trigger.id]
@@ -74,7 +74,7 @@ def watch(account: Account, flow: StoredFlow) -> None:
 
 
 def advance(account: Account) -> None:
-    """Go on with all who wait, as far as the clock allows."""
+    """Continue all waiting journeys, as far as the clock allows."""
     for what in account.due():
         if isinstance(what, Journey):
             _walk(account, what)
@@ -113,7 +113,7 @@ def _walk(account: Account, journey: Journey) -> None:
     while journey.action is not None and journey.due <= account.now():
         group = failing(account, groups, profile, journey)
         if group is not None:
-            # Who does not pass at entry never was in the flow.
+            # A person who fails the filter at entry has never been in the flow.
             if journey.action == flow.entry and journey.due == journey.entered:
                 journey.counts = False
             journey.ended = _why(group, profile)
@@ -128,7 +128,7 @@ def _walk(account: Account, journey: Journey) -> None:
 
 
 def _why(group: Any, profile: StoredProfile) -> str:
-    """Say why someone may not go on."""
+    """Return why a person may not continue."""
     consents = [one.consent for one in group.conditions if isinstance(one, MarketingConsent)]
     if consents and (obstacle := profile.obstacle(consents[0].channel)):
         return obstacle
@@ -136,7 +136,7 @@ def _why(group: Any, profile: StoredProfile) -> str:
 
 
 def _straight(account: Account, flow: StoredFlow, journey: Journey, action: Any) -> None:
-    """Do what an action with one way on does, unless it is switched off."""
+    """Execute an action with one link, unless it is switched off."""
     action_id, journey.action = journey.action, action.links.next if action.links else None
     if action.data.status == "disabled" or action_id is None:
         return

@@ -1,4 +1,4 @@
-"""Sends a flow's messages, or says why not: address, consent, quiet hours, Smart Sending."""
+"""Sends a flow's messages, or records why not: address, consent, quiet hours, Smart Sending."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ SMART_SENDING: Final[dict[Channel, timedelta]] = {"sms": timedelta(hours=24), "e
 
 
 def send(account: Account, flow: StoredFlow, journey: Journey, action_id: str) -> None:
-    """Send an action's message, let it wait for the morning, or skip it with the reason."""
+    """Send an action's message, delay it until morning, or skip it with the reason."""
     action = flow.actions[action_id]
     if not isinstance(action, SendSms | SendEmail):
         raise TypeError(action.type)

@@ -1,4 +1,4 @@
-"""When no text may go out: 21 to 8 o'clock where the profile lives, else in UTC. Pure."""
+"""Quiet hours, in which no texts are sent: 21 to 8 o'clock in the profile's time zone, else in UTC. Pure."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
@@ -12,7 +12,7 @@ QUIET_UNTIL: Final = 8
 
 
 def morning_after(profile: StoredProfile, now: datetime) -> datetime | None:
-    """Give the end of the night it is now; None by day."""
+    """Return the end of the current quiet hours; None by day."""
     local = now.astimezone(_zone(profile))
     if QUIET_UNTIL <= local.hour < QUIET_FROM:
         return None

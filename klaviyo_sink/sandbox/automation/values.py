@@ -1,4 +1,4 @@
-"""Judges one value by a filter of a segment's or flow's condition. Pure."""
+"""Evaluates one value by a filter of a condition. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ UNITS: Final = {
 
 
 def passes(value: Any, wanted: Any, now: datetime) -> bool:  # noqa: PLR0911 - one for each kind
-    """Tell whether a value passes a filter. One of another type than the filter's passes only negative ones."""
+    """Return whether a value passes a filter. A value of another type passes only negative filters."""
     match wanted:
         case of.Text():
             return _text(value, wanted.operator, wanted.value or "")
@@ -51,7 +51,7 @@ def compare(value: float, operator: str, wanted: float) -> bool:
 
 
 def in_time(at: datetime, wanted: Any, now: datetime, entered: datetime | None = None) -> bool:  # noqa: PLR0911 - one for each kind
-    """Tell whether a moment lies in a stretch of time; `entered` is when the person came into the flow."""
+    """Return whether a time is in a period; `entered` is when the person entered the flow."""
     match wanted:
         case of.DateStatic():
             edge = moment(wanted.date)
@@ -76,7 +76,7 @@ def in_time(at: datetime, wanted: Any, now: datetime, entered: datetime | None =
 
 
 def moment(value: Any) -> datetime | None:
-    """Read a moment, in UTC where no zone is named; None for what is none."""
+    """Parse a time, in UTC without a zone; None if it is not a time."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str):

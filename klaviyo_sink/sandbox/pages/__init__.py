@@ -1,1 +1,1 @@
-"""What people look at: pages without any script, in English and Chinese, and the same as JSON for tests."""
+"""Pages for people, without any script, in English and Chinese; and the same as JSON for tests."""

@@ -14,7 +14,7 @@ router = APIRouter()
 
 @router.get("/sandbox/segments", response_class=HTMLResponse)
 async def show_segments(request: Request) -> HTMLResponse:
-    """Show who belongs to what."""
+    """Show the segments and lists with their members."""
     reader = reader_of(request)
     account = reader.account
     segments = [

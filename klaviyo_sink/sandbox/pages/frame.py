@@ -1,4 +1,4 @@
-"""The frame around each page: title, ways to the others, language, refreshing."""
+"""The frame of each page: title, links to the others, language, refreshing."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ from klaviyo_sink.sandbox.automation.engine import advance
 from klaviyo_sink.sandbox.pages.html import STYLE, Html, mark, tag
 from klaviyo_sink.sandbox.pages.words import Language, word
 
-#: Rows shown of anything that grows, newest first.
+#: Most rows of growing tables, newest first.
 SHOWN: Final = 200
 REFRESH_S: Final = 5
 PAGES: Final = (
@@ -29,44 +29,44 @@ PAGES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who looks at a page: the account, their language, and whether the page loads itself again."""
+    """The reader of a page: the account, their language, and whether the page reloads itself."""
 
     account: Account
     language: Language
     refreshing: bool
 
     def __call__(self, text: str) -> str:
-        """Say a word in the reader's language."""
+        """Return a word in the reader's language."""
         return word(text, self.language)
 
     def link(
         self, path: str, anchor: str = "", *, language: Language | None = None, refresh: bool | None = None
     ) -> str:
-        """Give a page's address that keeps the language and the refreshing."""
+        """Return a page's address that keeps the language and the refreshing."""
         wanted: dict[str, str] = {"lang": language or self.language}
         if self.refreshing if refresh is None else refresh:
             wanted["refresh"] = str(REFRESH_S)
         return f"{path}?{'&'.join(f'{name}={value}' for name, value in wanted.items())}{anchor}"
 
     def person(self, profile_id: str, anchor: str = "") -> Html:
-        """Name a profile, with the way to its page."""
+        """Return a profile's name, linked to its page."""
         profile = self.account.profiles.get(profile_id)
         name = profile.name if profile else profile_id
         return tag("a", name, href=self.link(f"/sandbox/profiles/{profile_id}", anchor))
 
     def consent(self, profile: StoredProfile) -> Html:
-        """Show what someone said to each channel."""
-        said = []
+        """Show a person's consent by channel."""
+        parts = []
         names: tuple[tuple[Channel, str], ...] = (("sms", "SMS"), ("email", "e-mail"))
         for channel, name in names:
             found = profile.consents.get(channel)
             status = str(found.status) if found else "NEVER_SUBSCRIBED"
-            said.append(Html(f"{name} {mark(status, self(status))}"))
-        return Html(" ".join(said))
+            parts.append(Html(f"{name} {mark(status, self(status))}"))
+        return Html(" ".join(parts))
 
 
 def reader_of(request: Request) -> Reader:
-    """Find out who looks, and let the account catch up with its clock."""
+    """Return the reader of a request, after the account has caught up with its clock."""
     account = account_of(request)
     advance(account)
     wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")
@@ -74,7 +74,7 @@ def reader_of(request: Request) -> Reader:
 
 
 def page(request: Request, reader: Reader, title: str, *body: Html) -> HTMLResponse:
-    """Write a page."""
+    """Return a page."""
     here = request.url.path
     ways = [
         tag("a", reader(name), href=reader.link(path), aria_current="page" if path == here else None)
@@ -91,7 +91,7 @@ def page(request: Request, reader: Reader, title: str, *body: Html) -> HTMLRespo
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f"{tag('title', heading)}{tag('style', Html(STYLE))}"
     )
-    # No script can run even if one got in.
+    # No script can run even if one were injected.
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
     if reader.refreshing:
         headers["Refresh"] = str(REFRESH_S)

@@ -1,4 +1,4 @@
-"""Flows with their steps, who is on the way and where, and who went through."""
+"""Flows with their steps, the people in them, and those who went through."""
 
 from typing import Any
 
@@ -63,12 +63,12 @@ def _trigger(reader: Reader, flow: StoredFlow) -> str:
     names = {one.id: one.name for one in account.metrics.values()}
     names |= {one.id: one.name for one in account.lists.values()}
     names |= {one.id: one.name for one in account.segments.values()}
-    said = f"{trigger.type}: {names.get(trigger.id, trigger.id)}"
+    shown = f"{trigger.type}: {names.get(trigger.id, trigger.id)}"
     if isinstance(trigger, MetricTrigger) and trigger.trigger_filter:
-        said += "; " + _groups(trigger.trigger_filter.condition_groups)
+        shown += "; " + _groups(trigger.trigger_filter.condition_groups)
     if flow.definition.profile_filter:
-        said += "; " + _groups(flow.definition.profile_filter.condition_groups)
-    return said
+        shown += "; " + _groups(flow.definition.profile_filter.condition_groups)
+    return shown
 
 
 def _groups(groups: list[Any]) -> str:
@@ -82,7 +82,7 @@ def _condition(one: Any) -> str:
 
 
 def _in_order(flow: StoredFlow) -> list[str]:
-    """List the actions as they can be reached, the entry first."""
+    """Return the actions in the order in which they can be reached, the entry first."""
     found: list[str] = []
     ahead = [flow.entry]
     while ahead:

@@ -1,7 +1,7 @@
 """
-Writes HTML. Every text is escaped unless it is `Html` already, so that no value from outside becomes markup.
+Writes HTML. Every text is escaped unless it is `Html`, so no outside value becomes markup.
 
-The style is one for light and dark, and for telephones: tables turn into cards on a narrow window.
+One style for light and dark, and for phones: tables become cards in a narrow window.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,18 +43,18 @@ color:var(--dim)}td[colspan]{display:block}nav .end{margin-left:0}dl{grid-templa
 
 
 class Html(str):
-    """Markup: not escaped again."""
+    """Markup, which is not escaped again."""
 
     __slots__ = ()
 
 
 def text(value: Any) -> str:
-    """Escape, unless it is markup."""
+    """Escape a text, unless it is markup."""
     return value if isinstance(value, Html) else escape(str(value))
 
 
 def tag(name: str, *inner: Any, **attributes: Any) -> Html:
-    """Write an element. `class_` and `data_name` are written `class` and `data-name`; None leaves one out."""
+    """Return an element. `class_` and `data_name` become `class` and `data-name`; None omits one."""
     said = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for key, value in attributes.items()
@@ -64,7 +64,7 @@ def tag(name: str, *inner: Any, **attributes: Any) -> Html:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> Html:
-    """Write a table; each cell knows its column's name, for windows too narrow for columns."""
+    """Return a table. Each cell has its column's name, for windows too narrow for columns."""
     written = [
         tag("tr", *(tag("td", tag("div", cell), data_name=head) for head, cell in zip(heads, row, strict=True)))
         for row in rows
@@ -76,12 +76,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> 
 
 
 def pairs(values: Mapping[str, Any], empty: str) -> Html:
-    """Write names with their values, each beside its own."""
+    """Return names with their values."""
     return tag("dl", *(Html(tag("dt", name) + tag("dd", shown(value, empty))) for name, value in values.items()))
 
 
 def shown(value: Any, empty: str) -> Any:
-    """Write a value for people: lists with commas, and a word for what holds nothing."""
+    """Return a value for people: lists with commas, and a word for an empty value."""
     if value in (None, "", [], {}):
         return tag("span", empty, class_="dim")
     if isinstance(value, list):
@@ -90,5 +90,5 @@ def shown(value: Any, empty: str) -> Any:
 
 
 def mark(status: str, said: str) -> Html:
-    """Write a status as a small coloured mark."""
+    """Return a status as a small coloured mark."""
     return tag("span", said, class_=f"tag {status if status.isidentifier() else ''}".strip())

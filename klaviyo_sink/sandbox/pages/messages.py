@@ -1,4 +1,4 @@
-"""Messages as they would look on a telephone, with what became of each and the way to its event."""
+"""Messages as on a phone, each with its status and a link to its event."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ router = APIRouter()
 
 @router.get("/sandbox/messages", response_class=HTMLResponse)
 async def show_messages(request: Request) -> HTMLResponse:
-    """Show who was sent what, and who was not, and why."""
+    """Show the messages, and those that were not sent with the reasons."""
     reader = reader_of(request)
     return page(
         request,
@@ -43,7 +43,7 @@ def _not_sent(reader: Reader) -> Html:
 
 
 def phones(reader: Reader, messages: Iterable[Message]) -> Html:
-    """Show each person's telephone, the one with the newest message first."""
+    """Show each person's phone, the one with the newest message first."""
     by_person: dict[str, list[Message]] = {}
     for one in messages:
         # The last to get a message comes last.
@@ -54,7 +54,7 @@ def phones(reader: Reader, messages: Iterable[Message]) -> Html:
 
 
 def bubble(reader: Reader, message: Message) -> Html:
-    """Show one message and what became of it."""
+    """Show one message and its status."""
     status = message.status if not message.reason else f"{reader(message.status)}: {reader(message.reason)}"
     ways = [mark(message.status, reader(status))]
     if message.event_id is not None:

@@ -12,7 +12,7 @@ router = APIRouter()
 
 @router.get("/", response_class=HTMLResponse)
 async def show_overview(request: Request) -> HTMLResponse:
-    """Show what came last."""
+    """Show the newest of everything."""
     reader = reader_of(request)
     account = reader.account
     newest = [one for one in account.messages if one.status != "skipped"]

@@ -27,7 +27,7 @@ async def show_profiles(request: Request) -> HTMLResponse:
 
 @router.get("/sandbox/profiles/{profile_id}", response_class=HTMLResponse)
 async def show_profile(request: Request, profile_id: str) -> HTMLResponse:
-    """Show one profile and all that happened."""
+    """Show one profile and its history."""
     reader = reader_of(request)
     profile = reader.account.profiles.get(profile_id)
     if profile is None:

@@ -1,4 +1,4 @@
-"""`GET /sandbox/state`: what the sandbox has taken so far, as JSON for tests."""
+"""`GET /sandbox/state`: the sandbox's data as JSON, for tests."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ router = APIRouter()
 
 @router.get("/sandbox/state")
 async def get_state(request: Request) -> dict[str, Any]:
-    """Give everything, in the order it came."""
+    """Return everything, in the order of arrival."""
     account = account_of(request)
     advance(account)
     shown = [one for one in account.messages if one.status != "skipped"]

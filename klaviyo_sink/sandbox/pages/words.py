@@ -76,7 +76,7 @@ CHINESE: Final = {
 }
 
 
-#: What Klaviyo calls by a name in capitals.
+#: Words for Klaviyo's names in capitals.
 ENGLISH: Final = {
     "SUBSCRIBED": "subscribed",
     "UNSUBSCRIBED": "unsubscribed",
@@ -85,5 +85,5 @@ ENGLISH: Final = {
 
 
 def word(text: str, language: Language) -> str:
-    """Say it in the reader's language; what has no translation stays."""
+    """Return a word in the reader's language; unchanged if there is no translation."""
     return (CHINESE if language == "zh" else ENGLISH).get(text, text)

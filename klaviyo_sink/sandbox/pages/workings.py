@@ -49,7 +49,7 @@ async def show_jobs(request: Request) -> HTMLResponse:
 
 @router.get("/sandbox/limits", response_class=HTMLResponse)
 async def show_limits(request: Request) -> HTMLResponse:
-    """Show what may still be asked this minute."""
+    """Show what is left of this minute's limits."""
     reader = reader_of(request)
     limits: Limits = request.app.state.limits
     rows = [(name, f"{left} {reader('of')} {most}") for name, (left, most) in sorted(limits.left().items())]

@@ -1,1 +1,1 @@
-"""What a request's query asks for: filters, sparse fieldsets, sorting, pages. Knows resources as JSON, no account."""
+"""A request's query: filters, sparse fieldsets, sorting, pages. Knows resources as JSON, no account."""

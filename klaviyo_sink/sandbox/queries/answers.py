@@ -1,4 +1,4 @@
-"""Answers with resources: filtered, sorted, cut to a page, cut to the fields asked for."""
+"""Responses with resources: filtered, sorted, paged, reduced to the fields asked for."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -12,7 +12,7 @@ from klaviyo_sink.sandbox.queries.pages import cut, links
 from klaviyo_sink.sandbox.queries.query import Query, read_query
 from klaviyo_sink.sandbox.queries.resource import Resource, trimmed, values_of, without
 
-#: What only comes when it is asked for.
+#: Fields that are returned only on request.
 ADDITIONAL: Final = {
     "profile": ("subscriptions",),
     "flow": ("definition",),
@@ -70,7 +70,7 @@ def _shown(resource: Resource, query: Query) -> Resource:
 
 
 def _related(resource: Resource, query: Query, related: Related | None) -> Resource:
-    """Name in the resource's relationships what is included."""
+    """Return the resource with links to what is included."""
     if not query.include:
         return resource
     found = {name: _behind(resource, name, related) for name in query.include}

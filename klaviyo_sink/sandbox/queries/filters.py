@@ -1,4 +1,4 @@
-"""Checks a filter against what an operation takes, and judges resources by it."""
+"""Checks a filter against an operation's fields, and applies it to resources."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,18 +9,18 @@ from klaviyo_sink.sandbox.access.problems import Problem, RefusedError, not_mode
 from klaviyo_sink.sandbox.queries.grammar import Comparison, Filter, GrammarError, parse
 from klaviyo_sink.sandbox.queries.resource import Resource, values_of
 
-#: Fields of Klaviyo's own browser scripts and apps, which the sandbox has not.
+#: Fields of Klaviyo's own browser scripts and apps, which the sandbox does not have.
 _UNMODELLED: Final = frozenset({"_kx", "push_token"})
-#: Klaviyo finds addresses in whatever case they are asked for.
+#: Klaviyo ignores the case of addresses.
 _CASELESS: Final = frozenset({"email"})
 
 
 def read_filter(text: str, parameters: QueryParameters) -> Filter:
     """
-    Read and check a filter.
+    Parse and check a filter.
 
     Raises:
-        RefusedError: 400, it cannot be read, or its field or operator is none here; 501, not modelled.
+        RefusedError: 400, it is not valid, or the operation lacks its field or operator; 501, not modelled.
 
     """
     try:
@@ -33,7 +33,7 @@ def read_filter(text: str, parameters: QueryParameters) -> Filter:
 
 
 def passes(resource: Resource, wanted: Filter, fields: QueryParameters) -> bool:
-    """Tell whether a resource passes a filter that was read by `read_filter`."""
+    """Return whether a resource passes a filter from `read_filter`."""
     if isinstance(wanted, Comparison):
         return _compare(resource, wanted, fields.filters[wanted.field])
     if wanted.kind == "not":
@@ -43,7 +43,7 @@ def passes(resource: Resource, wanted: Filter, fields: QueryParameters) -> bool:
 
 
 def refused(detail: str) -> RefusedError:
-    """A filter that is none."""
+    """Return a 400 for a bad filter."""
     return RefusedError(400, Problem("invalid", "Invalid input.", detail, parameter="filter"))
 
 
@@ -59,7 +59,7 @@ def _check(one: Comparison, parameters: QueryParameters) -> None:
     field = parameters.filters.get(one.field)
     if field is None:
         known = ", ".join(sorted(parameters.filters))
-        raise refused(f"'{one.field}' is no field to filter by here. Use one of: {known or 'none'}.")
+        raise refused(f"This operation cannot filter by '{one.field}'. Use one of: {known or 'none'}.")
     if one.operator not in field.operators:
         raise refused(f"'{one.field}' takes these operators: {', '.join(sorted(field.operators))}.")
     if one.field in _UNMODELLED:
@@ -68,7 +68,7 @@ def _check(one: Comparison, parameters: QueryParameters) -> None:
         raise refused("any needs a list.")
     for value in one.value if isinstance(one.value, list) else [one.value]:
         if one.operator != "has" and _typed(value, field.type) is None:
-            raise refused(f"The value for '{one.field}' is no {field.type}.")
+            raise refused(f"The value for '{one.field}' is not a {field.type}.")
 
 
 def _compare(resource: Resource, wanted: Comparison, field: FilterField) -> bool:
@@ -107,7 +107,7 @@ def _one(operator: str, mine: Any, asked: Any) -> bool:  # noqa: PLR0911 - one f
 
 
 def _typed(value: Any, kind: str) -> Any:
-    """Give a value as the type that its field has; None for one that is none of it."""
+    """Return a value in the type of its field; None if it does not have that type."""
     if kind == "date-time":
         return _moment(value)
     if kind == "boolean":

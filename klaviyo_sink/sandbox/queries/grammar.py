@@ -1,10 +1,10 @@
 """
-Reads Klaviyo's filter language. Pure.
+Parses Klaviyo's filter language. Pure.
 
     equals(email,"o'neil@shop.cn"),greater-than(created,2026-01-01T00:00:00Z)
     or(any(id,["a","b"]),and(contains(name,"x"),not(equals(archived,true))))
 
-A comma between comparisons means and. Texts stand in double or single quotes, with a backslash before a quote inside.
+A comma between comparisons means and. Texts are in double or single quotes, with a backslash before a quote inside.
 """
 
 import re
@@ -34,12 +34,12 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _SPACE = re.compile(r"\s*")
 _WORDS: Final = {"true": True, "false": False, "null": None}
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-#: Deeper than any person writes, and far from Python's own limit.
+#: Deepest nesting: more than people write, and far below Python's own limit.
 DEEPEST: Final = 20
 
 
 class GrammarError(ValueError):
-    """Not a filter; says what was expected, and where."""
+    """Not a filter; the message says what was expected, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ Filter = Comparison | Logic
 
 def parse(text: str) -> Filter:
     """
-    Read a filter.
+    Parse a filter.
 
     Raises:
-        GrammarError: it cannot be read.
+        GrammarError: It is not valid.
 
     """
     reader = _Reader(text)

@@ -10,16 +10,16 @@ from klaviyo_sink.sandbox.access.problems import Problem, RefusedError
 from klaviyo_sink.sandbox.queries.query import Query
 from klaviyo_sink.sandbox.queries.resource import Resource
 
-#: Metrics come 200 a page, and no size can be asked for.
+#: Metrics are paged by 200, and the size cannot be chosen.
 FIXED_SIZE = 200
 
 
 def cut(rows: list[Resource], query: Query) -> tuple[list[Resource], str | None, str | None]:
     """
-    Give a page and the cursors of the next and of the one before.
+    Return a page and the cursors of the next and the previous one.
 
     Raises:
-        RefusedError: 400, the cursor is none.
+        RefusedError: 400, the cursor is not valid.
 
     """
     size = query.size or FIXED_SIZE
@@ -31,7 +31,7 @@ def cut(rows: list[Resource], query: Query) -> tuple[list[Resource], str | None,
 
 
 def links(request: Request, after: str | None, before: str | None) -> dict[str, str | None]:
-    """Write the links of a collection: null where no page is, as Klaviyo does."""
+    """Return the links of a collection; null where there is no page, as at Klaviyo."""
     return {"self": str(request.url), "next": _link(request, after), "prev": _link(request, before)}
 
 
@@ -47,9 +47,9 @@ def _cursor(start: int, last: str) -> str:
 
 
 def _start(rows: list[Resource], cursor: str) -> int:
-    """Find where a page starts: after the last one seen, where that is still there."""
+    """Return where a page starts: after the last row seen, if that still exists."""
     if "://" in cursor:
-        # The SDKs take the cursor out of https links only, and pass this server's on whole.
+        # The SDKs extract the cursor from https links only, and pass this server's links unchanged.
         cursor = parse_qs(urlsplit(cursor).query).get("page[cursor]", [""])[0]
     try:
         start, _, last = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")

@@ -1,4 +1,4 @@
-"""Reads a request's query parameters. What Klaviyo does not know is refused; what the sandbox does not, named."""
+"""Parses a request's query parameters. Rejects those that Klaviyo does not know, and names those not modelled."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from klaviyo_sink.sandbox.access.problems import Problem, RefusedError, not_mode
 from klaviyo_sink.sandbox.queries.filters import read_filter
 from klaviyo_sink.sandbox.queries.grammar import Filter
 
-#: Relationships and extra fields of which the sandbox has nothing.
+#: Relationships and extra fields that the sandbox does not have.
 _UNMODELLED: Final = frozenset(
     ["push-tokens", "conversations", "attributions", "tags", "predictive_analytics", "campaign-messages"]
 )
@@ -21,7 +21,7 @@ _PARAMETER = re.compile(r"(fields|additional-fields)\[([\w-]+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: fields by resource type, what to include, filter, order, page."""
+    """What a request asks for: fields by resource type, what to include, filter, order, page."""
 
     operation: Operation
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Query:
     cursor: str = ""
 
     def wants(self, kind: str, name: str) -> bool:
-        """Tell whether an additional field is asked for."""
+        """Return whether an additional field is asked for."""
         return name in self.additional.get(kind, ()) or any(
             one.partition(".")[0] == name for one in self.fields.get(kind, ())
         )
@@ -41,10 +41,10 @@ class Query:
 
 def read_query(request: Request) -> Query:
     """
-    Read the query of a request to an operation.
+    Parse the query of a request to an operation.
 
     Raises:
-        RefusedError: 400, a parameter or value that Klaviyo does not know; 501, one that the sandbox has not.
+        RefusedError: 400, a parameter or value that Klaviyo does not know; 501, one that the sandbox does not have.
 
     """
     operation = OPERATIONS[request.method, request.scope["route"].path]

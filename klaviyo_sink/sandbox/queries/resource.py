@@ -1,15 +1,15 @@
-"""A JSON:API resource: its values by a field's name, and what of it a sparse fieldset asks for. Pure."""
+"""A JSON:API resource: its values by field name, and its sparse fieldset. Pure."""
 
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 Resource = dict[str, Any]
-#: Fields by which resources are found, that stand elsewhere in them.
+#: Fields for finding resources that are elsewhere in them.
 _ELSEWHERE: Final = {"metric_id": "metric", "profile_id": "profile", "metric": "metric", "profile": "profile"}
 
 
 def values_of(resource: Resource, field: str) -> list[Any]:
-    """List the values of a field: none, one, or one for each entry where the path leads through a list."""
+    """Return the values of a field: none, one, or one per entry if the path leads through a list."""
     if field == "id" or (field == "profile_id" and resource["type"] == "profile"):
         return [resource["id"]]
     related = resource.get("relationships", {}).get(_ELSEWHERE.get(field, ""))
@@ -34,7 +34,7 @@ def trimmed(resource: Resource, fields: Collection[str]) -> Resource:
 
 
 def without(resource: Resource, fields: Collection[str]) -> Resource:
-    """Leave out attributes that only come when asked for."""
+    """Remove attributes that are returned only on request."""
     attributes = {name: value for name, value in resource.get("attributes", {}).items() if name not in fields}
     return {**resource, "attributes": attributes}
 

@@ -1,1 +1,1 @@
-"""Writes what is stored as JSON:API resources, with every field that Klaviyo's schema requires. Knows no requests."""
+"""Writes stored data as JSON:API resources, with every field that Klaviyo's schema requires. Knows no requests."""

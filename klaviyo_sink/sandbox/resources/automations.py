@@ -29,10 +29,10 @@ def list_json(group: StoredList, base: str) -> dict[str, Any]:
 
 
 def segment_json(segment: StoredSegment, base: str, *, count: int | None = None) -> dict[str, Any]:
-    """Write a segment; with the number of its members where that is asked for."""
+    """Write a segment, with the number of its members if asked for."""
     attributes: dict[str, Any] = {
         "name": segment.name,
-        "definition": segment.said,
+        "definition": segment.raw,
         "created": stamp(segment.created),
         "updated": stamp(segment.updated),
         "is_active": True,
@@ -62,23 +62,23 @@ def flow_json(flow: StoredFlow, base: str) -> dict[str, Any]:
             "created": stamp(flow.created),
             "updated": stamp(flow.updated),
             "trigger_type": TRIGGER_TYPES[flow.definition.triggers[0].type],
-            "definition": flow.said,
+            "definition": flow.raw,
         },
         "relationships": related(base, "flows", flow.id, "flow-actions", "tags"),
         "links": links(base, "flows", flow.id),
     }
 
 
-def action_json(flow: StoredFlow, said: dict[str, Any], base: str) -> dict[str, Any]:
+def action_json(flow: StoredFlow, raw: dict[str, Any], base: str) -> dict[str, Any]:
     """Write an action of a flow."""
-    relations = related(base, "flow-actions", said["id"], "flow", "flow-messages")
+    relations = related(base, "flow-actions", raw["id"], "flow", "flow-messages")
     relations["flow"]["data"] = {"type": "flow", "id": flow.id}
     return {
         "type": "flow-action",
-        "id": said["id"],
-        "attributes": {"created": stamp(flow.created), "updated": stamp(flow.updated), "definition": said},
+        "id": raw["id"],
+        "attributes": {"created": stamp(flow.created), "updated": stamp(flow.updated), "definition": raw},
         "relationships": relations,
-        "links": links(base, "flow-actions", said["id"]),
+        "links": links(base, "flow-actions", raw["id"]),
     }
 
 
@@ -122,7 +122,7 @@ def import_job_json(job: ImportJob, base: str) -> dict[str, Any]:
 
 
 def suppression_job_json(job: SuppressionJob, base: str) -> dict[str, Any]:
-    """Write a job that suppressed profiles or ended that."""
+    """Write a job that added or removed suppressions."""
     kind = f"profile-suppression-bulk-{job.kind}-job"
     return {
         "type": kind,

@@ -7,7 +7,7 @@ from klaviyo_sink.sandbox.account.account import Account
 from klaviyo_sink.sandbox.account.profiles import Channel, Metric, StoredEvent, StoredProfile
 from klaviyo_sink.sandbox.resources.links import links, related
 
-#: What a profile always shows, null where nothing is known.
+#: Fields that a profile always has, null if unknown.
 _FIELDS: Final = [
     "email",
     "phone_number",
@@ -58,7 +58,7 @@ def profile_json(account: Account, profile: StoredProfile, base: str) -> dict[st
 
 
 def event_json(event: StoredEvent, base: str) -> dict[str, Any]:
-    """Write an event. Its value stands among its properties, as `$value`."""
+    """Write an event. Its value is among its properties, as `$value`."""
     properties = dict(event.properties)
     if event.value is not None:
         properties["$value"] = event.value

@@ -17,20 +17,20 @@ class Next(Shape):
 
 
 class Branches(Shape):
-    """The two ways on."""
+    """The two next actions."""
 
     next_if_true: str | None
     next_if_false: str | None
 
 
 class Action(Shape):
-    """What all actions have. A new one has a temporary id, by which the others name it."""
+    """The fields of all actions. A new one has a temporary id, by which the others refer to it."""
 
     temporary_id: str | None = None
 
 
 class Straight(Action):
-    """An action with one way on."""
+    """An action with one next action."""
 
     links: Next | None = None
 
@@ -68,7 +68,7 @@ class SendSms(Straight):
 
 
 class Email(Shape):
-    """An e-mail; its contents are a template's."""
+    """An e-mail; its content is in a template."""
 
     name: str | None = None
     from_email: str | None = None
@@ -114,13 +114,13 @@ class TimeDelay(Straight):
 
 
 class ConditionalData(Shape):
-    """What is asked of the profile."""
+    """The condition on the profile."""
 
     profile_filter: ProfileFilter | None
 
 
 class ConditionalSplit(Action):
-    """Go on by what the profile says."""
+    """Choose the next action by the profile."""
 
     type: Literal["conditional-split"]
     links: Branches
@@ -128,7 +128,7 @@ class ConditionalSplit(Action):
 
 
 class TriggerData(Shape):
-    """What is asked of the event that began it."""
+    """The condition on the event that started the flow."""
 
     trigger_filter: TriggerFilter | None
     trigger_id: str
@@ -137,7 +137,7 @@ class TriggerData(Shape):
 
 
 class TriggerSplit(Action):
-    """Go on by what the event says."""
+    """Choose the next action by the event."""
 
     type: Literal["trigger-split"]
     links: Branches
@@ -145,7 +145,7 @@ class TriggerSplit(Action):
 
 
 class SetText(Shape):
-    """Give a property a text."""
+    """Set a property to a text."""
 
     operator: Literal["create", "update"]
     property_type: Literal["string"]
@@ -154,7 +154,7 @@ class SetText(Shape):
 
 
 class SetYesNo(Shape):
-    """Give a property a truth value."""
+    """Set a property to a truth value."""
 
     operator: Literal["create", "update"]
     property_type: Literal["boolean"]
@@ -163,7 +163,7 @@ class SetYesNo(Shape):
 
 
 class SetNumber(Shape):
-    """Give a property a number."""
+    """Set a property to a number."""
 
     operator: Literal["create", "update"]
     property_type: Literal["numeric"]
@@ -172,7 +172,7 @@ class SetNumber(Shape):
 
 
 class Delete(Shape):
-    """Take a property away."""
+    """Delete a property."""
 
     operator: Literal["delete"]
     property_key: str
@@ -182,7 +182,7 @@ Set = Annotated[SetText | SetYesNo | SetNumber, Field(discriminator="property_ty
 
 
 class UpdateData(Shape):
-    """What becomes of the profile."""
+    """The changes of the profile."""
 
     profile_operations: list[Set | Delete]
     status: Status = "draft"
@@ -216,7 +216,7 @@ class ListTrigger(Shape):
 
 
 class SegmentTrigger(Shape):
-    """Starts when someone comes to belong to a segment."""
+    """Starts when a person becomes a member of a segment."""
 
     type: Literal["segment"]
     id: str
@@ -226,7 +226,7 @@ AnyTrigger = Annotated[MetricTrigger | ListTrigger | SegmentTrigger, Field(discr
 
 
 class Reentry(Shape):
-    """How soon someone may enter again; `alltime`: 0 always, 1 never."""
+    """How soon a person may enter again; `alltime`: 0 always, 1 never."""
 
     duration: int
     unit: Literal["hour", "day", "week", "alltime"]

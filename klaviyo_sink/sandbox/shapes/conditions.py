@@ -1,4 +1,4 @@
-"""The conditions that segments and flows put on profiles and events: the part that the sandbox can judge."""
+"""The conditions of segments and flows on profiles and events, as far as the sandbox can evaluate them."""
 
 from typing import Annotated, Literal
 
@@ -18,17 +18,17 @@ from klaviyo_sink.sandbox.shapes.filters import (
 
 
 class SomeStatus(Shape):
-    """Whether and how someone has said yes or no."""
+    """A consent status."""
 
     subscription: Literal["any", "subscribed", "unsubscribed", "never_subscribed"]
     filters: None = None
 
 
 class MayReceiveEmail(Shape):
-    """May be sent marketing e-mail."""
+    """The profile may get marketing e-mail."""
 
     class Status(Shape):
-        """Whatever was said, as long as it may be sent."""
+        """Any status with which e-mail may be sent."""
 
         subscription: Literal["any", "subscribed", "never_subscribed"]
         filters: None = None
@@ -39,10 +39,10 @@ class MayReceiveEmail(Shape):
 
 
 class MayReceiveSms(Shape):
-    """May be texted."""
+    """The profile may be texted."""
 
     class Status(Shape):
-        """Has agreed."""
+        """The person has consented."""
 
         subscription: Literal["subscribed"]
         filters: None = None
@@ -53,7 +53,7 @@ class MayReceiveSms(Shape):
 
 
 class MayNotReceiveEmail(Shape):
-    """May not be sent marketing e-mail."""
+    """The profile may not get marketing e-mail."""
 
     channel: Literal["email"]
     can_receive_marketing: Literal[False]
@@ -61,10 +61,10 @@ class MayNotReceiveEmail(Shape):
 
 
 class MayNotReceiveSms(Shape):
-    """May not be texted."""
+    """The profile may not be texted."""
 
     class Status(Shape):
-        """Has refused, or never said."""
+        """The person has refused, or never decided."""
 
         subscription: Literal["any", "unsubscribed", "never_subscribed"]
 
@@ -74,7 +74,7 @@ class MayNotReceiveSms(Shape):
 
 
 class MarketingConsent(Shape):
-    """May, or may not, be sent marketing by a channel."""
+    """The profile may, or may not, get marketing by a channel."""
 
     type: Literal["profile-marketing-consent"]
     consent: Annotated[
@@ -93,7 +93,7 @@ class ProfileProperty(Shape):
 
 
 class ListHasAll(Shape):
-    """A list that has all of some values."""
+    """The list contains all of the values."""
 
     type: Literal["list"]
     operator: Literal["contains-all"]
@@ -101,7 +101,7 @@ class ListHasAll(Shape):
 
 
 class MetricFilter(Shape):
-    """What a property of the metric's event must hold for the event to count."""
+    """The condition on a property of the metric's event, for the event to count."""
 
     property: str
     filter: ListHasAll
@@ -119,13 +119,13 @@ class SegmentMetric(Shape):
 
 
 class FlowMetric(SegmentMetric):
-    """The same, also since the person entered the flow."""
+    """The same as for segments; also since the person entered the flow."""
 
     timeframe_filter: FlowTimeframe  # type: ignore[assignment]
 
 
 class Member(Shape):
-    """Is in one of the lists or segments."""
+    """The person is in one of the lists or segments."""
 
     type: Literal["profile-group-membership"]
     is_member: Literal[True]
@@ -134,7 +134,7 @@ class Member(Shape):
 
 
 class NoMember(Shape):
-    """Is in none of the lists and segments."""
+    """The person is in none of the lists and segments."""
 
     type: Literal["profile-group-membership"]
     is_member: Literal[False]
@@ -142,21 +142,21 @@ class NoMember(Shape):
 
 
 class NotSent(Shape):
-    """Was sent nothing by a channel lately; flows only."""
+    """The person was sent nothing by a channel lately; flows only."""
 
     type: Literal["profile-not-sent-sms", "profile-not-sent-email"]
     timeframe_filter: Annotated[Alltime | InTheLast, Field(discriminator="operator")]
 
 
 class NotInFlow(Shape):
-    """Was not in this flow lately; flows only."""
+    """The person was not in this flow lately; flows only."""
 
     type: Literal["profile-not-in-flow"]
     timeframe_filter: Annotated[Alltime | InTheLast, Field(discriminator="operator")]
 
 
 class MetricProperty(Shape):
-    """What the triggering event says."""
+    """The condition on the event that started the flow."""
 
     type: Literal["metric-property"]
     metric_id: str

@@ -41,7 +41,7 @@ class BulkProfileData(Shape):
 
 
 class EntryAttributes(Shape):
-    """What every event may say."""
+    """The fields of every event."""
 
     properties: dict[str, Any]
     time: str | None = None
@@ -53,7 +53,7 @@ class EntryAttributes(Shape):
 
 
 class EventAttributes(EntryAttributes):
-    """A single event carries its profile."""
+    """A single event, which contains its profile."""
 
     profile: EventProfileData
 
@@ -79,7 +79,7 @@ class BulkEvents(Shape):
 
 
 class BulkEntryAttributes(Shape):
-    """One profile and its events; `backfill` here holds for all of them."""
+    """One profile and its events; `backfill` applies to all of them."""
 
     backfill: bool | None = None
     profile: BulkProfileData

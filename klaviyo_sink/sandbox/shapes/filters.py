@@ -160,7 +160,7 @@ ValueFilter = Annotated[
     | Dates,
     Field(discriminator="type"),
 ]
-#: A profile's numbers know no range (official schema).
+#: Profile filters have no range of numbers (official schema).
 ProfileFilterOfValue = Annotated[
     Annotated[Text | TextIn, Field(discriminator="operator")]
     | Number

@@ -101,7 +101,7 @@ class YesByChannel(Shape):
 
 
 class Subscriber(Shape):
-    """Who agreed to what."""
+    """A person and their consents."""
 
     email: str | None = None
     phone_number: str | None = None
@@ -110,7 +110,7 @@ class Subscriber(Shape):
 
 
 class SubscribedProfile(Shape):
-    """One person who agreed."""
+    """A person who consents."""
 
     type: Literal["profile"]
     id: str | None = None
@@ -118,13 +118,13 @@ class SubscribedProfile(Shape):
 
 
 class SubscribedProfiles(Shape):
-    """`data` around them."""
+    """`data` around the people who consent."""
 
     data: list[SubscribedProfile]
 
 
 class SubscribeAttributes(Shape):
-    """All who agreed. `historical_import`: it happened in the past."""
+    """All who consent. `historical_import`: they did so in the past."""
 
     custom_source: str | None = None
     profiles: SubscribedProfiles
@@ -165,7 +165,7 @@ class NoByChannel(Shape):
 
 
 class Unsubscriber(Shape):
-    """Who refused what."""
+    """A person and their refusals."""
 
     email: str | None = None
     phone_number: str | None = None
@@ -180,7 +180,7 @@ class UnsubscribedProfile(Shape):
 
 
 class UnsubscribedProfiles(Shape):
-    """`data` around them."""
+    """`data` around the people who refuse."""
 
     data: list[UnsubscribedProfile]
 
@@ -212,20 +212,20 @@ class SuppressedAddress(Shape):
 
 
 class SuppressedProfile(Shape):
-    """Someone by their address."""
+    """A person by e-mail address."""
 
     type: Literal["profile"]
     attributes: SuppressedAddress
 
 
 class SuppressedProfiles(Shape):
-    """`data` around them."""
+    """`data` around the people to suppress."""
 
     data: list[SuppressedProfile]
 
 
 class SuppressAttributes(Shape):
-    """Whom to suppress, where no list or segment is named."""
+    """The people to suppress, if no list or segment is named."""
 
     profiles: SuppressedProfiles | None = None
 
@@ -252,7 +252,7 @@ class SuppressRequest(Shape):
 
 
 class TemplateAttributes(Shape):
-    """A template of code; Klaviyo's own editor makes others."""
+    """A template of HTML code; Klaviyo's own editor creates others."""
 
     name: str
     editor_type: str

@@ -1,4 +1,4 @@
-"""The shapes of job requests beside those of events: closed, as `shapes.py` says."""
+"""The shapes of import jobs: closed, as all shapes are."""
 
 from typing import Literal
 

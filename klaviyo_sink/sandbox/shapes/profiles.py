@@ -49,7 +49,7 @@ class Meta(Shape):
 
 
 class ImportAttributes(Shape):
-    """What a profile may be given by any write."""
+    """The fields that any write may set on a profile."""
 
     email: str | None = None
     phone_number: str | None = None
@@ -66,13 +66,13 @@ class ImportAttributes(Shape):
 
 
 class BulkProfileAttributes(ImportAttributes):
-    """Events still know `anonymous_id`."""
+    """Events also know `anonymous_id`."""
 
     anonymous_id: str | None = None
 
 
 class EventProfileAttributes(BulkProfileAttributes):
-    """On a single event `meta` stands among the attributes."""
+    """On a single event `meta` is among the attributes."""
 
     meta: Meta | None = None
 
@@ -86,7 +86,7 @@ class EventProfile(Shape):
 
 
 class BulkProfile(Shape):
-    """`OnsiteProfileCreateQueryResourceObject`: on a bulk event `meta` stands beside the attributes."""
+    """`OnsiteProfileCreateQueryResourceObject`: on a bulk event `meta` is next to the attributes."""
 
     type: Literal["profile"]
     id: str | None = None
@@ -110,7 +110,7 @@ class ImportRequest(Shape):
 
 
 class CreateAttributes(Shape):
-    """What a new profile may have: no `_kx`."""
+    """The fields of a new profile: no `_kx`."""
 
     email: str | None = None
     phone_number: str | None = None
@@ -161,13 +161,13 @@ class ProfileName(Shape):
 
 
 class ProfileNames(Shape):
-    """`data` around ids: of list members, and of the one profile that is merged."""
+    """`data` around ids: of list members, or of the one profile to merge."""
 
     data: list[ProfileName]
 
 
 class MergeRelationships(Shape):
-    """Whom to merge."""
+    """The profile to merge."""
 
     profiles: ProfileNames
 
@@ -187,7 +187,7 @@ class MergeRequest(Shape):
 
 
 class ErasureIdentifiers(Shape):
-    """`attributes` is required even beside an id."""
+    """`attributes` is required even with an id."""
 
     email: str | None = None
     phone_number: str | None = None
@@ -208,7 +208,7 @@ class ErasureProfileData(Shape):
 
 
 class ErasureAttributes(Shape):
-    """Whom to erase."""
+    """The profile to erase."""
 
     profile: ErasureProfileData
 

@@ -1,9 +1,9 @@
-"""Finds, by name, what Klaviyo's definitions of segments and flows may hold and the sandbox cannot act out."""
+"""Finds parts of segment and flow definitions that Klaviyo has and the sandbox cannot execute, by name."""
 
 from collections.abc import Iterator
 from typing import Any, Final
 
-#: By the key that holds them: the values of `type` (openapi 2026-07-15).
+#: Values of `type` that are not modelled, by the key that contains them (openapi 2026-07-15).
 TYPES: Final = {
     "conditions": frozenset(
         [
@@ -58,7 +58,7 @@ OPERATORS: Final = frozenset(
         "not-contains-substring",
     ]
 )
-#: Keys that mean something when they hold something.
+#: Keys that are not modelled unless empty.
 KEYS: Final = frozenset(
     [
         "image_id",
@@ -74,7 +74,7 @@ KEYS: Final = frozenset(
 
 
 def unmodelled(definition: Any, pointer: str, inside: str = "") -> Iterator[tuple[str, str]]:
-    """Find what is not modelled: a pointer to it, and its name."""
+    """Yield each part that is not modelled: a pointer to it, and its name."""
     if isinstance(definition, list):
         for at, one in enumerate(definition):
             yield from unmodelled(one, f"{pointer}/{at}", inside)
@@ -93,7 +93,7 @@ def unmodelled(definition: Any, pointer: str, inside: str = "") -> Iterator[tupl
 
 
 def _asks_for_lists(filters: Any) -> bool:
-    """Tell whether filters on a metric's events only ask that a list has all of some values."""
+    """Return whether the filters on a metric's events only require that a list contains all of some values."""
     return not filters or (
         isinstance(filters, list)
         and all(isinstance(one, dict) and isinstance(one.get("filter"), dict) for one in filters)
@@ -101,17 +101,17 @@ def _asks_for_lists(filters: Any) -> bool:
     )
 
 
-def _named(said: dict[str, Any], inside: str) -> str | None:
-    """Name what an object stands for, if that is not modelled. `inside` is the key that holds it."""
-    # Only texts can be names; whatever else stands there is for the shapes to refuse.
-    texts = {key: value for key, value in said.items() if isinstance(value, str)}
+def _named(part: dict[str, Any], inside: str) -> str | None:
+    """Return the name of an object that is not modelled, else None. `inside` is the key that contains it."""
+    # Only texts can be names; the shapes reject other values.
+    texts = {key: value for key, value in part.items() if isinstance(value, str)}
     if texts.get("type") in TYPES.get(inside, ()):
         return f"{inside.removesuffix('s')} {texts['type']}"
     if texts.get("operator") in OPERATORS:
         return f"filter operator {texts['operator']}"
     if inside == "consent" and texts.get("channel") in {"push", "whatsapp"}:
         return f"consent by {texts['channel']}"
-    if inside == "consent_status" and said.get("filters"):
+    if inside == "consent_status" and part.get("filters"):
         return "filters of a consent's status"
     if inside == "profile_operations" and texts.get("property_type") in {"date", "list"}:
         return f"profile operation on a {texts['property_type']}"
