@@ -1,1 +1,1 @@
-"""Recognized text to fashion tags, by a vocabulary that merchandisers edit. Knows no photos, queues or profiles."""
+"""Finds fashion tags in recognized text, by a vocabulary that merchandisers edit. Knows no photos and no profiles."""

@@ -1,7 +1,7 @@
 """
-Lines, and what was seen, in; tags out, with the evidence for each and the reason for whatever is no tag.
+Finds the tags of recognized lines, and of what was seen, with the evidence of each and the reasons for all others.
 
-Pure: holds a compiled lexicon and nothing else. Knows no photos, queues or profiles.
+Pure: has a compiled lexicon and nothing else. Knows no photos, queues or profiles.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +18,9 @@ from rules.lexicon.load import Lexicon
 from rules.text.page import page_of
 from schemas.events import Labels, Seen, Tag, TextLine
 
-#: Below this score OCR invents words (measured on blurred photos): such lines give nothing.
+#: Below this score OCR invents words (measured on blurred photos), so such lines are ignored.
 LEAST_SCORE = 0.6
-#: Evidence kept for one tag.
+#: Most evidence per tag.
 _MOST_EVIDENCE = 5
 #: A finding that gives tags, and how they are told of it.
 _Support = tuple[Finding, list[dict[str, Any]]]
@@ -35,26 +35,26 @@ class Tagging:
     tags: tuple[Tag, ...]
     #: Everything found, in reading order.
     findings: tuple[Finding, ...]
-    #: The lines as they were compared, between line breaks.
+    #: The lines in the form that was compared, between line breaks.
     text: str = field(repr=False)
-    #: The recognized lines in reading order, without those that were passed over.
+    #: The recognized lines in reading order, without ignored ones.
     lines: tuple[TextLine, ...] = field(default=(), repr=False)
     #: What a look at the picture showed, judged.
     sightings: tuple[Sighting, ...] = ()
 
     @property
     def normalized(self) -> tuple[str, ...]:
-        """The lines in reading order, as they were compared."""
+        """The lines in reading order, in the form that was compared."""
         return tuple(self.text[1:-1].split("\n"))
 
     @property
     def suppressed(self) -> tuple[Finding, ...]:
-        """What was found and is no tag, each with its `reason`."""
+        """The findings that are no tag, each with its `reason`."""
         return tuple(finding for finding in self.findings if finding.reason is not None)
 
 
 class Tagger:
-    """A lexicon at work. Immutable and safe to share between threads; a reload makes a new one."""
+    """A compiled lexicon. Immutable and thread-safe; a reload creates a new one."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
@@ -65,9 +65,9 @@ class Tagger:
         """
         Find the tags in a photo's recognized lines, in any order, and in what a look at it showed.
 
-        A tag's score is that of its best evidence: the OCR score of the line times how it was found
-        (`rules.evidence.findings.QUALITY`). It stays within 0..1 and never falls when the OCR score rises. Lines
-        that score below `LEAST_SCORE` are passed over.
+        A tag's score is that of its best evidence: the OCR score of the line times the quality of the finding
+        (`rules.evidence.findings.QUALITY`). It is within 0..1 and never falls when the OCR score rises. Lines with a
+        score below `LEAST_SCORE` are ignored.
         """
         readable = [line for line in lines if line.score >= LEAST_SCORE]
         if not readable:
@@ -76,7 +76,7 @@ class Tagger:
         return self._tagging(tuple(findings_on(page, self._vocabulary)), page.text, tuple(page.lines), lines, seen)
 
     def brought_by(self, tag_id: str) -> tuple[str, ...]:
-        """List the tags that come with a tag, itself first."""
+        """Return the tags that come with a tag, the tag itself first."""
         return self._vocabulary.brought.get(tag_id, (tag_id,))
 
     def _tagging(
@@ -90,7 +90,7 @@ class Tagger:
         given = {one["id"]: one for one in self._tags(findings, lines)}
         sightings = self._sights.judge(seen.values, given) if seen is not None else ()
         self._add_seen(given, sightings)
-        # As plain values, which the model checks and completes in one go: that takes half the time.
+        # As plain values, which the model validates and completes at once: that takes half the time.
         tags = _TAGS.validate_python(tuple(given[tag_id] for tag_id in sorted(given)))
         return Tagging(tags, findings, text, ordered, sightings)
 
@@ -117,7 +117,7 @@ class Tagger:
                 tag["evidence"] = (*tag["evidence"], proof)[:_MOST_EVIDENCE]
 
     def _tags(self, findings: Sequence[Finding], lines: Sequence[TextLine]) -> Iterator[dict[str, Any]]:
-        # By identity: a photo may hold the same words twice.
+        # By identity, because a photo may contain the same words twice.
         places = dict(zip(map(id, lines), count(), strict=False))
         given: dict[str, list[_Support]] = {}
         for finding in findings:

@@ -1,1 +1,1 @@
-"""What a text proves: words with their cues, negations, compositions and sizes. Pure."""
+"""Decides what a text proves: words with their cues, negations, compositions and sizes. Pure."""

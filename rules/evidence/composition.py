@@ -1,7 +1,7 @@
 """
-Fibre compositions: which percentage belongs to which fibre, in which part of the garment, and do they add up.
+Fibre compositions: pairs percentages with fibres, by garment part, and checks whether they add up.
 
-Works on what was found in the text; knows no words of its own.
+Works on what was found in the text; knows no words itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,17 +10,17 @@ from typing import NamedTuple
 from rules.evidence.pairing import Fibre, Figure, Fits, Pair, pairs_in
 from rules.evidence.percents import Percent
 
-#: Percentages of one part add up to 100; labels may round each by a point or two (GB/T 29862-2013).
+#: Sums that count as 100. Labels may round each percentage by a point or two (GB/T 29862-2013).
 WHOLE = (98.0, 102.0)
-#: Half a percent may go unnamed (GB/T 29862-2013).
+#: Up to half a percent may be unnamed (GB/T 29862-2013).
 _ROUNDED = 0.5
 
 
 class PartName(NamedTuple):
     """
-    The name of a garment part found in `text[start:stop]`; `part` is None for a field name ("成分:").
+    The name of a garment part, found in `text[start:stop]`; `part` is None for a field name ("成分:").
 
-    What follows it is about that part, or what stands before it where it is `trailing` ("100% viscose (lining)").
+    What follows belongs to that part, or what precedes if it is `trailing` ("100% viscose (lining)").
     """
 
     start: int
@@ -40,14 +40,14 @@ class Share(NamedTuple):
 
 
 class Composition(NamedTuple):
-    """Shares that belong together. `part` is None where the label names none."""
+    """Shares that belong together. `part` is None if the label names none."""
 
     part: str | None
     shares: tuple[Share, ...]
 
     @property
     def by_fibre(self) -> dict[str, float]:
-        """Give the percentage of each fibre: once however many languages repeat it, added up where two differ."""
+        """The percentage of each fibre. A share repeated in another language counts once; two different ones add up."""
         said = dict.fromkeys((share.fibre.code, share.percent.value) for share in self.shares if share.percent.value)
         found: dict[str, float] = {}
         for code, value in said:
@@ -56,17 +56,17 @@ class Composition(NamedTuple):
 
     @property
     def believable(self) -> bool:
-        """Tell whether the percentages may be right: they make no more than a hundred."""
+        """Whether the percentages may be right: their sum is at most 100."""
         return sum(self.by_fibre.values()) <= WHOLE[1]
 
     @property
     def exact(self) -> bool:
-        """Tell whether the percentages make a hundred. One misread figure leaves them a point or more away."""
+        """Whether the percentages add up to 100. One misread figure changes the sum by a point or more."""
         return abs(sum(self.by_fibre.values()) - 100) <= _ROUNDED
 
     @property
     def whole(self) -> bool:
-        """Tell whether the percentages add up to a hundred."""
+        """Whether the percentages add up to about 100."""
         return WHOLE[0] <= sum(self.by_fibre.values()) <= WHOLE[1]
 
 
@@ -74,17 +74,23 @@ def compositions_in(
     lines: Mapping[int, Sequence[Item]], fits: Fits, fits_loosely: Fits
 ) -> tuple[list[Composition], dict[int, str]]:
     """
-    Bind percentages to fibres in a block of lines.
+    Pair percentages with fibres in a block of lines.
 
-    `lines` gives the items of each line in order, by its number, ascending; lines without any are left out.
-    Returns the compositions, and for every fibre under a part's name, by its start, that part.
+    Args:
+        lines: The items of each line in order, by line number, ascending; lines without items are omitted.
+        fits: Whether a percentage and a fibre belong together.
+        fits_loosely: Whether they may belong together.
+
+    Returns:
+        The compositions, and the garment part of every fibre that is under a part's name, by the fibre's start.
+
     """
     sections = _Sections(fits, fits_loosely)
     before = named = -1
     for number, line in lines.items():
         if number != before + 1:
             sections.bind()
-        # A line of its own, without figures, is no longer about the part that was named lines before.
+        # A line without figures is no longer about the part that was named some lines before.
         about = named == number - 1 or any(not isinstance(item, Fibre) for item in line)
         clause: list[Figure] = []
         for item in line:
@@ -102,7 +108,7 @@ def compositions_in(
 
 
 class _Building:
-    """A composition that is not finished."""
+    """A composition that is not complete."""
 
     def __init__(self, part: str | None) -> None:
         self.part = part
@@ -111,7 +117,7 @@ class _Building:
         self._total = 0.0
 
     def add(self, share: Share) -> None:
-        """Add a share, or the same again in another language."""
+        """Add a share, or its repetition in another language."""
         said = (share.fibre.code, share.percent.value)
         if said not in self._said:
             self._said.add(said)
@@ -119,13 +125,13 @@ class _Building:
         self.shares.append(share)
 
     def takes(self, code: str, value: float) -> bool:
-        """Tell whether a percentage can go on this composition: one of a fibre that it has only where there is room."""
+        """Return whether a percentage can belong to this composition; a repeated fibre only if the sum allows it."""
         has_room = self._total + value <= WHOLE[1]
         return has_room or (self._total < WHOLE[0] and all(code != known for known, _ in self._said))
 
 
 class _Sections:
-    """The compositions of a block as they come: a part's name, or a sum of 100, ends one and begins another."""
+    """The compositions of a block in order. A part's name, or a sum of 100, ends one and begins the next."""
 
     def __init__(self, fits: Fits, fits_loosely: Fits) -> None:
         self.parts: dict[int, str] = {}
@@ -134,22 +140,22 @@ class _Sections:
         self._fits_loosely = fits_loosely
         self._part: str | None = None
         self._waiting: list[Figure] = []
-        #: Number of the first composition of the section.
+        #: Index of the first composition of the section.
         self._first = 0
-        #: The section's compositions by what they say of a fibre.
+        #: The section's compositions, by the share of each fibre.
         self._known: dict[tuple[str, float], _Building] = {}
         #: Starts of the fibres since the last name.
         self._fibres: list[int] = []
 
     @property
     def compositions(self) -> list[Composition]:
-        """What was bound so far."""
+        """The compositions so far."""
         return [Composition(one.part, tuple(one.shares)) for one in self._building]
 
     def name(self, name: PartName) -> None:
         """Begin a section, or name the composition that has just ended."""
         self.bind()
-        # A section with a name of its own and one composition needs no other name below.
+        # A section with a name and one composition needs no second name below it.
         owned = self._part is not None and len(self._building) - self._first == 1
         if not name.trailing or owned:
             self._part = name.part
@@ -166,7 +172,7 @@ class _Sections:
                 self._known = {}
 
     def add(self, clause: list[Figure], *, about: bool) -> None:
-        """Take in figures that stand together. `about`: they are about the part that was named last."""
+        """Add figures of one clause. `about`: they belong to the part that was named last."""
         if not clause:
             return
         if not _go_on(self._waiting, clause):
@@ -178,14 +184,14 @@ class _Sections:
             self.parts |= dict.fromkeys(starts, self._part)
 
     def bind(self) -> None:
-        """Pair what is waiting."""
+        """Pair the waiting figures."""
         if len(self._waiting) > 1:
             for pair in self._best_pairs(self._waiting):
                 self._put(Share(*pair))
         self._waiting = []
 
     def _best_pairs(self, figures: list[Figure]) -> list[Pair]:
-        """Pair figures; over words that nobody knows, and with signs that were guessed, only to a whole."""
+        """Return the pairs of figures. Across unknown words, and with guessed signs, only if they add up to a whole."""
         strict = pairs_in(figures, self._fits)
         if _adds_up(strict):
             return strict
@@ -195,7 +201,7 @@ class _Sections:
         return [pair for pair in strict if not pair[1].mended]
 
     def _put(self, share: Share) -> None:
-        """Put a share to the composition that it goes on or repeats in another language, or to a new one."""
+        """Add a share to the composition that it continues or repeats in another language, or to a new one."""
         code, value = share.fibre.code, share.percent.value
         known = self._known.get((code, value))
         if known is None:
@@ -209,10 +215,10 @@ class _Sections:
 
 def main_composition(compositions: Iterable[Composition], is_main: Callable[[str | None], bool]) -> Composition | None:
     """
-    Choose the composition of what the garment mainly consists of: the first one of a main part, or of none.
+    Return the composition of the main material: the first one of a main part, or without a part.
 
-    A second one (a two-piece, a lining that nobody named) is another garment's. But where the first does not add up,
-    one that repeats its fibres in another language and does is better.
+    A second one (a two-piece, an unnamed lining) belongs to another garment. But if the first does not add up, one
+    that repeats its fibres in another language and does add up is better.
     """
     main = [one for one in compositions if is_main(one.part) and one.by_fibre]
     if not main:
@@ -223,7 +229,7 @@ def main_composition(compositions: Iterable[Composition], is_main: Callable[[str
 
 
 def _adds_up(pairs: Sequence[Pair]) -> bool:
-    """Tell whether pairs make one whole after another."""
+    """Return whether pairs add up to one whole after another."""
     total, known = 0.0, dict[str, float]()
     for fibre, percent in pairs:
         if known.get(fibre.code) == percent.value:
@@ -239,10 +245,10 @@ def _adds_up(pairs: Sequence[Pair]) -> bool:
 
 def _go_on(waiting: list[Figure], clause: list[Figure]) -> bool:
     """
-    Tell whether the figures of one line go on in the next.
+    Return whether the figures of one line continue in the next.
 
-    They do where a line that begins with a percentage ends on another one without its fibre, and where fibres
-    have their percentages beside or below them.
+    They do if a line begins with a percentage and ends with another one without its fibre, and if fibres have their
+    percentages next to or below them.
     """
     if not waiting or not clause:
         return False

@@ -1,7 +1,7 @@
 """
-What stands around the words found on a page: negations, percentages, garment parts, field names.
+Collects what surrounds the words on a page: negations, percentages, garment parts, field names.
 
-Pure. Collects; the judging is done elsewhere.
+Pure. Other modules decide what it means.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,22 +24,22 @@ _NAMING = ("part", "field")
 class Cues:
     """Facts by the start of the match that they are about."""
 
-    #: Names of the negations that take words away.
+    #: Names of the negations that negate words.
     negated: dict[int, str] = field(default_factory=dict)
     #: Materials with a percentage.
     shares: dict[int, Share] = field(default_factory=dict)
-    #: What the shares make up, in reading order.
+    #: The compositions of the shares, in reading order.
     compositions: list[Composition] = field(default_factory=list)
-    #: Garment parts that materials stand under.
+    #: Garment parts under which materials are listed.
     parts: dict[int, str] = field(default_factory=dict)
-    #: Words that are all their line says of products, and too little.
+    #: Words that are the only product word of their line, and not enough.
     lone: set[int] = field(default_factory=set)
     #: Materials announced by a field name or a garment part ("成分: 棉").
     announced: set[int] = field(default_factory=set)
 
 
 def cues_on(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Cues:
-    """Look around the matches of a page, given in their order, block by block."""
+    """Collect the cues of a page's matches, given in their order, block by block."""
     lines = page.by_line(matches)
     cues = Cues(lone=set(lone_words(page, lines, vocabulary.in_company, vocabulary.telling)))
     percents = page.by_line(_of_compositions(page.text, matches))
@@ -71,7 +71,7 @@ def _items(
     lines: Mapping[int, Sequence[Match]],
     percents: Mapping[int, Sequence[Percent]],
 ) -> dict[int, list[Item]]:
-    """List the figures and the names of parts by line; lines without any are left out."""
+    """Return the figures and the names of parts by line, without lines that have none."""
     items: dict[int, list[Item]] = {}
     fibres = names.vocabulary.in_composition
     for number in numbers:
@@ -93,7 +93,7 @@ def _items(
 def _before_part(
     text: str, vocabulary: Vocabulary, block: Sequence[Match], shares: Mapping[int, Share]
 ) -> dict[int, str]:
-    """Find the materials without a percentage that describe a part in English: "mesh lining"."""
+    """Return the materials without a percentage that describe a part in English: "mesh lining"."""
     return {
         one.start: part.term.owner
         for one, part in pairwise(block)
@@ -103,7 +103,7 @@ def _before_part(
 
 
 def _of_compositions(text: str, matches: Sequence[Match]) -> list[Percent]:
-    """Find the percentages that are no discounts: no promotion word stands right beside them."""
+    """Return the percentages that are not discounts: without a promotion word next to them."""
     promotions = [match for match in matches if match.term.kind == "ignored"]
     begins = {match.start for match in promotions}
     ends = {match.stop for match in promotions}
@@ -117,7 +117,7 @@ def _of_compositions(text: str, matches: Sequence[Match]) -> list[Percent]:
 
 
 def _announced(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> set[int]:
-    """Find the materials in the list behind a field name or a garment part."""
+    """Return the materials in the list after a field name or a garment part."""
     found = set()
     reached: int | None = None
     for start, stop, term in block:

@@ -1,5 +1,5 @@
 """
-Every word of the lexicon on a page, judged: a tag, or the reason why not.
+Judges every word of the lexicon on a page: a tag, or the reason why not.
 
 Pure. Knows the vocabulary and the page, not events.
 """
@@ -21,49 +21,49 @@ from rules.text.page import Page
 from rules.text.seams import find_on
 from schemas.events import TextLine
 
-#: How much a find is worth by how it was found. A tag's score is this times its line's OCR score.
+#: Quality of a finding by how it was found. A tag's score is this times its line's OCR score.
 QUALITY = {"composition": 1.0, "word": 0.95, "beside_percent": 0.9, "misread": 0.75, "size": 0.95, "negated": 0.9}
-#: Once for every way in which the text had to be mended first.
+#: Factor for each way in which the text had to be repaired first.
 MENDED = 0.9
 #: The category of sizes.
 SIZE = "size"
-#: From this percentage on a garment is of one fibre (GB/T 29862-2013: up to 0.5 % may go unnamed).
+#: From this percentage on a garment counts as one fibre (GB/T 29862-2013: up to 0.5 % may be unnamed).
 _PURE = 99.5
 #: Negations that turn a care instruction into its opposite.
 _FORBIDS = {"without", "directly", "bare", "not allowed", "forbidding", "answered no"}
-#: Kinds of matches that are shown, and why they give no tag.
+#: Kinds of matches that are listed but give no tag, with the reason.
 _NO_TAG = {"trap": "the phrase means something else", "ignored": "never a tag"}
 
 
 class Finding(NamedTuple):
-    """A word of the lexicon in the text, and what became of it."""
+    """A word of the lexicon in the text, and its result."""
 
-    #: Id of the entry that the word belongs to.
+    #: Id of the word's entry.
     tag: str
     #: The entry and how it was found, for example `material/cotton#composition`.
     rule: str
-    #: As it was compared.
+    #: The word in the form that was compared.
     word: str
     line: TextLine
     score: float
-    #: Percent of what the garment mainly consists of.
+    #: Percent of the main composition.
     share: float | None = None
-    #: Why it gives no tag; None when it does.
+    #: Why it gives no tag; None if it gives one.
     reason: str | None = None
-    #: Name for people, where the lexicon has none.
+    #: Display name, if the lexicon has none.
     label: str | None = None
-    #: Whether the share does not add up to a whole with the others of its part.
+    #: Whether the shares of its part do not add up.
     unsure: bool = False
-    #: The line that the word runs on to, where it stands across a line break.
+    #: The line in which the word continues, if it crosses a line break.
     second: TextLine | None = None
 
     def __repr__(self) -> str:
-        # Without the word: what shoppers photograph must not reach a log.
+        # Without the word, because shoppers' text must not reach a log.
         return f"Finding({self.rule}, score={self.score}, reason={self.reason})"
 
 
 def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
-    """Judge what the vocabulary finds on a page, in reading order."""
+    """Judge the vocabulary's words on a page, in reading order."""
     matches = vocabulary.local_words.resolved(page.text, find_on(page, vocabulary.matcher))
     judge = _Judge(page, vocabulary, cues_on(page, vocabulary, matches), matches)
     found = [finding for match in matches if (finding := judge.finding(match)) is not None]
@@ -71,7 +71,7 @@ def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
 
 
 class _Judge:
-    """What every match on a page is judged by."""
+    """Judges the matches of one page."""
 
     def __init__(self, page: Page, vocabulary: Vocabulary, cues: Cues, matches: list[Match]) -> None:
         self._page = page
@@ -80,7 +80,7 @@ class _Judge:
         self._talk = LineTalk(page, vocabulary, matches)
         self._begins = {match.start for match in matches}
         self._ends = {match.stop for match in matches}
-        #: Fibres of which a label that adds up without them says 0 %.
+        #: Fibres with 0 % on a label whose other shares add up.
         self._zero = {
             share.fibre.code
             for composition in cues.compositions
@@ -89,12 +89,12 @@ class _Judge:
             if not share.percent.value
         }
         main = main_composition(cues.compositions, self._is_main)
-        #: Percentages that add up to more than a whole are not trusted; to less, a line may not have been read.
+        #: A sum above 100 is not trusted. A smaller one may lack a line that was not read.
         self._main = main.by_fibre if main is not None and main.believable else {}
         self._unsure = main is not None and not main.exact
         self._part_of = {share.fibre.start: one.part for one in cues.compositions for share in one.shares}
         self._main_starts = {share.fibre.start for share in main.shares} if main is not None else set[int]()
-        #: Starts of the fibres that have 0 % and no other fibre beside them.
+        #: Starts of fibres with 0 % and no other fibre next to them.
         self._nothing = {share.fibre.start for one in cues.compositions if not one.by_fibre for share in one.shares}
 
     @cached_property
@@ -102,7 +102,7 @@ class _Judge:
         return chart_lines(self._page)
 
     def finding(self, match: Match) -> Finding | None:
-        """Judge a match; None when it is only about others."""
+        """Judge a match; None if it only qualifies others."""
         start, stop, term = match
         page, kind, tag = self._page, term.kind, term.owner
         if kind not in GIVING and kind not in _NO_TAG:
@@ -137,7 +137,7 @@ class _Judge:
         return Finding(tag, f"{tag}#{how}", word, line, score, percent, against, unsure=unsure, second=second)
 
     def pure(self, found: list[Finding]) -> Iterator[Finding]:
-        """Find the claims of purity that the composition makes by itself ("100% cotton")."""
+        """Yield the claims of purity that follow from the composition ("100% cotton")."""
         for tag in self._vocabulary.pure if self._main else ():
             fibre = self._vocabulary.fibres[tag]
             if self._percent_of(fibre) >= _PURE:
@@ -162,12 +162,12 @@ class _Judge:
         )
 
     def _against(self, match: Match) -> str | None:
-        """Say why a match gives no tag."""
+        """Return why a match gives no tag; None if it gives one."""
         entry = self._vocabulary.entries[match.term.owner]
         return self._denied(match) or self._unproven(match, entry) or self._elsewhere(match, entry)
 
     def _denied(self, match: Match) -> str | None:
-        """Say whether the text takes the word back."""
+        """Return why the text denies the word, or None."""
         if match.start in self._cues.negated:
             return f"negated: {self._cues.negated[match.start]}"
         if match.start in self._nothing:
@@ -177,26 +177,26 @@ class _Judge:
         return None
 
     def _unproven(self, match: Match, entry: Entry) -> str | None:
-        """Say whether the word is too little to go by where it stands."""
+        """Return why the word alone is not enough at its place, or None."""
         start, stop, term = match
         if start in self._cues.shares or start in self._cues.announced:
             return None
         if entry.weave and term.kind == "beside_percent" and self._has_shares(start):
             return None
         if term.kind == "beside_percent" or (term.kind == "misread" and entry.category == MATERIAL):
-            return "no percentage beside it"
+            return "no percentage next to it"
         if stop - start == 1 and not self._stands_alone(start, stop):
             return "a letter within another word"
         return "a single word in other talk" if start in self._cues.lone else None
 
     def _has_shares(self, start: int) -> bool:
-        """Tell whether the line has percentages of fibres."""
+        """Return whether the line has percentages of fibres."""
         line = self._page.line_start(start)
         end = self._page.text.index("\n", start)
         return any(line <= one < end for one in self._cues.shares)
 
     def _elsewhere(self, match: Match, entry: Entry) -> str | None:
-        """Say whether the word is about something else than this garment as a whole."""
+        """Return why the word is not about this garment as a whole, or None."""
         start = match.start
         if start not in self._cues.shares and (other := self._talk.against(match)) is not None:
             return other
@@ -208,14 +208,14 @@ class _Judge:
         return self._no_size(start) if entry.category == SIZE else None
 
     def _in_main(self, share: Share) -> bool:
-        """Tell whether a share is one of the main composition, or repeats one."""
+        """Return whether a share belongs to the main composition, or repeats one of its shares."""
         if share.fibre.start in self._main_starts:
             return True
         repeats = self._main.get(share.fibre.code) == share.percent.value
         return repeats and self._is_main(self._part_of[share.fibre.start])
 
     def _no_size(self, start: int) -> str | None:
-        """Say why a size is nobody's here."""
+        """Return why a size does not count, or None."""
         line = self._page.line_start(start)
         if somebody_elses(self._page, line):
             return "the size of a model, or for a weight"
@@ -225,7 +225,7 @@ class _Judge:
         return part is None or self._vocabulary.parts[part].main
 
     def _counts(self, start: int, entry: Entry, name: str) -> bool:
-        """Tell whether a material counts although it is that of a lesser part."""
+        """Return whether a material counts although it belongs to a lesser part."""
         part = self._vocabulary.parts[name]
         return (entry.filling and part.filling) or (part.shows and start not in self._cues.shares)
 
@@ -234,6 +234,6 @@ class _Judge:
         return sum(percent for code, percent in self._main.items() if fibre in self._vocabulary.brought[code])
 
     def _stands_alone(self, start: int, stop: int) -> bool:
-        """Tell whether a single letter is a word of its own: at its edges other words begin and end."""
+        """Return whether a single letter is a word by itself: other words begin and end at its edges."""
         text = self._page.text
         return (start in self._ends or not is_cjk(text[start - 1])) and (stop in self._begins or not is_cjk(text[stop]))

@@ -1,7 +1,7 @@
 """
-What the rest of a line takes away from a word: another head noun, a detail that it is about, other goods.
+Finds words that the rest of their line overrides: another head noun, a detail that they describe, other goods.
 
-Pure. Looks at one line of a page; knows words only as the vocabulary lists them.
+Pure. Looks at one line of a page; knows words only from the vocabulary.
 """
 
 import re
@@ -13,29 +13,29 @@ from rules.evidence.vocabulary import Vocabulary
 from rules.text.match import GIVING, Match
 from rules.text.page import Page
 
-#: Why a weak word gives no tag of its own.
+#: Why a weak word gives no tag.
 GIVES_WAY = "another garment is named"
 #: Names of accounts and pages: no word in them is about clothes.
 _HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+|[\w-]+\.(?:com|cn|net|org|co|shop|studio|store)\b\S*")
-#: At most so many words between a word and the detail that it describes: "green led lights".
+#: At most this many words between a word and the detail that it describes: "green led lights".
 _BETWEEN = re.compile(r" ?(?:[a-z]+ ){0,2}")
-#: Divides garments that are named side by side: one does not take the other's name away.
+#: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
-#: Kinds of matches that take another one's meaning away.
+#: Kinds of matches that override others.
 _TELLING = ("goods", "detail")
-#: The longest way to a detail.
+#: Longest distance to a detail, in characters.
 _REACH = 40
-#: How many goods of a line to look at.
+#: Most goods of a line to look at.
 _SOME = 8
 
 
 class _Line:
-    """The matches of one line that can take another one's meaning away."""
+    """The matches of one line that can override others."""
 
     def __init__(self, line: Sequence[Match], vocabulary: Vocabulary) -> None:
         self.goods = [match for match in line if match.term.kind == "goods"]
         self.details = [match for match in line if match.term.kind == "detail"]
-        #: Where the words stand that give a tag, or any of a category, and are not weak themselves.
+        #: Positions of the words for each tag or category, without weak ones.
         self.heads: dict[str, list[Match]] = {}
         has_weak = any(match.term.text in vocabulary.weak for match in line)
         for match in line if has_weak else ():
@@ -46,7 +46,7 @@ class _Line:
 
 
 class LineTalk:
-    """The lines of a page, as far as they say that a word in them is about something else."""
+    """The lines of a page, to find words that are about something else."""
 
     def __init__(self, page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> None:
         self._page = page
@@ -59,7 +59,7 @@ class LineTalk:
         self._handles = [found.span() for found in handles]
 
     def against(self, match: Match) -> str | None:
-        """Say why a word is not about the garment, or None."""
+        """Return why a word is not about the garment, or None."""
         if not self._telling and not self._handles:
             return None
         at = bisect_right(self._handles, (match.start, len(self._page.text)))
@@ -76,7 +76,7 @@ class LineTalk:
         return self._detail(match, line.details) if line.details else None
 
     def _gives_way(self, match: Match, line: _Line) -> bool:
-        """Tell whether a garment of greater weight stands in the line, or beside it in its part of the line."""
+        """Return whether a more specific garment is named in the line, or next to the word in its part of the line."""
         for name in self._vocabulary.weak[match.term.text]:
             heads = line.heads.get(name, [])
             if heads and name.endswith("*"):
@@ -89,13 +89,13 @@ class LineTalk:
         return False
 
     def _of_goods(self, match: Match, goods: Sequence[Match]) -> bool:
-        """Tell whether the line is about other goods, or the word says what such goods right behind it are made of."""
+        """Return whether the line is about other goods, or the word is the material of goods right after it."""
         stop = match.stop + (self._page.text[match.stop] == " ")
         anywhere = any(one.term.owner == "anywhere" for one in goods[:_SOME])
         return anywhere or self._next(goods, match.stop, stop) is not None
 
     def _detail(self, match: Match, details: Sequence[Match]) -> str | None:
-        """Say which detail of the garment an English word describes: "leather insoles", "double-layered hood"."""
+        """Return which detail of the garment an English word describes: "leather insoles"; None: none."""
         text = self._page.text
         if not text[match.stop - 1].isascii():
             return None
@@ -106,6 +106,6 @@ class LineTalk:
         return None if of.isdisjoint((*match.term.categories, match.term.owner)) else f"only the {detail.term.text}"
 
     def _next(self, matches: Sequence[Match], start: int, stop: int) -> Match | None:
-        """Find the first match that begins between two positions."""
+        """Return the first match that begins between two positions."""
         at = bisect_left(matches, start, key=attrgetter("start"))
         return matches[at] if at < len(matches) and matches[at].start <= stop else None

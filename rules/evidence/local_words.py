@@ -1,7 +1,7 @@
 """
 Words that mean different things in different languages: "robe" is a dress in French, "Rock" a skirt in German.
 
-Pure. Tells a page's languages by everyday words; knows nothing of tags.
+Pure. Detects a page's languages by everyday words; knows no tags.
 """
 
 import re
@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class LocalWords:
-    """Chooses, for each match of a local word, what it means in the language of its page."""
+    """Chooses, for each match of a local word, its meaning in the language of the page."""
 
     def __init__(self, languages: Iterable[Language], terms: Iterable[tuple[str, Term]]) -> None:
         """Take the languages, and pairs of a language and the term that is local to it."""
@@ -25,7 +25,7 @@ class LocalWords:
             self._meanings.setdefault(term.text, {})[language] = term
 
     def resolved(self, text: str, matches: Sequence[Match]) -> list[Match]:
-        """Give the matches with local words put right; those of a language that is not on the page are left out."""
+        """Return the matches with local words replaced by their meaning; without words of languages not on the page."""
         if not any(match.term.text in self._meanings for match in matches):
             return list(matches)
         spoken = self._spoken(text)
@@ -40,7 +40,7 @@ class LocalWords:
         return found
 
     def _spoken(self, text: str) -> list[str]:
-        """List the languages that the page shows the most words of."""
+        """Return the languages with the most words on the page."""
         words = set(_WORD.findall(text))
         shown = {language: len(words & cues) for language, cues in self._cues.items()}
         most = max(shown.values(), default=0)

@@ -1,7 +1,7 @@
 """
-Which words a negation takes away: "不含棉", "no cotton or wool", "cotton-free", "silk-like".
+Finds the words that a negation negates: "不含棉", "no cotton or wool", "cotton-free", "silk-like".
 
-Works on what the matcher found in one line; the negations themselves are data.
+Works on the matches in one line; the negations themselves are data.
 """
 
 import re
@@ -11,16 +11,16 @@ from rules.lexicon.context import Context
 from rules.text.match import GIVING, Match, Term
 from rules.text.normalize import CJK, normal_words
 
-#: A negation does not reach over these, nor over figures other than one percentage.
+#: A negation does not reach across these, nor across figures other than one percentage.
 _BREAK = re.compile(r"[\n,.;:!?。；！？、()|/\d]")
 _PERCENTAGE = re.compile(r"\s*\d{1,3}(?:[.,]\d+)? ?%\s*")
 _FIGURE = re.compile(r"[ :]*\d")
-#: The rest of a list divided by commas: a few unknown words at most between them.
+#: The rest of a list separated by commas: at most a few unknown words between them.
 _ITEMS = re.compile(r"\s*(?:[^\W\d_]+\s){0,2}(?:[^\W\d_]*(?:\s[^\W\d_]+)?,\s*){1,3}")
 _CLAUSE = re.compile(r"[.;:!?。；！？|]")
-#: How far to look for the word that closes a list.
+#: Longest distance to the word that ends a list.
 _LIST = 60
-#: What a word that opens a negated list begins with.
+#: Beginnings of words that open a negated list.
 _NEGATES = re.compile(r"no |not |do not |dont |不可|请勿|勿|不要|切勿|ne pas |nicht |non |no se ")
 #: Matches nothing.
 _NEVER = "(?!)"
@@ -29,19 +29,19 @@ _LATIN_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Negations:
-    """The lexicon's negations, with the words that carry them along a list ("不含棉和羊毛")."""
+    """The lexicon's negations, and the words that continue them along a list ("不含棉和羊毛")."""
 
     def __init__(self, context: Context) -> None:
         self._rules = context.negations
         joiners = normal_words([word for words in context.joiners.values() for word in words])
         words = "".join(f"|{re.escape(word)}" for word in sorted(joiners, key=len, reverse=True))
         self._joined = re.compile(rf"(?:[\s、/&+]{words})*")
-        #: What closes a list whose other items are divided by commas: "wool, silk or leather".
+        #: Words that end a list whose other items are separated by commas: "wool, silk or leather".
         self._closing = re.compile(rf"(?:^|[^\w])(?:、{words})(?:[^\w]|$)|[或和及与]")
         names = {word: name for name, rule in self._rules.items() if rule.stand == "before" for word in rule.words}
-        #: The negation that each word begins with: "do not" of "do not wring".
+        #: The negation with which each word begins: "do not" of "do not wring".
         self._opening = {form: names[word] for word, form in zip(names, normal_words(list(names)), strict=True)}
-        #: The negations that words begin with, as far as they have been met.
+        #: A cache of the negations with which words begin.
         self._opened: dict[Term, str | None] = {}
         #: The unknown words before the last item of a list: ", iron or ".
         self._last_item = re.compile(rf",\s*(?:[^\W\d_]+\s){{1,2}}(?:{words.lstrip('|') or _NEVER})\s")
@@ -50,9 +50,9 @@ class Negations:
 
     def negated(self, text: str, line: Sequence[Match]) -> dict[int, str]:
         """
-        Find the tag words that are taken away in a block of lines, given its matches in order.
+        Find the negated tag words in a block of lines, given its matches in order.
 
-        Returns the name of the negation by the start of each word that it takes away.
+        Returns the name of the negation by the start of each negated word.
         """
         spent: set[int] = set()
         answered = self._answered(text, line, spent)
@@ -62,7 +62,7 @@ class Negations:
         return backwards | self._sweep(text, line, "before", spent) | answered
 
     def _opens(self, match: Match) -> str | None:
-        """Name the negation that a word begins with, which a list may carry on: "do not wring, bleach or iron"."""
+        """Return the negation that a word begins with and a list may continue: "do not wring, bleach or iron"."""
         term = match.term
         if term not in self._opened:
             begins = term.kind in GIVING and _NEGATES.match(term.text) is not None
@@ -73,7 +73,7 @@ class Negations:
         return self._opened[term]
 
     def _answered(self, text: str, line: Sequence[Match], spent: set[int]) -> dict[int, str]:
-        """Find the words that are a question answered with no: "Wool: no"."""
+        """Find the words in a question with the answer no: "Wool: no"."""
         taken: dict[int, str] = {}
         for match in line:
             if match.term.categories and ":" in text[match.stop : match.stop + 3]:
@@ -84,7 +84,7 @@ class Negations:
         return taken
 
     def _sweep(self, text: str, line: Iterable[Match], stand: str, spent: set[int]) -> dict[int, str]:
-        """Go through a line in one direction. `spent` are the negations that did their work in the other."""
+        """Scan a line in one direction. `spent` are the negations that were used in the other."""
         taken: dict[int, str] = {}
         last: Match | None = None
         name = ""
@@ -116,9 +116,9 @@ class Negations:
 
     def _goes_on(self, name: str, gap: str, rest: str) -> bool:
         """
-        Tell whether a list goes on, from the gap in it and what follows the next word.
+        Return whether a list continues, from the gap in it and the text after the next word.
 
-        Without a joining word it does only in Chinese, behind a strong negation ("不含棉羊毛", not
+        Without a joining word it continues only in Chinese, after a strong negation ("不含棉羊毛", not
         "仿真丝雪纺衫"), and not to a word with its own figure ("不含棉 涤纶100%").
         """
         if gap:
@@ -126,7 +126,7 @@ class Negations:
         return self._rules[name].reach > 1 and not _FIGURE.match(rest)
 
     def _listed(self, gap: str, rest: str) -> bool:
-        """Tell whether a comma goes on a list that "or" closes further on: "no fur, feathers or leather"."""
+        """Return whether a comma continues a list that "or" ends further on: "no fur, feathers or leather"."""
         if self._last_item.fullmatch(gap) is not None:
             return not _FIGURE.match(rest)
         if _ITEMS.fullmatch(gap) is None or _FIGURE.match(rest):

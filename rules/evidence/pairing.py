@@ -1,5 +1,5 @@
 """
-Percentages and fibres that stand together, paired: "65% cotton", "cotton 65%", "cotton/polyester 65/35%".
+Pairs percentages with fibres next to them: "65% cotton", "cotton 65%", "cotton/polyester 65/35%".
 
 Works on figures in the order of the text; knows no garment parts and no sums.
 """
@@ -17,18 +17,18 @@ class Fibre(NamedTuple):
     start: int
     stop: int
     code: str
-    #: A fabric, knit or finish (denim, lace), which takes a percentage only where no fibre does.
+    #: A fabric, knit or finish (denim, lace), which gets a percentage only if no fibre does.
     weave: bool = False
 
 
 Figure = Percent | Fibre
 Pair = tuple[Fibre, Percent]
-#: Whether nothing that matters stands in the text between two figures.
+#: Returns whether nothing that matters is between two figures.
 Fits = Callable[[Figure, Figure], bool]
 
 
 def pairs_in(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
-    """Pair figures in the order that leaves the fewest alone; "65% cotton" before "cotton 65%" where both do."""
+    """Pair figures in the order that leaves the fewest single; if equal, "65% cotton" rather than "cotton 65%"."""
     if any(isinstance(figure, Fibre) and not figure.weave for figure in figures):
         figures = [figure for figure in figures if isinstance(figure, Percent) or not figure.weave]
     kinds = {type(figure) for figure in figures}
@@ -46,12 +46,12 @@ def pairs_in(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
 
 
 def _percents(pairs: Sequence[Pair]) -> int:
-    """Count the percentages that found a fibre."""
+    """Return the number of percentages with a fibre."""
     return len({percent.start for _, percent in pairs})
 
 
 def _percent_first(figures: Sequence[Figure], fits: Fits) -> bool:
-    """Tell whether the label writes "65% cotton" or "cotton 65%", by the first two that belong together."""
+    """Return whether the label writes "65% cotton" or "cotton 65%", by the first two figures that belong together."""
     for one, other in pairwise(figures):
         if type(one) is not type(other) and fits(one, other):
             return isinstance(one, Percent)
@@ -59,7 +59,7 @@ def _percent_first(figures: Sequence[Figure], fits: Fits) -> bool:
 
 
 def _following(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
-    """Give each percentage the fibre that follows it, in as many languages as it is named there."""
+    """Pair each percentage with the fibre that follows it, in every language in which it is repeated."""
     pairs: list[Pair] = []
     percent: Percent | None = None
     code = ""
@@ -77,7 +77,7 @@ def _following(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
 
 
 def _columns(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
-    """Pair "cotton/polyester 65/35%": all the fibres, then as many percentages, or the other way round."""
+    """Pair "cotton/polyester 65/35%": all fibres, then as many percentages, or the other way round."""
     middle = len(figures) // 2
     one, other = figures[:middle], figures[middle:]
     if len(one) < 2 or len(one) != len(other) or not fits(one[-1], other[0]):  # noqa: PLR2004 - two make a column

@@ -1,7 +1,7 @@
 """
-Which names of garment parts announce a composition ("Lining: 100% silk") and which are talk ("Ribbed collar").
+Decides which names of garment parts head a composition ("Lining: 100% silk"), and which do not ("Ribbed collar").
 
-Pure. Looks at what stands around a name in its line; binds nothing.
+Pure. Looks at what surrounds a name in its line; pairs nothing.
 """
 
 import re
@@ -15,20 +15,20 @@ from rules.evidence.percents import Percent
 from rules.evidence.vocabulary import Vocabulary
 from rules.text.match import GIVING, Match
 
-#: Where a name may begin: nothing but a mark or a figure stands before it.
+#: A name may begin only after a mark or a figure.
 _MARKS = frozenset("\n,.;:|/、。()[]【】+&>*")
-#: What ends a name so that what follows is about it.
+#: Ends a name in such a way that what follows is about it.
 _COLON = re.compile(r"[ )\]】]*:")
 _LINE_END = re.compile(r"[ )\]】:]*[\n|]")
-#: What a name is told from the figures before it with: "100% silk (lining)".
+#: Separates a name from the figures before it: "100% silk (lining)".
 _BESIDE = re.compile(r"[ (\[【]*")
 _CLOSED = re.compile(r"[ )\]】]*[\n),;.|/。]")
-#: Ends a clause: a part's name does not reach over it.
+#: Ends a clause; a part's name does not reach across it.
 _CLAUSE = re.compile(r"[\n;。|]")
 
 
 class PartNames:
-    """The names of parts and fields in one block of lines, told from talk."""
+    """The names of parts and fields in one block of lines that head a composition."""
 
     def __init__(self, text: str, vocabulary: Vocabulary, negated: Mapping[int, str]) -> None:
         self._text = text
@@ -37,9 +37,9 @@ class PartNames:
 
     def items(self, line: Sequence[Match], percents: Sequence[Percent], *, ahead: bool, behind: bool) -> list[Item]:
         """
-        List the figures and the names of a line, in order.
+        Return the figures and the names of a line, in order.
 
-        `ahead` and `behind` say whether there are figures in the next line, and in the one before.
+        `ahead` and `behind` say whether the next line and the previous one have figures.
         """
         figures: list[Figure] = sorted([*self._fibres(line), *percents], key=attrgetter("start"))
         names = [match for match in line if match.term.kind in {"part", "field"}]
@@ -62,7 +62,7 @@ class PartNames:
                     yield Fibre(start, stop, code, vocabulary.entries[code].weave)
 
     def _goes_on(self, field: Match, before: Sequence[Match]) -> bool:
-        """Tell whether a field name belongs to the part before it: "里料成分", "lining material"."""
+        """Return whether a field name belongs to the part before it: "里料成分", "lining material"."""
         last = before[-1] if before else None
         return last is not None and last.term.kind == "part" and not self._text[last.stop : field.start].strip(" :()")
 
@@ -75,7 +75,7 @@ class PartNames:
         ahead: bool,
         behind: bool,
     ) -> PartName | None:
-        """Read a name, given the figures before and behind it and the name that follows."""
+        """Parse a name, given the figures before and after it and the name that follows; None if it is no heading."""
         start, stop, term = name
         text = self._text
         part = term.owner if term.kind == "part" else None
@@ -104,13 +104,13 @@ class PartNames:
         return PartName(start, stop, part, trailing=trailing) if heads else None
 
     def _describes(self, part: str, figures: Sequence[Figure], end: int) -> bool:
-        """Tell whether only a knit or finish is said of a part that shows: "Collar: ribbed"."""
+        """Return whether a part that shows has only a knit or finish: "Collar: ribbed"."""
         said = [figure for figure in figures if figure.start < end]
         woven = all(isinstance(figure, Fibre) and figure.weave for figure in said)
         return bool(said) and woven and self.vocabulary.parts[part].shows
 
     def _announced(self, stop: int, figures: Sequence[Figure]) -> bool:
-        """Tell whether a percentage, or a fibre with one, follows right behind a name."""
+        """Return whether a percentage, or a fibre with one, follows directly after a name."""
         for figure in figures:
             gap = self._text[stop : figure.start]
             if "|" in gap or not self.vocabulary.is_filled(gap):

@@ -1,5 +1,5 @@
 """
-Percentages in a normalised text, and what OCR made of them.
+Finds percentages in normalized text, including those that OCR misread.
 
 Pure. Knows figures and the percent sign, no words.
 """
@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-#: What stands before a percent sign; a digit may have been read as a letter ("1OO%"). A comma or point belongs to the
+#: The number before a percent sign; a digit may have been read as a letter ("1OO%"). A comma or point belongs to the
 #: number only between digits: "65%棉,35%" are two numbers.
 _BEFORE = re.compile(r"(?<![\w%])(?<!\d[.,])([\doil|]{1,3}(?:[.,]\d{1,2})?) ?%$")
-#: One sign and two noughts can only be a hundred: "J00%", "[00%", or a 1 cut off by the frame.
+#: One sign and two zeros can only be a hundred: "J00%", "[00%", or a 1 outside of the photo.
 _HUNDRED_CUT = re.compile(r"(?<![\w%])(?<!\d[.,])(?:[^\W\d]|[\[\]!/\\])?(00) ?%$")
 #: Turkish labels write the sign first ("%65 pamuk").
 _BEHIND = re.compile(r"%(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%])")
@@ -30,12 +30,12 @@ class Percent(NamedTuple):
     start: int
     stop: int
     value: float
-    #: Whether a sign of it had to be guessed.
+    #: Whether one of its characters was guessed.
     mended: bool
 
 
 def percents_in(text: str) -> Iterator[Percent]:
-    """Find the percentages in a normalised text, in order. A number above 100 is none: OCR lost its point."""
+    """Yield the percentages in normalized text, in order. Skips numbers above 100, in which OCR lost the point."""
     hundreds = _HUNDRED.finditer(text) if "百分" in text else ()
     found = {match.start(): Percent(match.start(), match.end(), _WHOLE, mended=False) for match in hundreds}
     at = text.find("%")
@@ -52,7 +52,7 @@ def percents_in(text: str) -> Iterator[Percent]:
 
 
 def _percent_at(text: str, sign: int) -> Percent | None:
-    """Read the number that belongs to the percent sign at a position."""
+    """Parse the number of the percent sign at a position."""
     begin = max(0, sign - _LONGEST)
     cut = _HUNDRED_CUT.search(text, begin, sign + 1)
     if cut is not None:
@@ -62,7 +62,7 @@ def _percent_at(text: str, sign: int) -> Percent | None:
         return None
     digits = number[1]
     value = float(digits.translate(_DIGITS))
-    # "lOO%" is a number, "oil%" is none.
+    # "lOO%" is a number, "oil%" is not.
     read = value == _WHOLE or any(map(str.isdigit, digits))
     mended = any(mark in digits for mark in "oil|")
     return Percent(number.start(), number.end(), value, mended) if read and value <= _WHOLE else None

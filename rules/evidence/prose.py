@@ -1,7 +1,7 @@
 """
-Tells product texts from slogans, names and talk: "LINEN SHIRT" from "Blue Ridge Mountains", "帽子" from "帽子戏法".
+Distinguishes product texts from slogans and names: "LINEN SHIRT" from "Blue Ridge Mountains", "帽子" from "帽子戏法".
 
-Pure. Looks at one line at a time, so that no line takes another's tags away.
+Pure. Looks at one line at a time, so that no line removes another's tags.
 """
 
 import re
@@ -11,21 +11,21 @@ from rules.text.match import Match
 from rules.text.normalize import is_cjk
 from rules.text.page import Page
 
-#: Kinds of matches that say nothing of products.
+#: Kinds of matches that do not indicate a product text.
 _SILENT = frozenset({"negation", "harmless", "trap", "goods", "detail"})
-#: A lone word must be more than this part of the letters between two punctuation marks, or the last of them where
-#: it names the thing itself ("pearl earrings", "珍珠项链": Chinese and English put that last).
+#: A lone word must be more than this share of the letters between two punctuation marks, or the last of them if it
+#: is the head noun ("pearl earrings", "珍珠项链": Chinese and English put that last).
 _LEAST_PART = 0.6
-#: In Chinese one letter more makes another word: "短裤哥", "牛仔城".
+#: In Chinese one more letter makes another word: "短裤哥", "牛仔城".
 _LEAST_CHINESE = 0.7
 _THING = "category/"
-#: Owners of names that make a page one of music, films or teams: there no word alone in its line is about clothes.
+#: Owners of names that indicate a page about music, films or teams, on which no lone word is about clothes.
 _TITLES = frozenset({"name/music", "name/film", "name/team"})
 #: Function words of English make a sentence: "Summer of 69".
 _SENTENCE = re.compile(r"(?<![a-z])(?:of|the|is|are|to|my|your|over|we|you|i|im|be|it|its|this|that|not|for)(?![a-z])")
-#: Phrases, and Chinese words of so many letters, do not stand in a slogan by chance.
+#: Phrases, and Chinese words of this many letters, do not appear in a slogan by chance.
 _TELLING = 4
-#: Begins what is said of a thing that was named first: "Sunglasses with plastic frames".
+#: Words that begin the description of something named before: "Sunglasses with plastic frames".
 _DESCRIBED = re.compile(r" (?:with|mit|ohne|aus|avec|sans|con|sin|efecto|senza|z|bez|с|из|без) ")
 _ALPHABETIC = re.compile(r"[^\W\d_]")
 _MARK = re.compile(r"[,.;:!?。；！？、()|/\[\]【】~]")
@@ -35,11 +35,11 @@ def lone_words(
     page: Page, lines: Mapping[int, Sequence[Match]], in_company: Collection[str], telling: frozenset[str]
 ) -> Iterator[int]:
     """
-    Find, by their start, the words that are all their line has to say of products, and too little.
+    Yield the starts of words that are their line's only product word, and not enough.
 
-    Takes the matches by the number of their line. Words of the trade make a product text too: promotions, garment
-    parts, field names and `trade` words. So does a percentage, and a word that is telling by itself or fills the
-    space between two punctuation marks. Words that count only in company are lone with none but their like.
+    Takes the matches by line number. Trade words also indicate a product text: promotions, garment parts, field names
+    and `trade` words. So do a percentage, a word that is `telling` by itself, and a word that fills the space between
+    two punctuation marks. Words that need company are lone if all others are of the same kind.
     """
     named = any(match.term.owner in _TITLES for line in lines.values() for match in line)
     for number, line in lines.items():
@@ -63,7 +63,7 @@ def lone_words(
 
 
 def _filled(text: str, said: Sequence[Match], start: int, stop: int) -> bool:
-    """Tell whether a word is most of what stands between two marks of the line `text[start:stop]`, or its head."""
+    """Return whether a word is most of the text between two marks of the line `text[start:stop]`, or its head."""
     words = iter(said)
     word = next(words, None)
     for mark in (*(found.start() for found in _MARK.finditer(text, start, stop)), stop):

@@ -1,7 +1,7 @@
 """
-Sizes that no list of words can hold: "175/92A", "EU 38", "W32 L34", "75B", single letters behind a size field.
+Finds sizes that no list of words can contain: "175/92A", "EU 38", "W32 L34", "75B", single letters after a size field.
 
-Pure. Named sizes ("XL", "均码") are in the lexicon; here they only help to tell a size chart from a size.
+Pure. Named sizes ("XL", "均码") are in the lexicon; here they only help to distinguish a size chart from a size.
 """
 
 import re
@@ -13,7 +13,7 @@ from rules.text.page import Page
 
 
 class Size(NamedTuple):
-    """A size in `text[start:stop]` of a page. `value` is the second half of its tag id, `label` its name for people."""
+    """A size in `text[start:stop]` of a page. `value` is the second half of its tag id, `label` its display name."""
 
     start: int
     stop: int
@@ -23,16 +23,16 @@ class Size(NamedTuple):
 
 _FIELD = "(?:尺码|尺寸|号型|规格|码数|サイズ|사이즈|size|sz|taille|talla|grosse|taglia)"
 _NAMES_SIZE = re.compile(f"{_FIELD}|文胸|内衣|ブラ|(?<![a-z])bra(?![a-z])")
-#: What stands behind a length, width or weight: "180*220cm", "30 x 40", "72 cm".
+#: What follows a length, width or weight: "180*220cm", "30 x 40", "72 cm".
 _DIMENSION = r" ?(?:[*x×] ?\d|cm|mm|厘米|公分|kg|克|g\b|ml|寸|米)"
-#: Whose size it is: a model's, or a recommendation by weight and height.
+#: Words about the size of another person: a model, or a recommendation by weight and height.
 _SOMEBODY = re.compile(
     r"模特|试穿|身高|体重|建议|参考|麻豆|модел|モデル|着用|모델"
     r"|(?<![a-z])(?:models?|wears|wearing|shown in|manken)(?![a-z])"
 )
-#: One group for each way to write a size; what stands around it is checked afterwards.
+#: One group for each notation of a size; its surroundings are checked afterwards.
 _SIZE = re.compile(
-    # None begins within a Latin word or a number: said once, before all the ways are tried.
+    # No notation begins within a Latin word or a number; checked once, before all notations are tried.
     r"(?<![a-z\d/%])(?=[\dsmlxweutgcijdf尺号型规码サ사])(?:"
     r"(?:(?P<before>[sml])[ ,(]{1,2})?(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ ,(]{1,2}(?P<behind>[sml])(?!\w))?"
     r"|(?P<waist>w ?\d{2}[ /x]*l ?\d{2}|\d{2} ?w[ /x]*\d{2} ?l)"
@@ -45,14 +45,14 @@ _SIZE = re.compile(
     r"|(?P<kana>[sml] ?(?:サイズ|사이즈))"
     rf"|{_FIELD}(?:[ :]+|(?<![a-z]))(?P<named>[sml]|\d{{2,3}})(?![\w/]|{_DIMENSION}))"
 )
-#: Ways that make a size only where the line speaks of sizes, or says nothing else.
+#: Notations that are a size only if the line is about sizes, or contains nothing else.
 _DOUBTFUL = frozenset({"region", "age", "cup", "worldwide", "petite"})
 _LETTERS = re.compile(r"(?<![\w&])(?:xxs|xs|s|m|l|xl|xxl|xxxl|[2-6]xl)(?![\w&])")
 _NUMBER = re.compile(r"\d+(?:[.,]5)?")
-#: Ways that wrap a letter size in something else, and that letter.
+#: Notations that contain a letter size, and that letter.
 _LETTERED = frozenset({"worldwide", "petite", "kana"})
 _LETTER = re.compile(r"(?<![a-z])(xs|s|m|l|xl|xxl)(?![a-z])")
-#: Written like a bra size, and where nothing on the page names a bra, a temperature to wash at.
+#: Looks like a bra size; without a bra on the page it is a temperature for washing.
 _TEMPERATURE = re.compile(r"(?:30|40|60|70|90|95)c")
 _BRA = re.compile(
     "文胸|内衣|胸罩|罩杯|ブラ|브라|(?<![a-z])(?:bras?|cup|bralette|reggiseno|sujetador|soutien|bh)(?![a-z])"
@@ -61,14 +61,14 @@ _BRA = re.compile(
 _REGIONS = {"eu": (30, 62), "us": (0, 30), "uk": (1, 36)}
 _HEIGHTS, _GIRTHS = range(50, 201), range(40, 141)
 _BANDS = {*range(30, 46, 2), *range(60, 100, 5)}
-#: From so many different letter sizes on in one line it is a chart or a range ("S-XL")...
+#: From this many different letter sizes in one line on, it is a chart or a range ("S-XL")...
 _CHART_LINE = 2
-#: ...and from so many in one photo.
+#: ...and from this many in one photo.
 _CHART_PAGE = 3
 
 
 def sizes_on(page: Page) -> Iterator[Size]:
-    """Find the sizes on a page."""
+    """Yield the sizes on a page."""
     text = page.text
     about_sizes = cache(lambda start: _about_sizes(text[start : text.index("\n", start)]))
     for found in _SIZE.finditer(text):
@@ -85,12 +85,12 @@ def sizes_on(page: Page) -> Iterator[Size]:
 
 
 def somebody_elses(page: Page, line: int) -> bool:
-    """Tell whether the line that starts at a position speaks of the size that somebody else wears."""
+    """Return whether the line that starts at a position is about the size of another person."""
     return _SOMEBODY.search(page.text, line, page.text.index("\n", line)) is not None
 
 
 def chart_lines(page: Page) -> frozenset[int]:
-    """Find the lines, by their start, whose letter sizes are a choice of sizes and not one garment's."""
+    """Return the starts of lines whose letter sizes are a choice of sizes, not one garment's."""
     letters = {
         start: set(_LETTERS.findall(page.text, start, stop))
         for start, stop in zip(page.starts, page.starts[1:], strict=False)
@@ -109,7 +109,7 @@ def _about_sizes(line: str) -> bool:
 
 
 def _read(found: re.Match[str]) -> Iterator[tuple[str, str]]:
-    """Give the value and the label of a size, or nothing when its numbers make no sense."""
+    """Yield the value and the label of a size; nothing if its numbers are not plausible."""
     numbers = [number.replace(",", ".") for number in _NUMBER.findall(found[0])]
     if found["chinese"]:
         build = found["chinese"][-1]

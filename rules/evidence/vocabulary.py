@@ -1,7 +1,7 @@
 """
-A lexicon made ready for searching: normalised terms in a matcher, negations, fillers, and what each tag brings.
+A lexicon prepared for searching: normalized terms in a matcher, negations, fillers, and the tags that each tag implies.
 
-Built once for each lexicon, in about 0.1 s. Knows the data, not the text it will be used on.
+Built once per lexicon, in about 0.1 s. Knows the data, not the text.
 """
 
 import re
@@ -21,7 +21,7 @@ from schemas.events import Labels
 
 #: The category whose tags have shares.
 MATERIAL = "material"
-#: Up to three words, or six Chinese letters, that the lexicon does not know ("100% lenzing ecovero viscose").
+#: At most three words, or six Chinese letters, that the lexicon does not know ("100% lenzing ecovero viscose").
 _FEW_WORDS = re.compile(rf"[ :,()]*(?:[^\W\d_]{{1,20}}[ .()]*){{0,3}}|[ :,()]*[{CJK}]{{0,6}}[ :,()]*")
 
 
@@ -37,32 +37,32 @@ class Vocabulary:
         self.local_words = LocalWords(lexicon.languages, [(name, replace(term, kind="word")) for name, term in local])
         self.negations = Negations(lexicon.context)
         self.labels = {tag_id: Labels(en=entry.en, zh=entry.zh) for tag_id, entry in self.entries.items()}
-        #: Every tag that comes with a tag, itself first.
+        #: Every tag that comes with a tag, the tag itself first.
         self.brought = {
             tag_id: tuple(tag for tag in brought(tag_id, self.entries) if not self.entries[tag].group)
             for tag_id in self.entries
         }
-        #: Categories whose words say what they say even alone in a line.
+        #: Categories whose words count even alone in a line.
         self.telling = frozenset(one for names in lexicon.context.telling.values() for one in names)
-        #: Words that count only in the company of others.
+        #: Words that count only with other product words.
         self.in_company = frozenset(
             normal_words([word for entry in self.entries.values() for word in entry.in_company])
         )
         self.details = {name: frozenset(detail.of) for name, detail in lexicon.context.details.items()}
-        #: Words that give way, with the tags to which they do.
+        #: Weak words, with the tags that override them.
         self.weak = {
             form: frozenset(entry.gives_way_to)
             for entry in self.entries.values()
             if entry.weak
             for form in normal_words(list(entry.weak))
         }
-        #: The material that a tag speaks of, for those that speak of one.
+        #: The material that a tag is about, if any.
         self.fibres = {
             tag_id: next(tag for tag in tags if self.entries[tag].category == MATERIAL)
             for tag_id, tags in self.brought.items()
             if any(self.entries[tag].category == MATERIAL for tag in tags)
         }
-        #: The material of those words that may stand in a composition: of materials, and claims of purity.
+        #: The material of the words that may be in a composition: names of materials, and claims of purity.
         self.in_composition = {
             tag_id: fibre
             for tag_id, fibre in self.fibres.items()
@@ -88,29 +88,29 @@ class Vocabulary:
         self._endings = _only(r" ", context.part_endings)
 
     def fits(self, text: str, one: Figure, other: Figure) -> bool:
-        """Tell whether a percentage and a fibre belong together: nothing but fillers stands between them."""
+        """Return whether a percentage and a fibre belong together: only fillers are between them."""
         return self.is_filled(_between(text, one, other))
 
     def fits_loosely(self, text: str, one: Figure, other: Figure) -> bool:
-        """Tell whether a percentage and a fibre may belong together: at most a few unknown words between them."""
+        """Return whether a percentage and a fibre may belong together: at most a few unknown words are between them."""
         return _FEW_WORDS.fullmatch(_between(text, one, other)) is not None
 
     def is_filled(self, gap: str) -> bool:
-        """Tell whether nothing but fillers stands in a gap."""
+        """Return whether a gap contains only fillers."""
         return self._fillers.fullmatch(gap) is not None
 
     def past_ending(self, text: str, stop: int) -> int:
-        """Find where a part's name ends with what is often added to it: "领子部分", "lining fabric"."""
+        """Return the end of a part's name including a common ending: "领子部分", "lining fabric"."""
         found = self._endings.match(text, stop)
         return found.end() if found is not None and text[stop : found.end()].strip() else stop
 
     def is_list(self, gap: str) -> bool:
-        """Tell whether a gap joins two words of a list."""
+        """Return whether a gap joins two words of a list."""
         return self._joiners.fullmatch(gap) is not None
 
 
 def terms(lexicon: Lexicon) -> Iterator[Term]:
-    """List every word of a lexicon, normalised, with what it is for; words that normalise to nothing are left out."""
+    """Yield every word of a lexicon, normalized, with its purpose; without words that normalize to nothing."""
     claims: list[tuple[str, Kind, str]] = []
     for entry in lexicon.entries.values():
         claims += [(word, "ignored" if entry.ignored else "word", entry.id) for word in entry.words]
@@ -132,7 +132,7 @@ def terms(lexicon: Lexicon) -> Iterator[Term]:
 
 
 def local_terms(lexicon: Lexicon) -> Iterator[tuple[str, Term]]:
-    """List the words that count only in a text in their language, with that language."""
+    """Yield the words that count only in a text of their language, with that language."""
     claims = [
         (one.language, tag, word)
         for one in lexicon.languages
@@ -146,7 +146,7 @@ def local_terms(lexicon: Lexicon) -> Iterator[tuple[str, Term]]:
 
 
 def _categories(lexicon: Lexicon) -> dict[str, frozenset[str]]:
-    """Map every tag to the categories of the tags that come with it."""
+    """Return the categories of the tags that come with each tag."""
     return {
         tag: frozenset(lexicon.entries[one].category for one in brought(tag, lexicon.entries))
         for tag in lexicon.entries
@@ -154,7 +154,7 @@ def _categories(lexicon: Lexicon) -> dict[str, frozenset[str]]:
 
 
 def brought(tag_id: str, entries: Mapping[str, Entry]) -> Iterator[str]:
-    """List every tag that comes with a tag, itself first."""
+    """Yield every tag that comes with a tag, the tag itself first."""
     seen = {tag_id: None}
     queue = [tag_id]
     for tag in queue:
@@ -169,7 +169,7 @@ def _between(text: str, one: Figure, other: Figure) -> str:
 
 
 def _only(signs: str, words: Mapping[str, Sequence[str]]) -> re.Pattern[str]:
-    """Compile a pattern of gaps that are filled by nothing but these signs and words."""
+    """Compile a pattern of gaps that contain only these signs and words."""
     normal = normal_words([word for language in words.values() for word in language])
     choices = sorted({word for word in normal if word}, key=len, reverse=True)
     return re.compile(f"(?:[{signs}]" + "".join(f"|{re.escape(word)}" for word in choices) + ")*")

@@ -1,1 +1,1 @@
-"""The vocabulary: the shipped TOML files beside this one, a shop's own files, and how both become one Lexicon."""
+"""The vocabulary: the included TOML files, a shop's own files, and the code that merges both into one Lexicon."""

@@ -1,4 +1,4 @@
-"""Words that change what stands beside them, as data: negations, parts of a garment. Matches nothing itself."""
+"""Words that change the meaning of words next to them, as data: negations, garment parts. Matches nothing itself."""
 
 from typing import Literal
 
@@ -8,14 +8,14 @@ from rules.lexicon.entries import Data, Texts
 
 
 class Negation(Data):
-    """Words that take away a tag beside them ("不含", "without", "-free", "-like")."""
+    """Words that negate a tag word near them ("不含", "without", "-free", "-like")."""
 
     words: Texts
-    #: On which side of the tag's word they stand.
+    #: On which side of the tag's word they are.
     stand: Literal["before", "after", "either"] = "before"
     #: How far they reach: CJK characters, or half as many Latin words, between them and the tag's word.
     reach: int = Field(ge=0, le=8)
-    #: The only category whose tags they take away; all of them when absent.
+    #: The only category whose tags they negate; all if absent.
     of: str | None = None
 
 
@@ -23,44 +23,44 @@ class Part(Data):
     """Names of one part of a garment on composition labels ("里料", "lining")."""
 
     words: Texts
-    #: Whether this is what the garment mainly consists of.
+    #: Whether this is the main part of the garment.
     main: bool = False
-    #: Whether this is what it is stuffed with.
+    #: Whether this is the filling.
     filling: bool = False
-    #: Whether it shows from outside: then a material named with it counts, but not its percentage.
+    #: Whether it is visible from outside: then a material named with it counts, but not its percentage.
     shows: bool = False
 
 
 class Detail(Data):
-    """Names of details of a garment ("insoles", "hood"), and what does not count beside them."""
+    """Names of details of a garment ("insoles", "hood"), and what does not count next to them."""
 
     words: Texts
-    #: Categories or tags that they take away.
+    #: Categories or tags that they override.
     of: tuple[str, ...]
 
 
 class Context(Data):
-    """Everything that is not a tag but decides about tags."""
+    """All data that decides about tags without being tags."""
 
     negations: dict[str, Negation] = Field(default_factory=dict)
-    #: Answers that say no to what stands before their colon ("Wool: no").
+    #: Answers that mean no to what is before their colon ("Wool: no").
     answers: dict[str, Texts] = Field(default_factory=dict)
-    #: Goods that are no clothes. "anywhere": the whole line is about them; "behind": the word before them is.
+    #: Goods other than clothes. "anywhere": the whole line is about them; "behind": the word before them is.
     goods: dict[Literal["anywhere", "behind"], Texts] = Field(default_factory=dict)
-    #: Details of garments: what describes one says nothing of the garment.
+    #: Details of garments: a word that describes one is not about the garment.
     details: dict[str, Detail] = Field(default_factory=dict)
-    #: Phrases that look like a negation and are none ("非常", "not only").
+    #: Phrases that look like a negation but are not ("非常", "not only").
     harmless: dict[str, Texts] = Field(default_factory=dict)
     parts: dict[str, Part] = Field(default_factory=dict)
-    #: Names of fields that announce a composition ("成分", "fabric:").
+    #: Names of fields before a composition ("成分", "fabric:").
     fields: dict[str, Texts] = Field(default_factory=dict)
-    #: Words of the trade that are no tags ("设计", "panel"): a line that has one speaks of products.
+    #: Trade words that are no tags ("设计", "panel"): a line with one is about products.
     trade: dict[str, Texts] = Field(default_factory=dict)
-    #: Categories whose words are no everyday words: they count even alone in a line of other talk.
+    #: Categories whose words are not everyday words: they count even alone in any line.
     telling: dict[str, Texts] = Field(default_factory=dict)
-    #: What may end the name of a part ("领子部分", "lining fabric").
+    #: Endings of the name of a part ("领子部分", "lining fabric").
     part_endings: dict[str, Texts] = Field(default_factory=dict)
-    #: What may stand between a percentage and its fibre ("of", "纯").
+    #: Words that may be between a percentage and its fibre ("of", "纯").
     fillers: dict[str, Texts] = Field(default_factory=dict)
-    #: What carries a negation on to the next word of a list ("和", "or").
+    #: Words that continue a negation to the next word of a list ("和", "or").
     joiners: dict[str, Texts] = Field(default_factory=dict)

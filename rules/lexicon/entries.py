@@ -1,4 +1,4 @@
-"""What a lexicon entry may say. Knows nothing of merging or matching."""
+"""The fields of a lexicon entry. Knows nothing about merging or matching."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,12 @@ from schemas.steering import STEERING
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")]
 Texts = tuple[Text, ...]
-#: A name for people: it goes to pages, terminals and Klaviyo, so it holds nothing that steers them.
+#: A display name. It goes to pages, terminals and Klaviyo, so it contains no control characters.
 Label = Annotated[str, StringConstraints(max_length=100, pattern=rf"^[^{STEERING}]*[^\s{STEERING}][^{STEERING}]*$")]
 
 
 class Data(BaseModel):
-    """What people write in lexicon files: frozen, and a misspelt field is an error."""
+    """The base of what people write in lexicon files: frozen, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,41 +24,41 @@ class Entry(Data):
     """One rule of the lexicon: a tag, the words that give it and the phrases that do not."""
 
     id: TagId
-    #: Names for people.
+    #: Display names.
     en: Label
     zh: Label
-    #: Give the tag wherever they stand as words.
+    #: Words that give the tag wherever they appear.
     words: Texts = ()
-    #: Short or foreign fibre names: give it only beside a percentage or after a field name ("成分:").
+    #: Short or foreign fibre names that give the tag only next to a percentage or after a field name ("成分:").
     beside_percent: Texts = ()
-    #: What OCR makes of the words: a lower score; materials only as `beside_percent`.
+    #: Common OCR misreadings of the words: a lower score; for materials only as `beside_percent`.
     misread: Texts = ()
     #: Phrases that contain a word and mean something else.
     traps: Texts = ()
-    #: Those of the words that count only in a line that says more of products ("men", "女", "夏").
+    #: Those of the words that count only in a line with other product words ("men", "女", "夏").
     in_company: Texts = ()
-    #: Those of the words that name no thing of their own where one of `gives_way_to` stands in the line: "长裙" beside
-    #: "连衣裙", a belt beside a dress.
+    #: Those of the words that give no tag if one of `gives_way_to` is in the line: "长裙" next to "连衣裙", a belt next
+    #: to a dress.
     weak: Texts = ()
-    #: Tags, or `category/*`, that the weak words give way to.
+    #: Tags, or `category/*`, that override the weak words.
     gives_way_to: tuple[str, ...] = ()
-    #: The tag that a weak word gives where it gives way: "A字裙" beside "连衣裙" is a line, no skirt.
+    #: The tag that an overridden weak word gives: "A字裙" next to "连衣裙" is a cut, not a skirt.
     instead: TagId | None = None
     #: Only gives the tags that it implies ("春夏": spring and summer), and is no tag itself.
     group: bool = False
-    #: Tags that come along.
+    #: Tags that come with this one.
     implies: tuple[TagId, ...] = ()
     #: The tag that a negated word gives ("do not tumble dry").
     opposite: TagId | None = None
-    #: The same idea in Shopify's product taxonomy (https://github.com/Shopify/product-taxonomy).
+    #: The same value in Shopify's product taxonomy (https://github.com/Shopify/product-taxonomy).
     shopify: Text | None = None
-    #: Recognized so that nothing else is, but never a tag.
+    #: Recognized so that nothing else is recognized in it, but never a tag.
     ignored: bool = False
-    #: A fabric, knit or finish (denim, lace) and no fibre: on a composition label the fibres take the percentages.
+    #: A fabric, knit or finish (denim, lace), not a fibre: on a composition label the fibres get the percentages.
     weave: bool = False
-    #: Given also when it fills the garment (down), not only when it is its outside.
+    #: Also given if it is the filling of the garment (down), not only its outside.
     filling: bool = False
-    #: Says that the garment is of nothing else than the material it implies ("纯棉"); a blend takes it away.
+    #: Says that the garment consists only of the material it implies ("纯棉"); a blend denies it.
     pure: bool = False
     #: Whether a look at the picture may give the tag; what the picture then shows, in a few English words; and the
     #: aspect that it is a value of, if that is not its category (`aspects.py`).
@@ -68,7 +68,7 @@ class Entry(Data):
     #: Texts that must give the tag, and texts that must not: they run as tests.
     yes: Texts = ()
     no: Texts = ()
-    #: Where it was read.
+    #: File and line of the entry.
     path: Path = Field(repr=False)
     line: int
 

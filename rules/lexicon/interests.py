@@ -1,7 +1,7 @@
 """
-What several uploads together say of a shopper: interests as data, and who has them at a given time.
+Interests: what several uploads together say about a shopper, as data, and which ones a shopper has at a time.
 
-Pure. Knows nothing of how histories are kept, and takes the time as an argument.
+Pure. Does not know how histories are stored; the caller passes the time.
 """
 
 from collections.abc import Iterable
@@ -16,32 +16,32 @@ from schemas.events import Labels, TagId
 
 
 class Interest(Data):
-    """One rule: an upload speaks for the interest when it has a tag of each group in `tags`."""
+    """One rule: an upload counts for the interest if it has a tag of each group in `tags`."""
 
     id: TagId
-    #: Names for people.
+    #: Display names.
     en: Label
     zh: Label
     tags: Annotated[tuple[Annotated[tuple[TagId, ...], Field(min_length=1)], ...], Field(min_length=1)]
-    #: So many uploads must speak for it...
+    #: This many uploads must count for it...
     uploads: int = Field(default=2, ge=1)
-    #: ...within so many days before the time asked for.
+    #: ...within this many days before the given time.
     days: int = Field(default=180, ge=1)
-    #: After so many days an upload weighs half.
+    #: After this many days an upload has half its weight.
     half_life_days: float = Field(default=90, gt=0)
 
     def counted(self) -> tuple[str, ...]:
-        """List the tags that it counts."""
+        """Return the tags that it counts."""
         return tuple(tag for group in self.tags for tag in group)
 
     def speaks(self, tags: frozenset[str]) -> bool:
-        """Tell whether an upload with these tags speaks for it."""
+        """Return whether an upload with these tags counts for it."""
         return all(not tags.isdisjoint(group) for group in self.tags)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One upload of a shopper's history: its id, when it was posted (with zone) and the ids of its tags."""
+    """One upload of a shopper's history: its id, when it was posted (with time zone) and the ids of its tags."""
 
     upload_id: str
     uploaded_at: datetime
@@ -54,7 +54,7 @@ class Held:
 
     id: str
     labels: Labels
-    #: 0 to 1: what the uploads that speak for it weigh now, against the number that it takes.
+    #: 0 to 1: the current weight of the uploads that count for it, relative to the required number.
     strength: float
     uploads: int
     #: When the latest of them was posted.
@@ -63,10 +63,10 @@ class Held:
 
 def interests_of(interests: Iterable[Interest], history: Iterable[Upload], now: datetime) -> tuple[Held, ...]:
     """
-    Say which interests a history gives at a time, sorted by id.
+    Return the interests of a history at a time, sorted by id.
 
-    The order of the history does not matter, nor does the same upload twice; uploads posted after `now` do
-    not count. Without new uploads a strength only falls, and the interest ends with its window.
+    The order of the history does not matter, nor do duplicates. Uploads posted after `now` do not count. Without new
+    uploads a strength only falls, and the interest ends with its window.
     """
     uploads = {upload.upload_id: upload for upload in history if upload.uploaded_at <= now}
     held = []

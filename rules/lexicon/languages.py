@@ -1,7 +1,7 @@
 """
-What a language's file says (`languages/de.toml`): its words for tags, parts and negations. Matches nothing itself.
+The content of a language's file (`languages/de.toml`): its words for tags, parts and negations. Matches nothing itself.
 
-One file a language keeps what Hangtag covers of it in one place; docs/rules.md has the table.
+One file per language keeps everything that Hangtag knows of it in one place; docs/rules.md has the table.
 """
 
 from pydantic import Field
@@ -11,7 +11,7 @@ from schemas.events import TagId
 
 
 class Compounds(Data):
-    """Halves of compound nouns ("Woll" + "mantel"), which are written in one."""
+    """Halves of compound nouns ("Woll" + "mantel"), which are written as one word."""
 
     #: First halves, by the tag that they give.
     first: dict[TagId, Texts] = Field(default_factory=dict)
@@ -24,26 +24,26 @@ class Language(Data):
 
     #: As in BCP 47: `de`, `pt`.
     language: str
-    #: Everyday words that show a text to be in this language.
+    #: Everyday words that show that a text is in this language.
     cues: Texts = ()
-    #: Words by tag: they give it in any text.
+    #: Words by tag, which give it in any text.
     words: dict[TagId, Texts] = Field(default_factory=dict)
     #: Words by tag that mean something else in another language ("robe", "rock"): only in a text in this language.
     local: dict[TagId, Texts] = Field(default_factory=dict)
-    #: Short fibre names by tag: only beside a percentage.
+    #: Short fibre names by tag: only next to a percentage.
     beside_percent: dict[TagId, Texts] = Field(default_factory=dict)
-    #: Phrases by tag that hold a word and mean something else.
+    #: Phrases by tag that contain a word and mean something else.
     traps: dict[TagId, Texts] = Field(default_factory=dict)
     #: Names of garment parts, by the part's name in context.toml.
     parts: dict[str, Texts] = Field(default_factory=dict)
     #: Words that negate, by the negation's name in context.toml.
     negations: dict[str, Texts] = Field(default_factory=dict)
-    #: Names of fields that announce a composition.
+    #: Names of fields before a composition.
     fields: Texts = ()
-    #: What may stand between a percentage and its fibre.
+    #: Words that may be between a percentage and its fibre.
     fillers: Texts = ()
-    #: What carries a negation on to the next word of a list.
+    #: Words that continue a negation to the next word of a list.
     joiners: Texts = ()
-    #: Words of the trade that are no tags.
+    #: Trade words that are no tags.
     trade: Texts = ()
     compounds: Compounds = Compounds()

@@ -1,7 +1,7 @@
 """
-The versioned vocabulary: reads the shipped files and a shop's own, merged, into one frozen Lexicon.
+Loads the versioned vocabulary: reads the included files and a shop's own, and merges them into one frozen Lexicon.
 
-The only module of this package that reads files. Knows nothing of how words are found in text.
+The only module of this package that reads files. Knows nothing about matching.
 """
 
 import json
@@ -20,17 +20,17 @@ from rules.lexicon.languages import Language
 from rules.lexicon.parse import Parser
 from rules.lexicon.problems import LexiconError, Problem
 
-#: The vocabulary that ships with Hangtag.
+#: The folder of the included vocabulary.
 SHIPPED = Path(__file__).parent
-#: Files of a shop's own lexicon.
+#: Most files of a shop's own lexicon.
 MOST_FILES = 200
-#: Raise it when the code itself reads the same text differently: it is part of every lexicon's version.
+#: Part of every lexicon's version. Increase it when the code reads the same text differently.
 GRAMMAR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Everything the tagger knows. Immutable: a reload makes a new one, and whoever holds the old one swaps."""
+    """Everything the tagger knows. Immutable: a reload creates a new one, and the owner replaces the old one."""
 
     #: By tag id.
     entries: Mapping[str, Entry]
@@ -39,20 +39,20 @@ class Lexicon:
     #: What a look at the picture may tell.
     aspects: tuple[Aspect, ...]
     languages: tuple[Language, ...]
-    #: Twelve hex digits of a hash over the content: same content, same version, whatever the files' layout.
+    #: Twelve hex digits of a hash over the content: the same content has the same version, however it is split in
+    # files.
     version: str
 
 
 def load_lexicon(own: Path | None = None, *, draft: Path | None = None) -> Lexicon:
     """
-    Read the shipped lexicon, with a shop's own folder of `*.toml` files merged over it.
+    Read the included lexicon, and merge a shop's own folder of `*.toml` files over it.
 
-    An own entry with a shipped id adds to its lists, replaces its labels, takes words away (`without`)
-    or switches it off (`off = true`). A `draft` is one more file, merged last.
-    Takes about 0.2 s; call it at start and again to reload.
+    An own entry with an existing id adds to its lists, replaces its labels, removes words (`without`) or switches it
+    off (`off = true`). A `draft` is one more file, merged last. Takes about 0.2 s; call it again to reload.
 
     Raises:
-        LexiconError: with the file and line of everything that is wrong.
+        LexiconError: With the file and line of everything that is wrong.
 
     """
     shipped = [*sorted(SHIPPED.glob("*.toml")), *sorted((SHIPPED / "languages").glob("*.toml"))]
@@ -64,10 +64,10 @@ def load_lexicon(own: Path | None = None, *, draft: Path | None = None) -> Lexic
 
 def files_of(own: Path) -> list[Path]:
     """
-    List the files of a shop's own folder, in the order in which they are merged.
+    Return the files of a shop's own folder, in the order in which they are merged.
 
     Raises:
-        LexiconError: it is not a folder, or has too many files.
+        LexiconError: It is not a folder, or has too many files.
 
     """
     if not own.is_dir():
@@ -86,7 +86,7 @@ def read_lexicon(paths: Iterable[Path]) -> Lexicon:
     entries = parser.entries()
     context, interests, aspects = parser.context(), parser.interests(), parser.aspects()
     parser.raise_problems()
-    # TOML has dates, which an entry that is switched off may still hold.
+    # TOML has dates, which may appear in an entry that is switched off.
     content = json.dumps([GRAMMAR, parser.content()], sort_keys=True, ensure_ascii=True, default=str)
     version = sha256(content.encode()).hexdigest()[:12]
     return Lexicon(MappingProxyType(entries), context, interests, aspects, parser.languages(), version)

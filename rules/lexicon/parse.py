@@ -1,7 +1,7 @@
 """
-A lexicon on its way in: TOML files merged one over another, with a note of every problem and its place.
+Parses a lexicon: merges TOML files one over another, and records every problem with its place.
 
-Knows nothing of matching.
+Knows nothing about matching.
 """
 
 import re
@@ -22,17 +22,17 @@ from rules.lexicon.problems import LexiconError, Problem, line_in_entry
 from rules.text.normalize import is_cjk, normal_words
 from schemas.input_files import UnfitFileError, parse_toml, read_small
 
-#: Bytes of one file. The largest that ships has a twentieth of it.
+#: Most bytes of one file. The largest included file has a twentieth of it.
 LARGEST = 1_000_000
-#: Bytes of all files together.
+#: Most bytes of all files together.
 LARGEST_FOLDER = 4_000_000
-#: So many problems are told; the rest would take longer to find than a person reads.
+#: Most problems to report; finding more would take longer than a person reads.
 MOST_PROBLEMS = 100
-#: Stems of the files that hold something else than entries.
+#: Stems of the files that contain something other than entries.
 _SPECIAL = ("context", "interests", "look")
-#: Fields of an entry that may stand at the top of a file, for all of its entries.
+#: Fields of an entry that may be at the top of a file, for all of its entries.
 _FOR_ALL = ("ignored", "weave")
-#: Fields of an entry that only say how it is merged.
+#: Fields of an entry that only control merging.
 _MERGING = ("without", "off")
 _CURLY = re.compile("[“”‘’„]")
 _HEADER = re.compile(r"\[([^\[\]]+)\]")
@@ -53,7 +53,7 @@ class Parser:
         self._languages: list[Language] = []
 
     def read(self, path: Path) -> None:
-        """Merge a file over what was read so far."""
+        """Merge a file over those read so far."""
         content = self._parsed(path)
         if "language" in content:
             self._read_language(path, content)
@@ -64,7 +64,7 @@ class Parser:
         for name, table in content.items():
             key, place = f"{category}/{name}", (path, lines.get(name, 1))
             if not isinstance(table, dict):
-                self._note(Problem(*place, f"'{name}' stands outside of any [entry]"))
+                self._note(Problem(*place, f"'{name}' is outside of any [entry]"))
                 continue
             given = table if category in _SPECIAL else defaults | table
             other = self._places.get(key)
@@ -99,11 +99,11 @@ class Parser:
         self._tables[key] = _merged(self._tables.get(key, {}), tables)
 
     def languages(self) -> tuple[Language, ...]:
-        """Give the languages whose files were read."""
+        """Return the languages whose files were read."""
         return tuple(self._languages)
 
     def entries(self) -> dict[str, Entry]:
-        """Make the entries, by tag id."""
+        """Return the entries, by tag id."""
         keys = [key for key in self._kept() if key.partition("/")[0] not in _SPECIAL]
         aspects = {key.partition("/")[2] for key in self._kept() if key.startswith("look/")}
         found: dict[str, Entry] = {}
@@ -119,12 +119,12 @@ class Parser:
         return found
 
     def context(self) -> Context:
-        """Make the context rules."""
+        """Return the context rules."""
         tables = {key.partition("/")[2]: table for key, table in self._tables.items() if key.startswith("context/")}
         return self._made(Context, "context/", tables) or Context()
 
     def interests(self) -> tuple[Interest, ...]:
-        """Make the interests."""
+        """Return the interests."""
         found = []
         for key in self._kept():
             if key.startswith("interests/"):
@@ -142,11 +142,11 @@ class Parser:
         return tuple(filter(None, made))
 
     def content(self) -> dict[str, Table]:
-        """Everything that was read, for the version."""
+        """Return everything that was read, for the version."""
         return self._tables | {f"language/{one.language}": one.model_dump(mode="json") for one in self._languages}
 
     def raise_problems(self) -> None:
-        """Raise a LexiconError when anything was wrong."""
+        """Raise a LexiconError if there are problems."""
         if self._problems:
             raise LexiconError(tuple(self._problems))
 
@@ -157,7 +157,7 @@ class Parser:
 
     def _parsed(self, path: Path) -> Table:
         try:
-            # Editors on Windows put a byte order mark in front, which TOML knows nothing of.
+            # Editors on Windows add a byte order mark, which TOML does not allow.
             content = read_small(path, most_bytes=LARGEST)
             self._bytes += len(content)
             if self._bytes <= LARGEST_FOLDER:
@@ -204,7 +204,7 @@ class Parser:
             return None
 
     def _meant(self, key: str) -> str:
-        """Name the entry of another category that a new one, which lacks something, may stand for."""
+        """Return the entry of another category that an incomplete new one may mean, for the message."""
         value = key.partition("/")[2]
         meant = next((known for known in self._tables if known != key and known.endswith(f"/{value}")), None)
         if meant is None:
@@ -219,7 +219,7 @@ class Parser:
 
 
 def _readable(message: str, text: str, line: int) -> str:
-    """Say what a merchandiser did who wrote a line that is no TOML."""
+    """Return what is wrong with a line that is not TOML, in words for a merchandiser."""
     lines = text.splitlines()
     written = lines[line - 1].strip() if 0 < line <= len(lines) else ""
     if _CURLY.search(written):
@@ -231,7 +231,7 @@ def _readable(message: str, text: str, line: int) -> str:
 
 
 def _explained(detail: ErrorDetails, kind: type[BaseModel]) -> str:
-    """Say what is wrong with a field, as one says it to somebody who edits the file."""
+    """Return what is wrong with a field, in words for a person who edits the file."""
     name = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         near = get_close_matches(name, kind.model_fields, n=1)
@@ -248,7 +248,7 @@ def _explained(detail: ErrorDetails, kind: type[BaseModel]) -> str:
 
 
 def _merged(old: Table, new: Table) -> Table:
-    """Add the new table's lists to the old one's, replace the rest, and take away what stands in `without`."""
+    """Append the new table's lists to the old one's, replace other values, and remove the words in `without`."""
     merged = dict(old)
     for name, value in new.items():
         before = merged.get(name)
@@ -268,7 +268,7 @@ def _merged(old: Table, new: Table) -> Table:
 
 
 def _with_new(known: Sequence[str], words: Sequence[str]) -> list[str]:
-    """Add the words that no known one equals once both are normalised."""
+    """Append the words that equal no known one after normalization."""
     forms = set(normal_words(list(known)))
     found = list(known)
     for word, form in zip(words, normal_words(list(words)), strict=True):
@@ -279,7 +279,7 @@ def _with_new(known: Sequence[str], words: Sequence[str]) -> list[str]:
 
 
 def entry_lines(text: str) -> dict[str, int]:
-    """Find the line of every `[table]`; of `[table.part]` the first."""
+    """Return the line of every `[table]`; of `[table.part]` the first."""
     lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         found = _HEADER.match(line)

@@ -1,4 +1,4 @@
-"""What is wrong in a lexicon's or a labelled file, and where. Knows no rules of its own."""
+"""A problem in a lexicon file or a labelled file, and its place. Knows no rules."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong in a file: where, and what to do about it."""
+    """A problem in a file: where, and what to do."""
 
     path: Path
-    #: Counted from 1; 0 when the whole file is meant.
+    #: From 1; 0 means the whole file.
     line: int
     message: str
 
@@ -18,20 +18,20 @@ class Problem:
 
 
 class LexiconError(ValueError):
-    """The lexicon cannot be used until a person mends it: `problems` says where and how."""
+    """The lexicon cannot be used until a person corrects it: `problems` says where and how."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
     def brief(self) -> str:
-        """Name the first problem in one line, and where to see the rest."""
+        """Return the first problem in one line, and where to see the others."""
         more = len(self.problems) - 1
         return f"{self.problems[0]}" + (f" (and {more} more: see `hangtag rules check`)" if more else "")
 
 
 def line_in_entry(lines: list[str], header: int, sought: str) -> int:
-    """Find the line of an entry that holds a text, from the line of its header on; the header's when none does."""
+    """Return the line of an entry that contains a text, from its header on; the header's line if none does."""
     for number, line in enumerate(lines[header:], header + 1):
         if line.startswith("["):
             break

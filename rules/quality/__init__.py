@@ -1,1 +1,1 @@
-"""Checks and measures a lexicon: clashes, accuracy on labelled lines, differences between two versions."""
+"""Checks and measures a lexicon: conflicts, accuracy on labelled lines, differences between two versions."""

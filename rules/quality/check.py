@@ -1,5 +1,5 @@
 """
-What is wrong with a lexicon that loads: words claimed twice, words that never win, names alike, failing examples.
+Finds problems of a lexicon that loads: duplicate words, words that never match, similar names, failing examples.
 
 Knows no command line.
 """
@@ -21,12 +21,12 @@ from rules.text.match import GIVING
 from rules.text.normalize import normal_words
 from schemas.input_files import read_small
 
-#: How a word of each list is written so that it must be found.
+#: Text around a word of each list in which it must be found.
 _FRAMES = {"words": "{}", "beside_percent": "100% {}", "misread": "100% {}"}
 
 
 def check(lexicon: Lexicon) -> list[Problem]:
-    """List every problem by file and line, in their order."""
+    """Return every problem by file and line, in order."""
     tagger = Tagger(lexicon)
     files = _Files()
     found = [*_claimed(lexicon, files), *_alike(lexicon)]
@@ -37,13 +37,13 @@ def check(lexicon: Lexicon) -> list[Problem]:
 
 
 class _Files:
-    """Line numbers of words, from the files as they lie on disk."""
+    """Line numbers of words, from the files on disk."""
 
     def __init__(self) -> None:
         self._lines: dict[Path, list[str]] = {}
 
     def problem(self, entry: Entry, word: str, message: str) -> Problem:
-        """Make a problem at the line of an entry that holds the quoted word, or at its header."""
+        """Return a problem at the line of an entry with the quoted word, or at its header."""
         if entry.path not in self._lines:
             self._lines[entry.path] = _lines_of(entry.path)
         line = line_in_entry(self._lines[entry.path], entry.line, f'"{word}"')
@@ -51,14 +51,14 @@ class _Files:
 
 
 def _lines_of(path: Path) -> list[str]:
-    # The lexicon read it a moment ago. If it changed since, the problem is told without its line.
+    # The lexicon has just read the file. If it changed since, the problem is reported without its line.
     with suppress(OSError, ValueError):
         return read_small(path, most_bytes=LARGEST).decode("utf-8-sig").splitlines()
     return []
 
 
 def _claimed(lexicon: Lexicon, files: _Files) -> Iterator[Problem]:
-    """Find words that two entries claim, that one claims twice, and traps that are words anyway."""
+    """Find words of two entries, words that are twice in one, and traps that are words anyway."""
     claims: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for term in terms(lexicon):
         claims[term.text].append((term.kind, term.owner))
@@ -66,18 +66,18 @@ def _claimed(lexicon: Lexicon, files: _Files) -> Iterator[Problem]:
         claimed = [(kind, owner) for kind, owner in owners if kind in {*GIVING, "ignored"}]
         for (_, first), (_, owner) in pairwise(claimed):
             entry = lexicon.entries[owner]
-            whose = "twice in this entry" if first == owner else f"also a word of {first}: leave it out of one of them"
+            whose = "twice in this entry" if first == owner else f"also a word of {first}: remove it from one of them"
             yield files.problem(entry, word, f"'{word}' is {whose}")
         for kind, owner in owners if claimed else ():
             if kind == "trap":
                 value = claimed[0][1].partition("/")[2]
-                message = f"the trap '{word}' is a word of {claimed[0][1]} already: leave it out of one of them"
-                message += f', or take it away there: [{value}] without = ["{word}"]'
+                message = f"the trap '{word}' is a word of {claimed[0][1]} already: remove it from one of them"
+                message += f', or exclude it there: [{value}] without = ["{word}"]'
                 yield files.problem(lexicon.entries[owner], word, message)
 
 
 def _alike(lexicon: Lexicon) -> Iterator[Problem]:
-    """Find tags whose ids or names people would take for one another."""
+    """Find tags whose ids or names people would confuse."""
     seen: dict[tuple[str, str], Entry] = {}
     for entry in lexicon.entries.values():
         bare = entry.value.replace("-", "").replace(".", "").removesuffix("s")
@@ -103,7 +103,7 @@ def _unreachable(entry: Entry, tagger: Tagger, files: _Files) -> Iterator[Proble
     for name, frame in _FRAMES.items():
         for word in getattr(entry, name):
             text = frame.format(word)
-            # Such words need others beside them, as their examples show.
+            # Such words need others next to them, as their examples show.
             if not entry.ignored and word not in entry.in_company and not _gives(entry, text, tagger):
                 yield files.problem(entry, word, f"'{word}' never gives the tag{_instead(text, tagger)}")
 
@@ -114,7 +114,7 @@ def _gives(entry: Entry, text: str, tagger: Tagger) -> bool:
 
 
 def _instead(text: str, tagger: Tagger) -> str:
-    """Say what was found in a text, for the end of a message."""
+    """Return what was found in a text, for the end of a message."""
     found = [
         f"'{one.word}' is {one.tag}" + (f" ({one.reason})" if one.reason else "")
         for one in tagger.tag(lines_of(text)).findings

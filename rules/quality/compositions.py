@@ -1,7 +1,7 @@
 """
-How many composition lines are read with every share right.
+Measures how many composition lines are read with every share right.
 
-Pure. A fibre's name on such a line is looked up in the lexicon: the words of an entry of the category material.
+Pure. Looks up fibre names of such a line in the lexicon: the words of entries of the category material.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from rules.text.normalize import normal_words
 
 @dataclass(frozen=True, slots=True)
 class WrongShares:
-    """A composition line whose shares were read otherwise."""
+    """A composition line whose shares were read wrong."""
 
     composed: Composed
     wanted: dict[str, float]
@@ -26,7 +26,7 @@ class WrongShares:
 
 @dataclass(frozen=True, slots=True)
 class CompositionReport:
-    """Lines about one component, those of them that are right, and the fibres found on them."""
+    """Counts of the lines about one component, of those that are right, and of the fibres found on them."""
 
     right: int
     lines: int
@@ -37,7 +37,7 @@ class CompositionReport:
 
 
 def evaluate_compositions(tagger: Tagger, composed: Sequence[Composed]) -> CompositionReport:
-    """Tag the lines that speak of one component, and compare their shares."""
+    """Tag the lines about one component, and compare their shares."""
     names = _fibre_names(tagger.lexicon)
     single = [one for one in composed if len(one.components) == 1]
     fibres = Counts()
@@ -67,7 +67,7 @@ def evaluate_compositions(tagger: Tagger, composed: Sequence[Composed]) -> Compo
 
 
 def _fibre_names(lexicon: Lexicon) -> dict[str, str]:
-    """Map every normalised name of a material to its tag."""
+    """Return the tag of every normalized name of a material."""
     named = [
         (word, entry.id)
         for entry in lexicon.entries.values()

@@ -1,5 +1,5 @@
 """
-How good a lexicon is on texts that people labelled: precision, recall and F1 by category, language and kind.
+Measures a lexicon on labelled texts: precision, recall and F1 by category, language and kind.
 
 Pure. Knows no files and no command line.
 """
@@ -14,7 +14,7 @@ from rules.tagger import Tagger
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Tags that were right, given too much, and missed."""
+    """Numbers of tags that are right, wrong, and missed."""
 
     right: int = 0
     surplus: int = 0
@@ -25,13 +25,13 @@ class Counts:
 
     @property
     def precision(self) -> float:
-        """The share of given tags that are right; 1 when none was given."""
+        """Share of the lexicon's tags that are right; 1 if there are none."""
         given = self.right + self.surplus
         return self.right / given if given else 1.0
 
     @property
     def recall(self) -> float:
-        """The share of wanted tags that were given; 1 when none was wanted."""
+        """Share of the wanted tags that the lexicon found; 1 if none is wanted."""
         wanted = self.right + self.missed
         return self.right / wanted if wanted else 1.0
 
@@ -44,9 +44,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A labelled text that got other tags than it should."""
+    """A labelled text with wrong or missed tags."""
 
-    #: Counted from 1 among the labelled texts.
+    #: From 1, among the labelled texts.
     line: int
     labelled: Labelled
     surplus: tuple[str, ...]
@@ -55,13 +55,13 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts by category, language and kind of text, and every text that went wrong."""
+    """Counts by category, language and kind of text, and every text with an error."""
 
     categories: dict[str, Counts]
     languages: dict[str, Counts]
-    #: By kind: texts that got exactly their tags, and all texts.
+    #: By kind: texts with exactly the right tags, and all texts.
     kinds: dict[str, tuple[int, int]]
-    #: Traps that got a tag they must not get, and all traps.
+    #: Traps with a forbidden tag, and all traps.
     traps: tuple[int, int]
     misses: tuple[Miss, ...]
 
@@ -100,7 +100,7 @@ def evaluate(tagger: Tagger, labelled: Sequence[Labelled]) -> Report:
 
 
 def _compared(tagger: Tagger, one: Labelled, given: set[str]) -> tuple[set[str], set[str], set[str]]:
-    """Return the tags given too much, those missed, and those that are right."""
+    """Return the wrong tags, the missed tags, and the right tags."""
     wanted = {tag for label in one.must for tag in tagger.brought_by(label)} - set(one.acceptable)
     allowed = {tag for label in one.acceptable for tag in tagger.brought_by(label)}
     wanted = {tag for tag in wanted if not one.forbids(tag)} | set(one.must)

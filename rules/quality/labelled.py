@@ -1,5 +1,5 @@
 """
-Files of texts that people labelled, and of texts alone (JSON Lines): the format, and what is wrong with a line.
+Reads files of labelled texts, and of texts alone (JSON Lines), and reports what is wrong with a line.
 
 Knows no tagger.
 """
@@ -14,9 +14,9 @@ from rules.lexicon.problems import Problem
 from schemas.events import TagId, TextLine
 from schemas.input_files import UnfitFileError, read_small
 
-#: Bytes of a labelled file or a corpus.
+#: Most bytes of a labelled file or a corpus.
 _LARGEST = 100_000_000
-#: Height of a made-up line in pixels, its distance to the next, and the width of a letter.
+#: Height of an invented line in pixels, its distance to the next, and the width of a letter.
 _HEIGHT, _STEP, _LETTER = 20, 24, 12
 #: A tag id, `category/*` for every tag of a category, or `*` for every tag.
 TagPattern = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*/(\*|[a-z0-9]+([.-][a-z0-9]+)*)$|^\*$")]
@@ -27,9 +27,9 @@ class Labelled(Data):
     """
     One labelled text: the tags it must get, must not get, and may get.
 
-    Any tag that is neither demanded nor acceptable is wrong, so `must_not` only names the mistakes that somebody
-    is likely to make: such a text is a trap. The tags that others bring along need not be listed. A line break in
-    `text` makes several recognized lines. The short form has `tags` for `must`, the long one `lines` for `text`.
+    Every tag that is neither required nor acceptable is wrong, so `must_not` only names likely mistakes: such a text is
+    a trap. Tags that come with others need not be listed. A line break in `text` makes several recognized lines. The
+    short form has `tags` for `must`, the long form `lines` for `text`.
     """
 
     text: str = Field(repr=False)
@@ -38,9 +38,9 @@ class Labelled(Data):
     acceptable: frozenset[TagId] = frozenset()
     #: Language of the text (BCP 47); `mul` for several.
     lang: str = "und"
-    #: What sort of text it is; the report counts by it.
+    #: Kind of text, by which the report counts.
     kind: str = "plain"
-    #: For people: where the text comes from, and the values that the lexicon lacks for it.
+    #: For people: the source of the text, and the values that the lexicon lacks for it.
     id: str = ""
     source: str = ""
     missing: tuple[str, ...] = ()
@@ -60,24 +60,24 @@ class Labelled(Data):
 
     @property
     def is_trap(self) -> bool:
-        """Tell whether the text is there for what must not come of it."""
+        """Whether the text is there to provoke wrong tags."""
         return bool(self.must_not) or self.kind.startswith("trap")
 
     def forbids(self, tag_id: str) -> bool:
-        """Tell whether a tag is one of the mistakes that the text is there to provoke."""
+        """Return whether a tag is one of the mistakes that the text should provoke."""
         named = not self.must_not.isdisjoint(("*", tag_id, f"{tag_id.partition('/')[0]}/*"))
         return named and tag_id not in self.must | self.acceptable
 
 
 class Composed(Data):
-    """A composition line with its shares by component (part of the garment) and fibre name, as a person read it."""
+    """A composition line with its shares by component (part of the garment) and fibre name, labelled by a person."""
 
     text: str = Field(repr=False)
     components: dict[str, dict[str, float]]
 
 
 class _Text(BaseModel):
-    """A line of a corpus; what else it holds is passed over, so that labelled lines are a corpus too."""
+    """A line of a corpus. Other fields are ignored, so that labelled lines are a corpus too."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -93,7 +93,7 @@ class LabelsError(ValueError):
 
 
 def lines_of(text: str, score: float = 1.0) -> list[TextLine]:
-    """Make recognized lines of a text, one below the other, as if OCR had read them with this score."""
+    """Return recognized lines for a text, one below the other, as if OCR had read them with this score."""
     return [
         TextLine(text=line, bbox=(0, at * _STEP, max(len(line), 1) * _LETTER, at * _STEP + _HEIGHT), score=score)
         for at, line in enumerate(text.splitlines())
@@ -101,7 +101,7 @@ def lines_of(text: str, score: float = 1.0) -> list[TextLine]:
 
 
 def read_labelled(path: Path) -> tuple[Labelled, ...]:
-    """Read a labelled file; empty lines are passed over. Raises LabelsError with the place of every mistake."""
+    """Read a labelled file; skips empty lines. Raises LabelsError with the place of every mistake."""
     return _read(path, Labelled)
 
 
@@ -111,16 +111,16 @@ def read_compositions(path: Path) -> tuple[Composed, ...]:
 
 
 def holds_compositions(path: Path) -> bool:
-    """Tell whether a file's first line is a composition line and not a labelled text. Raises LabelsError."""
+    """Return whether a file's first line is a composition line, not a labelled text. Raises LabelsError."""
     return '"components"' in next((line for line in _lines(path) if line.strip()), "")
 
 
 def read_corpus(path: Path) -> tuple[str, ...]:
     """
-    Read a corpus of plain texts, one a line, or of JSON objects with a `text`; empty lines are passed over.
+    Read a corpus of plain texts, one per line, or of JSON objects with a `text`; skips empty lines.
 
     Raises:
-        LabelsError: with the place of everything that is wrong.
+        LabelsError: With the place of everything that is wrong.
 
     """
     texts: list[str] = []

@@ -1,5 +1,5 @@
 """
-Labelled texts as OCR might misread them, to measure what a misreading does. Repeatable: the seed decides.
+Simulates OCR errors in labelled texts, to measure their effect. Repeatable by the seed.
 
 Pure. Knows letters that look alike, not words.
 """
@@ -11,14 +11,14 @@ from typing import TypeVar
 from rules.quality.labelled import Composed, Labelled
 
 T = TypeVar("T", Labelled, Composed)
-#: What OCR takes one character for.
+#: What OCR reads instead of a character.
 _ALIKE = {
     "0": "o8", "1": "l7i", "2": "z", "3": "8", "4": "a", "5": "s6", "6": "8b", "7": "1", "8": "36", "9": "g4",
     "o": "0c", "l": "1i", "i": "l1", "s": "5", "b": "6h", "e": "c", "c": "e", "n": "h", "h": "n", "t": "f", "f": "t",
     "m": "n", "u": "v", "v": "y", "y": "v", "a": "o", "r": "n", "g": "9", "z": "2", "w": "v", "p": "n", "d": "o",
     "%": "x6", "棉": "绵", "纤": "纡", "涤": "条", "酯": "脂", "羊": "手", "毛": "手", "绒": "纵",
 }  # fmt: skip
-#: How often a misread character is lost altogether.
+#: Probability that a misread character is lost.
 _LOST = 0.2
 
 

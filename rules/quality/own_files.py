@@ -1,5 +1,5 @@
 """
-What of a shop's own lexicon folder is read, and what in it does nothing: files passed over, words that are not there.
+Lists what is read of a shop's own lexicon folder, and what has no effect: skipped files, missing words.
 
 Reads the folder; knows no command line.
 """
@@ -15,15 +15,15 @@ from rules.lexicon.parse import LARGEST, entry_lines
 from rules.lexicon.problems import LexiconError, Problem
 from schemas.input_files import UnfitFileError, parse_toml, read_small
 
-#: Lists of words in an entry, from which `without` takes.
+#: Lists of words in an entry from which `without` removes.
 _LISTS = ("words", "beside_percent", "misread", "traps", "implies", "in_company", "weak", "yes", "no")
-#: Names that are looked at, of the folder and of each subfolder: it may be somebody's home folder.
+#: Most names to look at, in the folder and in each subfolder, because it may be a person's home folder.
 _MOST_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFiles:
-    """The files of a folder, with the names of their entries, and what is said but does nothing."""
+    """The files of a folder with the names of their entries, and settings without effect."""
 
     read: dict[str, tuple[str, ...]]
     warnings: tuple[Problem, ...]
@@ -34,7 +34,7 @@ def own_files(folder: Path) -> OwnFiles:
     List what is read of a folder that loads.
 
     Raises:
-        LexiconError: a file is no longer what `load_lexicon` accepted, because somebody changed it since.
+        LexiconError: A file has changed since `load_lexicon` accepted it.
 
     """
     shipped = load_lexicon()
@@ -58,7 +58,7 @@ def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _passed_over(folder: Path) -> Iterator[Problem]:
-    """Find what somebody meant as a lexicon file and nobody reads."""
+    """Find files that are probably meant as lexicon files but are not read."""
     for path in sorted(islice(folder.iterdir(), _MOST_NAMES)):
         if path.is_dir() and any(below.suffix == ".toml" for below in islice(path.rglob("*"), _MOST_NAMES)):
             yield Problem(path, 0, "is a subfolder and not read: move its .toml files up")

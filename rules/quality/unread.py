@@ -1,7 +1,7 @@
 """
-What the lexicon does not know yet: lines that many shoppers photographed and that gave no tag; how much is covered.
+Finds what the lexicon does not know yet: lines of many shoppers without a tag; and how much it covers.
 
-Pure. Sees texts one by one with bounded memory, and keeps no line as it was written: names, e-mail addresses and
+Pure. Processes texts one by one with bounded memory, and keeps no line as it was written: names, e-mail addresses and
 numbers are masked first.
 """
 
@@ -16,13 +16,13 @@ from rules.lexicon.languages import Language
 from rules.tagger import Tagging
 from rules.text.normalize import CJK, normal_words
 
-#: A line must have so many shoppers to be shown: what fewer photographed may be about them.
+#: A line must come from this many shoppers to be shown: one from fewer may be about them.
 LEAST_SHOPPERS = 3
-#: Lines held at once; when there are more, those of the fewest shoppers are let go.
+#: Most lines in memory; beyond that, those of the fewest shoppers are dropped.
 MOST_LINES = 50_000
-#: Shoppers of one line that are told apart.
+#: Most shoppers counted per line.
 _MOST_SHOPPERS = 1_000
-#: Two words are near when this part of them is alike.
+#: Two words are near if this share of them is alike.
 _NEAR = 0.75
 _PRIVATE = re.compile(
     r"\S+@\S+|(?:https?://|www\.)\S+|\+?\d[\d ().-]{5,}\d"
@@ -40,25 +40,25 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class Unread(NamedTuple):
-    """A line that gave nothing, with the number of shoppers who photographed it."""
+    """A line without a tag, and the number of shoppers who photographed it."""
 
     line: str
     shoppers: int
     language: str
-    #: The entry whose word is most like it, that word, and how unlike the two are: 0 is the same, 1 nothing alike.
+    #: The entry with the most similar word, that word, and their distance: 0 is equal, 1 entirely different.
     entry: str | None
     word: str | None
     distance: float | None
 
 
 class Languages:
-    """Tells the language of a line by its script, or by everyday words."""
+    """Detects the language of a line by its script, or by everyday words."""
 
     def __init__(self, languages: Sequence[Language]) -> None:
         self._cues = {one.language: frozenset(normal_words(list(one.cues))) for one in languages if one.cues}
 
     def of(self, line: str) -> str:
-        """Name the language of a normalised line; English where nothing says otherwise."""
+        """Return the language of a normalized line; English if nothing indicates another."""
         script = next((name for name, letters in _SCRIPTS if letters.search(line)), None)
         if script is not None:
             return script
@@ -75,7 +75,7 @@ class UnreadLines:
         self._shoppers: dict[str, set[bytes]] = {}
 
     def add(self, shopper_id: str, tagging: Tagging) -> None:
-        """Take in one upload."""
+        """Add one upload."""
         mark = blake2b(shopper_id.encode(), digest_size=8).digest()
         for line in set(unread_of(tagging)):
             marks = self._shoppers.setdefault(line, set())
@@ -86,7 +86,7 @@ class UnreadLines:
             self._shoppers = dict(kept)
 
     def most(self, number: int, words: Mapping[str, str], languages: Languages) -> Iterator[Unread]:
-        """Give the lines of the most shoppers, each with the word of the lexicon (`words`: word to entry) nearest."""
+        """Yield the lines of the most shoppers, each with the nearest word of the lexicon (`words`: word to entry)."""
         shown = [(line, len(marks)) for line, marks in self._shoppers.items() if len(marks) >= LEAST_SHOPPERS]
         for line, shoppers in sorted(shown, key=lambda item: (-item[1], item[0]))[:number]:
             near = get_close_matches(line, words, n=1, cutoff=_NEAR)
@@ -96,7 +96,7 @@ class UnreadLines:
 
 
 def unread_of(tagging: Tagging) -> Iterator[str]:
-    """Give the normalised lines that gave no tag, masked; those with nothing but signs and figures are left out."""
+    """Yield the normalized lines without a tag, masked; without lines that are only signs and figures."""
     used = {id(finding.line) for finding in tagging.findings if finding.reason is None}
     for line, text in zip(tagging.lines, tagging.normalized, strict=True):
         masked = masked_of(text).strip()
@@ -105,20 +105,20 @@ def unread_of(tagging: Tagging) -> Iterator[str]:
 
 
 def masked_of(text: str) -> str:
-    """Take names, e-mail addresses, web addresses and long numbers out of a text."""
+    """Replace names, e-mail addresses, web addresses and long numbers in a text by …."""
     return _PRIVATE.sub("…", text)
 
 
 class Coverage:
-    """How much of what was photographed gave tags, by language and week."""
+    """How many of the photographed lines gave tags, by language and week."""
 
     def __init__(self, languages: Languages) -> None:
         self._languages = languages
-        #: By language and week: uploads, those with a tag, lines, those that were used.
+        #: By language and week: uploads, uploads with a tag, lines, lines used.
         self.counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
 
     def add(self, week: str, tagging: Tagging) -> None:
-        """Take in one upload of a week."""
+        """Add one upload of a week."""
         used = {id(finding.line) for finding in tagging.findings if finding.reason is None}
         language = self._languages.of(" ".join(tagging.normalized))
         counts = self.counts[language, week]

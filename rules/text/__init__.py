@@ -1,1 +1,1 @@
-"""Normal form, layout and matching of recognized text. Pure; knows no lexicon."""
+"""Normalization, layout and matching of recognized text. Pure; knows no lexicon."""

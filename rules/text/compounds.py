@@ -1,7 +1,7 @@
 """
-Compound nouns that are written in one, cut in two: "midiröcke" into "midi röcke".
+Splits compound nouns: "midiröcke" into "midi röcke".
 
-Pure. Cuts a word only where the lexicon knows both halves and not the whole.
+Pure. Splits a word only if the lexicon knows both halves and not the whole.
 """
 
 import re
@@ -10,19 +10,19 @@ from collections.abc import Collection, Iterable, Iterator
 from rules.text.normalize import normal_words
 
 _LONG_WORD = re.compile(r"(?<![a-z])[a-z]{7,32}(?![a-z])")
-#: The shortest halves.
+#: Least lengths of the two halves.
 _FIRST, _LAST = 4, 3
 
 
 class Compounds:
-    """The halves that compounds are made of."""
+    """The halves of compounds."""
 
     def __init__(self, first: Iterable[str], last: Iterable[str]) -> None:
         self._first = frozenset(normal_words(list(first)))
         self._last = frozenset(normal_words(list(last)))
 
     def splits(self, text: str, known: Collection[str]) -> Iterator[tuple[int, int, str]]:
-        """Find the compounds in a normalised text: where each stands, and how it is written in two words."""
+        """Yield the compounds in a normalized text: their position, and the two words."""
         for found in _LONG_WORD.finditer(text) if self._first else ():
             word = found[0]
             if word not in known:
@@ -31,7 +31,7 @@ class Compounds:
                     yield found.start(), found.end(), f"{word[:cut]} {word[cut:]}"
 
     def _cut(self, word: str) -> int:
-        """Find where the longest last half begins; 0 when the word is none of ours."""
+        """Return where the longest last half begins; 0 if the word is no known compound."""
         for at in range(_FIRST, len(word) - _LAST + 1):
             if word[at:] in self._last and (word[:at] in self._first or self._cut(word[:at])):
                 return at

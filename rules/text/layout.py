@@ -1,7 +1,7 @@
 """
-Recognized lines in reading order: side by side in rows, rows below one another in blocks.
+Puts recognized lines in reading order: lines next to each other in rows, rows below each other in blocks.
 
-Geometry only; the order in which lines come in does not matter. Knows nothing of what they say.
+Geometry only; independent of the order of the input and of the text.
 """
 
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 from schemas.events import BBox, TextLine
 
-#: Lines side by side in one row overlap in height by this share of the lower one...
+#: Lines of one row overlap in height by this share of the lower one...
 _SAME_ROW = 0.5
-#: ...and lie no further apart than this many line heights.
+#: ...and their distance is at most this many line heights.
 _COLUMN_GAP = 4.0
-#: Rows of one block lie no further apart than this many line heights...
+#: The distance of rows in one block is at most this many line heights...
 _ROW_GAP = 0.9
-#: ...and share this part of the narrower one's width.
+#: ...and they share this part of the narrower one's width.
 _SHARED_WIDTH = 0.3
-#: How many rows to look back for a neighbour: keeps the time linear on pages of any size.
+#: Number of previous rows to compare with, which keeps the time linear on pages of any size.
 _LOOK_BACK = 8
 
 
 class Row(NamedTuple):
-    """Lines side by side, left to right, and the box around them."""
+    """Lines next to each other, left to right, and the box around them."""
 
     lines: list[TextLine]
     bbox: BBox
@@ -32,7 +32,7 @@ Block = list[Row]
 
 
 def blocks_of(lines: Sequence[TextLine]) -> list[Block]:
-    """Arrange lines into blocks of rows, from top to bottom. Lines without an area stand alone."""
+    """Arrange lines into blocks of rows, from top to bottom. Lines without an area stay alone."""
     blocks: list[Block] = []
     for row in _rows(lines):
         for block in blocks[: -_LOOK_BACK - 1 : -1]:
@@ -49,7 +49,7 @@ def _rows(lines: Sequence[TextLine]) -> list[Row]:
     lowest = -1
     for line in sorted(lines, key=_place_from_top):
         _, top, _, bottom = line.placed
-        # Most lines lie below all that came before, and need not be compared with them.
+        # Most lines are below all previous ones, and need not be compared with them.
         for band in bands[: -_LOOK_BACK - 1 : -1] if top < lowest else ():
             _, upper, _, lower = band[0].placed
             if lower > top and min(bottom, lower) - max(top, upper) >= _SAME_ROW * min(bottom - top, lower - upper) > 0:
@@ -69,7 +69,7 @@ def _rows(lines: Sequence[TextLine]) -> list[Row]:
 
 
 def _place_from_top(line: TextLine) -> tuple[int, int, int, int, str, float]:
-    """Say where to sort a line by place, and by content among lines at one place."""
+    """Return a sort key by place, and by content for lines at one place."""
     left, top, right, bottom = line.placed
     return top, bottom, left, right, line.text, line.score
 
@@ -79,7 +79,7 @@ def _corner(row: Row) -> tuple[int, int]:
 
 
 def _split(band: list[TextLine]) -> list[Row]:
-    """Cut a band of lines on one level where the next one is too far away to belong."""
+    """Split a band of lines at one height where the gap to the next line is too wide."""
     band.sort(key=lambda line: (line.placed, line.text, line.score))
     pieces = [[band[0]]]
     for line in band[1:]:

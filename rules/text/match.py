@@ -1,7 +1,7 @@
 """
-Every word of the lexicon in a text, in one pass; of overlapping ones those that account for most of it.
+Finds every word of the lexicon in a text, in one pass; of overlapping words those that cover most of it.
 
-Knows words and where they stand, not what they mean.
+Knows words and positions, not meanings.
 """
 
 from bisect import bisect_right
@@ -12,42 +12,41 @@ from typing import Literal, NamedTuple
 
 import ahocorasick
 
-#: What a word is for: the fields of `rules.lexicon.entries.Entry` and `rules.lexicon.context.Context` that hold words.
+#: The purpose of a word: the fields of `rules.lexicon.entries.Entry` and `rules.lexicon.context.Context` with words.
 Kind = Literal[
     "word", "beside_percent", "misread", "trap", "ignored", "negation", "harmless", "part", "field", "trade", "local",
     "goods", "detail",
 ]  # fmt: skip
-#: Where one word is claimed twice, the first of these has it.
+#: If a word has two purposes, the first of these wins.
 _PRECEDENCE: tuple[Kind, ...] = (
     "word", "ignored", "beside_percent", "misread", "harmless", "negation", "part", "field", "trade", "trap",
     "goods", "detail", "local",
 )  # fmt: skip
-#: What a letter covered counts for. A word in its own right wins over a negation that it could begin
-#: with ("常规" in "非常规").
+#: Weight of a covered letter by kind. A word wins over a negation that it could begin with ("常规" in "非常规").
 _WORTH: dict[Kind, int] = {
     "harmless": 2, "trap": 2, "word": 2, "ignored": 2, "misread": 2, "local": 2,
     "beside_percent": 1, "negation": 1, "part": 1, "field": 1, "trade": 1, "goods": 1, "detail": 1,
 }  # fmt: skip
-#: Kinds of which nothing within them is worth more than they are.
+#: Kinds within which nothing is worth more than the whole.
 _WHOLE = frozenset(kind for kind, worth in _WORTH.items() if worth > 1)
 #: Kinds that may give a tag.
 GIVING = ("word", "beside_percent", "misread")
 #: A two-letter word split across two lines is more likely a coincidence than a match.
 _TOO_SHORT = 2
 _SIBILANTS = ("s", "x", "ch", "sh")
-#: Not in any normalised text.
+#: A character that no normalized text contains.
 _NEVER = "\x1f"
 _COMMON = " \n0123456789%:.,/()-¥"
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 _ALPHANUMERIC = _LETTERS | frozenset("0123456789")
-#: From so many letters on a word may stand against a number: "SUMMER2026".
+#: From this many letters on a word may be next to a digit: "SUMMER2026".
 _LONG = 5
 _start = attrgetter("start")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word of the lexicon, normalised. `owner` is the tag id, or the name of the context rule."""
+    """A normalized word of the lexicon. `owner` is the tag id, or the name of the context rule."""
 
     text: str
     kind: Kind
@@ -65,15 +64,16 @@ class Match(NamedTuple):
 
 
 class Matcher:
-    """Terms compiled into an Aho–Corasick automaton: the time to search does not depend on their number."""
+    """Terms compiled into an Aho–Corasick automaton, so that the search time does not depend on their number."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
         chosen: dict[str, Term] = {}
         for term in sorted(terms, key=lambda term: (_PRECEDENCE.index(term.kind), term.owner)):
             chosen.setdefault(term.text, term)
         self._automaton = ahocorasick.Automaton()
-        # The automaton goes through the branches of its root in the order in which they were added: first what is
-        # common in any text, which no word may begin with, and then would be looked for in vain among all of them.
+        # The automaton tries the branches of its root in the order of adding. So characters that are common in any
+        # text,
+        # and with which no word may begin, come first; otherwise they would be compared with all others in vain.
         for letter in _COMMON:
             self._automaton.add_word(letter + _NEVER, None)
         for text, term in sorted(chosen.items(), key=lambda item: not item[0].isascii()):
@@ -83,18 +83,18 @@ class Matcher:
         self._automaton.make_automaton()
 
     def knows(self, word: str) -> bool:
-        """Tell whether a normalised word is one of the terms."""
+        """Return whether a normalized word is one of the terms."""
         return word in self._automaton
 
     def find(self, text: str, seams: Sequence[int] = ()) -> list[Match]:
         """
-        Find what stands in a normalised text framed by line breaks, in its order.
+        Find the terms in a normalized text framed by line breaks, in order.
 
-        `seams` are the positions where lines were joined: a word across one gives way to its like within a
-        line, a Chinese one must have three letters, and the name of a part never runs on. A Latin (Greek,
-        Cyrillic) word counts only with no letter or digit next to it, apart from an English plural ending.
-        Words do not overlap: those that together cover the most text win ("vegan leather" and "jacket", not
-        "leather jacket"), then the fewest, then those that end on the longest.
+        `seams` are the positions where lines were joined. A word across one loses against its like within a line, a
+        Chinese one must have three letters, and the name of a part never crosses one. A Latin (Greek, Cyrillic) word
+        counts only without a letter or digit next to it, except an English plural ending. Words do not overlap: those
+        that together cover the most text win ("vegan leather" and "jacket", not "leather jacket"), then the fewest,
+        then those whose last word is the longest.
         """
         found: list[Match] = []
         joined = bytearray(len(text))
@@ -132,7 +132,7 @@ def _covering(found: list[Match], joined: bytearray) -> list[Match]:
 
 
 def _best(group: list[Match], reached: int, joined: bytearray) -> list[Match]:
-    """Choose from a group of matches that overlap, up to `reached`: weighted interval scheduling."""
+    """Choose from a group of overlapping matches, up to `reached`: weighted interval scheduling."""
     longest = max(group, key=_length)
     if (longest.start, longest.stop) == (group[0].start, reached) and longest.term.kind in _WHOLE:
         return [longest]
@@ -140,7 +140,7 @@ def _best(group: list[Match], reached: int, joined: bytearray) -> list[Match]:
     stops = [match.stop for match in group]
     #: The best choice among the first n matches: worth, number of words (negative), length of the last one...
     best: list[tuple[int, int, int]] = [(0, 0, 0)]
-    #: ...and the match it ends on, with the number of matches to choose from before it.
+    #: ...and its last match, with the number of matches before that.
     last: list[tuple[Match | None, int]] = [(None, 0)]
     for number, match in enumerate(group):
         before = bisect_right(stops, match.start, 0, number)
@@ -165,10 +165,10 @@ def _best(group: list[Match], reached: int, joined: bytearray) -> list[Match]:
 
 
 def _length(match: Match) -> int:
-    # Without the plural ending: a word that has its "s" by itself comes first.
+    # Without the plural ending, so that a word whose own form has the "s" comes first.
     return len(match.term.text)
 
 
 def _is_letter(character: str) -> bool:
-    """Tell whether a character joins with its neighbour into one word: letters and digits, but not CJK."""
+    """Return whether a character joins its neighbour to one word: letters and digits, but not CJK."""
     return character.isalnum() and not "\u2e80" <= character <= "\ud7af" and character < "\uf900"

@@ -1,7 +1,7 @@
 """
-Text as people and OCR write it, to the one form in which words are compared.
+Normalizes text as people and OCR write it, to the one form in which words are compared.
 
-Pure. Knows nothing of the lexicon: whoever builds one passes its words through here too.
+Pure. Knows no lexicon; a lexicon's words are normalized here too.
 """
 
 import re
@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 from opencc import OpenCC
 
-#: Chinese, Japanese and Korean letters (scripts in which words need no spaces), for use in a regex class.
+#: Chinese, Japanese and Korean letters (scripts without spaces between words), for a regex class.
 CJK = "\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 
 _HAS_CJK = re.compile(f"[{CJK}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(" {2,}")
-#: "D E N I M": four letters or more, each on its own.
+#: "D E N I M": four or more single letters.
 _SPREAD = re.compile(r"[a-z](?<![a-z0-9].)(?: [a-z]){3,}(?![a-z0-9])")
 _MARK = "\x1f"
-# The patterns begin with a plain character and look behind it: so the search for them is a fast one.
+# Each pattern begins with a plain character and looks behind it, because that search is fast.
 #: Spaces inside words: "纯 棉", "T 恤", and those marked in spread Latin words.
 _GAP = re.compile(f"{_MARK}| (?=[{CJK}])(?:(?<=[{CJK}] )|(?<=[^a-z0-9][a-z] ))| (?=[a-z] ?[{CJK}])(?<=[{CJK}] )")
 #: "cotton65%", "棉65%" and "65%cotton".
@@ -28,19 +28,19 @@ _STUCK = re.compile(r"\d(?<=[^\W\d_].)(?=\d{0,2}(?:[.,]\d{1,2})? ?%)|%(?<=\d.)(?
 
 
 class Normal(NamedTuple):
-    """Normalised text, framed by a line break on each side, and where spaces were taken out of it."""
+    """Normalized text, framed by a line break on each side, and where spaces were removed."""
 
     text: str
-    #: Positions in `text`, ascending, where a space stood.
+    #: Positions in `text`, ascending, where a space was removed.
     gaps: tuple[int, ...]
 
 
 def normalize(lines: str) -> Normal:
     """
-    Normalise lines joined by line breaks; as many lines come out, in time linear in their length.
+    Normalize lines joined by line breaks. Returns the same number of lines, in time linear in their length.
 
-    NFKC (full-width forms), case folding, Latin accents off, traditional to simplified Chinese, hyphens to
-    spaces, invisible characters out, letter-spaced words pulled together.
+    Applies NFKC (full-width forms) and case folding, removes Latin accents and invisible characters, converts
+    traditional to simplified Chinese and hyphens to spaces, and joins letter-spaced words.
     """
     text = lines if lines.isascii() else _SURROGATES.sub(" ", lines)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -64,7 +64,7 @@ def normalize(lines: str) -> Normal:
 
 
 def normal_words(words: list[str]) -> list[str]:
-    """Normalise words and phrases, many at once."""
+    """Normalize words and phrases, many at once."""
     if not words:
         return []
     text = normalize("\n".join([word.replace("\n", " ") for word in words])).text
@@ -72,7 +72,7 @@ def normal_words(words: list[str]) -> list[str]:
 
 
 def is_cjk(letter: str) -> bool:
-    """Tell whether a character is a Chinese, Japanese or Korean letter."""
+    """Return whether a character is a Chinese, Japanese or Korean letter."""
     return letter >= "\u2e80" and _HAS_CJK.match(letter) is not None
 
 
@@ -83,7 +83,7 @@ def _simplifier() -> OpenCC:
 
 @cache
 def _odd_characters() -> tuple[re.Pattern[str], dict[str, str]]:
-    """Build the table of single characters: odd spaces and hyphens to a space, accents and invisible ones out."""
+    """Return the table of single characters: odd spaces and hyphens become a space; accents and invisible ones go."""
     table = dict.fromkeys(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)), " ")
     del table["\n"]
     invisible = (0xAD, *range(0x300, 0x370), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070))

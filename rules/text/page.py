@@ -1,7 +1,7 @@
 """
-A photo's lines as one normalised text, with the way back from a position to its line.
+A photo's lines as one normalized text, with the line of each position.
 
-Knows geometry and normalisation, not the lexicon.
+Knows geometry and normalization, not the lexicon.
 """
 
 from bisect import bisect_right
@@ -19,34 +19,34 @@ class Placed(Protocol):
 
     @property
     def start(self) -> int:
-        """Where it begins."""
+        """Position of its first character."""
 
 
 P = TypeVar("P", bound=Placed)
 
 
 class Page(NamedTuple):
-    """Lines in reading order; the text is framed by line breaks and has one between any two lines."""
+    """Lines in reading order. The text is framed by line breaks and has one between any two lines."""
 
     lines: list[TextLine]
     text: str
-    #: Where each line starts in the text, and where a next one would.
+    #: Start of each line in the text, and of the line that would follow.
     starts: list[int]
-    #: Where in the text something was mended, ascending.
+    #: Positions in the text where something was repaired, ascending.
     gaps: tuple[int, ...]
-    #: Numbers of the first lines of the blocks, and the number of lines.
+    #: Index of each block's first line, and the number of lines.
     blocks: list[int]
 
     def line_at(self, position: int) -> TextLine:
-        """Give the line at a position in the text."""
+        """Return the line at a position in the text."""
         return self.lines[bisect_right(self.starts, position) - 1]
 
     def line_start(self, position: int) -> int:
-        """Give the start of the line at a position in the text."""
+        """Return the start of the line at a position in the text."""
         return self.starts[bisect_right(self.starts, position) - 1]
 
     def by_line(self, found: Sequence[P]) -> dict[int, list[P]]:
-        """Share out what was found, in its order, to the numbers of the lines that it starts in."""
+        """Group what was found, in order, by the index of the line that it starts in."""
         lines: dict[int, list[P]] = {}
         number, stop = -1, 0
         for one in found:
@@ -59,7 +59,7 @@ class Page(NamedTuple):
 
 
 def page_of(lines: Sequence[TextLine], repaired: Callable[[Normal], Normal]) -> Page:
-    """Lay lines out, normalise them, and let `repaired` put misread words right."""
+    """Put lines in reading order, normalize them, and let `repaired` correct misread words."""
     blocks = blocks_of(lines)
     ordered = [line for block in blocks for row in block for line in row.lines]
     text, gaps = repaired(normalize("\n".join([line.text.replace("\n", " ").strip(" -") for line in ordered])))

@@ -1,7 +1,7 @@
 """
-What OCR misread in Latin words, put right where the lexicon proves it: "C0TT0N", "65% polyesler".
+Corrects OCR errors in Latin words if the lexicon proves them: "C0TT0N", "65% polyesler".
 
-Pure. Changes a word only into one that the lexicon has, and only if there is no second one it could be.
+Pure. Changes a word only into a word of the lexicon, and only if no second word fits.
 """
 
 import re
@@ -12,7 +12,7 @@ from itertools import product
 from rules.text.compounds import Compounds
 from rules.text.normalize import Normal
 
-#: Letters that OCR takes for digits and signs.
+#: Letters that OCR reads as digits and signs.
 _LOOKALIKES = {
     "0": "o",
     "1": "li",
@@ -28,17 +28,17 @@ _LOOKALIKES = {
 }
 _SIGNS = "".join(map(re.escape, _LOOKALIKES))
 _TOKEN = re.compile(rf"[a-z{_SIGNS}]{{4,}}+")
-#: A long word right beside a percentage: the only place where letters are changed for letters.
+#: A long word next to a percentage: the only place where letters are replaced by letters.
 _PERCENT = re.compile(r"\d[\d.,]* ?%")
 _AFTER = re.compile(r" ?([a-z]{6,}+)")
 _BEFORE = re.compile(r"([a-z]{6,}):? ?$")
 _MOST_SIGNS = 4
-#: How far to look to the left of a percentage: the longest fibre names.
+#: Distance to look left of a percentage: the longest fibre names.
 _LONGEST = 30
 
 
 class Repair:
-    """Knows the Latin words of a lexicon, and those of them that are names of fibres."""
+    """Knows the Latin words of a lexicon, and which of them are names of fibres."""
 
     def __init__(
         self, words: Iterable[str], fibres: Iterable[tuple[str, str]], compounds: Compounds | None = None
@@ -53,7 +53,7 @@ class Repair:
                 self._near[short].add(word)
 
     def repaired(self, normal: Normal) -> Normal:
-        """Put misread words right. Their places are added to the gaps."""
+        """Return the text with misread words corrected. Their positions are added to the gaps."""
         changes = sorted(set(self._changes(normal.text)))
         if not changes:
             return normal
@@ -95,7 +95,7 @@ class Repair:
         return possible.pop() if len(possible) == 1 else None
 
     def _nearest_fibre(self, token: str) -> str | None:
-        """Find the fibre whose name is one letter off, when there is just one."""
+        """Return the fibre whose name differs by one letter, if there is exactly one."""
         if token in self._known:
             return None
         swapped = {token[:at] + token[at + 1] + token[at] + token[at + 2 :] for at in range(len(token) - 1)}
@@ -111,12 +111,12 @@ class Repair:
 
 
 def _shortened(word: str) -> Iterator[str]:
-    """List the word with each one of its letters left out."""
+    """Yield the word without each one of its letters."""
     return (word[:at] + word[at + 1 :] for at in range(len(word)))
 
 
 def _one_off(one: str, other: str) -> bool:
-    """Tell whether at most one letter was added, left out or changed."""
+    """Return whether the words differ by at most one added, missing or changed letter."""
     if len(one) > len(other):
         one, other = other, one
     at = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))

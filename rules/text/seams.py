@@ -1,8 +1,8 @@
 """
-Words that run on from one line to the next: "WIDE-" / "LEG PANTS", "连衣" / "裙".
+Finds words that continue from one line to the next: "WIDE-" / "LEG PANTS", "连衣" / "裙".
 
-Searches the lines of each block as one text and brings what it finds back to the page. Knows geometry and
-scripts, not meanings.
+Searches the lines of each block as one text and maps the matches back to the page. Knows geometry and scripts, not
+meanings.
 """
 
 from bisect import bisect_right
@@ -12,17 +12,17 @@ from rules.text.normalize import is_cjk
 from rules.text.page import Page
 from schemas.events import BBox
 
-#: No Chinese, Japanese or Korean letter comes before it.
+#: Chinese, Japanese and Korean letters begin here.
 _LATIN = "\u2000"
 
 
 def find_on(page: Page, matcher: Matcher) -> list[Match]:
-    """Find the matcher's words on a page, in order. One that runs on has a line break in its text."""
+    """Find the matcher's words on a page, in order. A word that crosses lines has a line break in its text."""
     last_lines = {number - 1 for number in page.blocks}
     pieces: list[str] = []
     begin = 0
     seams: list[int] = []
-    #: Where, in the joined text, line breaks were taken out.
+    #: Positions in the joined text where line breaks were removed.
     closed: list[int] = []
     for number, after in enumerate(page.starts[1:-1]):
         joint = "\n" if number in last_lines else _joint(page, number, after, matcher)
@@ -41,19 +41,19 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
 
 
 def _joint(page: Page, number: int, after: int, matcher: Matcher) -> str:
-    """Say what to put for the line break between a line and the next, which begins at `after`."""
+    """Return what replaces the line break between a line and the next, which begins at `after`."""
     before, behind = page.text[after - 2], page.text[after]
     if before > _LATIN and is_cjk(before) and is_cjk(behind):
         return "" if _runs_on(page.lines[number].placed, page.lines[number + 1].placed) else "\n"
     if page.lines[number].text.rstrip()[-1:] == "-" and before != "\n" != behind:
         upper = page.text[page.starts[number] : after].split()
         lower = page.text[after : page.starts[number + 2]].split()
-        # A line of accents alone is a space by now.
+        # A line of accents only has become a space.
         return "" if upper and lower and matcher.knows(upper[-1] + lower[0]) else " "
     return " "
 
 
 def _runs_on(upper: BBox, lower: BBox) -> bool:
-    """Tell whether Chinese may run on from one line to the next: to its side, or below when the upper one is full."""
+    """Return whether Chinese may continue from one line to the next: beside it, or below if the upper one is full."""
     height = upper[3] - upper[1]
     return lower[0] >= upper[2] - height or upper[2] >= lower[2] - 2 * height

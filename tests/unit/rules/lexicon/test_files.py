@@ -91,7 +91,7 @@ def test_an_empty_folder_changes_nothing(tmp_path: Path, lexicon: Lexicon):
         ('[new]\nen = "N"\nzh = "新"\nwords = ["♥"]\n', "material.toml:4: [new] '♥' is one letter"),
         ('[New_One]\nen = "N"\nzh = "新"\n', "material.toml:1: [New_One] its id must be lower-case English words"),
         ('[new]\nen = "N"\nzh = "新"\nimplies = ["material/coton"]\n', "did you mean 'material/cotton'?"),
-        ('words = ["x"]\n', "material.toml:1: 'words' stands outside of any [entry]"),
+        ('words = ["x"]\n', "material.toml:1: 'words' is outside of any [entry]"),
         ("[cotton]\n[cotton]\n", "material.toml:2: is not TOML"),
         (b'[cotton]\nzh = "\xff"\n', "material.toml: is not UTF-8 at byte"),
     ],

@@ -26,8 +26,8 @@ def test_a_sound_lexicon_has_no_problems(tmp_path: Path):
 
 
 TRAP_CLASH = (
-    "material.toml:6: [felpa] the trap 'denim' is a word of material/denim already: leave it out of one of them, "
-    'or take it away there: [denim] without = ["denim"]'
+    "material.toml:6: [felpa] the trap 'denim' is a word of material/denim already: remove it from one of them, "
+    'or exclude it there: [denim] without = ["denim"]'
 )
 
 
@@ -48,7 +48,7 @@ TRAP_CLASH = (
         ),
         (
             'words = ["felpone", "cotton"]\nyes = ["felpone"]\nno = ["x"]\n',
-            "material.toml:5: [felpa] 'cotton' is also a word of material/cotton: leave it out of one of them",
+            "material.toml:5: [felpa] 'cotton' is also a word of material/cotton: remove it from one of them",
         ),
         (
             'words = ["felpone"]\ntraps = ["denim"]\nyes = ["felpone"]\nno = ["x"]\n',
@@ -74,7 +74,7 @@ def test_a_word_that_never_gives_its_tag_is_told(tmp_path: Path):
     )
 
     assert (
-        "material.toml:6: [felpa] 'felp' never gives the tag: 'felp' is style/felpa (no percentage beside it)"
+        "material.toml:6: [felpa] 'felp' never gives the tag: 'felp' is style/felpa (no percentage next to it)"
         in problems(tmp_path, text)
     )
 
