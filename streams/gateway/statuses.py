@@ -64,9 +64,7 @@ class Statuses:
             return status
         if not self._is_whole():
             raise away("not-ready", "the gateway has not read all of the topics yet", _SOON)
-        raise BadRequestError(
-            404, "unknown-upload", f"unknown upload; uploads are remembered for {self._remembered}"
-        )
+        raise BadRequestError(404, "unknown-upload", f"unknown upload; uploads are remembered for {self._remembered}")
 
     async def find(self, upload_id: str) -> Status | None:
         """

@@ -173,7 +173,7 @@ async def test_a_password_that_is_not_encoded_is_told_as_such_and_not_shown(url)
 @pytest.mark.parametrize(
     ("name", "value", "line"),
     [
-        ("OCR_URLS", '["http://{}@host"]', "HANGTAG_OCR_URLS: a name or password"),
+        ("OCR_URLS", '["http://{}@host"]', "HANGTAG_OCR_URLS: an address with a user name or password"),
         ("OCR_URLS", "{}", "HANGTAG_OCR_URLS: cannot be read (JSONDecodeError)"),
         ("SECRETS_DIR", "/nowhere/{}", "HANGTAG_SECRETS_DIR: Path does not point to a directory"),
     ],
