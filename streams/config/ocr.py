@@ -49,9 +49,10 @@ class OcrSettings(BaseSettings):
     ocr_look_closer: bool = Field(
         True, description="The rapid engine reads small or unsure places again from the photo at full size."
     )
-    ocr_detector: Literal["small", "tiny", "both"] = Field(
-        "small",
-        description="The rapid engine's detector. `both`: the small one where the tiny one is unsure; `tiny` is fast.",
+    ocr_detector: Literal["auto", "small", "tiny"] = Field(
+        "auto",
+        description="How the rapid engine finds lines. `auto`: at half scale, at full scale where that leaves doubt; "
+        "`small`, `tiny`: at full scale with that model.",
     )
     ocr_max_tiles: int = Field(
         16,

@@ -57,7 +57,7 @@ class RapidEngine:
         lift: bool = True,
         look_closer: bool = True,
         most_tiles: int = 16,
-        detector: Detector = "small",
+        detector: Detector = "auto",
     ) -> None:
         """
         Create an engine that reads `slots` photos at the same time.

@@ -48,6 +48,10 @@ def _is_better(new: Sequence[Quad], old: Sequence[Quad]) -> bool:
         return bool(new)
     letters, letters_before = _letters(new), _letters(old)
     score, score_before = _score(new), _score(old)
+    # Print seen small runs together: of readings that differ in spaces only, the wider one is right.
+    if _text(new) != _text(old) and _run_together(new) == _run_together(old):
+        wider = len(_text(new)) > len(_text(old))
+        return wider and score >= score_before - _LESS_SURE and not _loses_a_figure(new, old)
     if sum(quad.worth for quad in new) <= sum(quad.worth for quad in old) or _loses_a_figure(new, old):
         return False
     if letters >= letters_before + max(_MORE_LETTERS, _MORE * letters_before):
@@ -75,6 +79,10 @@ def _sums_up(text: str) -> bool:
 def _score(quads: Sequence[Quad]) -> float:
     """Return the mean score, weighted by the number of letters."""
     return sum(quad.worth for quad in quads) / max(sum(len(quad.text) for quad in quads), 1)
+
+
+def _run_together(quads: Sequence[Quad]) -> str:
+    return "".join(_text(quads).split())
 
 
 def _letters(quads: Sequence[Quad]) -> int:

@@ -34,10 +34,10 @@ def is_mirrored(bgr: Pixels, quads: Sequence[Quad], recognize: Recognize) -> boo
     ):
         return False
     crops = [cut_out(bgr, quad.points) for quad in lines]
-    # The mirror image of a line that was detected as upside down is upside down again.
+    # The mirror image of a line that was detected as upside down is upside down again. Some mirrored lines are.
     across = recognize([np.ascontiguousarray(crop[:, ::-1]) for crop in crops])
     down = recognize([np.ascontiguousarray(crop[::-1]) for crop in crops])
-    back = max((across, down), key=_mean)
+    back = [max(ways, key=lambda way: way[1]) for ways in zip(across, down, strict=True)]
     gain = _mean(back) - _mean([(quad.text, quad.score) for quad in lines])
     return _mean(back) > _SURE_BACK and gain > _GAIN
 

@@ -76,3 +76,13 @@ def test_a_second_reading_that_is_surer_or_finds_more_replaces_the_first(first, 
     old, new = (line(text, 0, 0, score=score) for text, score in (first, second))
 
     assert texts(merge([old], [new])) == [new.text]
+
+
+def test_of_readings_that_differ_in_spaces_only_the_one_with_more_of_them_is_kept():
+    close, wide = line("100%ORGANIC", 0, 0, score=0.99), line("100% ORGANIC", 0, 0, score=0.95)
+
+    assert texts(merge([close], [wide])) == texts(merge([wide], [close])) == ["100% ORGANIC"]
+
+
+def test_a_space_inside_a_figure_is_no_better_reading():
+    assert texts(merge([line("100% SILK", 0, 0)], [line("10 0% SILK", 0, 0)])) == ["100% SILK"]
