@@ -32,14 +32,16 @@ def plan(
     from streams.operations.plan import Load
     from streams.operations.plan import plan as worksheet
 
+    settings = Settings()
     load = Load(
         _count(uploads_per_day),
         seconds_per_photo,
         peak,
-        Settings().in_flight,
+        settings.in_flight,
         round(photo_kb * 1000),
         replication,
         gpu=gpu,
+        ledger_days=settings.ledger_retention_days,
     )
     lines = worksheet(load)
     if as_json:

@@ -1,12 +1,18 @@
 """The settings of Klaviyo, the profiles there, and the state database."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
+from schemas.topics import WEEK
 from streams.config.addresses import Address
+
+#: For how long an event may be delivered again: a week after it was read `retag` may still publish it, a week later it
+#: may become a dead letter, which is kept for two weeks, and a replay puts it on a topic for a week.
+_REDELIVERED_FOR: Final[timedelta] = 5 * WEEK
 
 
 class KlaviyoSettings(BaseSettings):
@@ -51,4 +57,10 @@ class KlaviyoSettings(BaseSettings):
     state_url: SecretStr = Field(
         SecretStr("sqlite:///.hangtag/state.db"),
         description="State database (SQLAlchemy URL). Percent-encode a password in it.",
+    )
+    ledger_retention_days: int = Field(
+        _REDELIVERED_FOR.days + 1,
+        ge=8,
+        description="Days for which the ledger keeps that Klaviyo has an event, so that it is not sent again. Keep it"
+        " above the retention of your topics.",
     )

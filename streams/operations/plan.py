@@ -34,6 +34,8 @@ class Load:
     photo_bytes: int = 150_000
     replication: int = 3
     gpu: bool = False
+    #: Days for which the ledger of events written keeps an upload (HANGTAG_LEDGER_RETENTION_DAYS).
+    ledger_days: int = 36
 
     @property
     def per_s(self) -> float:
@@ -96,8 +98,8 @@ def plan(load: Load) -> list[Line]:
         ),
         Line(
             "database",
-            f"{_size(load.uploads_per_day * _ROW_BYTES)} per day",
-            f"{_ROW_BYTES} bytes of ledger per upload (PostgreSQL)",
+            _size(load.uploads_per_day * load.ledger_days * _ROW_BYTES),
+            f"{load.ledger_days} days x {_ROW_BYTES} bytes of ledger per upload (PostgreSQL)",
         ),
         Line(
             "Klaviyo",

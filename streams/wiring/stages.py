@@ -129,14 +129,14 @@ def sync(settings: Settings, *, sink: Sink | None = None) -> StagePlan:
     """
     Plan the stage from tags to Klaviyo profiles. `sink` replaces the one that writes to Klaviyo.
 
-    Beside it, one process of the group indexes uploads (`streams/index`).
+    Beside it, one process of the group indexes uploads (`streams/index`) and prunes the ledger of written events.
 
     Raises:
         ValueError: a Klaviyo setting or the lexicon cannot be used.
 
     """
     from streams.agents import tags
-    from streams.index.background import keep_indexing
+    from streams.wiring.beside_sync import beside_sync
     from streams.wiring.klaviyo import make_interests, make_sink, make_sink_config
 
     # Settings that cannot be used end the process before it waits for Kafka.
@@ -147,8 +147,7 @@ def sync(settings: Settings, *, sink: Sink | None = None) -> StagePlan:
         writer = sink or await make_sink(settings, spans=spans)
         return partial(tags.sync, sink=writer, now=now), None if sink else writer.aclose
 
-    index = partial(keep_indexing, settings=settings, now=now) if settings.index_uploads else None
-    return StagePlan("sync", settings, opened, background=index)
+    return StagePlan("sync", settings, opened, background=beside_sync(settings, now=now))
 
 
 def dry_sync(settings: Settings, run: str) -> StagePlan:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from postgres_server import MISSING, running
-from sqlalchemy import text
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from klaviyo_sink.dry_run import open_rehearsal
@@ -16,8 +16,10 @@ from klaviyo_sink.profile.wording import DEFAULT_WORDING
 from klaviyo_sink.state.database import StateUnavailableError, open_database, open_for_reading
 from klaviyo_sink.state.forgetting import forget, rewrite_tables
 from klaviyo_sink.state.ledgers import digest, forgotten_since
+from klaviyo_sink.state.pruning import prune_written
 from klaviyo_sink.state.settling import Write
 from klaviyo_sink.state.store import open_state
+from klaviyo_sink.state.tables import forgotten_shoppers, written_events
 from klaviyo_sink.state.uploads import (
     Claim,
     Indexed,
@@ -171,4 +173,26 @@ def test_the_index_of_uploads_has_one_writer_at_a_time_and_no_forgotten_shopper(
     write(engine, [other], [], cluster="c", before=read_positions(engine, "c"), after={})
     assert prune(engine, before=AT + timedelta(1), dead_before=AT, most=10) == 1
     clear(engine)
+    engine.dispose()
+
+
+def test_old_entries_of_the_ledger_are_dropped_and_those_that_another_is_dropping_are_left_to_it(url):
+    engine = open_database(url)
+    ids = [f"pruned-{number}" for number in range(4)]
+    rows = [{"unique_id": one, "shopper_id": one, "upload_id": one, "written_at": AT - timedelta(90)} for one in ids]
+    new = rows[0] | {"unique_id": "kept", "shopper_id": "kept", "written_at": AT}
+    with engine.begin() as connection:
+        connection.execute(insert(written_events), [*rows, new])
+    with engine.begin() as theirs:
+        theirs.execute(delete(written_events).where(written_events.c.shopper_id == ids[0]))
+        # Neither waits for the other.
+        assert prune_written(engine, before=AT - timedelta(30), most=2) == 2
+    assert prune_written(engine, before=AT - timedelta(30), most=2) == 1
+    assert prune_written(engine, before=AT - timedelta(30), most=2) == 0
+    with engine.connect() as connection:
+        left = connection.execute(select(written_events.c.unique_id)).scalars().all()
+        assert "kept" in left
+        assert not set(left) & set(ids)
+        # The erasure ledger has entries of other tests, all of them older than this.
+        assert connection.execute(select(func.count()).select_from(forgotten_shoppers)).scalar_one() > 0
     engine.dispose()

@@ -24,6 +24,8 @@ def test_ten_million_a_day_at_1_3_seconds_a_photo():
     assert (found["recognize"], found["partitions of outfit.uploads"]) == ("8 processes", "24")
     assert (found["tag"], found["sync"]) == ("2 processes", "2 processes")
     assert found["photos"] == "10.5 TB"
+    # The ledger is pruned: a second year adds nothing.
+    assert found["database"] == "130 GB"
     assert found["Klaviyo"] == "15.1% of an account's bulk limit"
 
 
