@@ -141,7 +141,7 @@ class Tagger:
                 "labels": self._vocabulary.labels.get(tag_id) or Labels(en=str(best.label), zh=str(best.label)),
                 "score": round(best.score, 4),
                 "share": min(sum(shares.values()), 100.0) if shares else None,
-                "share_unsure": any(one.unsure for one, _ in supports),
+                "share_unsure": bool(shares) and any(one.unsure for one, _ in supports),
                 "evidence": tuple(
                     [one for _, evidence in supports[:_MOST_EVIDENCE] for one in evidence][:_MOST_EVIDENCE]
                 ),

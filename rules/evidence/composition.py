@@ -46,6 +46,11 @@ class Composition(NamedTuple):
     shares: tuple[Share, ...]
 
     @property
+    def empty(self) -> bool:
+        """Tell whether it has nothing but shares of 0 %."""
+        return not any(share.percent.value for share in self.shares)
+
+    @property
     def by_fibre(self) -> dict[str, float]:
         """The percentage of each fibre. A share repeated in another language counts once; two different ones add up."""
         said = dict.fromkeys((share.fibre.code, share.percent.value) for share in self.shares if share.percent.value)
@@ -164,7 +169,10 @@ class _Sections:
             self._fibres = []
         elif name.part is not None:
             last = self._building[-1] if len(self._building) > self._first else None
-            starts = self._fibres if last is None else [share.fibre.start for share in last.shares]
+            starts = [] if last is None else [share.fibre.start for share in last.shares]
+            if not starts or self._fibres[-1] not in starts:
+                # Talk ("Coat in a wool blend. Satin lining."): only the fabric right before the name is the part's.
+                last, starts = None, self._fibres[-1:]
             self.parts |= dict.fromkeys(starts, name.part)
             if last is not None:
                 last.part = name.part
@@ -220,7 +228,7 @@ def main_composition(compositions: Iterable[Composition], is_main: Callable[[str
     A second one (a two-piece, an unnamed lining) belongs to another garment. But if the first does not add up, one
     that repeats its fibres in another language and does add up is better.
     """
-    main = [one for one in compositions if is_main(one.part) and one.by_fibre]
+    main = [one for one in compositions if is_main(one.part) and not one.empty]
     if not main:
         return None
     first = main[0]

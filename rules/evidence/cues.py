@@ -4,7 +4,8 @@ Collects what surrounds the words on a page: negations, percentages, garment par
 Pure. Other modules decide what it means.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -16,6 +17,8 @@ from rules.evidence.vocabulary import Vocabulary
 from rules.text.match import Match
 from rules.text.page import Page
 
+#: What may stand between a part and the fabric that it is of.
+_CONSISTS = re.compile(r" ?(?:(?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) )?|采用|选用|使用|是|为")
 #: Kinds of matches that may name a part.
 _NAMING = ("part", "field")
 
@@ -61,7 +64,9 @@ def cues_on(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Cue
             )
             cues.compositions += compositions
             cues.shares |= {share.fibre.start: share for one in compositions for share in one.shares}
-            cues.parts |= parts | _before_part(page.text, vocabulary, block, cues.shares)
+            cues.parts |= parts
+        if "part" in kinds:
+            cues.parts |= _beside_part(page.text, vocabulary, block, cues.shares)
     return cues
 
 
@@ -73,12 +78,7 @@ def _items(
 ) -> dict[int, list[Item]]:
     """Return the figures and the names of parts by line, without lines that have none."""
     items: dict[int, list[Item]] = {}
-    fibres = names.vocabulary.in_composition
-    for number in numbers:
-        if number not in percents and not any(
-            match.term.kind in _NAMING or match.term.owner in fibres for match in lines.get(number, ())
-        ):
-            continue
+    for number in _of_labels(numbers, lines, percents, names.vocabulary.in_composition):
         found = names.items(
             lines.get(number, ()),
             percents.get(number, ()),
@@ -90,16 +90,49 @@ def _items(
     return items
 
 
-def _before_part(
+def _of_labels(
+    numbers: Sequence[int],
+    lines: Mapping[int, Sequence[Match]],
+    percents: Mapping[int, Sequence[Percent]],
+    fibres: Container[str],
+) -> list[int]:
+    """List the lines with percentages or names of parts, and those with fibres above and below them."""
+    kept = {number for number in numbers if number in percents}
+    fibrous = set[int]()
+    for number in numbers:
+        for match in lines.get(number, ()):
+            if match.term.kind in _NAMING:
+                kept.add(number)
+            elif match.term.owner in fibres:
+                fibrous.add(number)
+    for number in numbers:
+        if number - 1 in kept and number in fibrous:
+            kept.add(number)
+    for number in reversed(numbers):
+        if number + 1 in kept and number in fibrous:
+            kept.add(number)
+    return sorted(kept)
+
+
+def _beside_part(
     text: str, vocabulary: Vocabulary, block: Sequence[Match], shares: Mapping[int, Share]
 ) -> dict[int, str]:
-    """Return the materials without a percentage that describe a part in English: "mesh lining"."""
-    return {
-        one.start: part.term.owner
-        for one, part in pairwise(block)
-        if part.term.kind == "part" and one.term.owner in vocabulary.fibres and one.start not in shares
-        if text[one.stop : part.start] == " " and text[one.stop - 1].isascii()
-    }
+    """Return the materials without a percentage that a part is of: "mesh lining", "doublure en soie", "里料棉"."""
+    found: dict[int, str] = {}
+    named = False
+    for one, other in pairwise(block):
+        part, fibre = (one, other) if one.term.kind == "part" else (other, one)
+        gap = text[one.stop : other.start]
+        if part is one:
+            beside = _CONSISTS.fullmatch(gap) is not None
+            named = beside or not gap.strip(" :")
+        else:
+            # "羊毛里料" is a lining of wool, but not behind another part: "面料羊毛里料聚酯纤维".
+            beside = not gap.strip() and (gap == "" or text[one.stop - 1].isascii()) and not named
+            named = False
+        if beside and part.term.kind == "part" and fibre.term.owner in vocabulary.fibres and fibre.start not in shares:
+            found[fibre.start] = part.term.owner
+    return found
 
 
 def _of_compositions(text: str, matches: Sequence[Match]) -> list[Percent]:

@@ -4,8 +4,9 @@ Judges every word of the lexicon on a page: a tag, or the reason why not.
 Pure. Knows the vocabulary and the page, not events.
 """
 
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -25,12 +26,18 @@ from schemas.events import TextLine
 QUALITY = {"composition": 1.0, "word": 0.95, "beside_percent": 0.9, "misread": 0.75, "size": 0.95, "negated": 0.9}
 #: Factor for each way in which the text had to be repaired first.
 MENDED = 0.9
-#: The category of sizes.
-SIZE = "size"
+#: The categories of sizes, colours and garments.
+SIZE, COLOUR, _GARMENT = "size", "colour", "category/"
+#: What titles name in one letter behind any word: the wearer and the season.
+_MARKS = frozenset(
+    ("claim/womenswear", "claim/menswear", "season/spring", "season/summer", "season/autumn", "season/winter")
+)
 #: From this percentage on a garment counts as one fibre (GB/T 29862-2013: up to 0.5 % may be unnamed).
 _PURE = 99.5
 #: Negations that turn a care instruction into its opposite.
 _FORBIDS = {"without", "directly", "bare", "not allowed", "forbidding", "answered no"}
+#: Follows the name of a second fabric of equal rank: "Fabric 2: 100% polyester".
+_SECOND = re.compile(r" ?[2b] ?:")
 #: Kinds of matches that are listed but give no tag, with the reason.
 _NO_TAG = {"trap": "the phrase means something else", "ignored": "never a tag"}
 
@@ -78,24 +85,34 @@ class _Judge:
         self._vocabulary = vocabulary
         self._cues = cues
         self._talk = LineTalk(page, vocabulary, matches)
-        self._begins = {match.start for match in matches}
-        self._ends = {match.stop for match in matches}
+        self._matches = matches
         #: Fibres with 0 % on a label whose other shares add up.
         self._zero = {
             share.fibre.code
             for composition in cues.compositions
-            if composition.whole
             for share in composition.shares
-            if not share.percent.value
+            if not share.percent.value and composition.whole
         }
         main = main_composition(cues.compositions, self._is_main)
         #: A sum above 100 is not trusted. A smaller one may lack a line that was not read.
         self._main = main.by_fibre if main is not None and main.believable else {}
-        self._unsure = main is not None and not main.exact
+        self._unsure = main is not None and (not main.exact or _numbered(page.text, matches))
         self._part_of = {share.fibre.start: one.part for one in cues.compositions for share in one.shares}
         self._main_starts = {share.fibre.start for share in main.shares} if main is not None else set[int]()
         #: Starts of fibres with 0 % and no other fibre next to them.
-        self._nothing = {share.fibre.start for one in cues.compositions if not one.by_fibre for share in one.shares}
+        self._nothing = {share.fibre.start for one in cues.compositions if one.empty for share in one.shares}
+
+    @cached_property
+    def _begins(self) -> set[int]:
+        return {match.start for match in self._matches}
+
+    @cached_property
+    def _ends(self) -> set[int]:
+        return {match.stop for match in self._matches}
+
+    @cached_property
+    def _garments(self) -> set[int]:
+        return {match.start for match in self._matches if match.term.owner.startswith(_GARMENT)}
 
     @cached_property
     def _charts(self) -> frozenset[int]:
@@ -185,7 +202,7 @@ class _Judge:
             return None
         if term.kind == "beside_percent" or (term.kind == "misread" and entry.category == MATERIAL):
             return "no percentage next to it"
-        if stop - start == 1 and not self._stands_alone(start, stop):
+        if stop - start == 1 and not self._stands_alone(start, stop, entry):
             return "a letter within another word"
         return "a single word in other talk" if start in self._cues.lone else None
 
@@ -233,7 +250,23 @@ class _Judge:
         """Add up the percentages of a fibre and of its kinds (organic cotton is cotton)."""
         return sum(percent for code, percent in self._main.items() if fibre in self._vocabulary.brought[code])
 
-    def _stands_alone(self, start: int, stop: int) -> bool:
-        """Return whether a single letter is a word by itself: other words begin and end at its edges."""
+    def _stands_alone(self, start: int, stop: int, entry: Entry) -> bool:
+        """
+        Return whether a single letter is a word by itself: other words begin and end at its edges.
+
+        Titles name the wearer and the season right behind a word, and the colour right before a garment
+        ("连衣裙女分体", "小众白衬衫"): there one edge is enough.
+        """
         text = self._page.text
+        if entry.id in _MARKS and start in self._ends:
+            return True
+        if entry.category == COLOUR and stop in self._garments:
+            return True
         return (start in self._ends or not is_cjk(text[start - 1])) and (stop in self._begins or not is_cjk(text[stop]))
+
+
+def _numbered(text: str, matches: Sequence[Match]) -> bool:
+    """Return whether a label numbers its fabrics: then no percentage is one of the whole garment."""
+    if _SECOND.search(text) is None:
+        return False
+    return any(term.kind in ("field", "part") and _SECOND.match(text, stop) for _, stop, term in matches)

@@ -15,10 +15,13 @@ from rules.text.page import Page
 
 #: Why a weak word gives no tag.
 GIVES_WAY = "another garment is named"
+#: What comes with a garment: where it gives way, so does what it is made of.
+_ACCESSORIES = frozenset({"category/belt"})
 #: Names of accounts and pages: no word in them is about clothes.
 _HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+|[\w-]+\.(?:com|cn|net|org|co|shop|studio|store)\b\S*")
-#: At most this many words between a word and the detail that it describes: "green led lights".
-_BETWEEN = re.compile(r" ?(?:[a-z]+ ){0,2}")
+#: At most this many words between a word and the detail that it describes: "green led lights", not "leather bag with
+#: buttons". Chinese has nothing between them.
+_BETWEEN = re.compile(r" ?(?:(?!(?:with|and|in|on|or|of|at|by|to|for|the|an?|has|plus) )[a-z]+ ){0,2}|的")
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
 #: Kinds of matches that override others.
@@ -35,6 +38,7 @@ class _Line:
     def __init__(self, line: Sequence[Match], vocabulary: Vocabulary) -> None:
         self.goods = [match for match in line if match.term.kind == "goods"]
         self.details = [match for match in line if match.term.kind == "detail"]
+        self.accessories = [match for match in line if match.term.owner in _ACCESSORIES]
         #: Positions of the words for each tag or category, without weak ones.
         self.heads: dict[str, list[Match]] = {}
         has_weak = any(match.term.text in vocabulary.weak for match in line)
@@ -51,7 +55,8 @@ class LineTalk:
     def __init__(self, page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> None:
         self._page = page
         self._vocabulary = vocabulary
-        self._telling = any(match.term.kind in _TELLING or match.term.text in vocabulary.weak for match in matches)
+        kinds, words = {match.term.kind for match in matches}, {match.term.text for match in matches}
+        self._telling = not (kinds.isdisjoint(_TELLING) and vocabulary.weak.keys().isdisjoint(words))
         self._by_line = page.by_line(matches) if self._telling else {}
         self._lines: dict[int, _Line] = {}
         text = page.text
@@ -71,6 +76,8 @@ class LineTalk:
             line = self._lines[number] = _Line(self._by_line.get(number, ()), self._vocabulary)
         if match.term.text in self._vocabulary.weak and self._gives_way(match, line):
             return GIVES_WAY
+        if line.accessories and self._of_accessory(match, line):
+            return GIVES_WAY
         if line.goods and self._of_goods(match, line.goods):
             return "about goods that are no clothes"
         return self._detail(match, line.details) if line.details else None
@@ -83,10 +90,22 @@ class LineTalk:
                 return True
             at = bisect_left(heads, match.start, key=attrgetter("start"))
             for other in heads[max(0, at - 1) : at + 1]:
+                if other.term.owner in self._vocabulary.brought[match.term.owner]:
+                    # "T恤裙" beside "连衣裙" is a kind of it.
+                    continue
                 first, last = sorted((match, other), key=attrgetter("start"))
                 if _SEPARATE.search(self._page.text, first.stop, last.start) is None:
                     return True
         return False
+
+    def _of_accessory(self, match: Match, line: _Line) -> bool:
+        """Return whether a material is that of an accessory which gives way: "a dress with a leather belt"."""
+        if match.term.owner not in self._vocabulary.fibres:
+            return False
+        other = self._next(line.accessories, match.stop, match.stop + 1)
+        if other is None or other.term.text not in self._vocabulary.weak:
+            return False
+        return not self._page.text[match.stop : other.start].strip() and self._gives_way(other, line)
 
     def _of_goods(self, match: Match, goods: Sequence[Match]) -> bool:
         """Return whether the line is about other goods, or the word is the material of goods right after it."""
@@ -95,12 +114,12 @@ class LineTalk:
         return anywhere or self._next(goods, match.stop, stop) is not None
 
     def _detail(self, match: Match, details: Sequence[Match]) -> str | None:
-        """Return which detail of the garment an English word describes: "leather insoles"; None: none."""
+        """Return which detail of the garment a word describes: "leather insoles", "纯棉裆"; None: none."""
         text = self._page.text
-        if not text[match.stop - 1].isascii():
-            return None
         detail = self._next(details, match.stop, match.stop + _REACH)
-        if detail is None or _BETWEEN.fullmatch(text, match.stop, detail.start) is None:
+        if detail is None or (not text[match.stop - 1].isascii() and text[match.stop] == " "):
+            return None
+        if _BETWEEN.fullmatch(text, match.stop, detail.start) is None:
             return None
         of = self._vocabulary.details[detail.term.owner]
         return None if of.isdisjoint((*match.term.categories, match.term.owner)) else f"only the {detail.term.text}"

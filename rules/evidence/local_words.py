@@ -11,22 +11,27 @@ from rules.lexicon.languages import Language
 from rules.text.match import Match, Term
 from rules.text.normalize import normal_words
 
+#: The language of words that count everywhere.
+_GLOBAL = "en"
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 class LocalWords:
     """Chooses, for each match of a local word, its meaning in the language of the page."""
 
-    def __init__(self, languages: Iterable[Language], terms: Iterable[tuple[str, Term]]) -> None:
+    def __init__(self, languages: Sequence[Language], terms: Iterable[tuple[str, Term]]) -> None:
         """Take the languages, and pairs of a language and the term that is local to it."""
         self._cues = {one.language: frozenset(normal_words(list(one.cues))) for one in languages}
+        self._local = frozenset(
+            normal_words([word for one in languages for words in one.local.values() for word in words])
+        )
         self._meanings: dict[str, dict[str, Term]] = {}
         for language, term in terms:
             self._meanings.setdefault(term.text, {})[language] = term
 
     def resolved(self, text: str, matches: Sequence[Match]) -> list[Match]:
         """Return the matches with local words replaced by their meaning; without words of languages not on the page."""
-        if not any(match.term.text in self._meanings for match in matches):
+        if self._meanings.keys().isdisjoint([match.term.text for match in matches]):
             return list(matches)
         spoken = self._spoken(text)
         found: list[Match] = []
@@ -40,8 +45,11 @@ class LocalWords:
         return found
 
     def _spoken(self, text: str) -> list[str]:
-        """Return the languages with the most words on the page."""
-        words = set(_WORD.findall(text))
+        """Return the languages with the most words on the page; none for English, which has no local words."""
+        # A local word is no evidence of its own language: "lana" alone is not Italian.
+        words = set(_WORD.findall(text)) - self._local
         shown = {language: len(words & cues) for language, cues in self._cues.items()}
         most = max(shown.values(), default=0)
+        if shown.get(_GLOBAL) == most:
+            return []
         return [language for language, count in shown.items() if count == most > 0]

@@ -5,7 +5,7 @@ Works on the matches in one line; the negations themselves are data.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rules.lexicon.context import Context
 from rules.text.match import GIVING, Match, Term
@@ -22,6 +22,8 @@ _CLAUSE = re.compile(r"[.;:!?。；！？|]")
 _LIST = 60
 #: Beginnings of words that open a negated list.
 _NEGATES = re.compile(r"no |not |do not |dont |不可|请勿|勿|不要|切勿|ne pas |nicht |non |no se ")
+#: The category of care instructions.
+_CARE = "care"
 #: Matches nothing.
 _NEVER = "(?!)"
 _CJK_LETTER = re.compile(f"[{CJK}]")
@@ -31,20 +33,21 @@ _LATIN_WORD = re.compile(r"[^\W\d_]+")
 class Negations:
     """The lexicon's negations, and the words that continue them along a list ("不含棉和羊毛")."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, words: Iterable[Term] = (), turnable: Collection[str] = ()) -> None:
+        """Take the context, the lexicon's words, and the care instructions that a negation turns into another."""
+        self._turnable = frozenset(turnable)
         self._rules = context.negations
         joiners = normal_words([word for words in context.joiners.values() for word in words])
-        words = "".join(f"|{re.escape(word)}" for word in sorted(joiners, key=len, reverse=True))
-        self._joined = re.compile(rf"(?:[\s、/&+]{words})*")
+        joints = "".join(f"|{re.escape(word)}" for word in sorted(joiners, key=len, reverse=True))
+        self._joined = re.compile(rf"(?:[\s、/&+]{joints})*")
         #: Words that end a list whose other items are separated by commas: "wool, silk or leather".
-        self._closing = re.compile(rf"(?:^|[^\w])(?:、{words})(?:[^\w]|$)|[或和及与]")
+        self._closing = re.compile(rf"(?:^|[^\w])(?:、{joints})(?:[^\w]|$)|[或和及与]")
         names = {word: name for name, rule in self._rules.items() if rule.stand == "before" for word in rule.words}
+        self._names = {form: names[word] for word, form in zip(names, normal_words(list(names)), strict=True)}
         #: The negation with which each word begins: "do not" of "do not wring".
-        self._opening = {form: names[word] for word, form in zip(names, normal_words(list(names)), strict=True)}
-        #: A cache of the negations with which words begin.
-        self._opened: dict[Term, str | None] = {}
+        self._openings = {term.text: name for term in words if (name := self._opened_by(term))}
         #: The unknown words before the last item of a list: ", iron or ".
-        self._last_item = re.compile(rf",\s*(?:[^\W\d_]+\s){{1,2}}(?:{words.lstrip('|') or _NEVER})\s")
+        self._last_item = re.compile(rf",\s*(?:[^\W\d_]+\s){{1,2}}(?:{joints.lstrip('|') or _NEVER})\s")
         answers = normal_words([word for words in context.answers.values() for word in words])
         self._answer = re.compile(rf"[ )]*: *({'|'.join(map(re.escape, answers)) or _NEVER})(?= *[\n,.;|/)。]| *$)")
 
@@ -56,21 +59,19 @@ class Negations:
         """
         spent: set[int] = set()
         answered = self._answered(text, line, spent)
-        if not any(match.term.kind == "negation" or self._opens(match) for match in line):
+        openings = self._openings
+        if not [match for match in line if match.term.kind == "negation" or match.term.text in openings]:
             return answered
         backwards = self._sweep(text, reversed(line), "after", spent)
         return backwards | self._sweep(text, line, "before", spent) | answered
 
-    def _opens(self, match: Match) -> str | None:
+    def _opened_by(self, term: Term) -> str | None:
         """Return the negation that a word begins with and a list may continue: "do not wring, bleach or iron"."""
-        term = match.term
-        if term not in self._opened:
-            begins = term.kind in GIVING and _NEGATES.match(term.text) is not None
-            pieces = term.text.split(" ") if term.text.isascii() else list(term.text)
-            joint = " " if term.text.isascii() else ""
-            names = (self._opening.get(joint.join(pieces[:at])) for at in (3, 2, 1)) if begins else ()
-            self._opened[term] = next(filter(None, names), None)
-        return self._opened[term]
+        if term.kind not in GIVING or _NEGATES.match(term.text) is None:
+            return None
+        pieces = term.text.split(" ") if term.text.isascii() else list(term.text)
+        joint = " " if term.text.isascii() else ""
+        return next(filter(None, (self._names.get(joint.join(pieces[:at])) for at in (3, 2, 1))), None)
 
     def _answered(self, text: str, line: Sequence[Match], spent: set[int]) -> dict[int, str]:
         """Find the words in a question with the answer no: "Wool: no"."""
@@ -95,8 +96,8 @@ class Negations:
                 if self._rules[owner].stand in {stand, "either"} and match.start not in spent:
                     last, name = match, owner
                     opened = False
-            elif stand == "before" and (opening := self._opens(match)):
-                last, name, opened = match, opening, True
+            elif stand == "before" and match.term.text in self._openings:
+                last, name, opened = match, self._openings[match.term.text], True
             elif last is not None and match.term.categories:
                 gap = text[last.stop : match.start] if last.start < match.start else text[match.stop : last.start]
                 begins = last.term.kind == "negation"
@@ -104,6 +105,7 @@ class Negations:
                     near = self._near(name, gap, colon=last.term.text != "no")
                 else:
                     near = bool(gap or not opened) and self._goes_on(name, gap, text[match.stop : match.stop + 3])
+                    near = near and ("/" not in gap or self._listable(match))
                 near = near or (stand == "before" and self._listed(gap, text[match.stop : match.stop + _LIST]))
                 if near and self._rules[name].of in {None, *match.term.categories}:
                     taken[match.start] = name
@@ -124,6 +126,10 @@ class Negations:
         if gap:
             return bool(gap.strip()) and self._joined.fullmatch(gap) is not None
         return self._rules[name].reach > 1 and not _FIGURE.match(rest)
+
+    def _listable(self, match: Match) -> bool:
+        """Return whether a slash carries a negation on: to "dry clean", not to "cool iron", which begins anew."""
+        return _CARE not in match.term.categories or match.term.owner in self._turnable
 
     def _listed(self, gap: str, rest: str) -> bool:
         """Return whether a comma continues a list that "or" ends further on: "no fur, feathers or leather"."""

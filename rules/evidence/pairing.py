@@ -21,6 +21,8 @@ class Fibre(NamedTuple):
     weave: bool = False
 
 
+#: So many characters may stand between the percentages of a column: "65 / 35 %".
+_APART = 4
 Figure = Percent | Fibre
 Pair = tuple[Fibre, Percent]
 #: Returns whether nothing that matters is between two figures.
@@ -83,5 +85,8 @@ def _columns(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
     if len(one) < 2 or len(one) != len(other) or not fits(one[-1], other[0]):  # noqa: PLR2004 - two make a column
         return []
     fibres, percents = (one, other) if isinstance(one[0], Fibre) else (other, one)
+    if any(after.start - before.stop > _APART for before, after in pairwise(percents)):
+        # A word that nobody knows stands between them: it may be the fibre of the first.
+        return []
     pairs = [(f, p) for f, p in zip(fibres, percents, strict=True) if isinstance(f, Fibre) and isinstance(p, Percent)]
     return pairs if len(pairs) == middle else []

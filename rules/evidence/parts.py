@@ -25,6 +25,8 @@ _BESIDE = re.compile(r"[ (\[【]*")
 _CLOSED = re.compile(r"[ )\]】]*[\n),;.|/。]")
 #: Ends a clause; a part's name does not reach across it.
 _CLAUSE = re.compile(r"[\n;。|]")
+#: ...nor further than this, which keeps the time linear in a line of any length.
+_FAR = 400
 
 
 class PartNames:
@@ -43,6 +45,8 @@ class PartNames:
         """
         figures: list[Figure] = sorted([*self._fibres(line), *percents], key=attrgetter("start"))
         names = [match for match in line if match.term.kind in {"part", "field"}]
+        if not names:
+            return [*figures]
         starts = [figure.start for figure in figures]
         found: list[Item] = list(figures)
         for number, name in enumerate(names):
@@ -82,8 +86,8 @@ class PartNames:
         stop = self.vocabulary.past_ending(text, stop)
         before = near[0][0] if near[0] else None
         after = near[1][0] if near[1] else None
-        clause = _CLAUSE.search(text, stop)
-        end = clause.start() if clause else len(text)
+        clause = _CLAUSE.search(text, stop, stop + _FAR)
+        end = clause.start() if clause else stop + _FAR
         announces = after is not None and after.start < end
         begins = text[start - 1 - (text[start - 1] == " ")] in _MARKS
         begins = begins or (before is not None and not text[before.stop : start].strip(" "))

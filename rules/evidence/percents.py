@@ -54,7 +54,7 @@ def percents_in(text: str) -> Iterator[Percent]:
 def _percent_at(text: str, sign: int) -> Percent | None:
     """Parse the number of the percent sign at a position."""
     begin = max(0, sign - _LONGEST)
-    cut = _HUNDRED_CUT.search(text, begin, sign + 1)
+    cut = _HUNDRED_CUT.search(text, begin, sign + 1) if "00" in text[begin:sign] else None
     if cut is not None:
         return Percent(cut.start(), cut.end(), _WHOLE, mended=True)
     number = _BEFORE.search(text, begin, sign + 1) or _BEHIND.match(text, sign)

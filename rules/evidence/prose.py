@@ -45,7 +45,7 @@ def lone_words(
     for number, line in lines.items():
         said = [match for match in line if match.term.kind not in _SILENT]
         term = said[0].term if said else None
-        if term is not None and all(match.term.text in in_company for match in said):
+        if term is not None and term.text in in_company and all(match.term.text in in_company for match in said):
             yield from (match.start for match in said)
             continue
         if term is None or said[-1].term is not term or term.categories <= telling:

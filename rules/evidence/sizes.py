@@ -27,7 +27,7 @@ _NAMES_SIZE = re.compile(f"{_FIELD}|文胸|内衣|ブラ|(?<![a-z])bra(?![a-z])"
 _DIMENSION = r" ?(?:[*x×] ?\d|cm|mm|厘米|公分|kg|克|g\b|ml|寸|米)"
 #: Words about the size of another person: a model, or a recommendation by weight and height.
 _SOMEBODY = re.compile(
-    r"模特|试穿|身高|体重|建议|参考|麻豆|модел|モデル|着用|모델"
+    r"模特|试穿|身高|体重|建议|参考|麻豆|\d斤|适合|偏大|偏小|推荐|модел|モデル|着用|모델"
     r"|(?<![a-z])(?:models?|wears|wearing|shown in|manken)(?![a-z])"
 )
 #: One group for each notation of a size; its surroundings are checked afterwards.

@@ -35,7 +35,8 @@ class Vocabulary:
         local = list(local_terms(lexicon))
         self.matcher = Matcher([*words, *(term for _, term in local)])
         self.local_words = LocalWords(lexicon.languages, [(name, replace(term, kind="word")) for name, term in local])
-        self.negations = Negations(lexicon.context)
+        turnable = [tag for tag, entry in self.entries.items() if entry.opposite]
+        self.negations = Negations(lexicon.context, words, turnable)
         self.labels = {tag_id: Labels(en=entry.en, zh=entry.zh) for tag_id, entry in self.entries.items()}
         #: Every tag that comes with a tag, the tag itself first.
         self.brought = {

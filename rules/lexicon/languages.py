@@ -4,10 +4,15 @@ The content of a language's file (`languages/de.toml`): its words for tags, part
 One file per language keeps everything that Hangtag knows of it in one place; docs/rules.md has the table.
 """
 
+import re
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from rules.lexicon.entries import Data, Texts
 from schemas.events import TagId
+
+_VOWEL = re.compile("[aeiouhàâéèêëîïôùûü]", re.IGNORECASE)
 
 
 class Compounds(Data):
@@ -26,6 +31,8 @@ class Language(Data):
     language: str
     #: Everyday words that show that a text is in this language.
     cues: Texts = ()
+    #: Short words that join a word that begins with a vowel: "l'" and "d'" of "l'été".
+    elisions: Texts = ()
     #: Words by tag, which give it in any text.
     words: dict[TagId, Texts] = Field(default_factory=dict)
     #: Words by tag that mean something else in another language ("robe", "rock"): only in a text in this language.
@@ -47,3 +54,8 @@ class Language(Data):
     #: Trade words that are no tags.
     trade: Texts = ()
     compounds: Compounds = Compounds()
+
+    def with_elisions(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Give words, and those that begin with a vowel a second time behind each elision."""
+        melted = [f"{short}{word}" for word in words if _VOWEL.match(word) for short in self.elisions]
+        return (*words, *melted)

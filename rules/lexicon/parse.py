@@ -87,7 +87,8 @@ class Parser:
                 if key not in self._tables:
                     self._problems.append(Problem(path, 1, f"no file defines '{key}', for which it has words"))
                     continue
-                self._tables[key] = self._tables[key] | {field: _with_new(self._tables[key].get(field, ()), words)}
+                added = words if field == "traps" else language.with_elisions(words)
+                self._tables[key] = self._tables[key] | {field: _with_new(self._tables[key].get(field, ()), added)}
         name = language.language
         for group, fields in (("parts", language.parts), ("negations", language.negations)):
             self._add_context(group, {part: {"words": list(words)} for part, words in fields.items()})

@@ -104,5 +104,10 @@ def _compared(tagger: Tagger, one: Labelled, given: set[str]) -> tuple[set[str],
     wanted = {tag for label in one.must for tag in tagger.brought_by(label)} - set(one.acceptable)
     allowed = {tag for label in one.acceptable for tag in tagger.brought_by(label)}
     wanted = {tag for tag in wanted if not one.forbids(tag)} | set(one.must)
-    surplus = {tag for tag in given - wanted if tag not in allowed or one.forbids(tag)}
+    surplus = {tag for tag in given - wanted if not (tag in allowed or _was_missing(tag, one)) or one.forbids(tag)}
     return surplus, wanted - given, given & wanted
+
+
+def _was_missing(tag: str, one: Labelled) -> bool:
+    """Tell whether a tag is a value that the text has and that the lexicon lacked when it was labelled."""
+    return tag.partition("/")[2] in one.missing

@@ -40,9 +40,10 @@ class Labelled(Data):
     lang: str = "und"
     #: Kind of text, by which the report counts.
     kind: str = "plain"
-    #: For people: the source of the text, and the values that the lexicon lacks for it.
+    #: For people: the source of the text.
     id: str = ""
     source: str = ""
+    #: Values that the text has and the lexicon lacked when it was labelled: a lexicon that has one now may give it.
     missing: tuple[str, ...] = ()
 
     @model_validator(mode="before")

@@ -146,7 +146,9 @@ def _best(group: list[Match], reached: int, joined: bytearray) -> list[Match]:
         before = bisect_right(stops, match.start, 0, number)
         covered, words, _ = best[before]
         length = len(match.term.text)
-        worth = _WORTH[match.term.kind] * length if length > 1 else 1
+        # A part's name of several words wins over the words in it: "hood lining" names no hooded garment.
+        each = 2 if match.term.kind == "part" and " " in match.term.text else _WORTH[match.term.kind]
+        worth = each * length if length > 1 else 1
         if joined.find(1, match.start + 1, match.stop) >= 0:
             worth -= 1
         choice = (covered + worth, words - 1, length)

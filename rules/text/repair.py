@@ -30,8 +30,10 @@ _SIGNS = "".join(map(re.escape, _LOOKALIKES))
 _TOKEN = re.compile(rf"[a-z{_SIGNS}]{{4,}}+")
 #: A long word next to a percentage: the only place where letters are replaced by letters.
 _PERCENT = re.compile(r"\d[\d.,]* ?%")
-_AFTER = re.compile(r" ?([a-z]{6,}+)")
-_BEFORE = re.compile(r"([a-z]{6,}):? ?$")
+_AFTER = re.compile(r" ?([a-z]{5,}+)")
+_BEFORE = re.compile(r"([a-z]{5,}):? ?$")
+#: In shorter words only two letters are put into the right order ("ryaon"): one letter makes another word of them.
+_LONG = 6
 _MOST_SIGNS = 4
 #: Distance to look left of a percentage: the longest fibre names.
 _LONGEST = 30
@@ -99,12 +101,13 @@ class Repair:
         if token in self._known:
             return None
         swapped = {token[:at] + token[at + 1] + token[at] + token[at + 2 :] for at in range(len(token) - 1)}
-        near = {word for word in swapped if word in self._owners} or {
+        near = {word for word in swapped if word in self._owners}
+        near = near or {
             word
             for spelling in (token, token.replace("rn", "m"), token.replace("vv", "w"), token.replace("cl", "d"))
             for short in (spelling, *_shortened(spelling))
             for word in self._near.get(short, ())
-            if _one_off(spelling, word)
+            if len(token) >= _LONG and len(word) >= _LONG and _one_off(spelling, word)
         }
         owners = {self._owners[word] for word in near}
         return min(near) if len(owners) == 1 else None

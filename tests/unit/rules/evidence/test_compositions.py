@@ -290,3 +290,21 @@ def test_shares_that_leave_a_gap_are_unsure(tagged: Callable[[str], Tagging]):
 def test_words_that_nobody_knows_stand_between_only_where_it_adds_up(shares: Callable[[str], dict[str, float]]):
     assert shares("60% superfine highland merino 40% acrylic") == {"merino": 60, "wool": 60, "acrylic": 40}
     assert shares("30% more warmth from wool") == {}
+
+
+def test_numbered_fabrics_have_no_share_of_the_whole_garment(tagged: Callable[[str], Tagging]):
+    tags = {tag.id: tag for tag in tagged("Fabric 1: 100% silk. Fabric 2: 100% linen").tags}
+
+    assert tags["material/silk"].share_unsure
+    assert not {tag.id: tag for tag in tagged("Fabric: 100% silk").tags}["material/silk"].share_unsure
+
+
+def test_percentages_with_an_unknown_word_between_them_are_no_column(shares: Callable[[str], dict[str, float]]):
+    assert shares("95% nyaon 5% spandex 180b polyester").get("elastane") != 95
+
+
+@pytest.mark.parametrize(("label", "fibre"), [("95% ryaon 5% spandex", "viscose"), ("60% lcotht 40% silk", None)])
+def test_two_swapped_letters_of_a_short_fibre_name_are_put_right(
+    shares: Callable[[str], dict[str, float]], label: str, fibre: str | None
+):
+    assert shares(label).keys() - {"elastane", "silk"} == ({fibre} if fibre else set())

@@ -100,6 +100,14 @@ def test_the_long_form_counts_languages_and_traps(tagger: Tagger, tmp_path: Path
     assert report.languages["zh"] == Counts(right=1)
 
 
+def test_a_value_that_the_lexicon_lacked_when_a_text_was_labelled_is_no_mistake(tagger: Tagger):
+    one = Labelled(text="Wool kurta", must=frozenset({"material/wool"}), missing=("kurta",))
+    forbidden = one.model_copy(update={"must_not": frozenset({"category/kurta"})})
+
+    assert evaluate(tagger, [one]).misses == ()
+    assert evaluate(tagger, [forbidden]).misses[0].surplus == ("category/kurta",)
+
+
 def test_composition_lines_are_measured_by_their_shares(tagger: Tagger, tmp_path: Path):
     path = tmp_path / "compositions.jsonl"
     rows = [

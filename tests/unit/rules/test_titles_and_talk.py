@@ -1,0 +1,139 @@
+"""Titles and descriptions as shops write them: what is said of the garment, and what of something beside it."""
+
+from collections.abc import Callable
+
+import pytest
+
+Ids = Callable[[str], set[str]]
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("Peacoat in a felted wool blend with flap pockets. Satin lining.", "material/wool"),
+        ("100% cashmere coat. Viscose lining.", "material/cashmere"),
+        ("Gown in pleated georgette chiffon with a narrow belt. Mesh lining.", "material/chiffon"),
+    ],
+)
+def test_a_lining_in_the_last_sentence_takes_only_its_own_fabric_away(ids: Ids, text: str, tag: str):
+    assert tag in ids(text)
+    assert not {"material/satin", "material/viscose", "material/mesh"} & ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("Manteau en laine, doublure en soie", "material/silk"),
+        ("Veste en cuir, doublure polyester", "material/polyester"),
+        ("Coat in wool, lining in satin", "material/satin"),
+        ("Wollmantel mit Futter aus Seide", "material/silk"),
+        ("羊皮手套 纯棉内里", "material/cotton"),
+        ("皮靴 内里采用羊毛", "material/wool"),
+    ],
+)
+def test_what_a_lining_is_of_says_nothing_of_the_garment(ids: Ids, text: str, taken: str):
+    assert taken not in ids(text)
+
+
+def test_a_fabric_before_a_lining_is_its_own_only_where_no_other_part_has_it(ids: Ids):
+    assert "material/wool" in ids("大衣 面料羊毛里料聚酯纤维")
+    assert "material/polyester" not in ids("大衣 面料羊毛里料聚酯纤维")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "taken"),
+    [
+        ("Trousers in cotton twill with ribbed hems", "material/twill", "material/rib-knit"),
+        ("Hooded jacket in fleece with leather zip pulls", "material/fleece", "material/leather"),
+        ("Canvas bag with suede handles", "material/canvas", "material/suede"),
+        ("Suede jacket with buttons", "material/suede", "material/leather"),
+        ("Court shoes in suede with slim heels", "material/suede", "style/slim"),
+        ("莫代尔内裤 纯棉裆", "material/modal", "material/cotton"),
+        ("Corduroy trousers with a leather belt", "material/corduroy", "material/leather"),
+    ],
+)
+def test_a_detail_is_not_the_garment(ids: Ids, text: str, kept: str, taken: str):
+    assert kept in ids(text)
+    assert taken not in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "taken"),
+    [
+        ("Linen blouse with matching shorts", "category/blouse", "category/shorts"),
+        ("Velvet blazer, styled with jeans", "category/blazer", "category/jeans"),
+        ("条纹衬衫 可搭配牛仔裤", "category/shirt", "category/jeans"),
+        ("羊毛开衫搭配半身裙和乐福鞋", "category/cardigan", "category/loafers"),
+    ],
+)
+def test_what_a_garment_is_worn_with_is_another_garment(ids: Ids, text: str, kept: str, taken: str):
+    assert kept in ids(text)
+    assert taken not in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("瑜伽裤女提臀高腰", "claim/womenswear"),
+        ("羽绒服男加厚短款", "claim/menswear"),
+        ("针织衫新款冬遮肚显瘦", "season/winter"),
+        ("小众红衬衫", "colour/red"),
+        ("黑白格子围巾", "colour/white"),
+    ],
+)
+def test_one_letter_of_a_title_counts_behind_a_word_and_a_colour_before_a_garment(ids: Ids, text: str, tag: str):
+    assert tag in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("毛衣女神同款", "claim/womenswear"),
+        ("短裤夏威夷衬衫", "season/summer"),
+        ("仙女连衣裙", "claim/womenswear"),
+        ("告白衬衫", "colour/white"),
+        ("黑白照片T恤", "colour/black"),
+    ],
+)
+def test_one_letter_of_another_word_gives_nothing(ids: Ids, text: str, tag: str):
+    assert tag not in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "taken"),
+    [
+        ("T恤裙 宽松连衣裙", {"category/t-shirt-dress", "category/dress"}, "category/t-shirt"),
+        ("V领长裙 雪纺", {"category/dress", "style/v-neck"}, "category/skirt"),
+        ("雪纺裙", {"category/skirt", "material/chiffon"}, "category/dress"),
+        ("男西服 新郎礼服", {"category/suit"}, "category/dress"),
+        ("高腰牛仔阔腿裤", {"category/jeans", "style/wide-leg"}, "category/wide-leg-pants"),
+        ("Striped polo with contrast collar", {"category/polo-shirt"}, "category/t-shirt"),
+        ("Ankle-length jeans", {"category/jeans", "style/ankle-pants"}, "style/maxi"),
+    ],
+)
+def test_one_garment_has_one_head(ids: Ids, text: str, tags: set[str], taken: str):
+    assert tags <= ids(text)
+    assert taken not in ids(text)
+
+
+def test_a_slash_carries_a_negation_to_a_treatment_and_not_to_a_new_instruction(ids: Ids):
+    assert ids("DO NOT BLEACH/TUMBLE DRY/COOL IRON IF NEEDED") == {
+        "care/do-not-bleach",
+        "care/do-not-tumble-dry",
+        "care/iron-low",
+    }
+
+
+def test_an_english_page_has_no_words_of_other_languages(ids: Ids):
+    assert "category/t-shirt" not in ids("Straight-cut shirt in a soft weave with a collar and long sleeves")
+    assert "colour/white" not in ids("Sandals in leather wit a metal chain over the front strap")
+
+
+def test_elided_words_count_as_the_words_that_they_are(ids: Ids):
+    assert "season/winter" in ids("Manteau d'hiver en laine")
+    assert "season/summer" in ids("Robe d'été plissée")
+
+
+@pytest.mark.parametrize("text", ["M码适合90-105斤", "尺码偏小 推荐L码"])
+def test_a_size_that_is_advised_is_nobodys(ids: Ids, text: str):
+    assert not {tag for tag in ids(text) if tag.startswith("size/")}
