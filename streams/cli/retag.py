@@ -228,6 +228,6 @@ def _facts(change: "Change") -> dict[str, Any]:
 
 
 def _signed(change: "Change") -> list[str]:
-    """Return a change as lines: + added, - removed, ~ changed share or label."""
+    """Return a change as lines: + added, - removed, ~ changed share, its certainty or label."""
     signs = {"+": change.added, "-": change.removed, "~": change.altered}
     return [f"{sign} {tag}" for sign, tags in signs.items() for tag in tags]

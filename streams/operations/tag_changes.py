@@ -14,7 +14,8 @@ _LATER = timedelta(microseconds=1)
 class Said:
     """The tags last published of an upload."""
 
-    #: By tag id, the other parts that people and segments see: share, labels, and whether the tag was only seen.
+    #: By tag id, the other parts that people and segments see: the share, whether it is sure, labels, and whether the
+    #: tag was only seen.
     tags: dict[str, tuple[object, ...]]
     lexicon_version: str
     tagged_at: datetime
@@ -29,7 +30,8 @@ class Change:
     uploaded_at: datetime
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    #: Tags with another share or label, or that were only seen before, or are now.
+    #: Tags with another share or label, with a share that became sure or unsure, or that were only seen before, or
+    #: are now.
     altered: tuple[str, ...]
     #: Version of the lexicon of the old tags; None if there were none.
     before: str | None
@@ -71,4 +73,4 @@ def change_of(text: TextRecognized, said: Said | None, tagger: Tagger, now: date
 
 
 def _seen(tags: tuple[Tag, ...]) -> dict[str, tuple[object, ...]]:
-    return {tag.id: (tag.share, tag.labels.en, tag.labels.zh, tag.seen_only) for tag in tags}
+    return {tag.id: (tag.share, tag.share_unsure, tag.labels.en, tag.labels.zh, tag.seen_only) for tag in tags}

@@ -73,6 +73,17 @@ def test_a_new_share_is_a_change(lexicon):
     assert change.altered == ("material/cotton",)
 
 
+def test_a_share_that_became_unsure_is_a_change(lexicon):
+    tagger = lexicon(COTTON.format("棉"))
+    event = tagged(tagger, "65% cotton")
+    (cotton,) = event.tags
+    sure = event.model_copy(update={"tags": (cotton.model_copy(update={"share_unsure": not cotton.share_unsure}),)})
+    change = change_of(text("65% cotton"), said_by(sure), tagger, NOON)
+
+    assert change is not None
+    assert change.altered == ("material/cotton",)
+
+
 def test_the_new_event_is_the_upload_as_backfill(lexicon):
     tagger = lexicon(COTTON.format("棉"))
     event, source = tagged(tagger, "cotton"), text("cotton")
