@@ -1,5 +1,17 @@
 """The photo store, its retention, and a bucket's own rules and events."""
 
-from streams.photos.store import PhotoStore
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streams.photos.store import PhotoStore
 
 __all__ = ["PhotoStore"]
+
+
+def __getattr__(name: str) -> object:
+    # On first use, because a process that only reads a photo's key needs no store.
+    if name != "PhotoStore":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from streams.photos.store import PhotoStore
+
+    return PhotoStore

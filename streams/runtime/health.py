@@ -37,7 +37,7 @@ async def serve_health(
     settings: Settings, intake: Intake, policy: ConnectionPolicy | None = None
 ) -> Callable[[], Awaitable[None]]:
     """
-    Start the server if the settings give it a port. Returns a function that stops it.
+    Start the server on the port of the settings. Returns a function that stops it.
 
     `policy` limits connections; without one the limits follow from the files this process may have open.
 
@@ -45,8 +45,6 @@ async def serve_health(
         OSError: The port cannot be opened.
 
     """
-    if not settings.health_port:
-        return _nothing_to_stop
     family = socket.AF_INET6 if ":" in settings.health_host else socket.AF_INET
     # Bound here, because uvicorn ends the process when it cannot bind.
     listener = socket.create_server((settings.health_host, settings.health_port), family=family)
@@ -86,7 +84,3 @@ def _app(settings: Settings, intake: Intake) -> Starlette:
         return Response(write(REGISTRY), headers={"Content-Type": content_type})
 
     return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])
-
-
-async def _nothing_to_stop() -> None:
-    pass

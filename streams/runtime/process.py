@@ -21,7 +21,6 @@ from streams.kafka.clients import wait_for_topics
 from streams.runtime.app import StageApp
 from streams.runtime.garbage import collect_seldom
 from streams.runtime.group_watch import findings, partition_count
-from streams.runtime.health import serve_health
 from streams.runtime.intake import Intake
 from streams.runtime.stage import HaltError, Record, Stage
 from streams.runtime.supervisor import HALTED
@@ -109,7 +108,7 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
     intake = Intake(settings, group=group, topic=stage.topic.name, crash=leave)
     intake.window = window = _window(settings, stage, intake)
     app = StageApp(settings, intake, group=group, topic=stage.topic.name)
-    health = await serve_health(settings, intake)
+    stop_health = await _serve_health(settings, intake)
     # Watch from the start: a member may hang before its first assignment.
     chores = [
         asyncio.create_task(_watch(intake, window, stage.name, settings)),
@@ -131,8 +130,21 @@ async def _run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None
         chore.cancel()
     await _leave_in_order(app, intake, stage.name, settings.drain_s + _GOODBYE_S)
     await parts.aclose()
-    await health()
+    await stop_health()
     log.info("stopped", stage=stage.name)
+
+
+async def _serve_health(settings: Settings, intake: Intake) -> Callable[[], Awaitable[None]]:
+    """Start the health pages, and return what stops them. A stage without them loads no web server."""
+    if not settings.health_port:
+        return _nothing_to_stop
+    from streams.runtime.health import serve_health
+
+    return await serve_health(settings, intake)
+
+
+async def _nothing_to_stop() -> None:
+    pass
 
 
 def _stop_on_signal(stop: asyncio.Event) -> None:

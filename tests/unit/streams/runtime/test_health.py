@@ -110,8 +110,3 @@ async def test_the_stage_keeps_its_own_signal_handlers(intake):
 async def test_a_port_that_is_taken_is_an_error_of_the_stage(intake):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await serve_health(Settings(health_port=taken.getsockname()[1]), intake)
-
-
-async def test_without_a_port_nothing_listens(intake):
-    stop = await serve_health(Settings(health_port=0), intake)
-    await stop()
