@@ -5,8 +5,8 @@ import time
 from typing import Self
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from streams.config.settings import Settings
 from streams.kafka.security import librdkafka_security
@@ -133,17 +133,3 @@ def wait_for_topics(
             log.warning("waiting for Kafka", message=trouble)
             last_logged = time.monotonic()
         time.sleep(0.5)
-
-
-def leader_epoch(settings: Settings, topic: str, partition: int, *, timeout_s: float = 2) -> int | None:
-    """
-    Return the leader epoch of a partition; None if the broker does not report it.
-
-    Raises:
-        KafkaException: No broker responded.
-
-    """
-    place = TopicPartition(topic, partition)
-    found = Admin(settings).list_offsets({place: OffsetSpec.latest()}, request_timeout=timeout_s)[place].result()
-    epoch: int | None = found.leader_epoch
-    return None if epoch is None or epoch < 0 else epoch

@@ -17,6 +17,10 @@ class Commits:
         """Record that everything below `offset` is done."""
         self._done[partition] = offset
 
+    def position(self, partition: Partition, start: int | None) -> int | None:
+        """Return the offset below which all is done; `start` if nothing was done in this assignment."""
+        return self._done.get(partition, start)
+
     def pending(self) -> dict[Partition, int]:
         """Return the offsets that are not committed yet."""
         return {

@@ -14,8 +14,8 @@ import structlog
 from confluent_kafka import KafkaException
 
 from streams.config.settings import Settings
-from streams.kafka.clients import leader_epoch
 from streams.kafka.foreign_headers import ForeignHeaders
+from streams.kafka.partition_log import PartitionLog
 from streams.kafka.partitioner import PartitionerSample
 from streams.runtime.commits import Commits
 from streams.runtime.driver.batch import Batch
@@ -71,7 +71,7 @@ class Intake:
             self,
             asyncio.get_running_loop(),
             read_foreign=ForeignHeaders(self._settings),
-            leader_epoch=partial(leader_epoch, self._settings),
+            log_of=partial(PartitionLog, self._settings),
             buffered=self._settings.pending * _BUFFERED_SHARE,
         )
         self._poller.start()
@@ -204,10 +204,14 @@ class Intake:
             self._unsettled_since = time.monotonic()
         return offsets
 
+    async def on_misplaced(self, partition: Partition) -> int | None:
+        """Finish what was begun in a partition and return the offset below which all is done, if known."""
+        await self._window.release([partition], self._settings.drain_s)
+        return self._commits.position(partition, self._starts.get(partition))
+
     async def on_moved(self, partition: Partition, offset: int) -> None:
-        """Drop a partition's events in progress, and continue at another offset."""
-        await self._window.release([partition], 0)
-        self._commits.forget([partition])
+        """Go on at another offset, and commit it: the group's old one names records that are not there."""
+        self._commits.done(partition, offset)
         self._starts[partition] = offset
 
     def on_batches(self, batches: list[Batch]) -> None:

@@ -13,11 +13,12 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.kafka.clients import ClientConfig
+from streams.kafka.partition_log import PartitionLog
 from streams.kafka.strangers import OURS
 from streams.runtime.driver.backpressure import Backpressure
 from streams.runtime.driver.batch import Batch, Position, ReadForeignHeaders, batches_of, unreadable
 from streams.runtime.driver.commit_queue import CommitQueue
-from streams.runtime.driver.recovery import LogBounds, restart_at
+from streams.runtime.driver.recovery import restart_at
 from streams.runtime.track import Partition
 
 log = structlog.get_logger()
@@ -49,6 +50,9 @@ class Listener(Protocol):
     async def on_revoked(self, partitions: list[Partition], *, lost: bool) -> dict[Partition, int]:
         """Finish what was begun in these and return the offsets to commit; when lost, others work on them already."""
 
+    async def on_misplaced(self, partition: Partition) -> int | None:
+        """Finish what was begun in a partition and return the offset below which all is done, if known."""
+
     async def on_moved(self, partition: Partition, offset: int) -> None:
         """The stage goes on at another offset."""
 
@@ -70,17 +74,17 @@ class Poller(threading.Thread):
         loop: asyncio.AbstractEventLoop,
         *,
         read_foreign: ReadForeignHeaders,
-        leader_epoch: Callable[[str, int], int | None],
+        log_of: Callable[[str, int], PartitionLog],
         buffered: int,
     ) -> None:
         """Connect when the thread starts; at most `buffered` records (and one poll) wait for the window."""
         super().__init__(name="kafka-poller", daemon=True)
         self._config, self._topic, self._listener, self._loop = config, topic, listener, loop
-        self._read_foreign, self._leader_epoch = read_foreign, leader_epoch
+        self._read_foreign, self._log_of = read_foreign, log_of
         self._positions: dict[int, Position] = {}
         self._assignments = 0
-        #: Partitions whose log does not hold our position, with librdkafka's words.
-        self._misplaced: dict[int, str] = {}
+        #: Partitions whose log does not hold our position.
+        self._misplaced: set[int] = set()
         #: Commits that librdkafka has not compared with the log yet; what is read before that is dropped.
         self._unchecked: dict[int, TopicPartition] = {}
         self._pressure = Backpressure(topic, buffered)
@@ -166,7 +170,7 @@ class Poller(threading.Thread):
                 consumer.seek(TopicPartition(self._topic, number, message.offset() + 1))
                 passed_over.add(number)
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - librdkafka's local code
-                self._misplaced[number] = error.str()
+                self._misplaced.add(number)
                 self._unchecked.pop(number, None)
             else:
                 self._on_error(error)
@@ -188,20 +192,28 @@ class Poller(threading.Thread):
         self.trouble = error.name()
 
     def _move(self, consumer: Consumer, number: int) -> None:
-        """Go on where the log begins, or where it was cut; try again with the next poll while no broker answers."""
-        place = TopicPartition(self._topic, number)
+        """Go on where the log still agrees with what we read; try again with the next poll while no broker answers."""
         position = self._positions.get(number)
         if position is None:
-            del self._misplaced[number]
+            self._misplaced.discard(number)
             return
+        # What was polled and is not begun yet is dropped: it is read again, if the log still holds it.
+        self._assignments += 1
+        position.assignment = self._assignments
+        partition = Partition(self._topic, number)
+        done = self._await(self._listener.on_misplaced(partition))
+        partition_log = self._log_of(self._topic, number)
         try:
-            first, end = consumer.get_watermark_offsets(place, timeout=1)
-            epoch = self._leader_epoch(self._topic, number)
+            bounds = partition_log.bounds()
+            restart = restart_at(
+                bounds.first if done is None else done,
+                position.epoch,
+                bounds,
+                lambda epoch: partition_log.end_of_epoch(epoch, bounds),
+            )
         except KafkaException as error:
             self._on_error(error.args[0])
             return
-        bounds = LogBounds(first, end, epoch)
-        restart = restart_at(position.next or 0, position.epoch, bounds, self._misplaced.pop(number))
         log.error(
             "the log no longer holds our position",
             partition=f"{self._topic}[{number}]",
@@ -209,12 +221,13 @@ class Poller(threading.Thread):
             expected=position.next,
             continues_at=restart.offset,
         )
-        self._assignments += 1
-        self._positions[number] = Position(self._assignments, restart.offset, None)
-        self._await(self._listener.on_moved(Partition(self._topic, number), restart.offset))
+        self._misplaced.discard(number)
+        epochs = [] if restart.epoch is None else [(-1, restart.epoch)]
+        self._positions[number] = Position(self._assignments, restart.offset, restart.epoch, epochs)
+        self._await(self._listener.on_moved(partition, restart.offset))
         # After its error librdkafka neither fetches the partition nor takes a seek.
-        consumer.incremental_unassign([place])
-        consumer.incremental_assign([TopicPartition(self._topic, number, restart.offset)])
+        consumer.incremental_unassign([TopicPartition(*partition)])
+        consumer.incremental_assign([TopicPartition(*partition, restart.offset)])
         self._pressure.assigned(consumer, [number])
 
     def _check(self, consumer: Consumer, number: int) -> None:
@@ -264,7 +277,7 @@ class Poller(threading.Thread):
         self._pressure.revoked(place.partition for place in places)
         for place in places:
             self._positions.pop(place.partition, None)
-            self._misplaced.pop(place.partition, None)
+            self._misplaced.discard(place.partition)
             self._unchecked.pop(place.partition, None)
 
     def _await(self, work: Coroutine[Any, Any, T]) -> T:

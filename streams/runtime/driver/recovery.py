@@ -1,20 +1,9 @@
 """Decides where to go on in a partition whose log no longer holds the position we stood at. Pure."""
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-#: librdkafka's word on a log that was cut (KIP-320): where the leader's log still agrees with ours.
-_AGREES_UP_TO = re.compile(r"broker end offset is (\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class LogBounds:
-    """What the leader of a partition says about its log."""
-
-    first: int
-    end: int
-    #: The current leader epoch; None if the broker does not tell.
-    epoch: int | None
+from streams.kafka.partition_log import LogBounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +12,27 @@ class Restart:
 
     offset: int
     reason: str
+    #: The leader epoch to commit with the offset; None if the log is another one.
+    epoch: int | None = None
 
 
-def restart_at(position: int, epoch: int | None, bounds: LogBounds, error: str) -> Restart:
+def restart_at(done: int, epoch: int | None, bounds: LogBounds, end_of_epoch: Callable[[int], int]) -> Restart:
     """
     Find the first offset that was not worked on yet.
 
     Args:
-        position: The next offset that the stage expected.
-        epoch: The leader epoch of the record before it; None if it is not known.
+        done: Everything below this offset was worked on.
+        epoch: The leader epoch of the last record read; None if it is not known.
         bounds: The partition's log as it is now.
-        error: The text of librdkafka's error.
+        end_of_epoch: Finds up to which offset the log holds records of a leader epoch and of those before it.
 
     """
-    if position < bounds.first:
-        return Restart(bounds.first, f"{bounds.first - position} records expired before they were read")
-    if epoch is None or bounds.epoch is None or bounds.epoch <= epoch:
+    if done < bounds.first:
+        return Restart(bounds.first, f"{bounds.first - done} records expired before they were worked on", epoch)
+    if epoch is None or bounds.epoch is None:
+        return Restart(bounds.first, "the log ends before the commit, and no leader epoch says how far they agree")
+    if bounds.epoch <= epoch:
         # A log is cut only after an election, which raises the epoch. So this is another log: the topic was made again.
         return Restart(bounds.first, "the topic was deleted and made again")
-    agrees = _AGREES_UP_TO.search(error)
-    end = int(agrees[1]) if agrees else bounds.first
-    return Restart(max(bounds.first, min(end, bounds.end, position)), "the log was cut after an unclean stop of Kafka")
+    # What was written in an epoch after ours is not what we read (KIP-320).
+    return Restart(min(end_of_epoch(epoch), done), "the log was cut after an unclean stop of Kafka", epoch)

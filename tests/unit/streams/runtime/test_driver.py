@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.config.settings import Settings
+from streams.kafka.partition_log import LogBounds
 from streams.runtime.commits import Commits
 from streams.runtime.driver.batch import LARGEST_VALUE, Position, batches_of
 from streams.runtime.driver.config import consumer_config
-from streams.runtime.driver.recovery import LogBounds, restart_at
+from streams.runtime.driver.recovery import restart_at
 from streams.runtime.track import Partition
 
 P0, P1 = Partition("t", 0), Partition("t", 1)
-CUT = "Partition log truncation detected at offset 60 (leader epoch 3): broker end offset is 40 (offset leader epoch 3)"
 
 
 class FakeMessage:
@@ -97,28 +97,28 @@ def test_a_commit_carries_the_epoch_of_the_record_before_it():
 
 
 @pytest.mark.parametrize(
-    ("position", "epoch", "bounds", "error", "offset", "reason"),
+    ("done", "epoch", "bounds", "offset", "reason", "kept"),
     [
-        (60, 3, LogBounds(0, 70, 4), CUT, 40, "cut"),
-        (60, 3, LogBounds(0, 40, 4), CUT, 40, "cut"),
-        (60, 3, LogBounds(50, 70, 4), CUT, 50, "cut"),
-        (60, 3, LogBounds(0, 70, 4), "words of another version", 0, "cut"),
-        (60, 0, LogBounds(0, 10, 0), CUT, 0, "made again"),
-        (60, None, LogBounds(0, 10, 4), "Offset out of range", 0, "made again"),
-        (60, 3, LogBounds(80, 90, 3), "Offset out of range", 80, "20 records expired"),
+        (60, 3, LogBounds(0, 70, 4), 40, "cut", 3),
+        (60, 3, LogBounds(0, 40, 4), 40, "cut", 3),
+        (30, 3, LogBounds(0, 70, 4), 30, "cut", 3),
+        (60, 3, LogBounds(80, 90, 4), 80, "20 records expired", 3),
+        (60, 0, LogBounds(0, 10, 0), 0, "made again", None),
+        (60, None, LogBounds(0, 10, 4), 0, "no leader epoch", None),
+        (60, 3, LogBounds(0, 10, None), 0, "no leader epoch", None),
     ],
 )
-def test_a_stage_goes_on_at_the_first_record_that_it_has_not_seen(position, epoch, bounds, error, offset, reason):
-    restart = restart_at(position, epoch, bounds, error)
-    assert restart.offset == offset
+def test_a_stage_goes_on_at_the_first_record_that_it_has_not_worked_on(done, epoch, bounds, offset, reason, kept):
+    restart = restart_at(done, epoch, bounds, lambda _epoch: 40)
+    assert (restart.offset, restart.epoch) == (offset, kept)
     assert reason in restart.reason
 
 
-@given(st.integers(0, 100), st.integers(0, 5), st.integers(0, 50), st.integers(0, 50), st.integers(0, 5))
-def test_no_restart_lies_outside_the_log_or_behind_the_position(position, epoch, first, more, now):
-    bounds = LogBounds(first, first + more, now)
-    offset = restart_at(position, epoch, bounds, CUT).offset
-    assert first <= offset <= max(first, min(bounds.end, position))
+def test_what_is_done_is_known_from_the_start_of_an_assignment():
+    commits = Commits()
+    assert (commits.position(P0, None), commits.position(P0, 3)) == (None, 3)
+    commits.done(P0, 5)
+    assert commits.position(P0, 3) == 5
 
 
 def test_a_partition_that_was_given_up_is_not_committed_late():
