@@ -1,37 +1,54 @@
 """Looks for foreign members and foreign commits in a stage's consumer group; the stage logs each finding once."""
 
+from dataclasses import dataclass
+from functools import partial
+
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError
+from streams.kafka.isolated import Isolated
 from streams.kafka.strangers import OURS, Member, foreign_commits, strangers
 
 _PATIENCE_S = 10
+#: Longest that one look may take: three questions.
+_LIMIT_S = 40
 
 
-def findings(settings: Settings, group: str, topic: str, partitions: list[int]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class GroupLook:
+    """What one look found."""
+
+    #: One sentence for each finding. None where the cluster cannot tell (the embedded broker).
+    findings: tuple[str, ...]
+    partitions: int
+
+
+def isolated_looks(settings: Settings, group: str, topic: str) -> Isolated[GroupLook]:
     """
-    Ask the cluster about the group; blocks.
+    Make what looks at a group in a child process; `ask` blocks.
 
-    Returns:
-        One sentence per finding; empty if the cluster does not respond or cannot say (the embedded broker).
-
+    A request of an AdminClient that times out may end its process (librdkafka issue 4605). The stage must not end.
     """
-    # A new client for each look, because a client may crash after a time-out (librdkafka issue 4605).
+    return Isolated(partial(_looks, settings, group, topic), limit_s=_LIMIT_S)
+
+
+def _looks(settings: Settings, group: str, topic: str) -> partial[GroupLook]:
+    return partial(_look, settings, group, topic)
+
+
+def _look(settings: Settings, group: str, topic: str) -> GroupLook:
+    # A client of its own for each look: one that lived through a time-out may crash, too.
     admin = Admin(settings)
+    found = admin.cluster(timeout_s=_PATIENCE_S).topics.get(topic)
+    if found is None:
+        raise NoKafkaError(f"topic {topic} is missing", "Run `hangtag topics apply`")
     try:
-        return strangers(group, topic, _members(admin, group)) + _foreign_commits(admin, group, topic, partitions)
+        findings = strangers(group, topic, _members(admin, group))
+        findings += _foreign_commits(admin, group, topic, list(found.partitions))
     except KafkaException:
-        return ()
-
-
-def partition_count(settings: Settings, topic: str) -> int | None:
-    """Return the number of partitions of a topic; None if the cluster does not respond."""
-    try:
-        found = Admin(settings).cluster(timeout_s=_PATIENCE_S).topics.get(topic)
-    except NoKafkaError:
-        return None
-    return len(found.partitions) if found else None
+        findings = ()
+    return GroupLook(findings, len(found.partitions))
 
 
 def _members(admin: Admin, group: str) -> list[Member]:
@@ -48,8 +65,6 @@ def _members(admin: Admin, group: str) -> list[Member]:
 
 def _foreign_commits(admin: Admin, group: str, topic: str, partitions: list[int]) -> tuple[str, ...]:
     asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in partitions])
-    if not partitions:
-        return ()
     found = admin.list_consumer_group_offsets([asked], request_timeout=_PATIENCE_S)[group].result()
     return foreign_commits(
         group,

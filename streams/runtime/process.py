@@ -17,10 +17,10 @@ import structlog
 
 from schemas.steady_clock import now as steady_now
 from streams.config.settings import Settings, UnusableError
-from streams.kafka.clients import wait_for_topics
+from streams.kafka.clients import NoKafkaError, wait_for_topics
 from streams.runtime.app import StageApp
 from streams.runtime.garbage import collect_seldom
-from streams.runtime.group_watch import findings, partition_count
+from streams.runtime.group_watch import isolated_looks
 from streams.runtime.intake import Intake
 from streams.runtime.stage import HaltError, Record, Stage
 from streams.runtime.supervisor import HALTED
@@ -219,19 +219,22 @@ async def _watch_group(intake: Intake, settings: Settings, group: str, topic: st
     """Log when another program joins the group or commits in it, and when records are on wrong partitions."""
     known: tuple[str, ...] = ()
     cause: str | None = None
-    while True:
-        await asyncio.sleep(_GROUP_WATCH_S)
-        numbers = [one.number for one in intake.partitions()]
-        found = await asyncio.to_thread(findings, settings, group, topic, numbers)
-        for sentence in found:
-            if sentence not in known:
-                log.error("foreign member in the group", group=group, message=sentence)
-        known = found
-        count = await asyncio.to_thread(partition_count, settings, topic)
-        wrong = intake.sample.judge(count) if count else None
-        if wrong is not None and wrong.cause != cause:
-            log.warning("records off their key's partition", topic=topic, message=wrong.finding, advice=wrong.advice)
-        cause = None if wrong is None else wrong.cause
+    with isolated_looks(settings, group, topic) as looks:
+        while True:
+            await asyncio.sleep(_GROUP_WATCH_S)
+            try:
+                look = await asyncio.to_thread(looks.ask)
+            except NoKafkaError:
+                # The next look may find it; the stage itself says what is wrong with Kafka.
+                continue
+            for sentence in look.findings:
+                if sentence not in known:
+                    log.error("foreign member in the group", group=group, message=sentence)
+            known = look.findings
+            wrong = intake.sample.judge(look.partitions)
+            if wrong is not None and wrong.cause != cause:
+                log.warning("records off their key's partition", topic=topic, message=wrong.finding, advice=wrong.advice)
+            cause = None if wrong is None else wrong.cause
 
 
 def _stuck(window: Window[Record], patience_s: float) -> str | None:
