@@ -44,8 +44,10 @@ kafka: .venv/dev .venv/hangtag ## Run a real Apache Kafka in the foreground (nee
 
 .PHONY: chaos
 chaos: .venv/dev .venv/hangtag ## Kill workers and brokers for minutes and count what was lost (needs java and mvn)
-	$(BIN)/python tests/kafka/chaos/harness.py --uploads 10000 --per-s 50 --actions 48 --broker-restarts 2 --seed 1
-	$(BIN)/python tests/kafka/chaos/harness.py --uploads 10000 --per-s 50 --actions 48 --broker-restarts 3 --brokers 3 --seed 2
+	$(BIN)/python tests/kafka/chaos/harness.py --uploads 10000 --per-s 50 --actions 48 --broker-restarts 2 --broker-freezes 2 \
+	  --truncations 3 --foreign 4 --seed 1
+	$(BIN)/python tests/kafka/chaos/harness.py --uploads 10000 --per-s 50 --actions 48 --broker-restarts 3 --brokers 3 --broker-freezes 3 \
+	  --foreign 4 --transactions --seed 2
 	$(BIN)/python tests/kafka/chaos/harness.py --uploads 4000 --per-s 60 --actions 8 --every-s 5 --rolling-only --seed 3
 
 .PHONY: bench

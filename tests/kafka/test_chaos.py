@@ -1,4 +1,4 @@
-"""The short chaos run: kills, freezes and broker restarts lose nothing and reorder no shopper."""
+"""The short chaos run: kills, freezes, cut logs and foreign records lose nothing and reorder no shopper."""
 
 import pytest
 from cluster import KafkaCluster
@@ -9,15 +9,15 @@ from harness import Plan, run
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan(uploads=1200, per_s=40, actions=6, broker_restarts=1, seed=7),
-        Plan(uploads=800, per_s=40, actions=4, broker_restarts=1, brokers=3, seed=8),
+        Plan(uploads=1200, per_s=40, actions=6, broker_restarts=0, truncations=1, broker_freezes=1, foreign=1, seed=7),
+        Plan(uploads=800, per_s=40, actions=4, broker_restarts=1, brokers=3, seed=8, transactions=True),
     ],
     ids=["one broker", "three brokers"],
 )
 async def test_chaos_loses_nothing_and_reorders_no_shopper(plan, tmp_path):
     with KafkaCluster(plan.brokers) as cluster:
         verdict = await run(plan, cluster, tmp_path)
-    assert (verdict.lost, verdict.out_of_order_shoppers, verdict.uncommitted, verdict.dead_letters) == (0, 0, 0, 0)
+    assert verdict.is_good, verdict
     assert verdict.duplicates < verdict.uploads * 0.4
 
 
@@ -26,4 +26,5 @@ async def test_rolling_restarts_do_not_even_repeat(tmp_path):
     plan = Plan(uploads=1000, per_s=50, actions=3, every_s=4, rolling_only=True, broker_restarts=0, seed=9)
     with KafkaCluster() as cluster:
         verdict = await run(plan, cluster, tmp_path)
-    assert (verdict.lost, verdict.out_of_order_shoppers, verdict.duplicates) == (0, 0, 0)
+    assert verdict.is_good, verdict
+    assert verdict.duplicates == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
-from schemas.codec import decode, encode
+from schemas.codec import Headers, decode, encode
 from schemas.events import Identity, Photo, PhotoUploaded, TextRecognized
 from streams.config.settings import Settings, child_environment
 from streams.kafka.reader import follow
@@ -42,6 +42,19 @@ def uploads(count: int, *, shoppers: int = 20, behaviour: dict[int, str] | None 
     return [Upload(number, f"s{number % shoppers}", (behaviour or {}).get(number)) for number in range(count)]
 
 
+def encoded(upload: Upload, uri: str = "file:///photo.jpg") -> tuple[bytes, Headers]:
+    """Write an upload's event as producers do."""
+    event = PhotoUploaded(
+        upload_id=upload.id,
+        shopper_id=upload.shopper,
+        uploaded_at=datetime.now(UTC),
+        photo=Photo(uri=uri),
+        identity=Identity(external_id=upload.shopper),
+        locale=upload.behaviour,
+    )
+    return encode(event, source="test")
+
+
 async def publish(
     settings: Settings, these: Iterable[Upload], *, per_s: float | None = None, uri: str = "file:///photo.jpg"
 ) -> None:
@@ -52,15 +65,7 @@ async def publish(
     for at, upload in enumerate(these):
         if per_s is not None and (ahead := at / per_s - (time.monotonic() - began)) > 0:
             await asyncio.sleep(ahead)
-        event = PhotoUploaded(
-            upload_id=upload.id,
-            shopper_id=upload.shopper,
-            uploaded_at=datetime.now(UTC),
-            photo=Photo(uri=uri),
-            identity=Identity(external_id=upload.shopper),
-            locale=upload.behaviour,
-        )
-        value, headers = encode(event, source="test")
+        value, headers = encoded(upload, uri)
         sends.append(
             asyncio.create_task(emitter.send(topic.name, key=upload.shopper.encode(), value=value, headers=headers))
         )

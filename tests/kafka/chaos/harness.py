@@ -1,6 +1,8 @@
 """
 Chaos: workers and brokers come and go while uploads flow; the verdict is read from the topics.
 
+Brokers restart and freeze, logs are cut, foreign records arrive (faults.py), with transactions if wanted (feeding.py).
+
 Seeded: the same seed plans the same actions at the same moments. `python harness.py --help` runs it
 by hand; `make chaos` is the long run, tests/kafka/test_chaos.py the short one.
 """
@@ -22,13 +24,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cluster import KafkaCluster
 from confluent_kafka.admin import AdminClient, NewTopic
-from traffic import StageProcess, committed, hear_all, publish, uploads
+from faults import freeze, restart, send_foreign, truncate
+from feeding import feed
+from traffic import StageProcess, uploads
+from verdict import Published, Verdict, ends_of_uploads, judge, uncommitted
 
-from schemas.codec import decode
-from schemas.events import TextRecognized
 from schemas.topics import topics
 from streams.config.settings import Settings
-from streams.kafka.reader import follow
 
 #: Kafka's own share of each action in a plan; brokers are touched by name below.
 WORKER_ACTIONS = ("kill", "kill", "kill", "kill", "term", "freeze", "join", "leave")
@@ -48,27 +50,17 @@ class Plan:
     #: Actions on workers, one every so many seconds.
     actions: int = 8
     every_s: float = 3.5
+    #: So many times during the actions.
     broker_restarts: int = 1
+    broker_freezes: int = 0
+    foreign: int = 0
+    #: One broker only: with replicas nothing is lost by a power cut.
+    truncations: int = 0
+    #: Each upload in a transaction of its own; some transactions are aborted.
+    transactions: bool = False
     #: Only SIGTERM and start again: what must not even duplicate.
     rolling_only: bool = False
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class PartitionLag:
-    """What the topics say."""
-
-    uploads: int
-    heard: int
-    lost: int
-    duplicates: int
-    out_of_order_shoppers: int
-    dead_letters: int
-    uncommitted: int
-    rebalances: int
-    actions: dict[str, int]
-    worker_exits: dict[str, int]
-    seconds: float
 
 
 class Workers:
@@ -105,7 +97,7 @@ class Workers:
         return sum(log.read_text(errors="replace").count("assigned ") for log in self.logs)
 
 
-async def run(plan: Plan, cluster: KafkaCluster, folder: Path) -> PartitionLag:
+async def run(plan: Plan, cluster: KafkaCluster, folder: Path) -> Verdict:
     """Run a plan and judge it."""
     prefix = f"chaos-{uuid.uuid4().hex[:8]}"
     settings = Settings(
@@ -127,10 +119,10 @@ async def run(plan: Plan, cluster: KafkaCluster, folder: Path) -> PartitionLag:
     for _ in range(plan.workers):
         workers.start()
     these = uploads(plan.uploads, shoppers=plan.shoppers)
-    feeding = asyncio.create_task(publish(settings, these, per_s=plan.per_s))
+    feeding = asyncio.create_task(asyncio.to_thread(feed, settings, these, plan.per_s, transactions=plan.transactions))
     done: Counter[str] = Counter()
     await asyncio.to_thread(workers.running[0].await_said, "assigned")
-    broker_at = {plan.actions * (one + 1) // (plan.broker_restarts + 1) for one in range(plan.broker_restarts)}
+    faults = _schedule(plan)
     for step in range(plan.actions):
         await asyncio.sleep(plan.every_s)
         workers.replace_ended()
@@ -138,34 +130,57 @@ async def run(plan: Plan, cluster: KafkaCluster, folder: Path) -> PartitionLag:
         done[action] += 1
         print(f"{time.monotonic() - began:6.1f} s  {action}", file=sys.stderr)
         await _act(action, workers, rng)
-        if step in broker_at and not plan.rolling_only:
-            done["broker"] += 1
-            await _restart_broker(cluster, plan.brokers, rng)
-    await feeding
-    wanted = {upload.id for upload in these}
+        for fault in faults[step]:
+            done[fault] += 1
+            await _bring(fault, cluster, settings, plan, rng)
+    aborted = await feeding
+    published = Published([upload.id for upload in these], aborted, was_cut=plan.truncations > 0)
+    ends = await asyncio.to_thread(ends_of_uploads, settings, aborted)
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         workers.replace_ended()
-        if all(max(position, 0) >= end for position, end in committed(settings).values()):
+        if not uncommitted(settings, ends):
             break
         await asyncio.sleep(1)
-    heard = hear_all(settings)
-    left = sum(end - max(position, 0) for position, end in committed(settings).values())
+    left = uncommitted(settings, ends)
     for worker in list(workers.running):
         await workers.end(worker, signal.SIGTERM)
-    return PartitionLag(
-        uploads=len(wanted),
-        heard=len(wanted & set(heard)),
-        lost=len(wanted - set(heard)),
-        duplicates=heard.duplicates,
-        out_of_order_shoppers=_out_of_order(settings),
-        dead_letters=sum(1 for _ in follow(settings, [topics(prefix).uploads_dlq.name])),
-        uncommitted=left,
-        rebalances=workers.rebalances,
+    return await judge(
+        settings,
+        folder,
+        published,
+        left=left,
         actions=dict(done),
+        rebalances=workers.rebalances,
         worker_exits=dict(workers.exits),
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def _schedule(plan: Plan) -> dict[int, list[str]]:
+    """Spread each kind of fault over the steps."""
+    faults: dict[int, list[str]] = defaultdict(list)
+    kinds = {
+        "broker": plan.broker_restarts,
+        "freeze broker": plan.broker_freezes,
+        "truncate": plan.truncations,
+        "foreign": plan.foreign,
+    }
+    for kind, times in kinds.items():
+        for one in range(times):
+            faults[plan.actions * (one + 1) // (times + 1)].append(kind)
+    return faults
+
+
+async def _bring(fault: str, cluster: KafkaCluster, settings: Settings, plan: Plan, rng: random.Random) -> None:
+    if fault == "broker":
+        await restart(cluster, plan.brokers, rng)
+    elif fault == "freeze broker":
+        await freeze(cluster, plan.brokers, rng)
+    elif fault == "truncate":
+        await truncate(cluster, settings, plan.partitions, rng)
+    else:
+        await send_foreign(settings, rng)
 
 
 async def _act(action: str, workers: Workers, rng: random.Random) -> None:
@@ -190,15 +205,6 @@ async def _act(action: str, workers: Workers, rng: random.Random) -> None:
         worker.send(signal.SIGCONT)
 
 
-async def _restart_broker(cluster: KafkaCluster, brokers: int, rng: random.Random) -> None:
-    number = rng.randint(1, brokers)
-    hard = rng.random() < 0.5
-    print(f"          broker {number} {'killed' if hard else 'stopped'} and started again", file=sys.stderr)
-    await asyncio.to_thread(cluster.kill if hard else cluster.stop, number)
-    await asyncio.sleep(4)
-    await asyncio.to_thread(cluster.start, number)
-
-
 def _create(settings: Settings, plan: Plan) -> None:
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     config = {"min.insync.replicas": "2"} if plan.brokers > 1 else {}
@@ -208,17 +214,6 @@ def _create(settings: Settings, plan: Plan) -> None:
     ]
     for future in admin.create_topics(new, operation_timeout=30).values():
         future.result()
-
-
-def _out_of_order(settings: Settings) -> int:
-    """Count shoppers whose uploads first appear in another order than they were published in."""
-    first: dict[str, list[int]] = defaultdict(list)
-    for seen in follow(settings, [topics(settings.topic_prefix).texts.name]):
-        text = decode(TextRecognized, seen.value)
-        number = int(text.upload_id.rpartition("-")[2])
-        if number not in first[text.shopper_id]:
-            first[text.shopper_id].append(number)
-    return sum(numbers != sorted(numbers) for numbers in first.values())
 
 
 def main() -> None:
@@ -234,8 +229,7 @@ def main() -> None:
     with KafkaCluster(plan.brokers) as cluster, tempfile.TemporaryDirectory() as folder:
         verdict = asyncio.run(run(plan, cluster, Path(folder)))
     print(json.dumps(asdict(verdict)))
-    repeated = plan.rolling_only and verdict.duplicates > 0
-    sys.exit(verdict.lost > 0 or verdict.out_of_order_shoppers > 0 or verdict.uncommitted > 0 or repeated)
+    sys.exit(not verdict.is_good or (plan.rolling_only and verdict.duplicates > 0))
 
 
 if __name__ == "__main__":
