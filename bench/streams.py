@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--only", help="one contestant alone, such as ours")
+    parser.add_argument("--transactions", action="store_true", help="publish each upload in a transaction of its own")
     arguments = parser.parse_args()
     python = dict.fromkeys(("ours", "faust_plain", "aiokafka_batch", "confluent_batch"), sys.executable)
     for name, variable in OTHERS.items():
@@ -56,7 +57,7 @@ def main() -> None:
     with KafkaCluster(1) as cluster:
         for round_number in range(arguments.rounds):
             for name, executable in python.items():
-                lane = Lane(cluster.bootstrap_servers, arguments.events)
+                lane = Lane(cluster.bootstrap_servers, arguments.events, transactions=arguments.transactions)
                 names = topics(lane.prefix)
                 command = [executable, f"{name}.py", lane.bootstrap, names.uploads.name, names.texts.name, lane.prefix]
                 # Another Python finds our schemas here; our own finds the wheel.
@@ -76,9 +77,8 @@ def main() -> None:
     Console().print(table)
     results = HERE / "results"
     results.mkdir(exist_ok=True)
-    (results / f"streams{'-' + arguments.only if arguments.only else ''}.json").write_text(
-        json.dumps(rows, indent=1) + "\n"
-    )
+    kind = f"{'-transactions' if arguments.transactions else ''}{'-' + arguments.only if arguments.only else ''}"
+    (results / f"streams{kind}.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

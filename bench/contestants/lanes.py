@@ -4,32 +4,59 @@ import asyncio
 import subprocess
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from traffic import publish, uploads
+from traffic import Upload, encoded, publish, uploads
 
 from schemas.topics import topics
 from streams.config.settings import Settings
 
 PARTITIONS = 4
+#: Transactional producers at once; each waits for its commit.
+PRODUCERS = 16
 HERE = Path(__file__).parent
 
 
 class Lane:
     """A fresh set of topics with uploads in it."""
 
-    def __init__(self, bootstrap: str, count: int, *, uri: str = "file:///photo.jpg") -> None:
+    def __init__(
+        self, bootstrap: str, count: int, *, uri: str = "file:///photo.jpg", transactions: bool = False
+    ) -> None:
+        """Publish so many uploads, each in a transaction of its own if wanted."""
         self.prefix, self.bootstrap, self.count = f"bench-{uuid.uuid4().hex[:6]}", bootstrap, count
         self.topics = topics(self.prefix)
         admin = AdminClient({"bootstrap.servers": bootstrap})
         for future in admin.create_topics([NewTopic(one.name, PARTITIONS) for one in self.topics.all()]).values():
             future.result()
         settings = Settings(bootstrap_servers=bootstrap, topic_prefix=self.prefix)
-        asyncio.run(publish(settings, uploads(count, shoppers=2000), uri=uri))
+        these = uploads(count, shoppers=2000)
+        if transactions:
+            with ThreadPoolExecutor(PRODUCERS) as producers:
+                list(producers.map(lambda n: self._transact(n, these[n::PRODUCERS], uri), range(PRODUCERS)))
+        else:
+            asyncio.run(publish(settings, these, uri=uri))
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench"})
+
+    def _transact(self, number: int, these: list[Upload], uri: str) -> None:
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "transactional.id": f"{self.prefix}.{number}",
+                "partitioner": "murmur2_random",
+                "linger.ms": 0,
+            }
+        )
+        producer.init_transactions()
+        for upload in these:
+            value, headers = encoded(upload, uri)
+            producer.begin_transaction()
+            producer.produce(self.topics.uploads.name, value, upload.shopper, headers=headers)
+            producer.commit_transaction()
 
     def done(self, target: str | None = None) -> int:
         """Count the messages that came out of a topic; default the texts."""
