@@ -4,12 +4,16 @@ import pytest
 from cluster import KafkaCluster
 from harness import Plan, run
 
+#: Actions that end no worker and no broker without warning.
+ORDERLY = {"term", "roll", "join", "leave", "foreign"}
 
+
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("kafka_libraries")
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan(uploads=1200, per_s=40, actions=6, broker_restarts=0, truncations=1, broker_freezes=1, foreign=1, seed=7),
+        Plan(uploads=800, per_s=40, actions=4, broker_restarts=0, truncations=1, broker_freezes=1, foreign=1, seed=7),
         Plan(uploads=800, per_s=40, actions=4, broker_restarts=1, brokers=3, seed=8, transactions=True),
     ],
     ids=["one broker", "three brokers"],
@@ -18,7 +22,8 @@ async def test_chaos_loses_nothing_and_reorders_no_shopper(plan, tmp_path):
     with KafkaCluster(plan.brokers) as cluster:
         verdict = await run(plan, cluster, tmp_path)
     assert verdict.is_good, verdict
-    assert verdict.duplicates < verdict.uploads * 0.4
+    # Nothing but a sudden end makes a worker's successor work on an upload again.
+    assert verdict.most_texts <= 1 + sum(times for action, times in verdict.actions.items() if action not in ORDERLY)
 
 
 @pytest.mark.usefixtures("kafka_libraries")

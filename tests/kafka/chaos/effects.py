@@ -59,12 +59,11 @@ def _sandbox() -> Iterator[str]:
 @contextmanager
 def _running(words: list[str], environment: dict[str, str] | None) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-P", "-m", "streams", *words]
-    started = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        yield started
-    finally:
-        started.terminate()
-        started.wait()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.terminate()
 
 
 def _await_done(settings: Settings, stage: str, topic: str) -> None:

@@ -37,6 +37,9 @@ class Verdict:
     cut_unread: int
     #: Texts that are there again; later stages tell them by their upload.
     duplicates: int
+    #: The most texts of one upload.
+    most_texts: int
+    #: Events that a local Klaviyo keeps beyond one for each upload.
     double_effects: int
     aborted_worked_on: int
     out_of_order_shoppers: int
@@ -92,7 +95,9 @@ async def judge(
         lost=len(unheard - cut),
         cut_unread=len(cut),
         duplicates=heard.duplicates,
-        double_effects=await double_effects(settings, folder, len(heard)),
+        most_texts=max(map(len, heard.values()), default=0),
+        # Where no text is there twice, no effect can be.
+        double_effects=await double_effects(settings, folder, len(heard)) if heard.duplicates else 0,
         aborted_worked_on=len(published.aborted & set(heard)),
         out_of_order_shoppers=_out_of_order(settings),
         foreign=len(foreign),

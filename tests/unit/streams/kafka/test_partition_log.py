@@ -20,9 +20,7 @@ def test_the_first_record_of_a_later_epoch_is_found_in_any_log(steps, epoch, fir
         stamps.append(Stamp(offset + gap, at_epoch))
         offset += gap + 1
     end = offset + tail
-    found = end_of_epoch(
-        epoch, first, end, lambda at: next((stamp for stamp in stamps if stamp.offset >= at), None)
-    )
+    found = end_of_epoch(epoch, first, end, lambda at: next((stamp for stamp in stamps if stamp.offset >= at), None))
     assert first <= found <= end
     assert all((stamp.epoch <= epoch) == (stamp.offset < found) for stamp in stamps)
 
