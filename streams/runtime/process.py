@@ -233,7 +233,9 @@ async def _watch_group(intake: Intake, settings: Settings, group: str, topic: st
             known = look.findings
             wrong = intake.sample.judge(look.partitions)
             if wrong is not None and wrong.cause != cause:
-                log.warning("records off their key's partition", topic=topic, message=wrong.finding, advice=wrong.advice)
+                log.warning(
+                    "records off their key's partition", topic=topic, message=wrong.finding, advice=wrong.advice
+                )
             cause = None if wrong is None else wrong.cause
 
 
