@@ -72,7 +72,7 @@ async def test_what_waits_for_a_retry_before_it_is_dropped_with_it_when_the_part
     await settle()
     await world.end(P0, 0, again=30.0)
     await world.end(P0, 1)
-    await asyncio.wait_for(world.window.drain(30), 1)
+    await asyncio.wait_for(world.window.drain(30), 10)
     assert world.acked == {}
     assert world.finished_of_key == {}
     assert world.window.pending == 0
@@ -84,8 +84,8 @@ async def test_a_partition_that_does_not_move_leaves_room_for_the_others():
     await settle()
     assert not taken.done()
     assert len(world.admitted[P0]) == 4
-    assert await asyncio.wait_for(world.admit(P1, 0), 1)
-    assert await asyncio.wait_for(world.admit(P1, 1), 1)
+    assert await asyncio.wait_for(world.admit(P1, 0), 10)
+    assert await asyncio.wait_for(world.admit(P1, 1), 10)
     taken.cancel()
 
 
@@ -178,7 +178,7 @@ async def test_draining_does_not_wait_for_retries():
     await settle()
     await world.end(P0, 0, again=30.0)
     await waits.wait()
-    await asyncio.wait_for(world.window.drain(30), 1)
+    await asyncio.wait_for(world.window.drain(30), 10)
     assert world.acked == {}
 
 
@@ -295,7 +295,7 @@ def test_any_interleaving_keeps_every_promise(
                 if place in world.at_work:
                     await world.end(*place)
         assert not world.crashes
-        await asyncio.wait_for(feeder, 1)
+        await asyncio.wait_for(feeder, 10)
         await world.window.drain(1)
         assert world.acked == {partition: log[-1][0] + 1 for partition, log in logs.items()}
         for offsets in world.finished_of_key.values():
