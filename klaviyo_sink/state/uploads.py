@@ -6,7 +6,7 @@ writers one fails and changes nothing. Knows no Kafka, and not what the facts of
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -120,8 +120,8 @@ def write(
         mine = sorted(rows, key=lambda row: (row.upload_id, row.shopper_id))
         theirs = sorted(claimed, key=lambda claim: (claim.digest, claim.shopper_id))
         gone = forgotten(connection, {row.shopper_id for row in mine} | {claim.shopper_id for claim in theirs})
-        _put(connection, uploads, [asdict(row) for row in mine if row.shopper_id not in gone])
-        _put(connection, claims, [asdict(claim) for claim in theirs if claim.shopper_id not in gone])
+        _put(connection, uploads, [_values(uploads, row) for row in mine if row.shopper_id not in gone])
+        _put(connection, claims, [_values(claims, claim) for claim in theirs if claim.shopper_id not in gone])
 
 
 def claimants(connection: Connection, digests: Collection[str]) -> dict[str, set[str]]:
@@ -212,6 +212,11 @@ def _put(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> No
     key = {column.name for column in table.primary_key}
     newer = {column.name: insert.excluded[column.name] for column in table.c if column.name not in key}
     connection.execute(insert.on_conflict_do_update(index_elements=sorted(key), set_=newer), rows)
+
+
+def _values(table: Table, row: Indexed | Claim) -> dict[str, Any]:
+    # `dataclasses.asdict` copies every value, which took a fifth of the projector's time.
+    return {column.name: getattr(row, column.name) for column in table.c}
 
 
 def _indexed(row: Row[Any]) -> Indexed:

@@ -4,11 +4,11 @@ One upload in the index, folded from its messages: its status, and the place of 
 An entry holds no text, no identity and no photo's address.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
-from unicodedata import category
 
 from pydantic_core import from_json
 
@@ -30,8 +30,8 @@ Key = tuple[str, str]
 MOST_PLACES: Final = 60
 #: As the database's columns hold them (`klaviyo_sink/state/tables.py`).
 _LONGEST_UPLOAD, _LONGEST_SHOPPER = 128, 255
-#: Control characters and lone surrogates (Unicode's general categories).
-_NO_TEXT: Final = {"Cc", "Cs"}
+#: Control characters and lone surrogates.
+_NO_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +166,4 @@ def _fit(one: Sighting) -> Sighting | None:
     """Leave out ids that no event may have and no database takes."""
     upload_id, shopper_id = one.key
     fit = 0 < len(upload_id) <= _LONGEST_UPLOAD and 0 < len(shopper_id) <= _LONGEST_SHOPPER
-    return one if fit and not any(category(letter) in _NO_TEXT for letter in upload_id + shopper_id) else None
+    return one if fit and _NO_TEXT.search(upload_id + shopper_id) is None else None
