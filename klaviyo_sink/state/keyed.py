@@ -1,7 +1,7 @@
 """
-Uploads under an idempotency key: which gateway publishes one, and whether it was published. Blocks.
+Records for each upload with an idempotency key which gateway publishes it, and whether it was published. Blocks.
 
-The row is there before the photo is stored, so that of several gateways one publishes. Knows no HTTP and no Kafka.
+A gateway writes the row before it stores the photo, so that only one gateway publishes. Knows no HTTP and no Kafka.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from klaviyo_sink.state.database import insert_new
 from klaviyo_sink.state.ledgers import forgotten
 from klaviyo_sink.state.tables import keyed_uploads
 
-#: first: nobody has tried. again: an earlier try ended, or its gateway did, and may have published or not.
+#: first: no earlier try. again: an earlier try failed or its gateway ended; it may or may not have published.
 Turn = Literal["first", "again", "under way", "published", "forgotten"]
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Whose turn it is to publish an upload: the caller's with `first` and `again`."""
+    """Whether the caller may publish an upload: yes with `first` and `again`."""
 
     turn: Turn
     #: Digest of the photo of the first try.
@@ -30,7 +30,7 @@ class Try:
 
 
 def begin(engine: Engine, *, upload_id: str, shopper_id: str, sha256: str, at: datetime, patience: timedelta) -> Try:
-    """Begin to publish an upload, unless another does. A try that began `patience` ago has ended somehow."""
+    """Begin to publish an upload, unless another gateway does. A try older than `patience` counts as ended."""
     with engine.begin() as connection:
         if forgotten(connection, {shopper_id}):
             return Try("forgotten", sha256, at)
@@ -49,14 +49,14 @@ def begin(engine: Engine, *, upload_id: str, shopper_id: str, sha256: str, at: d
 
 
 def is_published(engine: Engine, upload_id: str) -> bool:
-    """Tell whether an upload was published."""
+    """Return whether an upload was published."""
     mine = keyed_uploads.c.upload_id == upload_id
     with engine.connect() as connection:
         return bool(connection.execute(select(keyed_uploads.c.published).where(mine)).scalar())
 
 
 def end(engine: Engine, upload_id: str, *, published: bool, at: datetime, patience: timedelta) -> None:
-    """Note how a try ended. One that was not published leaves the turn to whoever comes next."""
+    """Record how a try ended. If it did not publish, the next caller may try."""
     values = {"published": 1} if published else {"tried_at": at - patience}
     with engine.begin() as connection:
         connection.execute(update(keyed_uploads).where(keyed_uploads.c.upload_id == upload_id).values(values))

@@ -1,8 +1,8 @@
 """
-The index of uploads in the database: rows of uploads, and how far the topics were read into them.
+Stores the index of uploads in the database: rows of uploads, and the offsets up to which the topics were read.
 
-Rows and positions change in one transaction, and only where the positions are still those that the writer read: of two
-writers one fails and changes nothing. Knows no Kafka, and not what the facts of a row mean.
+Rows and positions change in one transaction, and only if the positions are still those that the writer read: of two
+writers, one fails and changes nothing. Knows no Kafka, and does not interpret the column `facts`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -31,11 +31,11 @@ from klaviyo_sink.state.database import insert_new, reading
 from klaviyo_sink.state.ledgers import forgotten
 from klaviyo_sink.state.tables import claims, index_positions, keyed_uploads, uploads
 
-#: Uploads that one query names: SQLite takes 32,766 parameters.
+#: Most uploads in one query: SQLite accepts 32,766 parameters.
 _AT_ONCE: Final = 500
 #: Topic and partition.
 Log = tuple[str, int]
-#: Stands among the positions and counts the writes: whoever read an older count read older rows, too.
+#: A row among the positions that counts the writes: a reader with an older count has older rows.
 WRITES: Final[Log] = ("", 0)
 
 
@@ -45,7 +45,7 @@ class MovedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A shopper claims the name or the photo with this digest, by an event of this broker time."""
+    """An event of this broker time claims the identifier or photo with this digest for the shopper."""
 
     digest: str
     shopper_id: str
@@ -66,7 +66,7 @@ class Indexed:
 
 
 def find(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Indexed]:
-    """Give the rows of uploads by upload id and shopper id; those without a row are left out."""
+    """Return the rows of uploads by upload id and shopper id; omits uploads without a row."""
     found: dict[tuple[str, str], Indexed] = {}
     columns, ordered = uploads.c, sorted(keys)
     for at in range(0, len(ordered), _AT_ONCE):
@@ -77,13 +77,13 @@ def find(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tupl
 
 
 def of_upload(connection: Connection, upload_id: str) -> list[Indexed]:
-    """Give the rows of an upload, the one seen first before others: whoever copied its id came later."""
+    """Return the rows of an upload, the one seen first before others: a shopper who copied its id came later."""
     query = select(uploads).where(uploads.c.upload_id == upload_id).order_by(uploads.c.seen_at)
     return [_indexed(row) for row in connection.execute(query)]
 
 
 def of_shopper(connection: Connection, shopper_id: str, *, since: datetime | None = None) -> list[Indexed]:
-    """Give the rows of a shopper, oldest first; with `since` those that were seen from then on."""
+    """Return the rows of a shopper, oldest first; with `since` only those first seen at or after that time."""
     query = select(uploads).where(uploads.c.shopper_id == shopper_id).order_by(uploads.c.seen_at)
     if since is not None:
         query = query.where(uploads.c.seen_at >= since)
@@ -91,7 +91,7 @@ def of_shopper(connection: Connection, shopper_id: str, *, since: datetime | Non
 
 
 def positions(connection: Connection, cluster: str) -> dict[Log, int]:
-    """Give the next offset to read, by topic and partition, of this Kafka cluster; and the count of writes."""
+    """Return the next offset to read of this Kafka cluster, by topic and partition; and the count of writes."""
     query = select(index_positions).where(index_positions.c.cluster == cluster)
     return {(row.topic, row.partition): row.next_offset for row in connection.execute(query)}
 
@@ -106,16 +106,16 @@ def write(
     after: Mapping[Log, int],
 ) -> None:
     """
-    Store rows and claims, and move the positions from `before` to `after`. Forgotten shoppers are left out.
+    Store rows and claims, and move the positions from `before` to `after`. Skips forgotten shoppers.
 
     Raises:
-        MovedError: the positions are not those of `before`.
+        MovedError: The positions are not those of `before`.
 
     """
     moved = {log: offset for log, offset in after.items() if before.get(log) != offset}
     moved[WRITES] = before.get(WRITES, 0) + 1
     with engine.begin() as connection:
-        # The positions first: their rows are locked then, and a second writer waits.
+        # Write the positions first: that locks their rows, so a second writer waits.
         _move(connection, cluster, before, moved)
         mine = sorted(rows, key=lambda row: (row.upload_id, row.shopper_id))
         theirs = sorted(claimed, key=lambda claim: (claim.digest, claim.shopper_id))
@@ -125,7 +125,7 @@ def write(
 
 
 def claimants(connection: Connection, digests: Collection[str]) -> dict[str, set[str]]:
-    """Name by digest the shoppers who claim a name or a photo."""
+    """Return by digest the shoppers who claim an identifier or a photo."""
     found: dict[str, set[str]] = {}
     ordered = sorted(digests)
     for at in range(0, len(ordered), _AT_ONCE):
@@ -136,7 +136,7 @@ def claimants(connection: Connection, digests: Collection[str]) -> dict[str, set
 
 
 def clear(engine: Engine) -> None:
-    """Drop the index, so that it is read from the topics again."""
+    """Delete the index, so that it is built from the topics again."""
     with engine.begin() as connection:
         for table in (index_positions, uploads, claims):
             connection.execute(delete(table))
@@ -144,15 +144,15 @@ def clear(engine: Engine) -> None:
 
 def prune(engine: Engine, *, before: datetime, dead_before: datetime, most: int) -> int:
     """
-    Drop at most so many uploads, claims and idempotency keys that are older than `before`; answers how many.
+    Delete at most `most` uploads, claims and idempotency keys older than `before`; return how many.
 
-    Uploads that are dead letters are kept until `dead_before`, as their topics are.
+    Uploads with dead letters are kept until `dead_before`, like the topics of dead letters.
     """
     columns = uploads.c
     alive = func.coalesce(columns.ended, "") != "dead_letter"
     late = or_(columns.changed_at < dead_before, and_(columns.changed_at < before, alive))
     with engine.begin() as connection:
-        # By the time of the first message, which has an index.
+        # Select by the time of the first message, because that column has an index.
         old = _drop(connection, uploads, and_(columns.seen_at < before, late), most)
         old += _drop(connection, claims, claims.c.seen_at < before, most)
         return old + _drop(connection, keyed_uploads, keyed_uploads.c.tried_at < before, most)
@@ -167,7 +167,7 @@ def _drop(connection: Connection, table: Table, old: ColumnElement[bool], most: 
 
 
 def read_positions(engine: Engine, cluster: str) -> dict[Log, int]:
-    """Give the positions, in a transaction of their own."""
+    """Return the positions, in a separate transaction."""
     with reading(engine) as connection:
         return positions(connection, cluster)
 
@@ -204,7 +204,7 @@ def _move_of(log: Log, cluster: str, before: int, after: int) -> dict[str, Any]:
 
 
 def _put(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, or replace those that are there."""
+    """Insert rows, or replace existing ones."""
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -222,6 +222,6 @@ def _values(table: Table, row: Indexed | Claim) -> dict[str, Any]:
 def _indexed(row: Row[Any]) -> Indexed:
     facts = {column.name: getattr(row, column.name) for column in uploads.c}
     for name in ("seen_at", "changed_at"):
-        # SQLite keeps no zone.
+        # SQLite stores no time zone.
         facts[name] = facts[name].replace(tzinfo=facts[name].tzinfo or UTC)
     return Indexed(**facts)

@@ -1,1 +1,1 @@
-"""Look at the picture itself: what a photo shows, by a closed list. Knows no text and no lexicon."""
+"""Finds what a photo shows, using a closed list of values. Knows no text and no lexicon."""

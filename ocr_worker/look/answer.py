@@ -1,8 +1,8 @@
 """
-Checks the answer of a look as foreign text, and takes its values out. Pure; never raises.
+Checks a model's answer as untrusted text, and returns its values. Pure; never raises.
 
-A server that follows the schema cannot give anything else. One that does not is not believed in part: an answer that is
-cut, repeats itself, refuses, or holds a single unknown value or field is an answer without values.
+A server that follows the schema can give only valid answers. Any other answer is dropped as a whole: one that is cut,
+repeats itself, refuses, or has a single unknown value or field.
 """
 
 import re
@@ -18,14 +18,14 @@ from ocr_worker.look.choices import Chosen, probability
 #: A box in thousandths: x1, y1, x2, y2.
 Corners = tuple[int, int, int, int]
 WHOLE: Corners = (0, 0, FULL, FULL)
-#: A longer answer is a loop: four garments take a quarter of it.
+#: Most characters of an answer. A longer one is a loop: four garments need a quarter of it.
 _LONGEST = 8000
 _MEMBER = re.compile(r'"([^"\\]*)"\s*:\s*"([^"\\]*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Chose:
-    """One value that was chosen: its tag, where, and its probability against its rivals."""
+    """One value that the model chose: its tag, its box, and its probability relative to the other values."""
 
     tag: str
     box: Corners
@@ -35,7 +35,7 @@ class Chose:
 def values_in(
     content: str, tokens: Sequence[Chosen], finish_reason: str | None, catalogue: Catalogue
 ) -> list[Chose] | None:
-    """Return the values of an answer that keeps to the catalogue; None for any other."""
+    """Return the values of an answer that follows the catalogue; None for any other."""
     if finish_reason != "stop" or len(content) > _LONGEST:
         return None
     try:
@@ -43,7 +43,7 @@ def values_in(
     except ValueError:
         return None
     members = list(_members(answer, catalogue))
-    # All strings of a sound answer are members, in this order: so each has its place in the text.
+    # All strings of a valid answer are members in this order, so each one's position in the text can be found.
     places = list(_MEMBER.finditer(content))
     known = [(aspect.name, value) for aspect, value, _ in filter(None, members)]
     start = "".join(token.text for token in tokens).find(content)
@@ -61,7 +61,7 @@ def values_in(
 
 
 def _members(answer: Any, catalogue: Catalogue) -> Iterator[tuple[Aspect, str, Corners] | None]:
-    """List what an answer says, in its own order; None wherever it does not keep to the catalogue."""
+    """Yield the members of an answer in its own order; None for each that is not in the catalogue."""
     pictured = {aspect.name: aspect for aspect in catalogue.of("picture")}
     if not isinstance(answer, dict) or answer.keys() != {"garments", *pictured}:
         yield None
@@ -79,7 +79,7 @@ def _garments(garments: Any, aspects: dict[str, Aspect]) -> Iterator[tuple[Aspec
         return
     for at, garment in enumerate(garments):
         box = _box(garment.get("box")) if isinstance(garment, dict) else None
-        # The same garment twice is how a loop begins.
+        # A loop begins with the same garment twice.
         if box is None or garment.keys() != {"box", *aspects} or garment in garments[:at]:
             yield None
             return
@@ -94,7 +94,7 @@ def _known(aspect: Aspect, value: Any, box: Corners) -> tuple[Aspect, str, Corne
 
 
 def _box(box: Any) -> Corners | None:
-    """Take a box; one whose corners are out of order or hold nothing is as large as the picture."""
+    """Return a box; the whole picture if its corners are in the wrong order or it is empty; None if it is no box."""
     if not isinstance(box, list) or len(box) != 4 or not all(type(edge) is int and 0 <= edge <= FULL for edge in box):  # noqa: PLR2004 - two corners
         return None
     x1, y1, x2, y2 = box

@@ -1,4 +1,4 @@
-"""A circuit breaker: after failures in a row nothing is tried for a while, then one try decides. Knows no server."""
+"""A circuit breaker: after failures in a row it stops all tries for a while, then allows one. Knows no server."""
 
 import math
 import time
@@ -13,7 +13,7 @@ class Breaker:
         self._failures, self._closed_until = 0, -math.inf
 
     def admits(self) -> bool:
-        """Tell whether to try now. After a pause one caller may, and the others wait for how that ends."""
+        """Return whether the caller may try now. After a pause, one caller may; the others wait for its result."""
         if self._failures < self._most:
             return True
         if self._clock() < self._closed_until:
@@ -22,11 +22,11 @@ class Breaker:
         return True
 
     def succeeded(self) -> None:
-        """Note a success: everything is tried again."""
+        """Record a success: all callers may try again."""
         self._failures = 0
 
     def failed(self, *, for_good: bool = False) -> bool:
-        """Note a failure; one `for_good` counts as many. Tells whether the pause begins with it."""
+        """Record a failure; with `for_good` it starts a pause at once. Return whether a pause begins."""
         before = self._failures
         self._failures = self._most if for_good else before + 1
         if self._failures < self._most:

@@ -1,8 +1,8 @@
 """
-The closed list of what a look may tell: aspects of a garment or of the picture, and the values of each. Pure.
+The closed list of values that a look may return: aspects of a garment or of the picture, each with its values. Pure.
 
-Whoever starts a worker makes it from the lexicon. A person has no aspect here, and can have none: nothing but these
-values leaves a look.
+`streams/wiring/look.py` makes it from the lexicon. There are no aspects of people, so a look cannot return anything
+about a person: it returns only these values.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-#: The value of an aspect that the picture does not show. It gives nothing.
+#: The value of an aspect that the picture does not show. It gives no tag.
 NOT_VISIBLE = "not_visible"
-#: Garments that one look describes.
+#: Most garments that one look describes.
 MOST_GARMENTS = 4
 #: Boxes are in thousandths of the picture's width and height.
 FULL = 1000
@@ -20,7 +20,7 @@ FULL = 1000
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of an aspect: the tag that it stands for, and what the picture then shows, in English."""
+    """One value of an aspect: its tag, and what the picture shows if the value fits, in English."""
 
     tag: str
     description: str
@@ -36,7 +36,7 @@ class Aspect:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """Every name that an answer may give, in a fixed order."""
+        """Every name that an answer may contain, in a fixed order."""
         return (*sorted(self.values), NOT_VISIBLE)
 
 
@@ -47,15 +47,15 @@ class Catalogue:
     aspects: tuple[Aspect, ...]
 
     def of(self, what: Literal["garment", "picture"]) -> tuple[Aspect, ...]:
-        """List the aspects of a garment, or those of the picture."""
+        """Return the aspects of a garment, or those of the picture."""
         return tuple(aspect for aspect in self.aspects if aspect.of == what)
 
     @cached_property
     def schema(self) -> dict[str, Any]:
         """
-        The JSON Schema of an answer: garments with a box and a value of each aspect, and the aspects of the picture.
+        The JSON Schema of an answer: garments, each with a box and a value per aspect, and the aspects of the picture.
 
-        It has no free text. Only keywords that OpenAI's strict mode and vLLM's grammars know are used.
+        It allows no free text. It uses only keywords that OpenAI's strict mode and vLLM's grammars support.
         """
         box = {
             "type": "array",
@@ -70,7 +70,7 @@ class Catalogue:
 
     @cached_property
     def guide(self) -> str:
-        """What each value means, an aspect a line, for the instructions."""
+        """The meaning of each value, one aspect per line, for the instructions."""
         return "\n".join(
             f"{aspect.name} (of {'each garment' if aspect.of == 'garment' else 'the whole picture'}): "
             + "; ".join(f"{name} = {aspect.values[name].description}" for name in sorted(aspect.values))

@@ -1,7 +1,7 @@
 """
-The request that asks a vision-language model to look at a photo, for any server with OpenAI's API. Pure.
+Builds the request that sends a photo to a vision-language model, for any server with OpenAI's API. Pure.
 
-The instructions come first and never change, so that a server may keep them: only the photo is new.
+The instructions come first and never change, so that a server can cache them: only the photo is new.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from ocr_worker.engines.vllm.chat import image_url
 from ocr_worker.look.catalogue import MOST_GARMENTS, NOT_VISIBLE, Catalogue
 
-#: Rivals of each token whose probability is returned. OpenAI and vLLM give at most 20 as they come.
+#: Alternatives to each token that the server reports with their probability. By default OpenAI and vLLM allow 20.
 RIVALS = 10
 #: A garment takes about 100 tokens, with its box.
 _MOST_TOKENS = 1024

@@ -1,8 +1,8 @@
 """
-How sure a model was of a value that it chose: its probability against the other values of the aspect. Pure.
+Computes the probability of a value that a model chose, relative to the other values of its aspect. Pure.
 
-A model spreads its probability over all tokens. At each token of the chosen value, those that no value could go on with
-are left out, and what is left adds up to 1.
+A model's probabilities cover all tokens. At each token of the chosen value, this drops the tokens that continue no
+value, and scales the rest to a sum of 1.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One generated token, with the rivals that the server reports for its place (the token itself may be one)."""
+    """One generated token, with the alternatives that the server reports at its position (perhaps the token too)."""
 
     text: str = field(repr=False)
     logprob: float
@@ -21,13 +21,13 @@ class Chosen:
 
 def probability(value: str, choices: Sequence[str], tokens: Sequence[Chosen], at: int) -> float:
     """
-    Return the probability of a value against all choices, 0 to 1; 0 if the tokens do not tell.
+    Return the probability of a value among all choices, 0 to 1; 0 if the tokens do not show it.
 
     Args:
-        value: The chosen one.
-        choices: Every value that was possible, itself among them.
-        tokens: The whole answer; they add up to it.
-        at: Where the value's first character stands in the answer, after its opening quote.
+        value: The chosen value.
+        choices: Every possible value, including the chosen one.
+        tokens: The tokens of the whole answer.
+        at: Index of the value's first character in the answer, after its opening quote.
 
     """
     whole = value + '"'
@@ -45,7 +45,7 @@ def probability(value: str, choices: Sequence[str], tokens: Sequence[Chosen], at
                 if text != token.text and text.startswith(lead) and _goes_on(done, text[len(lead) :], ends)
             }
             against = sum(rivals.values())
-            # A server that reports no rivals says nothing of how sure the model was.
+            # Without alternatives from the server, the probability is unknown.
             if not token.rivals or own + against <= 0:
                 return 0.0
             sure *= own / (own + against)
@@ -55,7 +55,7 @@ def probability(value: str, choices: Sequence[str], tokens: Sequence[Chosen], at
 
 
 def _goes_on(done: str, text: str, ends: Sequence[str]) -> bool:
-    """Tell whether some choice begins with what is done and goes on with a token's text."""
+    """Return whether a choice begins with `done` and continues with a token's text."""
     so_far = done + text
     return bool(text) and any(end.startswith(so_far) or so_far.startswith(end) for end in ends)
 

@@ -1,30 +1,30 @@
-"""What looks at a picture, in two calls, as an engine that reads it. Knows no particular model."""
+"""The interface of a looker, which finds what a picture shows in two calls, as engines do. Knows no model."""
 
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from ocr_worker.images.decode import DecodedPhoto
 from schemas.events import Seen
 
-#: What `prepare` hands to `look`: each looker's own business.
+#: What `prepare` passes to `look`; each looker has its own type.
 Prepared = TypeVar("Prepared")
 
 
 class Looker(Protocol[Prepared]):
     """
-    Something that tells what a photo shows, beside what reads it. Safe to call from many tasks at once.
+    Finds what a photo shows, in addition to the engine that reads its text. Many tasks may call it at once.
 
-    It never fails: one that cannot be reached, is late or answers nonsense has seen nothing.
+    It never fails: if its model cannot be reached, is late or returns nonsense, it has seen nothing.
     """
 
     def prepare(self, photo: DecodedPhoto) -> Prepared:
-        """CPU work before the look: scaling, encoding."""
+        """Do the CPU work before the look: scale and encode."""
 
     async def look(self, prepared: Prepared) -> Seen | None:
         """Look at the photo, within the looker's own time limit; None if there is no answer."""
 
     async def aclose(self) -> None:
-        """Free connections."""
+        """Close the connections."""
 
 
-#: For those who only pass things from one call to the next.
+#: For code that only passes values from one call to the next.
 AnyLooker: TypeAlias = Looker[Any]

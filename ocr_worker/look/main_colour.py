@@ -1,7 +1,7 @@
 """
-Tells one thing without any model: the main colour in the middle of the photo, where the garment mostly is.
+Finds, without a model, the main colour in the middle of the photo, where the garment usually is.
 
-It cannot tell a garment from its background, so its scores are low; a middle without a main colour tells nothing.
+It cannot distinguish a garment from its background, so its scores are low. Without a main colour it returns no value.
 """
 
 import cv2
@@ -36,27 +36,27 @@ _CLOTHS: tuple[tuple[str, tuple[int, int, int]], ...] = (
     ("purple", (182, 152, 206)),
 )
 COLOURS = tuple(dict.fromkeys(name for name, _ in _CLOTHS))
-#: For each cloth, the place of its colour in COLOURS.
+#: For each cloth, the index of its colour in COLOURS.
 _PLACES = np.array([COLOURS.index(name) for name, _ in _CLOTHS])
 #: The middle: this share of the width, and of the height.
 _WIDE, _HIGH = 0.4, 0.5
-#: The middle is judged at this size: finer detail is pattern.
+#: Size in px to which the middle is scaled: finer detail is pattern.
 _SIDE = 32
-#: Folds and light change how light cloth is far more than its hue.
+#: Weight of the lightness: folds and light change it far more than the hue.
 _LIGHTNESS = 0.5
-#: Below this share of the middle a colour is not its main one.
+#: Smallest share of the middle that makes a colour the main one.
 _LEAST = 0.4
-#: Score of a middle that is all of one colour, and of none of it.
+#: Score if the main colour fills the middle, and if its share is zero.
 _ALL, _NONE = 0.6, 0.3
 
 
 class MainColourLooker:
-    """Looks at pixels alone. Keeps nothing."""
+    """Looks only at pixels. Stores nothing."""
 
     engine = Engine(name="main-colour", model="none", revision="1")
 
     def prepare(self, photo: DecodedPhoto) -> Seen:
-        """Tell the main colour of the middle, if there is one: all the work is CPU work."""
+        """Return the main colour of the middle, if there is one. All the work happens here, on the CPU."""
         height, width = photo.small.shape[:2]
         left, right = _span(width, _WIDE)
         top, bottom = _span(height, _HIGH)
@@ -69,15 +69,15 @@ class MainColourLooker:
         return Seen(engine=self.engine, values=(SeenValue(tag=f"colour/{name}", bbox=(x1, y1, x2, y2), score=score),))
 
     async def look(self, prepared: Seen) -> Seen:
-        """Hand on what was told."""
+        """Return what `prepare` found."""
         return prepared
 
     async def aclose(self) -> None:
-        """Nothing to free."""
+        """Do nothing: there is nothing to close."""
 
 
 def main_colour(pixels: Pixels) -> tuple[str, float] | None:
-    """Name the colour that most of a picture has, with its share; None if none prevails."""
+    """Return the main colour of a picture with its share, 0 to 1; None if there is none."""
     pixels = np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     cloths = _lab(np.array([[cloth for _, cloth in _CLOTHS]], dtype=np.uint8)).reshape(-1, 3)
     own = _lab(pixels).reshape(-1, 3)
@@ -93,6 +93,6 @@ def _lab(pixels: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def _span(length: int, share: float) -> tuple[int, int]:
-    """Take the middle of a side: at least one px of it."""
+    """Return where the middle of a side begins and ends: at least 1 px."""
     margin = int(length * (1 - share) / 2)
     return margin, max(length - margin, margin + 1)

@@ -1,8 +1,8 @@
 """
 Looks with a vision-language model behind a server with OpenAI's API.
 
-One request per photo and one bounded wait: no answer in time is no answer. After failures in a row the server is left
-alone for a while, so that no photo waits for a server that is down.
+Sends one request per photo and waits a limited time. After several failures in a row it sends nothing for a while, so
+that no photo waits for a server that is down.
 """
 
 import time
@@ -30,13 +30,13 @@ from schemas.outcomes import Misconfigured
 log = structlog.get_logger(__name__)
 
 _JPEG_QUALITY = 90
-#: Failures in a row after which the server is left alone, and for how many seconds.
+#: Failures in a row after which no request is sent, and for how many seconds.
 _FAILURES, _PAUSE_S = 5, 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class LookConfig:
-    """Where the server is, which model to ask for, and how long a look may take."""
+    """The server's URL, the model's name, and how many seconds a look may take."""
 
     url: str
     model: str
@@ -53,7 +53,7 @@ class Picture:
 
 
 class ModelLooker:
-    """One server. Safe for any number of tasks of one event loop; keeps nothing between photos."""
+    """Uses one server. Any number of tasks of one event loop may call it; stores nothing between photos."""
 
     def __init__(
         self,
@@ -69,13 +69,13 @@ class ModelLooker:
         self._engine = Engine(name="look", model=config.model, revision="unknown")
 
     def prepare(self, photo: DecodedPhoto) -> Picture:
-        """Save the small picture as JPEG, without any metadata."""
+        """Encode the small picture as JPEG, without metadata."""
         bgr = cv2.cvtColor(photo.small, cv2.COLOR_RGB2BGR)
         _, jpeg = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
         return Picture(jpeg.tobytes(), (photo.width, photo.height))
 
     async def look(self, prepared: Picture) -> Seen | None:
-        """Ask once. An answer that cannot be used is one without values."""
+        """Send one request. An unusable answer counts as an answer without values."""
         if not self._breaker.admits():
             return None
         choice = await self._client.complete(look_request(prepared.jpeg, self._config.model, self._catalogue))

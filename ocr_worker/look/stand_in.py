@@ -1,7 +1,7 @@
 """
-A stand-in for a vision-language model behind OpenAI's API: structured answers by the schema it is sent, and its faults.
+A stand-in for a vision-language model behind OpenAI's API: answers according to the schema it gets, or with faults.
 
-It looks at nothing: what it says of every photo is a setting. For tests, benchmarks and trying out a worker.
+It looks at no photo: its answer to every photo is a setting. For tests, benchmarks and trying out a worker.
 """
 
 import asyncio
@@ -27,23 +27,23 @@ Lie = Literal[
     "no_logprobs",
     "not_json",
 ]
-#: The box that it gives every garment, in thousandths.
+#: The box of every garment, in thousandths.
 BOX = (200, 100, 800, 900)
 
 
 @dataclass(slots=True)
 class LookStandIn:
-    """What it sees, how it behaves, and what it was sent; changeable while it runs."""
+    """What it answers, how it behaves, and the requests it got; can be changed while it runs."""
 
-    #: One garment per item: values by aspect; what is left out is not visible.
+    #: One garment per item: values by aspect; an omitted aspect is not visible.
     garments: list[dict[str, str]] = field(default_factory=list)
     #: Values of the whole picture by aspect.
     picture: dict[str, str] = field(default_factory=dict)
-    #: Probability of each chosen value; the next value of its enum has the rest.
+    #: Probability of each chosen value; the next value of its enum gets the rest.
     sure: float = 0.95
     seconds: float = 0.0
     key: str | None = None
-    #: HTTP status of every answer, when it is to fail.
+    #: HTTP status of every answer, to make it fail.
     failure: int | None = None
     lie: Lie | None = None
     #: Every request body since the start.
@@ -68,7 +68,7 @@ def look_stand_in_app(behaviour: LookStandIn) -> FastAPI:
     return app
 
 
-#: A piece of the answer, and the values that could stand in its place.
+#: A piece of the answer, and the values that were possible instead.
 _Piece = tuple[str, tuple[str, ...]]
 
 
@@ -98,7 +98,7 @@ def _completion(behaviour: LookStandIn, body: dict[str, Any]) -> Response:
 
 
 def _pieces(behaviour: LookStandIn, schema: dict[str, Any]) -> Iterator[_Piece]:
-    """Write the answer down in the order of the schema; each value is a token of its own."""
+    """Yield the answer in pieces, in the order of the schema; each value is one token."""
     garment = schema["properties"]["garments"]["items"]["properties"]
     listed = behaviour.garments * (2 if behaviour.lie == "repetition" else 1)
     yield '{"garments": [', ()
@@ -129,7 +129,7 @@ def _member(name: str, value: str, choices: list[str], lie: Lie | None) -> Itera
 
 
 def _token(text: str, choices: tuple[str, ...], sure: float) -> dict[str, Any]:
-    """Report a token with its rivals; the likeliest other value has all that is not the token's."""
+    """Return a token with its alternatives; the first other value gets the rest of the probability."""
     logprob = math.log(sure) if choices else -0.001
     top = [{"token": text, "logprob": logprob, "bytes": None}]
     others = [one for one in choices if one != text]

@@ -1,4 +1,4 @@
-"""What a look at the picture may tell: aspects, and the closed list of values that each may have. Pure data."""
+"""The aspects that a look at the picture may return, each with a closed list of values. Pure data."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from rules.lexicon.entries import Data, Entry
 
-#: Categories whose tags a picture may show. Materials, sizes, care, claims and names are only ever read.
+#: Categories whose tags may be seen in a picture. Materials, sizes, care, claims and names are only read from text.
 SEEABLE = frozenset({"category", "colour", "pattern", "style", "occasion", "scene"})
 
 
@@ -16,22 +16,22 @@ class Aspect(Data):
 
     name: str
     of: Literal["garment", "picture"]
-    #: A value that scores less gives no tag.
+    #: Minimum score: a value with a lower score gives no tag.
     least: float = Field(ge=0, le=1)
 
 
 def values_of(aspect: str, entries: Iterable[Entry]) -> Iterator[Entry]:
-    """List the entries that are values of an aspect."""
+    """Yield the entries that are values of an aspect."""
     return (entry for entry in entries if entry.seen and aspect_of(entry) == aspect)
 
 
 def aspect_of(entry: Entry) -> str:
-    """Name the aspect that an entry is a value of; its category, unless the entry names another."""
+    """Return the aspect of an entry: its category, unless the entry names another."""
     return entry.aspect or entry.category
 
 
 def fault_of(entry: Entry, aspects: Iterable[str]) -> str | None:
-    """Say what is wrong with how an entry may be seen, if anything."""
+    """Return what is wrong with an entry's settings for seen values; None if nothing is."""
     if not entry.seen:
         return "'aspect' and 'description' need seen = true" if entry.aspect or entry.description else None
     if entry.category not in SEEABLE:

@@ -1,1 +1,1 @@
-"""The index of uploads: what the topics say of each, in the state database."""
+"""The index of uploads in the state database: each upload's status, and where its messages are in the topics."""

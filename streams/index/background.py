@@ -1,4 +1,4 @@
-"""Runs the projector beside a stage, in one process of the group, and goes on after whatever stops it."""
+"""Runs the projector next to a stage, in one process of the group, and restarts it after every failure."""
 
 import asyncio
 import threading
@@ -17,13 +17,13 @@ from streams.kafka.reader import UnreadableTopicError
 
 log = structlog.get_logger()
 
-#: Seconds between two looks whether this process leads, and after a failure.
+#: Seconds between two checks whether this process leads, and before a retry after a failure.
 _LOOK_S: Final = 1.0
 _AGAIN_S: Final = 15.0
 
 
 async def keep_indexing(leads: Callable[[], bool], *, settings: Settings, now: Callable[[], datetime]) -> None:
-    """Index uploads while this process leads. Never ends: what fails is tried again; the stage goes on meanwhile."""
+    """Index uploads while this process leads. Never ends: it retries after a failure, while the stage continues."""
     stop = threading.Event()
     try:
         while True:
@@ -41,7 +41,7 @@ def _is_going(leads: Callable[[], bool], stop: threading.Event) -> bool:
 
 
 def _project(settings: Settings, going: Callable[[], bool], now: Callable[[], datetime]) -> bool:
-    """Run the projector; answers whether it failed."""
+    """Run the projector; return whether it failed."""
     try:
         Projector(settings, now=now).run(going)
     except UnreadableTopicError as error:
@@ -50,7 +50,7 @@ def _project(settings: Settings, going: Callable[[], bool], now: Callable[[], da
         log.warning("uploads are not indexed: the state database failed", error=type(error).__name__)
     except Exception as error:  # noqa: BLE001 - the stage beside it must not end with it
         # Class only: the message of an unknown exception may quote an event.
-        log.error("uploads are not indexed: an error nobody foresaw", error=type(error).__name__)  # noqa: TRY400
+        log.error("uploads are not indexed: unexpected exception", error=type(error).__name__)  # noqa: TRY400
     else:
         return False
     return True

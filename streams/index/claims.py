@@ -1,7 +1,7 @@
 """
-Which names and photos an event puts beside a shopper's id, as digests. Pure.
+Computes digests of the identifiers and photos that an event combines with a shopper's id. Pure.
 
-What a shopper has by itself is left out: the shop's own id as a name, and photos in the shopper's own folder.
+Omits what is the shopper's own: the shop's id of the shopper, and photos in the shopper's folder.
 """
 
 import hashlib
@@ -10,15 +10,15 @@ from klaviyo_sink.profile.style import identifiers
 from schemas.events import Event, OutfitTagged, PhotoUploaded
 from streams.photos.keys import owner_of
 
-#: One of Klaviyo's identifiers (`id`, `email`, `external_id`) and its value.
+#: A kind of Klaviyo identifier (`id`, `email`, `external_id`) and its value.
 Name = tuple[str, str]
 
-#: Folder, shopper and file: the last parts of the address of a photo that lies where the store puts it.
+#: Folder, shopper and file: the last parts of the address of a photo in the store's own place.
 _KEY_PARTS = 3
 
 
 def claimed(event: Event) -> set[str]:
-    """Give the digests of what an event claims."""
+    """Return the digests of the identifiers and photos that an event claims."""
     if not isinstance(event, PhotoUploaded | OutfitTagged):
         return set()
     digests = {
@@ -32,18 +32,18 @@ def claimed(event: Event) -> set[str]:
 
 
 def digest_of_name(name: Name) -> str:
-    """Give the digest of a name; two that Klaviyo takes for one have the same."""
+    """Return the digest of an identifier; two that Klaviyo treats as equal have the same digest."""
     kind, value = comparable(name)
     return _digest(kind, value)
 
 
 def digest_of_photo(uri: str) -> str:
-    """Give the digest of a photo's address."""
+    """Return the digest of a photo's address."""
     return _digest("photo", uri)
 
 
 def comparable(name: Name) -> Name:
-    """Write a name so that two which Klaviyo takes for one compare equal: it does not tell the case of addresses."""
+    """Return the identifier in the form in which Klaviyo compares it: it ignores the case of e-mail addresses."""
     kind, value = name
     return (kind, value.strip().casefold()) if kind == "email" else name
 

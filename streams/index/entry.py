@@ -1,7 +1,7 @@
 """
-One upload in the index, folded from its messages: its status, and the place of every message. Pure.
+One upload in the index, computed from its messages: its status, and the place of every message. Pure.
 
-An entry holds no text, no identity and no photo's address.
+An entry contains no text, no identity and no photo address.
 """
 
 import re
@@ -26,9 +26,9 @@ Place = tuple[str, int, int]
 #: Upload id and shopper id.
 Key = tuple[str, str]
 
-#: Places that an entry names; an upload that is published more often has `more`.
+#: Most places in an entry; `more` marks an upload with further messages.
 MOST_PLACES: Final = 60
-#: As the database's columns hold them (`klaviyo_sink/state/tables.py`).
+#: Longest ids that fit into the database's columns (`klaviyo_sink/state/tables.py`).
 _LONGEST_UPLOAD, _LONGEST_SHOPPER = 128, 255
 #: Control characters and lone surrogates.
 _NO_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -36,31 +36,31 @@ _NO_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the index knows of one upload of one shopper."""
+    """One upload of one shopper as stored in the index."""
 
     status: Status
     shopper_id: str
     #: Broker time of its first message.
     seen_at: datetime
     places: tuple[Place, ...] = ()
-    #: It has messages that `places` leaves out.
+    #: Whether it has messages that are not in `places`.
     more: bool = False
 
     @property
     def key(self) -> Key:
-        """Return its key in the index."""
+        """The entry's key in the index."""
         return self.status.upload_id, self.shopper_id
 
     def places_in(self, topic: str) -> list[Place]:
-        """Give the places of its messages in a topic, in the order of their offsets."""
+        """Return the places of its messages in a topic, by partition and offset."""
         return sorted(place for place in self.places if place[0] == topic)
 
 
 class _Facts(FrozenModel):
-    """The column of that name."""
+    """The content of the column `facts`."""
 
     status: Status
-    #: Of the photo; statuses are shown without it.
+    #: Digest of the photo; a status that is shown does not contain it.
     sha256: str | None
     #: Partition and offset, by topic.
     places: dict[str, list[tuple[int, int]]]
@@ -69,7 +69,7 @@ class _Facts(FrozenModel):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A message of an upload, read as far as the index needs."""
+    """A message of an upload, parsed as far as the index needs."""
 
     key: Key
     topic: Topic
@@ -79,19 +79,19 @@ class Sighting:
 
 
 def sighting(topic: Topic, seen: Seen) -> Sighting | None:
-    """Read of which upload a message is; None for what is of none: marks of replayed letters, and strangers' bytes."""
+    """Return the message with its upload's key; None if it belongs to no upload: a replay mark, or unknown bytes."""
     if topic.event is not None:
         try:
             event = decode(topic.event, seen.value)
         except UndecodableError:
-            # Its place belongs to the upload that its header names: `hangtag trace` shows it.
+            # Its place is stored with the upload that its header names, so that `hangtag trace` shows it.
             pass
         else:
             return _fit(Sighting((event.upload_id, event.shopper_id), topic, seen, event))
     named = _named(seen)
     upload_id, shopper_id = seen.upload_id or named.get("upload_id"), named.get("shopper_id")
     if shopper_id is None and seen.key is not None:
-        # Whom the value names comes first, as in events: the key only chooses the partition.
+        # The shopper in the value comes before the key, as in events: the key only selects the partition.
         shopper_id = seen.key.decode(errors="replace")
     if not isinstance(upload_id, str) or not isinstance(shopper_id, str):
         return None
@@ -99,8 +99,8 @@ def sighting(topic: Topic, seen: Seen) -> Sighting | None:
 
 
 def noted(entry: Entry | None, one: Sighting, *, now: datetime) -> Entry:
-    """Return the entry once this message is known too. In any order; the same message twice changes nothing."""
-    # Producers may set their own clocks: what lay in the future would be kept until then.
+    """Return the entry with this message added. Messages may come in any order; a repeated one changes nothing."""
+    # Producers may set their own times. An upload with a time in the future would be kept until then.
     at = datetime.fromtimestamp(min(max(one.seen.timestamp, 0.0), now.timestamp()), UTC)
     upload_id, shopper_id = one.key
     old = entry or Entry(Status(upload_id=upload_id, changed_at=at), shopper_id, at)
@@ -116,14 +116,14 @@ def noted(entry: Entry | None, one: Sighting, *, now: datetime) -> Entry:
         old,
         status=status,
         seen_at=min(old.seen_at, at),
-        # The first one stays: it says what was uploaded.
+        # Keep the first digest: it is that of the photo uploaded first.
         places=places if len(places) <= MOST_PLACES else (places[0], *places[2:]),
         more=old.more or len(places) > MOST_PLACES,
     )
 
 
 def to_row(entry: Entry) -> Indexed:
-    """Write an entry as a row."""
+    """Return the entry as a row."""
     places: dict[str, list[tuple[int, int]]] = {}
     for topic, partition, offset in entry.places:
         places.setdefault(topic, []).append((partition, offset))
@@ -142,10 +142,10 @@ def to_row(entry: Entry) -> Indexed:
 
 def of_row(row: Indexed) -> Entry:
     """
-    Read a row.
+    Return the row as an entry.
 
     Raises:
-        ValidationError: a row that no version of Hangtag wrote.
+        ValidationError: No version of Hangtag wrote this row.
 
     """
     facts = _Facts.model_validate_json(row.facts)
@@ -163,7 +163,7 @@ def _named(seen: Seen) -> Mapping[str, Any]:
 
 
 def _fit(one: Sighting) -> Sighting | None:
-    """Leave out ids that no event may have and no database takes."""
+    """Return None if an id is one that no event may have and that a database may reject."""
     upload_id, shopper_id = one.key
     fit = 0 < len(upload_id) <= _LONGEST_UPLOAD and 0 < len(shopper_id) <= _LONGEST_SHOPPER
     return one if fit and _NO_TEXT.search(upload_id + shopper_id) is None else None

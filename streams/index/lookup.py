@@ -1,8 +1,8 @@
 """
-Finds an upload's messages by the index: those at known places, and those that came since it was written.
+Finds an upload's messages with the index: those at known places, and those newer than the index.
 
-What the index knows and what lies behind its positions are the whole of the topics, so nothing else is read. Where
-there is no index, callers read the topics.
+Reads only the known places and the messages after the index's positions: together they cover the topics. Without an
+index, callers read the topics.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,17 +26,17 @@ from streams.kafka.within import Within
 log = structlog.get_logger()
 
 T = TypeVar("T")
-#: Places read one by one at most; a shopper with more is looked for in their partition.
+#: Most places that are read one by one; for a shopper with more, the whole partition is read.
 _MOST_PLACES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class UploadIndex:
-    """The index as of one moment, opened by `open_index`. A context manager."""
+    """The index at one moment, opened by `open_index`. A context manager."""
 
     settings: Settings
     engine: Engine
-    #: Up to where the topics are in it.
+    #: The next offset to index, by topic and partition.
     positions: dict[Log, int]
 
     def __enter__(self) -> Self:
@@ -51,25 +51,25 @@ class UploadIndex:
 
     def entries(self, upload_id: str) -> list[Entry]:
         """
-        Give what is known of an upload, that of the shopper seen first before others.
+        Return the entries of an upload, that of the shopper seen first before others.
 
         Raises:
-            SQLAlchemyError: the state database failed.
+            SQLAlchemyError: The state database failed.
 
         """
         return self._read(lambda connection: of_upload(connection, upload_id))
 
     def entries_of(self, shopper_id: str) -> list[Entry]:
-        """Give what is known of a shopper's uploads, oldest first. Raises as `entries`."""
+        """Return the entries of a shopper's uploads, oldest first. Raises as `entries`."""
         return self._read(lambda connection: of_shopper(connection, shopper_id))
 
     def messages_of_upload(self, names: list[str], upload_id: str) -> Iterator[Seen]:
         """
-        Yield an upload's messages in these topics, and perhaps others' among them.
+        Yield an upload's messages in these topics, perhaps mixed with others.
 
         Raises:
-            SQLAlchemyError: the state database failed.
-            UnreadableTopicError: a topic is missing, or no broker answered.
+            SQLAlchemyError: The state database failed.
+            UnreadableTopicError: A topic is missing, or no broker responds.
 
         """
         found = self.entries(upload_id)
@@ -78,19 +78,19 @@ class UploadIndex:
 
     def messages_of_shopper(self, names: list[str], shopper_id: str) -> Iterator[Seen]:
         """
-        Yield a shopper's messages in these topics, and perhaps others' among them. Raises as `messages_of_upload`.
+        Yield a shopper's messages in these topics, perhaps mixed with others. Raises as `messages_of_upload`.
 
-        Also those with another key: stages go by the shopper in the event, and the key only chooses the partition.
+        Includes those with another key: stages use the shopper in the event; the key only selects the partition.
         """
         return self._messages(names, self.entries_of(shopper_id), None)
 
     def claimants(self, digests: set[str]) -> dict[str, set[str]]:
-        """Name by digest the shoppers who claim a name or a photo (`streams.index.claims`). Raises as `entries`."""
+        """Return by digest who claims an identifier or a photo (`streams.index.claims`). Raises as `entries`."""
         with reading(self.engine) as connection:
             return claimants(connection, digests)
 
     def behind(self) -> dict[str, int]:
-        """Count by topic the messages that came since the index was written. Raises `UnreadableTopicError`."""
+        """Return by topic how many messages are newer than the index. Raises `UnreadableTopicError`."""
         names = [topic.name for topic in topics(self.settings.topic_prefix).all()]
         found = dict.fromkeys(names, 0)
         for at, end in ends(self.settings, names).items():
@@ -98,7 +98,7 @@ class UploadIndex:
         return found
 
     def messages_since(self, names: list[str]) -> Iterator[Seen]:
-        """Yield the messages that came since the index was written. Raises `UnreadableTopicError`."""
+        """Yield the messages that are newer than the index. Raises `UnreadableTopicError`."""
         return follow(self.settings, names, within=Within(starts=self.positions))
 
     def _messages(self, names: list[str], found: list[Entry], key: str | None) -> Iterator[Seen]:
@@ -119,10 +119,10 @@ class UploadIndex:
 
 def open_index(settings: Settings) -> UploadIndex | None:
     """
-    Open the index to read it; None where there is none, or none of this Kafka cluster.
+    Open the index to read it; None if there is none of this Kafka cluster.
 
     Raises:
-        UnreadableTopicError: no broker answered.
+        UnreadableTopicError: No broker responds.
 
     """
     url = settings.state_url.get_secret_value()

@@ -1,9 +1,9 @@
 """
-Keeps the index of uploads: reads every topic and stores what it says of each upload, with how far it has read.
+Maintains the index of uploads: reads every topic and stores each upload's entry and the offsets read so far.
 
-Rows and positions are stored in one transaction, so that after any crash the index says exactly what the messages up to
-its positions say. Stages write nothing for it and never wait for it. One projector is enough; of two the slower fails
-and reads the positions anew.
+It stores rows and positions in one transaction, so that after any crash the index matches the messages up to its
+positions. Stages write nothing for it and never wait for it. One projector is enough; of two, the slower fails and
+reads the positions again.
 """
 
 import time
@@ -26,12 +26,12 @@ from streams.kafka.within import Within
 
 log = structlog.get_logger()
 
-#: Messages that one transaction takes in, and seconds that the oldest of them waits for others.
+#: Most messages per transaction, and seconds that the oldest of them waits for others.
 AT_ONCE: Final = 1000
 _LINGER_S: Final = 0.5
-#: How much longer than the topics the index keeps an upload: brokers delete whole segments.
+#: How much longer than the topics the index keeps an upload, because brokers delete only whole segments.
 _MARGIN: Final = timedelta(days=1)
-#: Uploads that one transaction drops, and seconds between two looks for old ones.
+#: Most uploads that one transaction deletes, and seconds between two searches for old ones.
 _DROPPED: Final = 500
 _PRUNE_EVERY_S: Final = 60.0
 
@@ -40,7 +40,7 @@ class Projector:
     """One run over the topics, in the thread that calls it."""
 
     def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
-        """Open nothing yet."""
+        """Take the settings; `run` connects."""
         self._settings, self._now = settings, now
         self._topics: dict[str, Topic] = {topic.name: topic for topic in topics(settings.topic_prefix).all()}
         self._batch: list[Sighting] = []
@@ -50,12 +50,12 @@ class Projector:
 
     def run(self, going: Callable[[], bool], *, to_end: bool = False, tell: Callable[[], None] = lambda: None) -> None:
         """
-        Read until `going` says no, or with `to_end` to the end of the topics; `tell` is called for each message.
+        Read until `going` returns false, or with `to_end` to the end of the topics. Calls `tell` for each message.
 
         Raises:
-            StateUnavailableError: the state database cannot be opened.
-            SQLAlchemyError: it failed.
-            UnreadableTopicError: a topic is missing, or no broker answered.
+            StateUnavailableError: The state database cannot be opened.
+            SQLAlchemyError: The state database failed.
+            UnreadableTopicError: A topic is missing, or no broker responds.
 
         """
         engine = open_database(self._settings.state_url.get_secret_value())
@@ -64,7 +64,7 @@ class Projector:
                 try:
                     self._follow(engine, going, to_end=to_end, tell=tell)
                 except MovedError:
-                    log.info("another projector has written the index; going on behind it")
+                    log.info("another projector has written the index; continuing from its positions")
                     time.sleep(_LINGER_S)
                 else:
                     return
@@ -77,7 +77,7 @@ class Projector:
         self._after = dict(self._before)
 
         def rest() -> bool:
-            # Called twice a second: what no further message pushes is stored all the same.
+            # Called twice a second, so that the last messages are stored even if no more arrive.
             if self._is_due():
                 self._store(engine, cluster)
             self._prune(engine)
@@ -125,16 +125,16 @@ class Projector:
             return
         before = self._now() - WEEK - _MARGIN
         dropped = prune(engine, before=before, dead_before=before - WEEK, most=_DROPPED)
-        # As long as there is more, at the next look half a second later.
+        # If there are more, continue at the next call half a second later.
         self._pruned_at = time.monotonic() if dropped < _DROPPED else 0.0
 
 
 def cluster_of(settings: Settings) -> str:
     """
-    Name the Kafka cluster, whose offsets mean nothing in another.
+    Return the id of the Kafka cluster: offsets are valid only within one cluster.
 
     Raises:
-        UnreadableTopicError: no broker answered.
+        UnreadableTopicError: No broker responds.
 
     """
     try:

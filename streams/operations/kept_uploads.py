@@ -1,7 +1,7 @@
 """
-The uploads of some partitions, with the place of the newest text of each and the newest tags, for `hangtag retag`.
+Stores for `hangtag retag` the uploads of some partitions, each with its newest tags and the place of its newest text.
 
-They lie in a temporary SQLite file without a name, which SQLite removes by itself: memory holds a page cache of one
+They are in an unnamed temporary SQLite file, which SQLite deletes by itself. So memory has only a page cache of fixed
 size, however many uploads there are. Knows no Kafka and no lexicon.
 """
 
@@ -18,7 +18,7 @@ from streams.operations.tag_changes import Said, said_by
 
 #: Memory that SQLite uses for pages, in kB.
 CACHE_KB: Final = 64_000
-#: Rows that are written at once, in the order of the table, so that few pages are read and written for them.
+#: Rows written per transaction, in the order of the table, so that SQLite reads and writes few pages for them.
 _AT_ONCE: Final = 10_000
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -34,12 +34,12 @@ _TEXT: Final = """
 INSERT INTO uploads (upload_id, partition, offset) VALUES (?, ?, ?)
 ON CONFLICT (upload_id) DO UPDATE SET partition = excluded.partition, offset = excluded.offset
 """
-#: As the sync stage sees it: of two events of one upload the later `tagged_at` counts.
+#: As in the sync stage: of two events of one upload, that with the later `tagged_at` counts.
 _TAGS: Final = """
 UPDATE uploads SET version = ?2, tagged_at = ?3, tags = ?4
 WHERE upload_id = ?1 AND (tagged_at IS NULL OR tagged_at <= ?3)
 """
-#: Waits: the tag stage has yet to come to it. That publishes the tags itself, and not as backfill.
+#: `waits`: the tag stage has not processed it yet, and will publish its tags itself, not as backfill.
 _VIEW: Final = """
 CREATE VIEW standing AS
 SELECT uploads.*, version IS NULL AND uploads.offset >= COALESCE(past.offset, 0) AS waits
@@ -56,12 +56,12 @@ WHERE upload_id = ? AND partition = ? AND offset = ? AND NOT waits AND version I
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many uploads there are, and what a lexicon has to do with them."""
+    """How many uploads there are, and how many of them a lexicon has to tag."""
 
     uploads: int = 0
-    #: The tag stage has yet to come to them.
+    #: Uploads that the tag stage has not processed yet.
     waiting: int = 0
-    #: A lexicon of this version may see them differently.
+    #: Uploads whose tags may change with a lexicon of this version.
     to_tag: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
@@ -69,7 +69,7 @@ class Counts:
 
 
 class KeptUploads:
-    """A context manager: the file goes when it ends."""
+    """The uploads. A context manager: its end deletes the file."""
 
     def __init__(self, past: Mapping[int, int], *, cache_kb: int = CACHE_KB) -> None:
         """Take the offsets that the tag stage has committed, by partition of texts."""
@@ -77,7 +77,7 @@ class KeptUploads:
         self._database.execute(f"PRAGMA cache_size = -{cache_kb}")
         self._database.executescript(_TABLES + _VIEW)
         self._database.executemany("INSERT INTO past VALUES (?, ?)", past.items())
-        #: Rows that wait to be written, all for one statement; each begins with the upload's id.
+        #: Rows to write, all for one statement; each begins with the upload's id.
         self._rows: list[tuple[Any, ...]] = []
         self._statement = _TEXT
 
@@ -88,11 +88,11 @@ class KeptUploads:
         self._database.close()
 
     def add_text(self, upload_id: str, partition: int, offset: int) -> None:
-        """Note where a text lies; of two of one upload the later call counts."""
+        """Store the place of a text; of two texts of one upload the later call counts."""
         self._write(_TEXT, (upload_id, partition, offset))
 
     def add_tags(self, event: OutfitTagged) -> None:
-        """Note the tags of an upload, if one of its texts was noted before and no newer tags were."""
+        """Store the tags of an upload, if one of its texts is stored and no newer tags are."""
         said = said_by(event)
         at = (said.tagged_at - _EPOCH) // _MICROSECOND
         self._write(_TAGS, (event.upload_id, said.lexicon_version, at, json.dumps(said.tags)))
@@ -104,9 +104,10 @@ class KeptUploads:
 
     def to_tag(self, upload_id: str, partition: int, offset: int, version: str) -> tuple[Said | None] | None:
         """
-        Give what was last said of the upload whose newest text lies here; a tuple of None where nothing was.
+        Return the last published tags of the upload whose newest text is at this place; `(None,)` if it has none.
 
-        None where a lexicon of this version has nothing to do: an older text, tags of this version, or one that waits.
+        None if a lexicon of this version need not tag it: there is a newer text, its tags are of this version, or the
+        tag stage has not processed it yet.
         """
         self._flush()
         found = self._database.execute(_FIND, (upload_id, partition, offset, version)).fetchone()

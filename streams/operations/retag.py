@@ -1,8 +1,8 @@
 """
-Kept texts through the current lexicon again: finds the uploads whose tags change, and publishes the new ones.
+Tags kept texts again with the current lexicon, and publishes the new tags of each upload whose tags change.
 
-Goes partition by partition, so that a run that was interrupted can go on at its partition. Within one, nothing is
-remembered between runs: what the tags topic says decides, so a run after a whole one finds nothing.
+Works partition by partition, so that an interrupted run can continue at its partition. Within a partition, a run stores
+no progress: it compares with the tags topic, so a run after a complete run finds no changes.
 """
 
 import asyncio
@@ -29,39 +29,39 @@ from streams.operations.tag_changes import Change, change_of
 
 E = TypeVar("E", bound=Event)
 
-#: Texts looked at between two deliveries, and between two chances to stop.
+#: Texts processed between two deliveries, and between two chances to stop.
 _AT_ONCE = 100
-#: A tag event follows its text; its time may still be earlier by as much as clocks of two machines differ.
+#: A tag event follows its text, but its time may be earlier by as much as the clocks of two machines differ.
 _CLOCKS_S = 3600
-#: How long to wait for a broker that has just started or taken over, in seconds.
+#: Seconds to wait for a broker that has just started or become the leader.
 _COORDINATOR_S = 20
-#: Records at the start of each partition by which it shows that partitions were added since.
+#: Records to read at the start of each partition, to detect that partitions were added since they were written.
 _SAMPLE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Which texts a run looks at."""
+    """Selects the texts of a run, and reads them and their tags."""
 
     settings: Settings
     #: Only texts from this time on, seconds since the epoch.
     since: float | None = None
-    #: Only this shopper's.
+    #: Only this shopper's texts.
     shopper: str | None = None
-    #: Tells whose uploads are passed over.
+    #: Returns whether to skip the uploads of a shopper.
     is_forgotten: Callable[[str], bool] = lambda _shopper_id: False
-    #: Knows where the shopper's messages lie.
+    #: Finds the shopper's messages.
     index: UploadIndex | None = None
 
     def parts(self) -> list[int | None]:
         """
-        Give the partitions of texts to go through, one after the other; a single None where all go at once.
+        Return the partitions of texts to process one after the other; a single None to process all together.
 
-        One partition's tags lie in the same partition of their topic. Not so where the two topics have different
-        numbers of partitions, or have got more since their oldest records: then a text's tags may lie anywhere.
+        The tags of a partition's texts are in the same partition of their topic. That is not so if the two topics have
+        different numbers of partitions, or got more since their oldest records: then the tags may be in any partition.
 
         Raises:
-            UnreadableTopicError: a topic is missing, or no broker answered.
+            UnreadableTopicError: A topic is missing, or no broker responds.
 
         """
         if self._by_index is not None:
@@ -80,15 +80,15 @@ class Kept:
 
     def committed(self) -> dict[int, int]:
         """
-        Read what the tag stage has committed of the texts. Raises as `parts`.
+        Return the offsets of texts that the tag stage has committed, by partition. Raises as `parts`.
 
-        Read before the topics: the tags of every committed text are then in the tags topic.
+        Call it before reading the topics: then the tags of every committed text are in the tags topic.
         """
         name = topics(self.settings.topic_prefix).texts.name
         return committed_offsets(self.settings, "tag", name, patience_s=_COORDINATOR_S)
 
     def texts(self, part: int | None) -> Iterator[tuple[Seen, TextRecognized]]:
-        """Read the texts of a part. Raises as `parts`."""
+        """Yield the texts of a part, each with its message. Raises as `parts`."""
         name = topics(self.settings.topic_prefix).texts.name
         for seen in self._messages(name, self.since, part):
             text = _event(TextRecognized, seen, self.shopper)
@@ -96,7 +96,7 @@ class Kept:
                 yield seen, text
 
     def tags(self, part: int | None) -> Iterator[OutfitTagged]:
-        """Read the tags that may be of a part's texts. Raises as `parts`."""
+        """Yield the tag events that may belong to a part's texts. Raises as `parts`."""
         name = topics(self.settings.topic_prefix).tags.name
         since = None if self.since is None else self.since - _CLOCKS_S
         for seen in self._messages(name, since, part):
@@ -119,7 +119,7 @@ class Kept:
 def read_uploads(
     kept: Kept, part: int | None, past: Mapping[int, int], *, tell: Callable[[], None] = lambda: None
 ) -> KeptUploads:
-    """Find the uploads of a part and what was last said of them; calls `tell` for each event. Raises as `parts`."""
+    """Return the uploads of a part with their last published tags. Calls `tell` for each event. Raises as `parts`."""
     uploads = KeptUploads(past)
     for seen, text in kept.texts(part):
         tell()
@@ -133,7 +133,7 @@ def read_uploads(
 def find_changes(
     kept: Kept, part: int | None, uploads: KeptUploads, tagger: Tagger, *, now: Callable[[], datetime]
 ) -> Iterator[Change | None]:
-    """Tag every upload of a part again that may have changed; None for each that has not. Raises as `parts`."""
+    """Tag again each upload of a part that may change. Yields its change, or None without one. Raises as `parts`."""
     version = tagger.lexicon.version
     for seen, text in kept.texts(part) if uploads.counts(version).to_tag else ():
         found = uploads.to_tag(text.upload_id, seen.partition, seen.offset, version)
@@ -149,9 +149,9 @@ async def publish(
     tell: Callable[[Change | None], None],
 ) -> Later | Never | None:
     """
-    Publish changes as they are found, and `tell` of everything that was looked at, after its delivery.
+    Publish changes as they are found. Calls `tell` for each item, changed or not, after its delivery.
 
-    Stops at the first that Kafka does not take, and says why.
+    Stops at the first change that Kafka does not accept, and returns why.
     """
     topic = topics(settings.topic_prefix).tags.name
     remaining = iter(found)
@@ -167,13 +167,13 @@ async def publish(
             return refused[0]
         for one in some:
             tell(one)
-        # Where nothing was sent, whoever wants to stop gets a chance all the same.
+        # Even if nothing was sent, give the caller a chance to stop.
         await asyncio.sleep(0)
     return None
 
 
 def _event(kind: type[E], seen: Seen, shopper: str | None) -> E | None:
-    """Read an event; None for another shopper's, and for what no stage could read either."""
+    """Return the event of a message; None if it is another shopper's, or not valid."""
     if shopper is not None and seen.key != shopper.encode():
         return None
     try:

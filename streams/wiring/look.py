@@ -1,4 +1,4 @@
-"""Builds what looks at pictures: the lexicon's values become the closed list of what a look may tell."""
+"""Builds the looker: the lexicon's values become the closed list of values that a look may return."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def make_looker(settings: Settings) -> AnyLooker | None:
     """
-    Build what looks at pictures; None if nothing does, and then nothing of it is loaded.
+    Return the looker; None if the settings select none, and then its libraries are not loaded.
 
     Raises:
-        UnusableError: the lexicon has mistakes.
+        UnusableError: The lexicon has mistakes.
 
     """
     if settings.look_url is None:
@@ -39,7 +39,7 @@ def make_looker(settings: Settings) -> AnyLooker | None:
 
 
 def catalogue_of(lexicon: Lexicon) -> Catalogue:
-    """Make the closed list: each aspect with the lexicon's values for it. An aspect without values is left out."""
+    """Return the closed list: each aspect with the lexicon's values for it. Omits aspects without values."""
     from ocr_worker.look.catalogue import Aspect, Catalogue, Value
     from rules.lexicon.aspects import values_of
 
