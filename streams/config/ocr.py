@@ -54,6 +54,9 @@ class OcrSettings(BaseSettings):
         description="How the rapid engine finds lines. `auto`: at half scale, at full scale where that leaves doubt; "
         "`small`, `tiny`: at full scale with that model.",
     )
+    ocr_extra_models: Path | None = Field(
+        None, description="Folder of further PP-OCR recognizers (*.onnx) for scripts the rapid engine does not know."
+    )
     ocr_max_tiles: int = Field(
         16,
         ge=1,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from pathlib import Path
 
 from ocr_worker.engines.protocol import Lines, Unfinished
 from ocr_worker.engines.rapid.models import LOOK_BYTES, Detector, Models
@@ -58,6 +59,7 @@ class RapidEngine:
         look_closer: bool = True,
         most_tiles: int = 16,
         detector: Detector = "auto",
+        further_models: Path | None = None,
     ) -> None:
         """
         Create an engine that reads `slots` photos at the same time.
@@ -67,11 +69,12 @@ class RapidEngine:
             lift: Raise low contrast first.
             look_closer: Read parts again, enlarged, where that may find more.
             most_tiles: Most tiles that are read of a long page.
-            detector: Model that finds lines; "both" uses the small one where the tiny one is unsure.
+            detector: How lines are found; "auto" looks at half scale first.
+            further_models: Folder of recognizers for more scripts.
 
         """
         self._lift, self._most_tiles = lift, most_tiles
-        self._passes = Passes(Models(detector), lift=lift, look_closer=look_closer)
+        self._passes = Passes(Models(detector, further_models), lift=lift, look_closer=look_closer)
         BUDGET.grow_to(slots * (LOOK_BYTES + ORDINARY_PHOTO))
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="rapid")
         release = version("rapidocr")

@@ -7,6 +7,7 @@ second look.
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +19,12 @@ import numpy as np
 os.putenv("ORT_DISABLE_TELEMETRY", "1")
 
 from rapidocr import RapidOCR
+from rapidocr.ch_ppocr_rec import TextRecInput
 
 from ocr_worker.engines.rapid.detector import Corners, LineFinder
+from ocr_worker.engines.rapid.further import FurtherRecognizers, params_of
 from ocr_worker.engines.rapid.quads import Quad
-from ocr_worker.engines.rapid.scripts import STRONG, unread_ink
+from ocr_worker.engines.rapid.scripts import STRONG, UNSURE, is_strange, looks_foreign, unread_ink
 from ocr_worker.images.decode import Pixels
 from ocr_worker.images.memory import BUDGET
 from ocr_worker.images.strips import pad_strip
@@ -69,13 +72,16 @@ LOOK_BYTES = 260_000_000
 class Models:
     """One shared RapidOCR instance, whose sessions are thread-safe."""
 
-    def __init__(self, detector: Detector = "auto") -> None:
+    def __init__(self, detector: Detector = "auto", further: Path | None = None) -> None:
+        """Load the models. `further` is a folder of recognizers for other scripts."""
         # OpenCV's own threads would compete with ours for the same cores.
         cv2.setNumThreads(1)
         model = {"Det.model_path": str(_TINY)} if detector == "tiny" else {}
         self._ocr = RapidOCR(params=PARAMS | model)
         # RapidOCR's own call would also cut out every line, which is done below.
         self._lines = LineFinder(self._ocr._load_det_model(), half_first=detector == "auto")  # noqa: SLF001
+        others = [RapidOCR(params={**PARAMS, **model}) for model in (params_of(further) if further else ())]
+        self._further = FurtherRecognizers([other._load_rec_model() for other in others], TextRecInput)  # noqa: SLF001
 
     def look(self, rgb: Pixels) -> list[Quad]:
         """Find and read the lines of an RGB picture."""
@@ -88,7 +94,7 @@ class Models:
         """
         Read lines in a BGR picture, each given by its corners from its own top left.
 
-        Drops lines with a low score. Drops lines without text too, unless they contain ink of unknown letters.
+        Drops lines with a low score and lines without text, unless they contain unknown letters.
         """
         if not found:
             return []
@@ -108,7 +114,16 @@ class Models:
             # A single letter gets a high score in any direction.
             if score > lines[at].score + _BETTER and other.worth > lines[at].worth:
                 lines[at] = other
-        return [line for line in lines if is_line(line) or line.unread >= STRONG]
+        lines = [self._of_any_script(line, bgr) for line in lines]
+        return [line for line in lines if is_line(line) or line.unread >= STRONG or line.strange]
+
+    def _of_any_script(self, line: Quad, bgr: Pixels) -> Quad:
+        """Mark a line that may be in an unknown script, and read it with the further recognizers."""
+        if line.score >= UNSURE and not looks_foreign(line):
+            return line
+        crop = cut_out(bgr, line.points)
+        line = replace(line, strange=is_strange(crop, line.score))
+        return self._further.better(line, crop) if looks_foreign(line) else line
 
     def recognize(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         """Return text and score of each crop, which contains one line."""

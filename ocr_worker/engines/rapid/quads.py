@@ -25,6 +25,10 @@ class Quad:
     score: float
     #: The longest stretch of ink without a letter, in line heights; 0 if all was read.
     unread: float = 0.0
+    #: Read unsurely although its edges are sharp, as letters that no model knows are.
+    strange: bool = False
+    #: Read by a further recognizer, which knows another script.
+    further: bool = False
 
     @property
     def height(self) -> float:
