@@ -94,7 +94,7 @@ class Sink:
             config.metric,
             config.stale_after,
             now,
-            self._follow_ups.add,
+            self._follow_ups,
             # A dry run replaces the network, so there is nothing to compare with.
             None if transport is not None else self._behind.compare,
             config.names.seen,

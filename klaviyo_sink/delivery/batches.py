@@ -9,63 +9,25 @@ The caller makes sure that no shopper is in two batches at once. Another process
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, ParamSpec, Protocol, TypeVar
+from typing import Final, Literal
 
 from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.bodies import Properties
+from klaviyo_sink.delivery.protocols import Database, InDatabase, LookAgain, Sender
 from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, LaneName, RowResult
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.profile.naming import SeenTags
 from klaviyo_sink.state.folding import Folded
-from klaviyo_sink.state.settling import Duty, Settled, Write
+from klaviyo_sink.state.settling import Duty, Settled, Write, may_land_later
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later, Never
 from schemas.spans import TraceHeaders
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 #: How often the state is written again after another process wrote, before the event is queued again.
 MENDING_WRITES: Final = 3
 #: The state of a row that was deleted while its write was in progress.
 GONE: Final = Settled(Duty.LEFT)
 OVERTAKEN: Final = Later("overtaken", "another process keeps writing this shopper's profile")
-
-
-class Database(Protocol):
-    """The parts of the state database that a batch needs (`state.store.StateDatabase`)."""
-
-    def fold(self, events: Sequence[OutfitTagged]) -> list[Folded | Never | None]:
-        """Fold events into their shoppers' profiles."""
-        ...
-
-    def rebuild(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Folded | Never | None]:
-        """Fold events, and begin a write for every shopper."""
-        ...
-
-    def settle(self, writes: Sequence[Write], *, at: datetime) -> dict[str, Settled | None]:
-        """Record how writes ended; None for forgotten shoppers."""
-        ...
-
-
-class Sender(Protocol):
-    """Sends rows (`delivery.lanes.Lanes`)."""
-
-    async def send_events(self, rows: Sequence[Row], lane: LaneName) -> dict[str, RowResult]:
-        """Send uploads; return results by the events' names."""
-        ...
-
-    async def send_states(self, rows: Sequence[Row]) -> dict[str, RowResult]:
-        """Send states without events; return results by shopper."""
-        ...
-
-
-class InDatabase(Protocol):
-    """Makes a blocking call in a database thread."""
-
-    def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        """Make the call there."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +68,7 @@ class Batches:
     metric: str
     stale_after: timedelta
     now: Callable[[], datetime]
-    #: Called with an event of a shopper whose row stays dirty, to write it again when requests in flight have ended.
-    look_again: Callable[[OutfitTagged], None] = lambda _event: None
+    follow_ups: LookAgain
     #: Compares shoppers who were written before with Klaviyo; a failure stops the batch.
     compare: Callable[[Sequence[OutfitTagged]], Awaitable[Failure | None]] | None = None
     #: What becomes of tags that only the picture shows.
@@ -127,7 +88,7 @@ class Batches:
         its end.
         """
         folded = await self.in_database(self.database.fold, events)
-        shoppers = _shoppers(events, folded, traces)
+        shoppers = self._shoppers(events, folded, traces)
         if self.compare is not None:
             written = {
                 event.shopper_id: event
@@ -153,7 +114,7 @@ class Batches:
         For use after a restore: sets profiles only and sends no event. `versions` are those at Klaviyo, by shopper.
         """
         folded = await self.in_database(self.database.rebuild, events, versions)
-        shoppers = _shoppers(events, folded, {})
+        shoppers = self._shoppers(events, folded, {})
         for shopper in shoppers.values():
             shopper.events.clear()
         await self._send_states(shoppers.values(), lambda: None)
@@ -162,6 +123,28 @@ class Batches:
             self._outcome(one, {}, shoppers.get(event.shopper_id), "bulk")
             for event, one in zip(events, folded, strict=True)
         ]
+
+    def _shoppers(
+        self,
+        events: Sequence[OutfitTagged],
+        folded: Sequence[Folded | Never | None],
+        traces: Mapping[str, TraceHeaders],
+    ) -> dict[str, _Shopper]:
+        """Gather, by shopper, the writes that have begun."""
+        shoppers: dict[str, _Shopper] = {}
+        for event, one in zip(events, folded, strict=True):
+            if not isinstance(one, Folded) or not one.ticket:
+                continue
+            shopper = shoppers.get(event.shopper_id)
+            if shopper is None:
+                trace = traces.get(event.upload_id, ())
+                unsure = may_land_later(one.dirty) and not self.follow_ups.all_landed(event.shopper_id, one.dirty)
+                shopper = _Shopper(event, trace, one.properties, one.version, one.ticket, alone=False, unsure=unsure)
+                shoppers[event.shopper_id] = shopper
+            shopper.alone |= one.alone
+            if not one.known:
+                shopper.events.setdefault(one.unique_id, event)
+        return shoppers
 
     async def _send_events(
         self, shoppers: Iterable[_Shopper], lane: LaneName, traces: Mapping[str, TraceHeaders]
@@ -212,11 +195,11 @@ class Batches:
                 now = settled.get(shopper_id, GONE)
                 shopper.forgotten = now is None
                 if now is not None and now.duty is Duty.LEFT:
-                    self.look_again(shopper.event)
+                    self.follow_ups.add(shopper.event, now.dirty)
                 if now is GONE:
                     shopper.state = OVERTAKEN
                 elif now is not None and now.duty is Duty.MEND and now.newest is not None:
-                    shopper.ticket, shopper.unsure = now.ticket, now.unsure
+                    shopper.ticket, shopper.unsure = now.dirty, now.unsure
                     shopper.properties, shopper.version = now.newest.properties, now.newest.version
                     mending[shopper_id] = shopper
             unsettled = mending
@@ -250,25 +233,6 @@ class Batches:
         return Written("written", used.lane if isinstance(used, Delivered) else lane, shopper.version)
 
 
-def _shoppers(
-    events: Sequence[OutfitTagged], folded: Sequence[Folded | Never | None], traces: Mapping[str, TraceHeaders]
-) -> dict[str, _Shopper]:
-    """Return the writes that have begun, by shopper."""
-    shoppers: dict[str, _Shopper] = {}
-    for event, one in zip(events, folded, strict=True):
-        if not isinstance(one, Folded) or not one.ticket:
-            continue
-        shopper = shoppers.get(event.shopper_id)
-        if shopper is None:
-            trace = traces.get(event.upload_id, ())
-            shopper = _Shopper(event, trace, one.properties, one.version, one.ticket, alone=False, unsure=one.unsure)
-            shoppers[event.shopper_id] = shopper
-        shopper.alone |= one.alone
-        if not one.known:
-            shopper.events.setdefault(one.unique_id, event)
-    return shoppers
-
-
 def _needs_state(shopper: _Shopper, results: Mapping[str, RowResult]) -> bool:
     """
     Record the results of a shopper's events. Return whether the state must still be sent without an event.
@@ -296,8 +260,10 @@ def _ended(shopper: _Shopper, results: Mapping[str, RowResult]) -> Write:
     taken = {
         name: event.upload_id for name, event in shopper.events.items() if isinstance(results.get(name), Delivered)
     }
+    version = None
     if isinstance(state, Delivered):
-        shopper.version = max(shopper.version, state.version)
-        return Write(shopper.event.shopper_id, shopper.ticket, state.version, taken, unsure=shopper.unsure)
-    # A final failure is not tried again, so its event may enter the ledger. All others are, and must stay out of it.
-    return Write(shopper.event.shopper_id, shopper.ticket, None, taken if isinstance(state, Never) else {})
+        version = shopper.version = max(shopper.version, state.version)
+    elif not isinstance(state, Never):
+        # It comes again, and must not be known by then. What failed for good does not.
+        taken = {}
+    return Write(shopper.event.shopper_id, shopper.ticket, version, taken, unsure=shopper.unsure)

@@ -22,16 +22,27 @@ class FollowUps:
     def __init__(self, write: Callable[[OutfitTagged], None], after_s: float) -> None:
         self._write, self._after_s = write, after_s
         self._waiting: OrderedDict[str, asyncio.TimerHandle] = OrderedDict()
+        #: What rows were left with, by shopper, whose time is up.
+        self._landed: OrderedDict[str, int | None] = OrderedDict()
 
-    def add(self, event: OutfitTagged) -> None:
-        """Write a shopper again later. If the shopper waits already, the time starts again."""
+    def add(self, event: OutfitTagged, dirty: int | None = None) -> None:
+        """
+        Write a shopper again later; the time begins anew if the shopper waits already.
+
+        `dirty` is what the shopper's row was left with; None: the database failed before it could say so.
+        """
         earlier = self._waiting.pop(event.shopper_id, None)
         if earlier is not None:
             earlier.cancel()
-        timer = asyncio.get_running_loop().call_later(self._after_s, self._due, event)
+        self._landed.pop(event.shopper_id, None)
+        timer = asyncio.get_running_loop().call_later(self._after_s, self._due, event, dirty)
         self._waiting[event.shopper_id] = timer
         if len(self._waiting) > MOST:
             self._waiting.popitem(last=False)[1].cancel()
+
+    def all_landed(self, shopper_id: str, dirty: int) -> bool:
+        """Tell whether all that was on its way when the shopper's row was left with this `dirty` has landed by now."""
+        return self._landed.get(shopper_id) == dirty
 
     @property
     def waiting(self) -> int:
@@ -43,7 +54,11 @@ class FollowUps:
         for timer in self._waiting.values():
             timer.cancel()
         self._waiting.clear()
+        self._landed.clear()
 
-    def _due(self, event: OutfitTagged) -> None:
+    def _due(self, event: OutfitTagged, dirty: int | None) -> None:
         del self._waiting[event.shopper_id]
+        self._landed[event.shopper_id] = dirty
+        if len(self._landed) > MOST:
+            self._landed.popitem(last=False)
         self._write(event)

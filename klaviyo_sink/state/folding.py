@@ -42,8 +42,8 @@ class Folded:
     ticket: int = 0
     #: Whether the profile must also be set without an event: Klaviyo may know the event, and drop it with its state.
     alone: bool = False
-    #: Whether another process's write was not settled when this one began.
-    unsure: bool = False
+    #: What the row said of earlier writes when this one began (`settling.py`).
+    dirty: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Reckoned:
             known,
             ticket,
             alone=alone,
-            unsure=self.dirty > 0,
+            dirty=self.dirty,
         )
 
 
@@ -143,13 +143,11 @@ def begin_writes(
         if isinstance(one, Never):
             continue
         begins = forced or shopper_id in fresh or not one.settled
-        # Writes of one version may share a ticket: Klaviyo ends with the same state in any order.
-        shares = begins and not one.changed and one.dirty > 0
-        ticket = tickets[shopper_id] = (one.dirty if shares else one.row_version + 1) if begins else 0
+        ticket = tickets[shopper_id] = one.row_version + 1 if begins else 0
         if not one.row_version:
             first = {"shopper_id": shopper_id, "row_version": 1, "version": one.version, "written_version": 0}
             made.append(first | {"profile": one.stored, "said": one.text, "dirty": ticket})
-        elif one.changed or (begins and not shares):
+        elif one.changed or begins:
             late = {"of_shopper": shopper_id, "read_row": one.row_version, "row": one.row_version + 1}
             late |= {"to_version": one.version, "to_profile": one.stored, "to_said": one.text}
             changed.append(late | {"to_dirty": ticket or one.dirty})

@@ -12,23 +12,30 @@ the write shows that another process wrote meanwhile:
     another's ticket        a later write is in progress                       mend if ours was not the newest version,
                                                                                else the later write mends
 
-A write that failed, or whose response was lost, always leaves a negative `dirty`. The next write to the row then sends
-the profile in a request of its own, because Klaviyo may drop a repeated event with its state. A write that began while
-another was not settled also leaves a negative `dirty`, since the other may arrive last and its process may die before
-it settles. A process that leaves a row dirty checks it again after all requests in flight have ended (`follow_up.py`).
-The event behind a duty enters the ledger only when the duty is fulfilled or left to another process. An event that
-is tried again and is not in the ledger has its profile sent in a request of its own, too.
+A write that failed, or whose answer was lost, always leaves a negative `dirty`: whoever writes the row next sends the
+profile by itself, not only with an event that Klaviyo may know already and drop. The event behind a duty is entered in
+the ledger only once the duty is fulfilled or left to another; and an event that comes again and is not in the ledger
+has its profile sent by itself, too.
+
+A write is `unsure` when another may be on its way that began earlier: that one may land last, and its process end
+before it settles. An unsure write cleans no row. It leaves a negative `dirty` of its own, and as long as a row has one,
+each write that begins is unsure. Whoever left it looks again when all that was on its way has landed (`follow_up.py`);
+if the row says the same by then, nobody wrote meanwhile, and the write that begins now is sure. If that process ends
+before it looks, the row stays dirty, and the shopper's next upload mends it.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import from_json
 
 from klaviyo_sink.bodies import Properties
+
+#: A row's `dirty` after a write failed while no other could be on its way.
+FAILED: Final = -1
 
 
 class Duty(Enum):
@@ -50,7 +57,7 @@ class Write:
     version: int | None
     #: The events that Klaviyo accepted: upload ids by the events' names.
     events: Mapping[str, str] = field(default_factory=dict)
-    #: Whether it began while another process's write was not settled.
+    #: Whether another may be on its way that began earlier.
     unsure: bool = False
 
 
@@ -74,8 +81,9 @@ class Settled:
     """The state of a shopper's row after a write has ended."""
 
     duty: Duty
-    #: With `Duty.MEND`: the ticket of the mending write, and what it must send.
-    ticket: int = 0
+    #: What the row says now. With `Duty.MEND` it is the ticket of the mending write.
+    dirty: int = 0
+    #: With `Duty.MEND`: what the mending write must send, and whether it is unsure.
     newest: Current | None = None
     unsure: bool = False
 
@@ -89,9 +97,15 @@ def duty_after(dirty: int, version: int, write: Write) -> Duty:
     return Duty.LEFT if dirty > 0 and write.version >= version else Duty.MEND
 
 
-def dirty_after(duty: Duty, row_version: int) -> int:
-    """Return the row's new `dirty`; `row_version` is the row's new one, and the ticket of a mending write."""
-    return {Duty.NONE: 0, Duty.LEFT: -row_version, Duty.MEND: row_version}[duty]
+def may_land_later(dirty: int) -> bool:
+    """Tell, by what a row says, whether a write may be on its way that is not settled."""
+    return dirty not in {0, FAILED}
+
+
+def dirty_after(duty: Duty, row_version: int, *, unsure: bool) -> int:
+    """Give the row's new `dirty`; `row_version` is the row's new one, and the ticket of a mending write."""
+    left = -row_version if unsure else FAILED
+    return {Duty.NONE: 0, Duty.LEFT: left, Duty.MEND: row_version}[duty]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +124,11 @@ def end_writes(writes: Mapping[str, Write], rows: Iterable[Any], at: datetime) -
         write = writes[row.shopper_id]
         duty = duty_after(row.dirty, row.version, write)
         row_version = row.row_version + 1
-        end.settled[row.shopper_id] = Settled(duty, row_version, Current(row.version, row.said), unsure=row.dirty > 0)
+        unsure = write.unsure or (row.dirty != write.ticket and may_land_later(row.dirty))
+        dirty = dirty_after(duty, row_version, unsure=unsure)
+        end.settled[row.shopper_id] = Settled(duty, dirty, Current(row.version, row.said), unsure)
         written = max(row.written_version, write.version or 0)
-        to = {"row": row_version, "to_written": written, "to_dirty": dirty_after(duty, row_version)}
+        to = {"row": row_version, "to_written": written, "to_dirty": dirty}
         end.changed.append({"of_shopper": row.shopper_id} | to)
         if duty is not Duty.MEND:
             entry = {"shopper_id": row.shopper_id, "written_at": at}

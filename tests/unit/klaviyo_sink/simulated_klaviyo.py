@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +42,13 @@ class SimulatedKlaviyo:
     #: Profile ids that were merged into another profile.
     merged: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     calm: bool = False
-    landed: int = 0
+    #: Requests whose bytes have left: they land whatever becomes of the process that sent them.
+    on_their_way: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def writable(self, name: tuple[str, str]) -> bool:
+        """Tell whether a write finds the profile; one that is there may be denied once, a read never denies it."""
+        found = self.profile_of(name) is not None
+        return found and (self.calm or name[0] != "id" or self.chance.random() >= self.trouble * 0.3)
 
     def profile_of(self, name: tuple[str, str]) -> Profile | None:
         """Find the profile that a name leads to; a merged id leads nowhere."""
@@ -63,104 +70,123 @@ class SimulatedKlaviyo:
         for name in names:
             self.profiles.pop(name, None)
 
-    def take(self, row: dict[str, Any]) -> bool:
-        """Let one row land; False when its profile id is gone."""
+    def take(self, row: dict[str, Any]) -> None:
+        """Let a row land whose profile is there."""
         profile = self.profile_of(row["name"])
-        if profile is None:
-            return False
-        self.landed += 1
         event = row["event"]
-        if event is not None and event in profile.events:
-            if not self.drops_repeated_state:
-                profile.properties |= row["properties"]
-            return True
-        profile.properties |= row["properties"]
+        repeated = event is not None and event in profile.events
+        if not (repeated and self.drops_repeated_state):
+            profile.properties |= row["properties"]
         if event is not None:
             profile.events[event] = row["upload"]
-        return True
 
 
 class SimulatedClient:
-    """The calls of `KlaviyoClient` that the lanes make. `crash` cuts its requests: each has landed by then or not."""
+    """
+    The calls of `KlaviyoClient` that the lanes make.
 
-    def __init__(self, klaviyo: SimulatedKlaviyo) -> None:
-        self.klaviyo, self.chance = klaviyo, klaviyo.chance
-        self._connections = asyncio.Semaphore(3)
-        self.crashed = False
+    `watch` is called before a request's body is written, and what it returns gets the rows that leave.
+    """
+
+    def __init__(self, klaviyo: SimulatedKlaviyo, watch: Callable[[], Callable[[list[dict[str, Any]]], None]]) -> None:
+        self.klaviyo, self.chance, self._watch = klaviyo, klaviyo.chance, watch
+        self._connections = asyncio.Semaphore(klaviyo.chance.choice((1, 2, 3)))
 
     async def create_event(self, body: Any, **_: Any) -> Any:
-        return await self._request(body, lambda content: self._single(content["data"]["attributes"]))
+        return await self._request(body, _event_rows, self._take_one)
 
     async def import_profile(self, body: Any, **_: Any) -> Any:
-        return await self._request(body, lambda content: self._land([_row(content["data"], None)]))
+        return await self._request(body, lambda content: [_row(content["data"], None)], self._take_one)
 
     async def create_events(self, body: Any, **_: Any) -> Any:
-        return await self._request(body, self._bulk)
+        return await self._request(body, _bulk_rows, self._take_events)
 
     async def import_profiles(self, body: Any, **_: Any) -> Any:
-        rows = lambda content: [_row(one, None) for one in content["data"]["attributes"]["profiles"]["data"]]  # noqa: E731
-        return await self._request(body, lambda content: self._land(rows(content), job=True))
+        return await self._request(body, _import_rows, self._take_states)
 
     async def call(self, _method: str, path: str, *, names: dict[str, str], **_: Any) -> Any:
         """`GET` a profile by id, or an import job."""
         if path == "/api/profiles/{id}":
-            return await self._request(b"{}", lambda _: self._found(("id", names["id"])))
+            return await self._request(b"{}", lambda _: [], lambda _: self._found(("id", names["id"])))
         job = {"data": {"attributes": {"status": "complete"}}}
-        return await self._request(b"{}", lambda _: Accepted(200, job))
+        return await self._request(b"{}", lambda _: [], lambda _: Accepted(200, job))
 
     def _found(self, name: tuple[str, str]) -> Any:
         return GONE if self.klaviyo.profile_of(name) is None else Accepted(200, {})
 
-    def _single(self, attributes: dict[str, Any]) -> Any:
-        return self._land([_row(attributes["profile"]["data"], attributes)])
+    def _take_one(self, rows: list[dict[str, Any]]) -> Any:
+        return self._land(rows) if self.klaviyo.writable(rows[0]["name"]) else GONE
 
-    def _bulk(self, content: dict[str, Any]) -> Any:
-        rows = []
-        for one in content["data"]["attributes"]["events-bulk-create"]["data"]:
-            attributes = one["attributes"]
-            rows.append(_row(attributes["profile"]["data"], attributes["events"]["data"][0]["attributes"]))
+    def _take_events(self, rows: list[dict[str, Any]]) -> Any:
         refused = {}
         for at, row in enumerate(rows):
-            profile = self.klaviyo.profile_of(row["name"])
-            if profile is None:
+            if not self.klaviyo.writable(row["name"]):
                 refused[at] = (Fault.UNKNOWN_PROFILE, "gone")
-            elif self.klaviyo.refuses_repetitions and row["event"] in profile.events:
+            elif self.klaviyo.refuses_repetitions and row["event"] in self.klaviyo.profile_of(row["name"]).events:
                 refused[at] = (Fault.REPEATED, "repeated")
         return RowsRefused(refused) if refused else self._land(rows)
 
-    def _land(self, rows: list[dict[str, Any]], *, job: bool = False) -> Any:
-        if job:
-            gone = [at for at, row in enumerate(rows) if self.klaviyo.profile_of(row["name"]) is None]
-            if gone:
-                return RowsRefused(dict.fromkeys(gone, (Fault.UNKNOWN_PROFILE, "gone")))
-            self.chance.shuffle(rows)
-        taken = [self.klaviyo.take(row) for row in rows]
-        return Accepted(202, {"data": {"id": "job"}}) if all(taken) else GONE
+    def _take_states(self, rows: list[dict[str, Any]]) -> Any:
+        gone = [at for at, row in enumerate(rows) if not self.klaviyo.writable(row["name"])]
+        if gone:
+            return RowsRefused(dict.fromkeys(gone, (Fault.UNKNOWN_PROFILE, "gone")))
+        self.chance.shuffle(rows)
+        return self._land(rows)
 
-    async def _request(self, body: Any, land: Any) -> Any:
+    def _land(self, rows: list[dict[str, Any]]) -> Any:
+        for row in rows:
+            self.klaviyo.take(row)
+        return Accepted(202, {"data": {"id": "job"}})
+
+    async def _request(self, body: Any, rows_of: Any, land: Any) -> Any:
         """Wait for a connection, write the body, and let the request land, fail or get lost on the way."""
-        async with self._connections:
-            content = await body() if callable(body) else body
-            if not isinstance(content, bytes):
-                return content
-            trouble = 0 if self.klaviyo.calm else self.klaviyo.trouble
-            # Some requests land much later than others.
-            there = self.chance.expovariate(self.klaviyo.speed) * self.chance.choice((1, 1, 1, 20))
-            back = self.chance.expovariate(self.klaviyo.speed)
-            fate = self.chance.random()
-            await asyncio.sleep(min(there, TIMEOUT_S))
-            if fate < trouble * 0.4:
-                return Later("throttled", "429", retry_after=0.3)
-            if fate < trouble * 0.6:
-                return Later("unavailable", "503")
-            answer = land(json.loads(content))
-            if fate < trouble * 0.8:
-                return Later("unavailable", "502")
-            if fate < trouble:
-                await asyncio.sleep(TIMEOUT_S)
-                return Later("timeout", "no answer in time")
-            await asyncio.sleep(back)
-            return answer
+        with self._watch() as look:
+            async with self._connections:
+                check = look()
+                content = await body() if callable(body) else body
+                if not isinstance(content, bytes):
+                    return content
+                rows = rows_of(json.loads(content))
+                check(rows)
+                # A process that ends now does not call back what has left.
+                sent = asyncio.create_task(self._carry(rows, land))
+                self.klaviyo.on_their_way.add(sent)
+                sent.add_done_callback(self.klaviyo.on_their_way.discard)
+                return await asyncio.shield(sent)
+
+    async def _carry(self, rows: list[dict[str, Any]], land: Any) -> Any:
+        trouble = 0 if self.klaviyo.calm else self.klaviyo.trouble
+        # Some requests land much later than others.
+        there = self.chance.expovariate(self.klaviyo.speed) * self.chance.choice((1, 1, 1, 20))
+        back = self.chance.expovariate(self.klaviyo.speed)
+        fate = self.chance.random()
+        await asyncio.sleep(min(there, TIMEOUT_S))
+        if fate < trouble * 0.4:
+            return Later("throttled", "429", retry_after=0.3)
+        if fate < trouble * 0.6:
+            return Later("unavailable", "503")
+        answer = land(rows)
+        if fate < trouble * 0.8:
+            return Later("unavailable", "502")
+        if fate < trouble:
+            await asyncio.sleep(TIMEOUT_S)
+            return Later("timeout", "no answer in time")
+        await asyncio.sleep(back)
+        return answer
+
+
+def _event_rows(content: dict[str, Any]) -> list[dict[str, Any]]:
+    attributes = content["data"]["attributes"]
+    return [_row(attributes["profile"]["data"], attributes)]
+
+
+def _bulk_rows(content: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = [one["attributes"] for one in content["data"]["attributes"]["events-bulk-create"]["data"]]
+    return [_row(one["profile"]["data"], one["events"]["data"][0]["attributes"]) for one in entries]
+
+
+def _import_rows(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_row(one, None) for one in content["data"]["attributes"]["profiles"]["data"]]
 
 
 def _row(profile: dict[str, Any], event: dict[str, Any] | None) -> dict[str, Any]:

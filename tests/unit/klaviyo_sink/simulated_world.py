@@ -9,7 +9,9 @@ Real: batches, lanes, jobs, gone profiles, and the decisions of folding and sett
 import asyncio
 import itertools
 import random
-from collections import deque
+from collections import Counter, deque
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 
 from outfits import NOON, outfit
@@ -26,8 +28,12 @@ from klaviyo_sink.profile.wording import DEFAULT_WORDING
 from schemas.events import Identity
 from schemas.outcomes import Never
 
-ACTIONS = ("publish", "work", "wait", "rebalance", "crash", "forget", "merge", "jump", "save", "restore")
-WEIGHTS = (6, 9, 6, 4, 0.5, 0.3, 0.5, 0.5, 0.5, 0.3)
+ACTIONS = ("publish", "work", "wait", "duel", "rebalance", "crash", "forget", "merge", "jump", "save", "restore")
+WEIGHTS = (6, 9, 6, 3, 4, 0.5, 0.3, 0.5, 0.5, 0.5, 0.3)
+#: Rounds of a schedule, and steps of each. After each round all comes to rest, and Klaviyo is compared with the fold.
+ROUNDS, STEPS = (1, 1, 1, 3), (2, 4, 8, 16)
+#: The batch that a request belongs to.
+BATCH: ContextVar[object] = ContextVar("batch")
 TAGS = ("material/cotton", "material/silk", "style/v-neck", "category/dress")
 
 
@@ -50,16 +56,15 @@ class Process:
 
     def __init__(self, world) -> None:
         self.world = world
-        self.client = SimulatedClient(world.klaviyo)
+        self.client = SimulatedClient(world.klaviyo, world.watch)
         self.follow_ups = FollowUps(self.write_again, TIMEOUT_S)
 
         def find_current(shoppers):
             return world.shaky(world.database.current, shoppers)
 
         lanes = Lanes(self.client, FreeBudget(world.chance), find_current)
-        add = self.follow_ups.add
         self.batches = Batches(
-            world.database, lanes, world.shaky, "Outfit Tagged", timedelta(days=1), lambda: world.now, add
+            world.database, lanes, world.shaky, "Outfit Tagged", timedelta(days=1), lambda: world.now, self.follow_ups
         )
         self.busy: set[str] = set()
         self.tasks: set[asyncio.Task] = set()
@@ -80,6 +85,7 @@ class Process:
         task.add_done_callback(self.tasks.discard)
 
     async def work(self, shoppers, events, lane):
+        BATCH.set(batch := object())
         try:
             outcomes = await self.batches.write(events, lane, {})
         except OperationalError:
@@ -88,12 +94,14 @@ class Process:
                 self.follow_ups.add(event)
         finally:
             self.busy -= set(shoppers)
+        self.world.find(not self.world.under_way[batch], "a request outlived its batch")
         for event, outcome in zip(events, outcomes, strict=False):
             if isinstance(outcome, Written | Never):
                 self.world.done(event, outcome)
 
     async def crash(self):
         """End at once, in the middle of everything."""
+        self.world.left_alone |= set(self.follow_ups._waiting)
         self.follow_ups.clear()
         for task in [*self.tasks]:
             task.cancel()
@@ -130,13 +138,22 @@ class World:
         #: Few uploads are tagged anew often, which changes profiles without an event.
         self.uploads = chance.choice((0, 1, 5))
         self.longest = chance.choice((1, 40))
+        self.rounds = chance.choice(ROUNDS)
+        #: What Klaviyo had when the database was restored: a version never falls below.
+        self.restored: Counter[str] = Counter()
+        #: Shoppers whose row a process left dirty and ended before it looked again: their next upload mends it.
+        self.left_alone: set[str] = set()
+        self.under_way: Counter[object] = Counter()
+        self.faults: list[str] = []
 
     def names(self, shopper):
         own = ("external_id", shopper)
         return [("id", f"01{shopper}"), own] if shopper in self.with_id else [own]
 
-    def publish(self):
-        shopper = self.chance.choice(self.shoppers)
+    def any_shopper(self):
+        return self.chance.choice(self.shoppers)
+
+    def publish(self, shopper):
         number = self.chance.randint(0, self.uploads)
         tags = self.chance.sample(TAGS, self.chance.randint(1, 2))
         klaviyo_id = f"01{shopper}" if shopper in self.with_id else None
@@ -160,16 +177,27 @@ class World:
         if event in waiting:
             waiting.remove(event)
 
-    def rebalance(self):
-        shopper = self.chance.choice(self.shoppers)
+    async def duel(self, shopper):
+        """Let both processes write a shopper at once, as after a rebalance in the middle of a write."""
+        self.publish(shopper)
+        self.work()
+        await asyncio.sleep(self.chance.choice((0, 0.05, 0.3, 1)))
+        self.rebalance(shopper)
+        if self.chance.random() < 0.5:
+            self.publish(shopper)
+        self.work()
+        await asyncio.sleep(self.chance.choice((0.1, 0.5, 2, 10)))
+        if self.chance.random() < 0.5:
+            await self.crash()
+
+    def rebalance(self, shopper):
         self.owner[shopper] ^= 1
         known = self.published[shopper]
         again = known[-self.chance.randint(0, 2) :] if self.chance.random() < 0.7 else []
         waiting = self.waiting[shopper]
         waiting.extendleft(event for event in reversed(again) if event not in waiting)
 
-    def forget(self):
-        shopper = self.chance.choice(self.shoppers)
+    def forget(self, shopper):
         self.database.forget(shopper)
         self.forgotten.add(shopper)
         # As `hangtag forget` does: what was on its way has landed when Klaviyo is asked to erase.
@@ -199,6 +227,7 @@ class World:
         for shopper in self.forgotten:
             self.database.forget(shopper)
         self.processes = [Process(self), Process(self)]
+        self.restored = Counter({one: self.version_at_klaviyo(one) for one in self.shoppers})
         # The whole topic, also what is not acknowledged yet: it may have been sent before.
         left = [event for theirs in self.published.values() for event in theirs]
         while left:
@@ -217,17 +246,19 @@ class World:
         """Do one thing that may happen next."""
         match self.chance.choices(ACTIONS, self.weights)[0]:
             case "publish":
-                self.publish()
+                self.publish(self.any_shopper())
             case "work":
                 self.work()
             case "wait":
                 await asyncio.sleep(self.chance.choice((0.01, 0.05, 0.1, 0.3, 1, self.longest)))
+            case "duel":
+                await self.duel(self.any_shopper())
             case "rebalance":
-                self.rebalance()
+                self.rebalance(self.any_shopper())
             case "crash":
                 await self.crash()
             case "forget":
-                self.forget()
+                self.forget(self.any_shopper())
             case "merge":
                 self.merge()
             case "jump":
@@ -255,22 +286,63 @@ class World:
                 self.erasing.remove((due, shopper))
                 self.klaviyo.erase(self.names(shopper))
 
-    async def run(self, steps):
-        for _ in range(steps):
-            await self.step()
-        self.klaviyo.calm = self.shaky.calm = True
+    def find(self, right, fault):
+        """Note a fault that was seen in the middle of the schedule."""
+        if not right:
+            self.faults.append(fault)
+
+    @contextmanager
+    def watch(self):
+        """Count a request in its batch, and see that it carries what the database says right before bytes leave."""
+        batch = BATCH.get(None)
+
+        def look():
+            current = self.database.current(self.shoppers)
+            return lambda rows: self.look_at(rows, current)
+
+        self.under_way[batch] += 1
+        try:
+            yield look
+        finally:
+            self.under_way[batch] -= 1
+
+    def look_at(self, rows, current):
+        for row in rows:
+            shopper = row["name"][1].removeprefix("01")
+            newest = current.get(shopper)
+            self.find(newest or shopper not in current, f"{shopper} was forgotten, and is written")
+            version = row["properties"]["outfit_version"]
+            self.find(not newest or version >= newest.version, f"{shopper} is written with an old version")
+
+    async def run(self):
+        for _ in range(self.rounds):
+            for _ in range(self.chance.choice(STEPS)):
+                await self.step()
+            self.klaviyo.calm = self.shaky.calm = True
+            await self.rest()
+            for shopper in sorted(self.left_alone):
+                self.publish(shopper)
+            self.left_alone.clear()
+            await self.rest()
+            self.check()
+            self.klaviyo.calm = self.shaky.calm = False
+
+    async def rest(self):
+        """Let all that was begun come to its end."""
         for _ in range(1000):
             self.erase()
             self.work()
-            await asyncio.sleep(5)
+            await asyncio.sleep(10)
             idle = not any(process.busy or process.follow_ups.waiting for process in self.processes)
-            if idle and not self.erasing and not any(self.waiting.values()):
+            if idle and not (self.erasing or self.klaviyo.on_their_way or any(self.waiting.values())):
                 return
         raise AssertionError("the processes do not come to an end")
 
     def check(self):
         """Klaviyo ends with the plain fold, every upload in effect once, and nothing of the forgotten."""
         assert not self.dead, self.dead
+        assert not self.faults, self.faults
+        current = self.database.current(self.shoppers)
         for shopper in self.shoppers:
             profiles = [self.klaviyo.profiles[one] for one in self.names(shopper) if one in self.klaviyo.profiles]
             kept = [one for one in profiles if one.properties or one.events]
@@ -280,8 +352,10 @@ class World:
             events = self.published[shopper]
             assert len(kept) == bool(events), f"{shopper} has {len(kept)} profiles"
             if events:
+                version = kept[0].properties["outfit_version"]
+                assert version == current[shopper].version >= self.restored[shopper], f"{shopper} has version {version}"
                 whole = fold(StyleProfile(), map(contribution, events))
-                wanted = DEFAULT_WORDING.properties(whole, kept[0].properties["outfit_version"])
+                wanted = DEFAULT_WORDING.properties(whole, version)
                 plain = {name: list(one) if isinstance(one, tuple) else one for name, one in wanted.items()}
                 assert kept[0].properties == plain, f"{shopper} is not what the fold says"
                 assert sorted(kept[0].events.values()) == sorted({event.upload_id for event in events})

@@ -13,14 +13,12 @@ from virtual_loop import VirtualLoop
 
 SCHEDULES = 900
 ON_SQLITE = 150
-STEPS = 50
 
 
 def act_out(seed, database=None):
     async def schedule():
         world = World(seed, database)
-        await world.run(STEPS)
-        world.check()
+        await world.run()
 
     try:
         VirtualLoop().run(schedule())
@@ -51,4 +49,6 @@ if __name__ == "__main__":
         except AssertionError as error:
             failed.append(number)
             print(error, flush=True)
+        if number % 1000 == 0:
+            print(f"at seed {number}", flush=True)
     print(f"{count} schedules from seed {begin}: {len(failed)} failed {failed[:20]}")

@@ -1,6 +1,7 @@
 """Writes wait, fail and overtake each other: Klaviyo ends with the newest state, and with nobody who was forgotten."""
 
 import asyncio
+import gc
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
+from klaviyo_sink.delivery.lookups import Lookups
 from klaviyo_sink.sink import Sink, SinkConfig, Written
 from klaviyo_sink.state.store import StateDatabase, open_state
 from schemas.outcomes import Later
@@ -43,8 +45,8 @@ def url(tmp_path):
 
 
 @asynccontextmanager
-async def opened(url, klaviyo, database=StateDatabase):
-    config = SinkConfig("http://klaviyo", SecretStr("pk_x"), state_url=url)
+async def opened(url, klaviyo, database=StateDatabase, timeout_s=30):
+    config = SinkConfig("http://klaviyo", SecretStr("pk_x"), state_url=url, timeout_s=timeout_s)
     threads = ThreadPoolExecutor(1)
     state = await asyncio.wrap_future(threads.submit(open_state, url, config.wording))
     state.__class__ = database
@@ -90,6 +92,49 @@ async def test_a_mending_write_that_fails_is_made_up_for_by_whoever_comes_next(u
         # The partition moves: another process gets the older upload again.
         assert (await until_written(other, outfit("u1"))).profile_version == 2
     assert klaviyo.landed[-1] == ("s1", 2)
+
+
+async def test_what_a_process_left_on_its_way_when_it_ended_may_land_after_several_newer_writes(url, outfit):
+    left = asyncio.Event()
+
+    async def oldest_lands_last(_request, profile):
+        version = profile["properties"]["outfit_version"]
+        if version == 1:
+            left.set()
+            await asyncio.Event().wait()
+        if version == 3 and ("s1", 1) not in klaviyo.landed:
+            klaviyo.landed += [("s1", 3), ("s1", 1)]
+            return httpx.Response(202)
+        return None
+
+    klaviyo = Landing(oldest_lands_last)
+    async with opened(url, klaviyo) as ending:
+        older = asyncio.create_task(ending.sync(outfit("u1")))
+        await left.wait()
+    await older
+    async with opened(url, klaviyo, timeout_s=1) as other, asyncio.timeout(60):
+        await other.sync(outfit("u2", "material/silk"))
+        await other.sync(outfit("u3", "category/dress"))
+        while klaviyo.landed[-1] != ("s1", 3):
+            await asyncio.sleep(0.01)
+
+
+async def test_nobody_hears_of_a_lookup_that_failed_when_all_who_waited_for_it_gave_up():
+    failing, logged = asyncio.Event(), []
+
+    async def find_current(_shoppers):
+        await failing.wait()
+        raise OperationalError("x", {}, Exception("the server closed the connection"))
+
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: logged.append(what))
+    asking = asyncio.create_task(Lookups(find_current)({"s1"}))
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    failing.set()
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert not logged
 
 
 async def test_a_database_error_leaves_no_request_behind_to_land_late(url, outfit):

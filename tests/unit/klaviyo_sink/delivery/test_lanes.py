@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from outfits import NOON
 
 from klaviyo_sink.delivery.batches import Batches
+from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.gatherer import Gatherer
 from klaviyo_sink.delivery.lanes import BREAK_EVEN, JOBS_AT_ONCE
 from klaviyo_sink.delivery.results import Delivered
@@ -194,7 +196,8 @@ async def test_states_that_another_process_overtook_leave_their_place_among_the_
     async def here(call, given, **also):  # noqa: ANN003 - whatever a call takes
         return call(given, **also)
 
-    batches = Batches(Overtaken(), Open(), here, "Outfit Tagged", timedelta(days=1), lambda: outfit().tagged_at)
+    follow_ups = FollowUps(events.append, 30)
+    batches = Batches(Overtaken(), Open(), here, "Outfit Tagged", timedelta(days=1), lambda: NOON, follow_ups)
     outcomes = await batches.write(events, "bulk", {}, lambda: did.append("made room"))
     assert {one.outcome for one in outcomes} == {"written"}
     assert did == ["made room", "states"]

@@ -9,8 +9,8 @@ import sqlalchemy
 
 from klaviyo_sink.profile.style import unique_id
 from klaviyo_sink.profile.wording import DEFAULT_WORDING
-from klaviyo_sink.state.settling import Duty, Write
-from klaviyo_sink.state.store import OvertakenError, open_state
+from klaviyo_sink.state.settling import FAILED, Duty, Write, may_land_later
+from klaviyo_sink.state.store import FOLD_ATTEMPTS, OvertakenError, open_state
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -66,15 +66,16 @@ def test_who_is_forgotten_while_a_batch_is_folded_gets_no_row(state, url, outfit
 def ended(event, folded, version):
     """Say that the write that began with `folded` ended with Klaviyo having a version."""
     events = {unique_id(event): event.upload_id} if version else {}
-    return Write(event.shopper_id, folded.ticket, version, events)
+    return Write(event.shopper_id, folded.ticket, version, events, unsure=may_land_later(folded.dirty))
 
 
 def test_the_older_of_two_writes_that_ends_last_mends(state, outfit):
     cotton, silk = outfit("u1"), outfit("u2", "material/silk")
     [mine], [theirs] = state.fold([cotton]), state.fold([silk])
-    assert state.settle([ended(silk, theirs, 2)], at=AT)["s1"].duty is Duty.NONE
+    assert state.settle([ended(silk, theirs, 2)], at=AT)["s1"].duty is Duty.LEFT
     late = state.settle([ended(cotton, mine, 1)], at=AT)["s1"]
     assert (late.duty, late.newest.version) == (Duty.MEND, 2)
+    assert late.unsure, "nobody knows of a third write that began before"
     assert not state.fold([cotton])[0].known, "or a crash now would lose the duty to mend"
     assert state.fold([silk])[0].ticket, "whoever comes meanwhile must not take the row for clean"
 
@@ -87,10 +88,22 @@ def test_the_older_of_two_writes_that_ends_first_mends_too_since_the_other_may_n
     assert state.fold([cotton])[0].alone
 
 
+@pytest.mark.parametrize("version", [2, None])
+def test_as_long_as_an_older_write_may_land_each_write_is_unsure(state, outfit, version):
+    cotton, silk, dress = outfit("u1"), outfit("u2", "material/silk"), outfit("u3", "category/dress")
+    state.fold([cotton])
+    [second] = state.fold([silk])
+    left = state.settle([ended(silk, second, version)], at=AT)["s1"]
+    assert left.duty is Duty.LEFT
+    [third] = state.fold([dress])
+    assert third.dirty == left.dirty
+    assert may_land_later(third.dirty), "the first write is still on its way"
+
+
 def test_a_write_that_failed_leaves_the_duty_to_whoever_writes_next(state, outfit):
     cotton = outfit("u1")
     [mine] = state.fold([cotton])
-    state.settle([ended(cotton, mine, None)], at=AT)
+    assert state.settle([ended(cotton, mine, None)], at=AT)["s1"].dirty == FAILED
     [again] = state.fold([cotton])
     assert (again.known, again.alone) == (False, True)
     assert state.settle([ended(cotton, again, 1)], at=AT)["s1"].duty is Duty.NONE
@@ -117,7 +130,7 @@ def test_a_row_stored_since_it_was_read_is_read_again(state, outfit):
 
 def test_a_writer_that_is_always_overtaken_gives_up_and_changes_nothing(state, outfit):
     state.fold([outfit("u1")])
-    interrupt_stores(state, times=99)
+    interrupt_stores(state, times=1 + FOLD_ATTEMPTS)
     with pytest.raises(OvertakenError):
         state.fold([outfit("u2", "material/silk")])
     [folded] = state.fold([outfit("u1")])
