@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -22,6 +22,8 @@ from klaviyo_sink.sandbox.automation.values import moment
 from klaviyo_sink.sandbox.queries.answers import answer_one, answer_page
 from klaviyo_sink.sandbox.resources.automations import suppression_job_json
 from klaviyo_sink.sandbox.shapes.groups import SubscribeRequest, SuppressRequest, UnsubscribeRequest
+
+J = TypeVar("J", SubscribeRequest, UnsubscribeRequest)
 
 #: Most profiles of one job (openapi 2026-07-15).
 MOST_SUBSCRIBED: Final = 1000
@@ -44,13 +46,10 @@ router = APIRouter(route_class=KlaviyoRoute)
 @router.post("/api/profile-subscription-bulk-create-jobs")
 async def bulk_subscribe_profiles(request: Request) -> Response:
     """Record people's consent. This ends their suppressions, and adds them to the list if one is named."""
-    _refuse_other_channels(await read_json(request))
-    data = (await read_body(request, SubscribeRequest)).data
+    data = (await _read(request, SubscribeRequest, MOST_SUBSCRIBED)).data
     account = account_of(request)
-    rows = data.attributes.profiles.data
-    _check_count(rows, MOST_SUBSCRIBED)
     group = _list(account, data.relationships)
-    for at, row in enumerate(rows):
+    for at, row in enumerate(data.attributes.profiles.data):
         attributes = row.attributes.model_dump(include={"email", "phone_number"}, exclude_none=True)
         given = list(_channels(row.attributes.subscriptions, attributes, at))
         profile = _person(account, row.id, attributes, at)
@@ -69,13 +68,10 @@ async def bulk_subscribe_profiles(request: Request) -> Response:
 @router.post("/api/profile-subscription-bulk-delete-jobs")
 async def bulk_unsubscribe_profiles(request: Request) -> Response:
     """Record that people unsubscribed. Without a list, or for a person who is not on it, this applies everywhere."""
-    _refuse_other_channels(await read_json(request))
-    data = (await read_body(request, UnsubscribeRequest)).data
+    data = (await _read(request, UnsubscribeRequest, MOST_UNSUBSCRIBED)).data
     account = account_of(request)
-    rows = data.attributes.profiles.data
-    _check_count(rows, MOST_UNSUBSCRIBED)
     group = _list(account, data.relationships)
-    for at, row in enumerate(rows):
+    for at, row in enumerate(data.attributes.profiles.data):
         attributes = row.attributes.model_dump(include={"email", "phone_number"}, exclude_none=True)
         refused = list(_channels(row.attributes.subscriptions, attributes, at))
         profile = _person(account, None, attributes, at)
@@ -126,6 +122,14 @@ def withdraw(account: Account, profile: StoredProfile, channel: Channel) -> None
     if channel == "email" and not any(one.reason == "UNSUBSCRIBE" for one in profile.suppressions):
         profile.suppressions.append(Suppression("UNSUBSCRIBE", account.now()))
     profile.updated = account.now()
+
+
+async def _read(request: Request, shape: type[J], most: int) -> J:
+    """Read a job about the consent of at most so many people."""
+    _refuse_other_channels(await read_json(request))
+    job = await read_body(request, shape)
+    _check_count(job.data.attributes.profiles.data, most)
+    return job
 
 
 async def _suppressions(request: Request, kind: Literal["create", "delete"]) -> JSONResponse:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from klaviyo_sink.sandbox.account.account import Account
 from klaviyo_sink.sandbox.account.groups import StoredSegment
@@ -60,7 +60,9 @@ def in_words(condition: Any) -> str:
             return str(condition.type.removeprefix("profile-").replace("-", " "))
 
 
-def _holds(account: Account, condition: Any, profile: StoredProfile, journey: Journey | None) -> bool:  # noqa: PLR0911 - kinds
+def _holds(  # noqa: PLR0911 - kinds
+    account: Account, condition: of.SegmentCondition | of.FlowCondition, profile: StoredProfile, journey: Journey | None
+) -> bool:
     now = account.now()
     match condition:
         case of.ProfileProperty():
@@ -90,7 +92,7 @@ def _holds(account: Account, condition: Any, profile: StoredProfile, journey: Jo
                 for one in others
             )
         case _:
-            raise NotImplementedError(condition.type)
+            assert_never(condition)
 
 
 def _measured(account: Account, condition: Any, profile: StoredProfile, journey: Journey | None) -> bool:

@@ -35,22 +35,27 @@ class Straight(Action):
     links: Next | None = None
 
 
-class Sms(Shape):
-    """A text."""
+class Message(Shape):
+    """What texts and e-mails have in common."""
 
     name: str | None = None
-    body: str
     template_id: str | None = None
-    sms_quiet_hours_enabled: bool = True
     smart_sending_enabled: bool = True
+    add_tracking_params: bool = False
+    transactional: bool = False
+    additional_filters: ProfileFilter | None = None
+
+
+class Sms(Message):
+    """A text."""
+
+    body: str
+    sms_quiet_hours_enabled: bool = True
     add_opt_out_language: bool = False
     add_org_prefix: bool = True
     add_info_link: bool = True
     shorten_links: bool = True
     include_contact_card: bool = False
-    add_tracking_params: bool = False
-    transactional: bool = False
-    additional_filters: ProfileFilter | None = None
 
 
 class SmsData(Shape):
@@ -67,10 +72,9 @@ class SendSms(Straight):
     data: SmsData
 
 
-class Email(Shape):
+class Email(Message):
     """An e-mail; its content is in a template."""
 
-    name: str | None = None
     from_email: str | None = None
     from_label: str | None = None
     reply_to_email: str | None = None
@@ -78,11 +82,6 @@ class Email(Shape):
     bcc_email: str | None = None
     subject_line: str | None = None
     preview_text: str | None = None
-    template_id: str | None = None
-    smart_sending_enabled: bool = True
-    add_tracking_params: bool = False
-    transactional: bool = False
-    additional_filters: ProfileFilter | None = None
 
 
 class EmailData(Shape):

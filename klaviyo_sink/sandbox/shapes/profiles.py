@@ -77,28 +77,29 @@ class EventProfileAttributes(BulkProfileAttributes):
     meta: Meta | None = None
 
 
-class EventProfile(Shape):
-    """`EventProfileCreateQueryResourceObject`."""
+class Named(Shape):
+    """A profile, named by its id or by its attributes."""
 
     type: Literal["profile"]
     id: str | None = None
+
+
+class EventProfile(Named):
+    """`EventProfileCreateQueryResourceObject`."""
+
     attributes: EventProfileAttributes
 
 
-class BulkProfile(Shape):
+class BulkProfile(Named):
     """`OnsiteProfileCreateQueryResourceObject`: on a bulk event `meta` is next to the attributes."""
 
-    type: Literal["profile"]
-    id: str | None = None
     attributes: BulkProfileAttributes
     meta: Meta | None = None
 
 
-class ImportProfile(Shape):
+class ImportProfile(Named):
     """`ProfileUpsertQueryResourceObject`."""
 
-    type: Literal["profile"]
-    id: str | None = None
     attributes: ImportAttributes
     meta: Meta | None = None
 
@@ -193,11 +194,9 @@ class ErasureIdentifiers(Shape):
     phone_number: str | None = None
 
 
-class ErasureProfile(Shape):
+class ErasureProfile(Named):
     """`DataPrivacyProfileQueryResourceObject`."""
 
-    type: Literal["profile"]
-    id: str | None = None
     attributes: ErasureIdentifiers
 
 
