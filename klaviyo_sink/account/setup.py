@@ -18,7 +18,7 @@ from klaviyo_sink.account.differences import differences
 from klaviyo_sink.account.flows import flow_body, segment_body, segment_change_body, status_body
 from klaviyo_sink.account.metrics import OWN_INTEGRATION, AmbiguousMetricError, KnownMetric, choose_metric
 from klaviyo_sink.account.probe import probe_event
-from klaviyo_sink.account.steps import Calls, SetupError, SetupStep, all_clear
+from klaviyo_sink.account.steps import Calls, SetupError, SetupStep, Waiting, all_clear
 from klaviyo_sink.api.client import KlaviyoClient
 from klaviyo_sink.bodies import ProfileAttributes
 from klaviyo_sink.profile.naming import PropertyNames
@@ -69,6 +69,7 @@ class Setup:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     #: Whether to replace segments and flows that differ.
     replace: bool = False
+    waiting: Waiting = lambda _call, _seconds: None
 
     async def run(self, campaigns: Sequence[Campaign]) -> list[SetupStep]:
         """
@@ -89,7 +90,7 @@ class Setup:
         return steps
 
     async def _run(self, campaigns: Sequence[Campaign], steps: list[SetupStep]) -> None:
-        calls = Calls(self.client, self.sleep)
+        calls = Calls(self.client, self.sleep, self.waiting)
         # Detect campaigns that no segment can express before creating anything.
         for campaign in campaigns:
             self._plan(campaign, "", None)

@@ -9,6 +9,9 @@ from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.delivery.imports import cursor_after
 from schemas.outcomes import Later
 
+#: Called with what a call waits for, and for how many seconds.
+Waiting = Callable[[str, float], None]
+
 #: Later answers to one call after which setting up fails.
 TRIES: Final = 8
 
@@ -43,6 +46,7 @@ class Calls:
 
     client: KlaviyoClient
     sleep: Callable[[float], Awaitable[None]]
+    waiting: Waiting = lambda _call, _seconds: None
 
     async def call(self, method: str, path: str, **rest: Any) -> Any:
         """
@@ -58,7 +62,9 @@ class Calls:
                 return answer.content
             if not isinstance(answer, Later) or tried == TRIES - 1:
                 raise SetupError(answer)
-            await self.sleep(answer.retry_after or 2.0**tried / 4)
+            pause = answer.retry_after or 2.0**tried / 4
+            self.waiting(f"{method} {path}", pause)
+            await self.sleep(pause)
         raise AssertionError
 
     async def all(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from streams.config.settings import Settings
 
+#: Seconds of waiting that are worth a line.
+NOTICEABLE_S = 2.0
+
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 app.command()(canary)
 app.command()(preview)
@@ -69,7 +72,8 @@ def setup(
 
     async def run() -> list[SetupStep]:
         async with make_klaviyo(settings) as client:
-            return await Setup(client, config.metric, config.names, live, words, replace=replace).run(wanted)
+            setting = Setup(client, config.metric, config.names, live, words, replace=replace, waiting=_tell_wait)
+            return await setting.run(wanted)
 
     def show(steps: Sequence[SetupStep]) -> None:
         if as_json:
@@ -90,6 +94,12 @@ def setup(
             "no flow was set live, because Klaviyo differs from the campaigns (see above). Change the campaign"
             " or Klaviyo, or run this again with --replace"
         )
+
+
+def _tell_wait(call: str, seconds: float) -> None:
+    # A second passes between two flows anyway (Klaviyo's limit); a minute of silence looks like a hang.
+    if seconds > NOTICEABLE_S:
+        typer.echo(f"waiting {seconds:.0f} s until Klaviyo takes another {call}", err=True)
 
 
 def _names(settings: Settings) -> Mapping[str, str]:

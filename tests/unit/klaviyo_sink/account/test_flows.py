@@ -37,6 +37,32 @@ async def set_up(client, clock, *, live=True, campaigns=None, names=DEFAULT_NAME
     return [(one.kind, one.done) for one in await found.run(campaigns or read_campaigns(None))]
 
 
+@pytest.mark.parametrize(("count", "most"), [(10, 10), (15, 15), (20, 65)])
+async def test_setting_up_takes_what_klaviyos_limits_ask_for_and_no_more(client, clock, count, most):
+    # One new flow a second, 15 a minute: from the 16th on they wait for the next minute.
+    [example] = read_campaigns(None)
+    campaigns = [example.model_copy(update={"name": f"campaign {number}"}) for number in range(count)]
+    done = await set_up(client, clock, live=False, campaigns=campaigns)
+    assert done.count(("flow", "created")) == count
+    assert clock.seconds <= most
+
+
+async def test_a_wait_for_klaviyos_limits_is_told_while_it_lasts(client, clock):
+    [example] = read_campaigns(None)
+    told = []
+
+    async def sleep(seconds):
+        assert told, "before it begins"
+        clock.seconds += seconds
+
+    def waiting(call, seconds):
+        told.append((call, seconds > 2))
+
+    setup = Setup(client, "Outfit Tagged", DEFAULT_NAMES, live=False, now=clock.now, sleep=sleep, waiting=waiting)
+    await setup.run([example.model_copy(update={"name": f"campaign {number}"}) for number in range(16)])
+    assert [call for call, long in told if long] == ["POST /api/segments"]
+
+
 async def consent(sandbox, *shoppers: str):
     (await sandbox.http.post("/sandbox/consent", json={"external_ids": shoppers})).raise_for_status()
 
