@@ -219,10 +219,13 @@ async def test_a_forgotten_shoppers_events_are_dropped(sink, config, sandbox, ou
 
 
 async def test_a_shopper_forgotten_during_the_write_stays_forgotten(config, clock, sandbox, outfit, forget_shopper):
-    await sandbox.order(latency_s=[0.3, 0.3])
+    await sandbox.order(latency_s=[2, 2])
     async with opened(config, clock) as sink:
-        writing = asyncio.create_task(sink.sync(outfit()))
+        # Opening takes longer than the write.
         other = await asyncio.to_thread(open_state, config.state_url)
+        writing = asyncio.create_task(sink.sync(outfit()))
+        while not sink.status().jobs["single"]:
+            await asyncio.sleep(0)
         await asyncio.to_thread(other.fold, [outfit()])
         other.close()
         await asyncio.to_thread(forget_shopper, config.state_url)
