@@ -113,7 +113,7 @@ PLANTED = {
     "leaving it out changes its meaning": (
         UPLOADED,
         put("properties", "backfill", "default", value=True),
-        "event.backfill: leaving it out",
+        "event.backfill: the default changed",
     ),
 }
 
@@ -163,7 +163,7 @@ def test_a_list_that_could_hold_anything_and_now_may_not_is_found():
     free = {"type": "object", "properties": {"sizes": {"type": "array"}}}
     held = {"type": "object", "properties": {"sizes": {"type": "array", "items": {"type": "string"}}}}
     assert breaking_changes(free, held, written_by_us=False) == [
-        "event.sizes[]: the type any is refused, string is wanted"
+        "event.sizes[]: the type any is refused, string is required"
     ]
 
 
