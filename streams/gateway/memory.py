@@ -74,6 +74,9 @@ class Memory:
     def drop(self, upload_id: str) -> None:
         """Forget an upload, and end the waits for its changes."""
         self._known.pop(upload_id, None)
+        # Its id goes too: it may name the shopper.
+        self._changes = [one for one in self._changes if one[1] != upload_id]
+        heapq.heapify(self._changes)
         self._wake(upload_id, known=False)
 
     def close(self) -> None:

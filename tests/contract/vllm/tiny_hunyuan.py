@@ -1,0 +1,205 @@
+"""
+Make a HunYuanVL checkpoint of 0.7 million weights, and teach it by heart what to answer to a few photos.
+
+    python tiny_hunyuan.py FOLDER          (in the environment of `make test-vllm`)
+
+FOLDER/lessons.json holds the prompt and the answer to each photo in FOLDER. The checkpoint goes to FOLDER/model, the
+score of each line, as transformers computes it, to FOLDER/scores.json. What it says to any other photo is noise.
+Needs no download: the tokenizer knows bytes and the model's own special tokens, nothing else.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    HunYuanVLConfig,
+    HunYuanVLForConditionalGeneration,
+    HunYuanVLImageProcessorPil,
+    HunYuanVLProcessor,
+    PreTrainedTokenizerFast,
+)
+
+#: The special tokens' names are the real tokenizer's (Tencent-Hunyuan/HunyuanOCR issue 52; eole-nlp/eole's recipe).
+HOLDER = "<｜hy_place▁holder▁no▁{}｜>"
+BOS, USER, PAD = "<｜hy_begin▁of▁sentence｜>", "<｜hy_User｜>", "<｜hy_▁pad▁｜>"
+EOS, SEP, IMAGE_START, IMAGE_END, IMAGE = (HOLDER.format(number) for number in (2, 3, 100, 101, 102))
+MARKERS = tuple(HOLDER.format(number) for number in (110, 111, 112, 113))
+#: As the real prompt is laid out: the system's words, the picture, the question, and then the answer at once.
+TEMPLATE = (
+    "{%- macro said(content) -%}{%- if content is string -%}{{ content }}{%- else -%}{%- for part in content -%}"
+    "{%- if part.type == 'text' -%}{{ part.text }}{%- else -%}" + IMAGE_START + IMAGE + IMAGE_END + "{%- endif -%}"
+    "{%- endfor -%}{%- endif -%}{%- endmacro -%}"
+    + BOS
+    + "{%- for message in messages -%}{{ said(message.content) }}"
+    + "{{ '" + SEP + "' if message.role == 'system' else '" + USER + "' }}{%- endfor -%}"
+)  # fmt: skip
+STEPS, CHECK_EVERY, ENOUGH = 1500, 25, 0.01
+
+
+def processor() -> HunYuanVLProcessor:
+    """A token per byte, and photos of 64 x 64 px or more left at their size."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    bare = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(letters)}, merges=[]))
+    bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bare.decoder = decoders.ByteLevel()
+    bare.add_special_tokens([BOS, EOS, SEP, USER, PAD, IMAGE_START, IMAGE_END, IMAGE, *MARKERS])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bare,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=PAD,
+        extra_special_tokens={"image_token": IMAGE, "image_start_token": IMAGE_START, "image_end_token": IMAGE_END},
+        chat_template=TEMPLATE,
+    )
+    images = HunYuanVLImageProcessorPil(min_pixels=64 * 64, max_pixels=2048 * 2048)
+    return HunYuanVLProcessor(image_processor=images, tokenizer=tokenizer, chat_template=TEMPLATE)
+
+
+def model(reads: HunYuanVLProcessor) -> HunYuanVLForConditionalGeneration:
+    """Random weights in the real architecture, as small as vLLM's kernels allow (heads of 64)."""
+    token = reads.tokenizer.convert_tokens_to_ids
+    text = {
+        "vocab_size": len(reads.tokenizer), "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64, "max_position_embeddings": 8192,
+        "bos_token_id": token(BOS), "eos_token_id": token(EOS), "pad_token_id": token(PAD), "eod_token_id": token(EOS),
+        "sep_token_id": token(SEP), "tie_word_embeddings": True,
+        "rope_parameters": {
+            "rope_type": "dynamic", "rope_theta": 10000.0, "alpha": 1000.0, "factor": 1.0,
+            # All to the first axis: transformers and vLLM share out the frequencies among the axes each in its own way.
+            "mrope_section": [32, 0, 0, 0],
+        },
+    }  # fmt: skip
+    vision = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "out_hidden_size": 64, "max_image_size": 2048,
+    }  # fmt: skip
+    config = HunYuanVLConfig(
+        text_config=text, vision_config=vision, image_token_id=token(IMAGE), im_start_id=token(IMAGE_START),
+        im_end_id=token(IMAGE_END), im_newline_id=token(IMAGE), tie_word_embeddings=True,
+    )  # fmt: skip
+    made = HunYuanVLForConditionalGeneration(config).float()
+    # vLLM interpolates the table of positions a little otherwise than transformers does; nothing does that to zeros.
+    made.model.vision_tower.embeddings.position_embedding.weight.requires_grad_(False).zero_()
+    return made
+
+
+def question(reads: HunYuanVLProcessor, photo: Image.Image, prompt: str) -> Any:
+    """The photo and the prompt as the model gets them."""
+    said = [
+        {"role": "system", "content": ""},
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]},
+    ]
+    rendered = reads.apply_chat_template(said, tokenize=False)
+    return reads(images=[photo], text=[rendered], return_tensors="pt")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A question with its answer; shapes are (1, tokens)."""
+
+    asked: Any
+    wanted: torch.Tensor
+
+    def whole(self) -> dict[str, torch.Tensor]:
+        """Question and answer in one, as the model is trained on them."""
+        tokens = torch.cat([self.asked["input_ids"], self.wanted], 1)
+        kinds = torch.cat([self.asked["mm_token_type_ids"], torch.zeros_like(self.wanted)], 1)
+        whole = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens), "mm_token_type_ids": kinds}
+        return {**self.asked, **whole}
+
+    def labels(self) -> torch.Tensor:
+        """The answer alone counts."""
+        return torch.cat([torch.full_like(self.asked["input_ids"], -100), self.wanted], 1)
+
+
+def teach(taught: Any, lessons: list[Lesson]) -> None:
+    """
+    Repeat the lessons until every answer comes by itself, with the repetition penalty that is used in earnest.
+
+    Raises:
+        RuntimeError: it does not learn.
+
+    """
+    exercises = [(lesson.whole(), lesson.labels()) for lesson in lessons]
+    optimizer = torch.optim.AdamW(taught.parameters(), lr=3e-3, weight_decay=0.0)
+    warming = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 20))
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        lost = 0.0
+        for whole, labels in exercises:
+            loss = taught(**whole, labels=labels).loss
+            loss.backward()
+            lost += loss.item() / len(exercises)
+        torch.nn.utils.clip_grad_norm_(taught.parameters(), 1.0)
+        optimizer.step()
+        warming.step()
+        if step % CHECK_EVERY == 0:
+            print(f"step {step}: loss {lost:.4f}", flush=True)
+            if lost < ENOUGH and all(knows(taught, lesson) for lesson in lessons):
+                return
+    raise RuntimeError("the tiny model did not learn its answers")
+
+
+def knows(taught: Any, lesson: Lesson) -> bool:
+    """Whether the answer comes, to the last token."""
+    most = lesson.wanted.shape[1] + 8
+    with torch.no_grad():
+        said = taught.generate(**lesson.asked, do_sample=False, repetition_penalty=1.08, max_new_tokens=most)
+    return torch.equal(said[:, lesson.asked["input_ids"].shape[1] :], lesson.wanted)
+
+
+def line_scores(taught: Any, lesson: Lesson, opening: int, closing: int) -> list[float]:
+    """exp(mean log probability) of the tokens strictly between each opening and closing marker."""
+    with torch.no_grad():
+        logits = taught(**lesson.whole()).logits[0, lesson.asked["input_ids"].shape[1] - 1 : -1]
+    answer = lesson.wanted[0]
+    logprobs = torch.log_softmax(logits.double(), -1).gather(1, answer[:, None])[:, 0]
+    starts, ends = ((answer == marker).nonzero()[:, 0].tolist() for marker in (opening, closing))
+    return [logprobs[start + 1 : end].mean().exp().item() for start, end in zip(starts, ends, strict=True)]
+
+
+def lay_out_as_tencent_does(file: Path) -> None:
+    """Write the configuration as the real checkpoint's is: flat, with the older names that vLLM's own model reads."""
+    config = json.loads(file.read_text(encoding="utf-8"))
+    text = config.pop("text_config")
+    rope = text.pop("rope_parameters")
+    scaling = {"alpha": rope["alpha"], "factor": 1.0, "type": "xdrope", "xdrope_section": rope["mrope_section"]}
+    scaling |= {"beta_fast": 32, "beta_slow": 1, "mscale": 1.0, "mscale_all_dim": 1.0}
+    older = {"use_qk_norm": True, "rope_theta": rope["rope_theta"], "rope_scaling": scaling}
+    older |= {f"image_{which}_token_id": config[f"im_{which}_id"] for which in ("start", "end", "newline")}
+    file.write_text(json.dumps(text | config | older), encoding="utf-8")
+
+
+def main(folder: Path) -> None:
+    """Make it, teach it, save it."""
+    torch.manual_seed(7)
+    # So small a model gains nothing from more, and loses much where the cores are busy.
+    torch.set_num_threads(1)
+    given = json.loads((folder / "lessons.json").read_text(encoding="utf-8"))
+    reads = processor()
+    made = model(reads)
+    print(f"{sum(weights.numel() for weights in made.parameters()):,} weights", flush=True)
+    lessons = {
+        photo: Lesson(
+            question(reads, Image.open(folder / photo).convert("RGB"), given["prompt"]),
+            reads.tokenizer(answer + EOS, add_special_tokens=False, return_tensors="pt").input_ids,
+        )
+        for photo, answer in given["answers"].items()
+    }
+    teach(made, list(lessons.values()))
+    made.save_pretrained(folder / "model")
+    reads.save_pretrained(folder / "model")
+    lay_out_as_tencent_does(folder / "model" / "config.json")
+    opening, closing = (reads.tokenizer.convert_tokens_to_ids(HOLDER.format(number)) for number in (112, 113))
+    scores = {photo: line_scores(made, lesson, opening, closing) for photo, lesson in lessons.items()}
+    (folder / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
