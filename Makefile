@@ -26,9 +26,9 @@ test: .venv/dev .venv/hangtag .venv-s3/locked ## Run the tests (real Kafka too, 
 
 .PHONY: test-vllm
 test-vllm: .venv/dev .venv/hangtag .venv-vllm/vllm ## Test against vLLM itself, with a tiny model on the CPU (x86-64 Linux, 6 GB)
-	PYTHONPATH=. .venv-vllm/bin/python -m pytest --noconftest -W ignore tests/contract/test_vllm_models.py
+	PYTHONPATH=. .venv-vllm/bin/python -m pytest --noconftest -W ignore tests/contract/vllm/test_models.py
 	HANGTAG_TEST_VLLM=$(CURDIR)/.venv-vllm/bin/vllm HANGTAG_TEST_VLLM_OLDER=$(CURDIR)/.venv-vllm/older \
-	  $(BIN)/pytest tests/contract/test_vllm_server.py
+	  $(BIN)/pytest tests/contract/vllm/test_server.py
 
 .PHONY: check
 check: .venv/dev .venv/hangtag ## Format, lint, types and import direction
@@ -95,7 +95,7 @@ lock: ## Choose dependency versions again (needs uv)
 .PHONY: clean
 clean: ## Remove what the targets made
 	rm -rf .venv .venv-audit .venv-docs .venv-s3 .venv-ui .venv-vllm hangtag.cdx.json site deploy/*/target samples/subscribers/node_modules \
-	  tests/contract/asyncapi/node_modules tests/contract/klaviyo_node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	  tests/contract/asyncapi/node_modules tests/contract/klaviyo/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo 'Hangtag needs pip: apt-get install python3-pip'; exit 1; }
@@ -135,10 +135,10 @@ clean: ## Remove what the targets made
 .venv-vllm/bin/python:
 	$(PYTHON) -m venv --without-pip .venv-vllm
 
-.venv-vllm/vllm: requirements/vllm.lock requirements/vllm-older.lock $(wildcard tests/contract/vllm_on_cpu/*.*) | .venv-vllm/bin/python
+.venv-vllm/vllm: requirements/vllm.lock requirements/vllm-older.lock $(wildcard tests/contract/vllm/vllm_on_cpu/*.*) | .venv-vllm/bin/python
 	@echo 'Installing vLLM for CPUs into .venv-vllm (6 GB, some minutes, once)'
 	$(VLLM_PIP) install --require-hashes --no-deps -r $<
-	$(VLLM_PIP) install -q --no-deps --no-index --no-build-isolation --force-reinstall ./tests/contract/vllm_on_cpu
+	$(VLLM_PIP) install -q --no-deps --no-index --no-build-isolation --force-reinstall ./tests/contract/vllm/vllm_on_cpu
 	$(VLLM_PIP) install -q --require-hashes --no-deps --upgrade --target .venv-vllm/older -r requirements/vllm-older.lock
 	@touch $@
 

@@ -1,7 +1,7 @@
 """
 Every operation of Klaviyo's server API, served here or not, with its published scopes, limits and query parameters.
 
-`tests/contract/klaviyo_operations.py` writes `operations.json` from the official specification (2026-07-15) and the
+`tests/contract/klaviyo/operations.py` writes `operations.json` from the official specification (2026-07-15) and the
 Python SDK (2026-10-15).
 """
 

@@ -10,9 +10,7 @@ import pytest
 from klaviyo_sink.api.success import SUCCESS, Accepted, read_success
 
 # Tests are no package, so a neighbour is loaded by its path.
-_neighbour = importlib.util.spec_from_file_location(
-    "closed_schema", Path(__file__).with_name("closed_schema.py")
-)
+_neighbour = importlib.util.spec_from_file_location("closed_schema", Path(__file__).with_name("closed_schema.py"))
 schema_file = importlib.util.module_from_spec(_neighbour)
 _neighbour.loader.exec_module(schema_file)
 

@@ -18,9 +18,7 @@ from klaviyo_sink.sandbox.access.operations import OPERATIONS, official
 from klaviyo_sink.sandbox.app import SERVED, create_app
 
 # Tests are no package, so a neighbour is loaded by its path.
-_neighbour = importlib.util.spec_from_file_location(
-    "closed_schema", Path(__file__).with_name("closed_schema.py")
-)
+_neighbour = importlib.util.spec_from_file_location("closed_schema", Path(__file__).with_name("closed_schema.py"))
 schema_file = importlib.util.module_from_spec(_neighbour)
 _neighbour.loader.exec_module(schema_file)
 SPEC = schema_file.load(schema_file.official_file())
