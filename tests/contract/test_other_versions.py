@@ -73,4 +73,4 @@ async def test_an_event_of_version_2_becomes_a_letter_that_says_what_to_do(body)
     letter = read_letter(added)
     assert letter is not None
     assert (letter.reason, letter.partition, letter.offset) == ("unknown-version", 3, 42)
-    assert letter.message == "schema_version is 2; this reader understands 1. Upgrade it, then replay"
+    assert letter.message == "schema_version is 2, but this reader understands 1. Upgrade the reader, then replay"
