@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import dataclass, field
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.scripted import ScriptedEngine
@@ -9,36 +10,49 @@ from ocr_worker.reader import Reader
 from ocr_worker.result import Reading, Refused
 
 
-class Counting(ScriptedEngine):
-    """Notes how many photos are decoded ahead and how many are in the engine at once."""
+@dataclass
+class Tally:
+    """How many photos are decoded ahead and in the engine; `busy` is set once two are in the engine at a time."""
 
-    prepared = 0
-    most_prepared = 0
-    inside = 0
-    most_inside = 0
+    prepared: int = 0
+    most_prepared: int = 0
+    inside: int = 0
+    most_inside: int = 0
+    busy: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class CountingEngine(ScriptedEngine):
+    """Counts its photos. The first one waits in the engine for a second, so that both slots are in use."""
+
+    tally: Tally = field(default_factory=Tally)
 
     def prepare(self, photo):
-        Counting.prepared += 1
-        Counting.most_prepared = max(Counting.most_prepared, Counting.prepared)
+        self.tally.prepared += 1
+        self.tally.most_prepared = max(self.tally.most_prepared, self.tally.prepared)
         return super().prepare(photo)
 
     async def recognize(self, prepared):
-        Counting.inside += 1
-        Counting.most_inside = max(Counting.most_inside, Counting.inside)
+        self.tally.inside += 1
+        self.tally.most_inside = max(self.tally.most_inside, self.tally.inside)
+        if self.tally.inside == 2:
+            self.tally.busy.set()
+        await asyncio.wait_for(self.tally.busy.wait(), 30)
         raw = await super().recognize(prepared)
-        Counting.inside -= 1
-        Counting.prepared -= 1
+        self.tally.inside -= 1
+        self.tally.prepared -= 1
         return raw
 
 
 async def test_photos_beyond_the_slots_wait_undecoded(draw):
-    reader = Reader(Counting(), OcrConfig(slots=2))
+    engine = CountingEngine()
+    reader = Reader(engine, OcrConfig(slots=2))
 
     await asyncio.gather(*(reader.read(draw((80, 60), ())) for _ in range(12)))
     await reader.aclose()
 
-    assert Counting.most_inside == 2
-    assert Counting.most_prepared <= 4
+    assert engine.tally.most_inside == 2
+    assert engine.tally.most_prepared <= 4
 
 
 async def test_a_cancelled_photo_gives_back_its_slot(draw):
