@@ -10,7 +10,7 @@ from schemas.spans import TraceHeaders
 from streams.config.settings import Settings
 from streams.runtime.stage import HandlerResult
 from streams.wiring import stages
-from streams.wiring.stages import StagePlan
+from streams.wiring.assembly import StagePlan, run_stage, with_handler
 
 stage = sys.argv[5] if len(sys.argv) > 5 else "pass-through"
 settings = Settings(
@@ -44,7 +44,7 @@ def plan() -> StagePlan:
         return stages.tag(settings)
     if stage == "sync":
         return stages.sync(settings, sink=InstantSink())  # type: ignore[arg-type] # a fake
-    return stages.with_handler("recognize", settings, read)
+    return with_handler("recognize", settings, read)
 
 
-stages.run_stage(plan())
+run_stage(plan())

@@ -16,8 +16,9 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 def recognize() -> None:
     """Recognize text: consume uploads, call the OCR workers, publish texts and feedback."""
     from streams.wiring import stages
+    from streams.wiring.assembly import run_stage
 
-    stages.run_stage(stages.recognize(Settings()))
+    run_stage(stages.recognize(Settings()))
 
 
 @app.command()
@@ -28,8 +29,9 @@ def tag() -> None:
     Reloads the lexicon when a file in the shop's own folder changes, and on SIGHUP.
     """
     from streams.wiring import stages
+    from streams.wiring.assembly import run_stage
 
-    stages.run_stage(stages.tag(Settings()))
+    run_stage(stages.tag(Settings()))
 
 
 @app.command()
@@ -48,11 +50,12 @@ def sync(
     import uuid
 
     from streams.wiring import stages
+    from streams.wiring.assembly import run_stage
 
     settings = Settings().for_sync()
     if dry_run or settings.klaviyo_dry_run:
-        stages.run_stage(stages.dry_sync(settings, uuid.uuid4().hex[:8]))
-    stages.run_stage(stages.sync(settings))
+        run_stage(stages.dry_sync(settings, uuid.uuid4().hex[:8]))
+    run_stage(stages.sync(settings))
 
 
 @app.command()
@@ -63,8 +66,9 @@ def notifications() -> None:
     Needed only if photos are put into the bucket without publishing their uploads.
     """
     from streams.wiring import stages
+    from streams.wiring.assembly import run_stage
 
-    stages.run_stage(stages.notifications(Settings()))
+    run_stage(stages.notifications(Settings()))
 
 
 @app.command()
@@ -75,8 +79,9 @@ def rekey() -> None:
     Needed only for a producer whose partitioner cannot be changed (docs/producers.md).
     """
     from streams.wiring import stages
+    from streams.wiring.assembly import run_stage
 
-    stages.run_stage(stages.rekey(Settings()))
+    run_stage(stages.rekey(Settings()))
 
 
 @app.command(name="all")

@@ -1,71 +1,26 @@
 """
-Builds each whole stage as its process runs it: handler, erasure guard, emitter and what runs in the background.
+Plans each stage: its handler with the parts that it needs, and what runs beside it.
 
-Commands, tests and benches take stages from here, so that none of them runs without the guard.
+`streams/wiring/assembly.py` builds the whole stage from the plan.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from schemas.spans import NO_SPANS, Spans
+from schemas.spans import Spans
 from streams.config.settings import Settings, UnusableError
-from streams.flow import flow_of
-from streams.runtime.dead_letters import HaltLimit
-from streams.runtime.retry import RetryPolicy
-from streams.runtime.stage import Handler, HandlerResult, OnDelivered, Route, Stage
+from streams.runtime.stage import Handler, HandlerResult
+from streams.wiring.assembly import Close, StagePlan, with_handler
 from streams.wiring.clock import now
 
 if TYPE_CHECKING:
     from klaviyo_sink.sink import Sink
     from ocr_worker.pool.pool import OcrPool
-    from schemas.emitter import Emitter
-    from schemas.events import Event, FrozenModel, TextRecognized
-    from streams.erasure.guard import ForgottenShoppers
-    from streams.runtime.process import Background, Parts
-
-Close = Callable[[], Awaitable[None]]
-
-#: Stages that work on several events of one shopper at a time. A photo takes a second or more: one at a time would
-#: read less than one photo a second of a kiosk that uploads under a single id.
-_OVERLAPS_KEYS = frozenset({"recognize"})
-
-
-@dataclass(frozen=True, slots=True)
-class StagePlan:
-    """What one stage adds to the parts that every stage has. `assemble` builds the stage from it."""
-
-    #: Name in `streams.flow`: recognize, tag, sync, notifications or rekey.
-    name: str
-    settings: Settings
-    #: Opens the handler's own parts (pool, sink) on the event loop; returns the handler and what closes them.
-    open_handler: Callable[[Spans], Awaitable[tuple[Handler, Close | None]]]
-    #: Model of the consumed messages, if they are not the topic's events.
-    reads: type[FrozenModel] | None = None
-    #: Runs on SIGHUP.
-    reload: Callable[[], object] | None = None
-    #: Background task; the process ends when it does.
-    background: Background | None = None
-    #: Runs after a handler's events are delivered and before their input is committed.
-    on_delivered: OnDelivered | None = None
-    #: Runs for each event of a forgotten shopper that ends without a result.
-    on_forgotten: Callable[[Event], Awaitable[None]] | None = None
-    #: Creates the producer of messages; None for the real one.
-    make_emitter: Callable[[], Emitter] | None = None
-
-
-def with_handler(name: str, settings: Settings, handle: Handler) -> StagePlan:
-    """Plan a stage around a handler that needs no opening: a stand-in of a test or bench."""
-
-    async def opened(_spans: Spans) -> tuple[Handler, None]:
-        return handle, None
-
-    return StagePlan(name, settings, opened)
+    from schemas.events import TextRecognized
 
 
 def recognize(settings: Settings, *, pool: OcrPool | None = None) -> StagePlan:
@@ -221,91 +176,3 @@ def rekey(settings: Settings) -> StagePlan:
             " again for ever. Let the producer publish to a topic of its own, and set that"
         )
     return with_handler("rekey", settings, publish_again)
-
-
-async def assemble(
-    plan: StagePlan,
-    *,
-    spans: Spans = NO_SPANS,
-    emitter: Emitter | None = None,
-    forgotten: ForgottenShoppers | None = None,
-) -> Parts:
-    """
-    Build the stage of a plan: its handler under the erasure guard, bound to its topics.
-
-    Args:
-        plan: What the stage is.
-        spans: Records a span for each try.
-        emitter: Delivers messages; None for the plan's own.
-        forgotten: The forgotten shoppers; None to read them from the state database.
-
-    Raises:
-        UnusableError: the Schema Registry does not answer, or the state database cannot be opened.
-
-    """
-    from streams.erasure.guard import ForgottenShoppers, drop_forgotten
-    from streams.runtime.process import Parts
-
-    known = forgotten or ForgottenShoppers(plan.settings.state_url.get_secret_value())
-    handle, close = await plan.open_handler(spans)
-    # The sync stage is guarded too, although its sink reads the ledger: work on an event may outlast the erasure, and
-    # a dead letter would keep the shopper.
-    guarded = drop_forgotten(handle, known.includes, plan.on_forgotten)
-    if emitter is None:
-        # In a thread, because a Schema Registry may have to answer first.
-        emitter = await asyncio.to_thread(plan.make_emitter or partial(_real_emitter, plan.settings))
-    producer = emitter
-
-    async def aclose() -> None:
-        await producer.aclose()
-        if close is not None:
-            await close()
-        await asyncio.to_thread(known.close)
-        await asyncio.to_thread(spans.close)
-
-    return Parts(bind(plan, guarded, producer, spans=spans), aclose, reload=plan.reload, background=plan.background)
-
-
-def run_stage(plan: StagePlan) -> NoReturn:
-    """
-    Run a planned stage as this process until a signal.
-
-    Raises:
-        UnusableError: traces are wanted, and OpenTelemetry is not installed.
-
-    """
-    from streams.runtime.process import run
-    from streams.telemetry.logs import set_up_logs
-    from streams.telemetry.spans import make_spans
-
-    set_up_logs(plan.settings)
-    spans = make_spans(plan.settings, plan.name)
-    run(plan.settings, partial(assemble, plan, spans=spans))
-
-
-def bind(plan: StagePlan, handle: Handler, emitter: Emitter, *, spans: Spans = NO_SPANS) -> Stage:
-    """Bind a handler to the plan's topics, as the settings want retries and halts."""
-    settings = plan.settings
-    consumed, produced = flow_of(settings)[plan.name]
-    return Stage(
-        plan.name,
-        Route(
-            consumed,
-            {topic.event: topic for topic in produced if topic.event is not None},
-            plan.reads,
-            overlaps_keys=plan.name in _OVERLAPS_KEYS,
-        ),
-        handle,
-        emitter=emitter,
-        halt=HaltLimit(in_a_row=settings.halt_in_a_row, share=settings.halt_share),
-        retry=RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.handler_timeout_s),
-        spans=spans,
-        on_delivered=plan.on_delivered,
-    )
-
-
-def _real_emitter(settings: Settings) -> Emitter:
-    from streams.runtime.process import leave
-    from streams.wiring.kafka import make_emitter
-
-    return make_emitter(settings, crash=leave)

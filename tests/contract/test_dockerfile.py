@@ -25,7 +25,8 @@ import asyncio
 import streams.cli.main, streams.runtime.process
 from streams.config.settings import Settings
 from streams.wiring import stages
-asyncio.run(stages.assemble(getattr(stages, "{}")(Settings()), emitter=object()))
+from streams.wiring.assembly import assemble
+asyncio.run(assemble(getattr(stages, "{}")(Settings()), emitter=object()))
 """
 SERVER = """
 import streams.cli.main

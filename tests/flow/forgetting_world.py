@@ -37,6 +37,7 @@ from streams.runtime.dead_letters import letter_headers
 from streams.runtime.stage import Record
 from streams.runtime.track import Delivery, Partition
 from streams.wiring import stages
+from streams.wiring.assembly import assemble
 from streams.wiring.clock import now
 from streams.wiring.kafka import make_emitter, make_topics
 from streams.wiring.klaviyo import make_sink, make_sink_config
@@ -123,7 +124,7 @@ class World:
         for plan in plans:
             if names and plan.name not in names:
                 continue
-            stage = (await stages.assemble(plan, emitter=emitter, forgotten=forgotten)).stage
+            stage = (await assemble(plan, emitter=emitter, forgotten=forgotten)).stage
             for seen in await asyncio.to_thread(lambda: list(follow(self.settings, [stage.topic.name]))):  # noqa: B023 - called at once
                 record = Record(seen.key, seen.value, seen.headers, seen.timestamp)
                 place = Partition(seen.topic, seen.partition)

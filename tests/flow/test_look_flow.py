@@ -27,6 +27,7 @@ from schemas.events import OutfitTagged, TextLine, TextRecognized
 from schemas.spans import NO_SPANS
 from streams.config.settings import Settings
 from streams.wiring import stages
+from streams.wiring.assembly import assemble
 from streams.wiring.klaviyo import make_sink
 from streams.wiring.look import make_looker
 from streams.wiring.photos import make_store
@@ -111,7 +112,7 @@ async def flow(tmp_path, behaviour: LookStandIn | None, **more: Any) -> AsyncIte
         kafka = Topics()
         chain = Chain(kafka, {}, make_store(settings), lambda _name: NO_SPANS)
         for plan in (stages.recognize(settings, pool=pool), stages.tag(settings), stages.sync(settings, sink=sink)):
-            chain.stages[plan.name] = (await stages.assemble(plan, emitter=kafka)).stage
+            chain.stages[plan.name] = (await assemble(plan, emitter=kafka)).stage
         yield Flow(chain, klaviyo)
 
 

@@ -32,6 +32,7 @@ from streams.runtime.stage import Record, Stage
 from streams.runtime.track import Delivery, Partition
 from streams.telemetry.otel import OtelSpans, otlp_exporter
 from streams.wiring import stages
+from streams.wiring.assembly import assemble
 from streams.wiring.photos import make_store
 
 KEY = "pk_traced"
@@ -154,7 +155,7 @@ async def chain(tmp_path, make_spans) -> AsyncIterator[Chain]:
     around = PoolDependencies(transport=httpx.ASGITransport(ocr))
     async with ocr.router.lifespan_context(ocr), OcrPool(["http://ocr"], None, 30, 4, around) as pool:
         for plan in (stages.recognize(settings, pool=pool), stages.tag(settings), stages.sync(settings, sink=sink)):
-            parts = await stages.assemble(plan, spans=spans(plan.name), emitter=kafka)
+            parts = await assemble(plan, spans=spans(plan.name), emitter=kafka)
             running.stages[plan.name] = parts.stage
         yield running
     await sink.aclose()

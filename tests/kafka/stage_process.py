@@ -18,8 +18,8 @@ from schemas.events import Engine, PhotoRead, PhotoUploaded, Quality, TextLine, 
 from schemas.outcomes import Later
 from streams.config.settings import Settings
 from streams.runtime.stage import Handler, HandlerResult
+from streams.wiring.assembly import run_stage, with_handler
 from streams.wiring.clock import now
-from streams.wiring.stages import run_stage, with_handler
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""A window's outside, cranked by hand."""
+"""A window whose work ends when the test says so, and which checks the window's promises."""
 
 import asyncio
 from collections import defaultdict
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from streams.runtime.track import Delivery, Partition
 from streams.runtime.window import Window
+
+P0, P1 = Partition("t", 0), Partition("t", 1)
 
 
 @dataclass

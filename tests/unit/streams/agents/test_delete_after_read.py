@@ -19,7 +19,7 @@ from streams.photos.retention import sweep, swept_folders
 from streams.photos.store import PhotoStore
 from streams.runtime.stage import Record
 from streams.runtime.track import Delivery, Partition
-from streams.wiring.stages import assemble, bind, with_handler
+from streams.wiring.assembly import assemble, bind, with_handler
 from streams.wiring.stages import recognize as plan_recognize
 
 NOW = datetime.now(UTC)

@@ -23,7 +23,7 @@ from streams.photos.store import PhotoStore
 from streams.runtime.dead_letters import read_letter
 from streams.runtime.stage import Record
 from streams.runtime.track import Delivery, Partition
-from streams.wiring.stages import bind, with_handler
+from streams.wiring.assembly import bind, with_handler
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html, "Example messages",
 #: with a key of ours.

@@ -15,7 +15,8 @@ from streams.kafka.topics import designed
 from streams.operations.dead_letters import dlq_topics
 from streams.runtime.stage import Record
 from streams.runtime.track import Delivery, Partition
-from streams.wiring.stages import bind, rekey
+from streams.wiring.assembly import bind
+from streams.wiring.stages import rekey
 
 TOPIC = "shop.uploads"
 UPLOAD = {

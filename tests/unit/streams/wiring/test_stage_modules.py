@@ -13,9 +13,10 @@ import asyncio, json, sys
 import streams.runtime.process
 from streams.config.settings import Settings
 from streams.wiring import stages
+from streams.wiring.assembly import assemble
 
 plan = getattr(stages, sys.argv[1])(Settings())
-asyncio.run(stages.assemble(plan, emitter=object()))
+asyncio.run(assemble(plan, emitter=object()))
 print(json.dumps(sorted(sys.modules)))
 """
 AGENT = {"recognize": "uploads", "tag": "texts", "sync": "tags", "notifications": "notifications"}
