@@ -33,7 +33,7 @@ _LATIN_WORD = re.compile(r"[^\W\d_]+")
 class Negations:
     """The lexicon's negations, and the words that continue them along a list ("不含棉和羊毛")."""
 
-    def __init__(self, context: Context, words: Iterable[Term] = (), turnable: Collection[str] = ()) -> None:
+    def __init__(self, context: Context, words: Iterable[Term], turnable: Collection[str]) -> None:
         """Take the context, the lexicon's words, and the care instructions that a negation turns into another."""
         self._turnable = frozenset(turnable)
         self._rules = context.negations
@@ -59,8 +59,7 @@ class Negations:
         """
         spent: set[int] = set()
         answered = self._answered(text, line, spent)
-        openings = self._openings
-        if not [match for match in line if match.term.kind == "negation" or match.term.text in openings]:
+        if not any(match.term.kind == "negation" or match.term.text in self._openings for match in line):
             return answered
         backwards = self._sweep(text, reversed(line), "after", spent)
         return backwards | self._sweep(text, line, "before", spent) | answered

@@ -48,17 +48,12 @@ def lone_words(
         if term is not None and term.text in in_company and all(match.term.text in in_company for match in said):
             yield from (match.start for match in said)
             continue
-        if term is None or said[-1].term is not term or term.categories <= telling:
+        if term is None or any(match.term is not term for match in said) or term.categories <= telling:
             continue
         if " " in term.text or (len(term.text) >= _TELLING and not term.text.isascii()):
             continue
-        if any(match.term is not term for match in said):
-            continue
         start, stop = page.starts[number], page.starts[number + 1] - 1
-        if named and page.text.find("%", start, stop) < 0:
-            yield from (match.start for match in said)
-            continue
-        if page.text.find("%", start, stop) < 0 and not _filled(page.text, said, start, stop):
+        if page.text.find("%", start, stop) < 0 and (named or not _filled(page.text, said, start, stop)):
             yield from (match.start for match in said)
 
 

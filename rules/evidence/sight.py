@@ -12,8 +12,8 @@ from rules.lexicon.aspects import SEEABLE, aspect_of
 from rules.lexicon.load import Lexicon
 from schemas.events import BBox, SeenValue
 
-#: Why a value gives no tag. `not-seeable`: the lexicon has no such value. `unsure`: its score is below its aspect's
-#: minimum. `text-disagrees`: text names another value of the aspect.
+#: Why a value gives no tag. `not-seeable`: the lexicon has no such value, or its aspect is switched off.
+#: `unsure`: its score is below its aspect's minimum. `text-disagrees`: text names another value of the aspect.
 Reason = Literal["not-seeable", "unsure", "text-disagrees"]
 
 
@@ -35,7 +35,10 @@ class Sights:
         entries = lexicon.entries
         least = {aspect.name: aspect.least for aspect in lexicon.aspects}
         self._aspects = {entry.id: aspect_of(entry) for entry in entries.values() if entry.category in SEEABLE}
-        self._least = {one.id: least[aspect_of(one)] for one in entries.values() if one.seen}
+        #: The minimum score of each value. The values of an aspect that is switched off are not among them.
+        self._least = {
+            one.id: least[aspect_of(one)] for one in entries.values() if one.seen and aspect_of(one) in least
+        }
         #: The tags that a seen value gives, itself first. A material is not among them: seen jeans do not imply denim.
         self.brought = {
             tag: tuple(one for one in brought[tag] if entries[one].category in SEEABLE) for tag in self._least

@@ -4,11 +4,10 @@ Parses a lexicon: merges TOML files one over another, and records every problem 
 Knows nothing about matching.
 """
 
-import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,25 +18,20 @@ from rules.lexicon.entries import Entry
 from rules.lexicon.interests import Interest
 from rules.lexicon.languages import Language
 from rules.lexicon.problems import LexiconError, Problem, line_in_entry
+from rules.lexicon.toml_file import Table, entry_lines, read_text, tables_in
 from rules.text.normalize import is_cjk, normal_words
-from schemas.input_files import UnfitFileError, parse_toml, read_small
 
-#: Most bytes of one file. The largest included file has a twentieth of it.
-LARGEST = 1_000_000
 #: Most bytes of all files together.
 LARGEST_FOLDER = 4_000_000
 #: Most problems to report; finding more would take longer than a person reads.
 MOST_PROBLEMS = 100
 #: Stems of the files that contain something other than entries.
-_SPECIAL = ("context", "interests", "look")
+SPECIAL = ("context", "interests", "look")
 #: Fields of an entry that may be at the top of a file, for all of its entries.
 _FOR_ALL = ("ignored", "weave")
 #: Fields of an entry that only control merging.
 _MERGING = ("without", "off")
-_CURLY = re.compile("[“”‘’„]")
-_HEADER = re.compile(r"\[([^\[\]]+)\]")
 
-Table = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -59,14 +53,14 @@ class Parser:
             self._read_language(path, content)
             return
         lines = entry_lines(self._texts.get(path, ""))
-        category = path.stem if path.stem in _SPECIAL else content.pop("category", path.stem)
+        category = path.stem if path.stem in SPECIAL else content.pop("category", path.stem)
         defaults = {name: content.pop(name) for name in _FOR_ALL if name in content}
         for name, table in content.items():
             key, place = f"{category}/{name}", (path, lines.get(name, 1))
             if not isinstance(table, dict):
                 self._note(Problem(*place, f"'{name}' is outside of any [entry]"))
                 continue
-            given = table if category in _SPECIAL else defaults | table
+            given = table if category in SPECIAL else defaults | table
             other = self._places.get(key)
             if other is not None and other[0].parent == path.parent:
                 message = f"[{name}] gives '{key}' a second time: {other[0].name}:{other[1]} gives it too"
@@ -105,8 +99,9 @@ class Parser:
 
     def entries(self) -> dict[str, Entry]:
         """Return the entries, by tag id."""
-        keys = [key for key in self._kept() if key.partition("/")[0] not in _SPECIAL]
-        aspects = {key.partition("/")[2] for key in self._kept() if key.startswith("look/")}
+        keys = [key for key in self._kept() if key.partition("/")[0] not in SPECIAL]
+        # Those that are switched off, too: the values of such an aspect stay as they are.
+        aspects = {key.partition("/")[2] for key in self._tables if key.startswith("look/")}
         found: dict[str, Entry] = {}
         for key in keys:
             path, line = self._places[key]
@@ -158,20 +153,15 @@ class Parser:
 
     def _parsed(self, path: Path) -> Table:
         try:
-            # Editors on Windows add a byte order mark, which TOML does not allow.
-            content = read_small(path, most_bytes=LARGEST)
-            self._bytes += len(content)
+            text = self._texts[path] = read_text(path)
+            self._bytes += len(text.encode())
             if self._bytes <= LARGEST_FOLDER:
-                text = self._texts[path] = content.decode("utf-8-sig")
-                return parse_toml(text)
-            self._note(Problem(path, 0, f"makes the lexicon larger than {LARGEST_FOLDER:,} bytes"))
-        except UnicodeDecodeError as error:
-            self._note(Problem(path, 0, f"is not UTF-8 at byte {error.start}; save it as UTF-8"))
-        except UnfitFileError as error:
-            self._note(Problem(path, error.line, _readable(str(error), self._texts.get(path, ""), error.line)))
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "its name cannot be one"
-            self._note(Problem(path, 0, f"cannot be read: {why}"))
+                return tables_in(path, text)
+            problems = (Problem(path, 0, f"makes the lexicon larger than {LARGEST_FOLDER:,} bytes"),)
+        except LexiconError as error:
+            problems = error.problems
+        for problem in problems:
+            self._note(problem)
         return {}
 
     def _kept(self) -> list[str]:
@@ -217,18 +207,6 @@ class Parser:
         path, header = self._places.get(key, (Path(key), 0))
         line = line_in_entry(self._texts.get(path, "").splitlines(), header, sought)
         self._note(Problem(path, line, f"[{key.partition('/')[2]}] {message}"))
-
-
-def _readable(message: str, text: str, line: int) -> str:
-    """Return what is wrong with a line that is not TOML, in words for a merchandiser."""
-    lines = text.splitlines()
-    written = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-    if _CURLY.search(written):
-        return 'has curly quotes: write straight ones ("), as a plain text editor does'
-    header = re.fullmatch(r"\[([^\]\"]* [^\]\"]*)\]", written)
-    if header is not None:
-        return f"[{header[1]}] has a space: write [{'-'.join(header[1].lower().split())}]"
-    return message
 
 
 def _explained(detail: ErrorDetails, kind: type[BaseModel]) -> str:
@@ -277,13 +255,3 @@ def _with_new(known: Sequence[str], words: Sequence[str]) -> list[str]:
             found.append(word)
             forms.add(form)
     return found
-
-
-def entry_lines(text: str) -> dict[str, int]:
-    """Return the line of every `[table]`; of `[table.part]` the first."""
-    lines: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        found = _HEADER.match(line)
-        if found is not None:
-            lines.setdefault(found[1].strip().removeprefix('"').partition(".")[0].removesuffix('"'), number)
-    return lines

@@ -13,13 +13,12 @@ from pathlib import Path
 from rules.evidence.vocabulary import terms
 from rules.lexicon.entries import Entry
 from rules.lexicon.load import Lexicon
-from rules.lexicon.parse import LARGEST
-from rules.lexicon.problems import Problem, line_in_entry
+from rules.lexicon.problems import LexiconError, Problem, line_in_entry
+from rules.lexicon.toml_file import read_text
 from rules.quality.labelled import lines_of
 from rules.tagger import Tagger
 from rules.text.match import GIVING
 from rules.text.normalize import normal_words
-from schemas.input_files import read_small
 
 #: Text around a word of each list in which it must be found.
 _FRAMES = {"words": "{}", "beside_percent": "100% {}", "misread": "100% {}"}
@@ -52,8 +51,8 @@ class _Files:
 
 def _lines_of(path: Path) -> list[str]:
     # The lexicon has just read the file. If it changed since, the problem is reported without its line.
-    with suppress(OSError, ValueError):
-        return read_small(path, most_bytes=LARGEST).decode("utf-8-sig").splitlines()
+    with suppress(LexiconError):
+        return read_text(path).splitlines()
     return []
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from rules.lexicon.load import Lexicon, files_of, load_lexicon
-from rules.lexicon.parse import LARGEST, entry_lines
-from rules.lexicon.problems import LexiconError, Problem
-from schemas.input_files import UnfitFileError, parse_toml, read_small
+from rules.lexicon.parse import SPECIAL
+from rules.lexicon.problems import Problem
+from rules.lexicon.toml_file import Table, entry_lines, read_text, tables_in
 
 #: Lists of words in an entry from which `without` removes.
 _LISTS = ("words", "beside_percent", "misread", "traps", "implies", "in_company", "weak", "yes", "no")
@@ -41,20 +40,11 @@ def own_files(folder: Path) -> OwnFiles:
     read: dict[str, tuple[str, ...]] = {}
     warnings = [*_passed_over(folder)]
     for path in files_of(folder):
-        text, content = _parsed(path)
+        text = read_text(path)
+        content = tables_in(path, text)
         read[path.name] = tuple(name for name, table in content.items() if isinstance(table, dict))
         warnings += _idle(path, text, content, shipped)
     return OwnFiles(read, tuple(warnings))
-
-
-def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = read_small(path, most_bytes=LARGEST).decode("utf-8-sig")
-        return text, parse_toml(text)
-    except UnfitFileError as error:
-        raise LexiconError((Problem(path, error.line, str(error)),)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise LexiconError((Problem(path, 0, f"cannot be read: {getattr(error, 'strerror', 'not UTF-8')}"),)) from None
 
 
 def _passed_over(folder: Path) -> Iterator[Problem]:
@@ -66,20 +56,28 @@ def _passed_over(folder: Path) -> Iterator[Problem]:
             yield Problem(path, 0, f"is not read: rename it to {path.name[: path.name.lower().index('.toml')]}.toml")
 
 
-def _idle(path: Path, text: str, content: dict[str, Any], shipped: Lexicon) -> Iterator[Problem]:
-    """Find an `off` for a tag that does not exist, and a `without` for a word that the entry does not have."""
-    if "language" in content:
+def _idle(path: Path, text: str, content: Table, shipped: Lexicon) -> Iterator[Problem]:
+    """Find an `off` for what does not exist, and a `without` for a word that the entry does not have."""
+    category = path.stem if path.stem in SPECIAL else content.get("category", path.stem)
+    if "language" in content or category == "context":
         return
     lines = entry_lines(text)
-    category = content.get("category", path.stem)
+    known_ids = _ids_of(shipped)
     for name, table in content.items():
-        entry = shipped.entries.get(f"{category}/{name}")
-        if not isinstance(table, dict) or category in {"context", "interests"}:
+        if not isinstance(table, dict):
             continue
-        if table.get("off") and entry is None:
-            yield Problem(path, lines.get(name, 1), f"[{name}] is switched off, but there is no {category}/{name}")
+        key, line = f"{category}/{name}", lines.get(name, 1)
+        if table.get("off") and key not in known_ids:
+            yield Problem(path, line, f"[{name}] is switched off, but there is no {key}")
+        entry = shipped.entries.get(key)
         known = {word for field in _LISTS for word in (*getattr(entry, field, ()), *table.get(field, ()))}
-        for word in table.get("without", ()):
+        for word in table.get("without", ()) if category not in SPECIAL else ():
             if word not in known:
-                message = f"[{name}] without '{word}': no list of {category}/{name} has it"
-                yield Problem(path, lines.get(name, 1), message)
+                yield Problem(path, line, f"[{name}] without '{word}': no list of {key} has it")
+
+
+def _ids_of(lexicon: Lexicon) -> frozenset[str]:
+    """Return everything that a shop may switch off: tags, and aspects and interests by file and name."""
+    aspects = (f"look/{aspect.name}" for aspect in lexicon.aspects)
+    interests = (f"interests/{interest.id.partition('/')[2]}" for interest in lexicon.interests)
+    return frozenset((*lexicon.entries, *aspects, *interests))

@@ -49,6 +49,16 @@ def test_what_does_nothing_is_named(tmp_path: Path):
     ]
 
 
+def test_an_aspect_or_interest_that_is_switched_off_is_named_only_where_there_is_none(tmp_path: Path):
+    write(tmp_path, "look.toml", "[sleeve]\noff = true\n\n[slevee]\noff = true\n")
+    write(tmp_path, "interests.toml", "[vacation]\noff = true\n\n[holidays]\noff = true\n")
+
+    assert [warning.message for warning in own_files(tmp_path).warnings] == [
+        "[holidays] is switched off, but there is no interests/holidays",
+        "[slevee] is switched off, but there is no look/slevee",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from rules.lexicon.aspects import SEEABLE, aspect_of, values_of
-from rules.lexicon.load import Lexicon, read_lexicon
+from rules.lexicon.load import Lexicon, load_lexicon, read_lexicon
 from rules.lexicon.problems import LexiconError
+from rules.quality.labelled import lines_of
+from rules.tagger import Tagger
+from schemas.events import Engine, Seen, SeenValue
 
 PERSON = re.compile(
     r"\b(?:person|people|man|men|woman|women|boy|girl|child|children|kid|kids|baby|male|female|gender|age|aged|young|old"
@@ -67,3 +70,28 @@ def test_a_value_that_cannot_be_seen_is_refused_with_its_place(tmp_path: Path, n
     (problem,) = refused.value.problems
     assert problem.path.name == f"{name}.toml"
     assert wrong in problem.message
+
+
+def test_a_shop_may_switch_an_aspect_off_and_its_values_give_no_tag(tmp_path: Path):
+    (tmp_path / "look.toml").write_text("[colour]\noff = true\n")
+    lexicon = load_lexicon(tmp_path)
+    seen = Seen(
+        engine=Engine(name="look", model="m", revision="r"),
+        values=tuple(SeenValue(tag=tag, bbox=(0, 0, 9, 9), score=0.99) for tag in ("colour/red", "category/dress")),
+    )
+
+    found = Tagger(lexicon).tag((), seen)
+
+    assert "colour" not in {aspect.name for aspect in lexicon.aspects}
+    assert [tag.id for tag in found.tags] == ["category/dress"]
+    assert {one.tag: one.reason for one in found.sightings} == {"colour/red": "not-seeable", "category/dress": None}
+    # Text still gives the tag.
+    assert "colour/red" in {tag.id for tag in Tagger(lexicon).tag(lines_of("RED DRESS")).tags}
+
+
+def test_an_own_value_of_an_aspect_that_is_switched_off_is_no_mistake(tmp_path: Path):
+    (tmp_path / "look.toml").write_text("[colour]\noff = true\n")
+    own = '[our-blue]\nen = "Our blue"\nzh = "蓝"\nseen = true\ndescription = "Our blue"\n'
+    (tmp_path / "colour.toml").write_text(own, encoding="utf-8")
+
+    assert "colour/our-blue" in load_lexicon(tmp_path).entries

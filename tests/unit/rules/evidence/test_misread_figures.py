@@ -1,0 +1,47 @@
+"""Care labels that OCR misread: figures, percent signs and fibre names."""
+
+from collections.abc import Callable
+
+import pytest
+
+
+def test_nought_percent_alone_may_be_a_hundred_cut_off(ids: Callable[[str], set[str]]):
+    assert "material/cotton" in ids("纯棉\n0% cotton")
+
+
+def test_letters_alone_are_no_percentage_but_a_hundred(shares: Callable[[str], dict[str, float]]):
+    assert shares("oil% cotton") == {}
+    assert shares("lOO% cotton") == {"cotton": 100}
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("J00% wool", {"wool": 100}),
+        ("[00% 棉", {"cotton": 100}),
+        ("00% linen", {"linen": 100}),
+        ("64% wool 36$ silk", {"wool": 64, "silk": 36}),
+    ],
+)
+def test_a_hundred_and_a_sign_are_mended_where_they_make_a_whole(
+    shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]
+):
+    assert shares(label) == expected
+
+
+def test_nought_percent_that_leaves_a_gap_is_a_misreading(
+    ids: Callable[[str], set[str]], shares: Callable[[str], dict[str, float]]
+):
+    assert {"material/wool", "material/acrylic"} <= ids("70% wool 0% acrylic")
+    assert "acrylic" not in shares("70% wool 0% acrylic")
+
+
+def test_percentages_with_an_unknown_word_between_them_are_no_column(shares: Callable[[str], dict[str, float]]):
+    assert shares("95% nyaon 5% spandex 180b polyester").get("elastane") != 95
+
+
+@pytest.mark.parametrize(("label", "fibre"), [("95% ryaon 5% spandex", "viscose"), ("60% lcotht 40% silk", None)])
+def test_two_swapped_letters_of_a_short_fibre_name_are_put_right(
+    shares: Callable[[str], dict[str, float]], label: str, fibre: str | None
+):
+    assert shares(label).keys() - {"elastane", "silk"} == ({fibre} if fibre else set())
