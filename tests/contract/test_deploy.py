@@ -2,19 +2,17 @@
 
 import json
 import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from command_line import check
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
-from typer.main import get_command
 
 from ocr_worker.server.metrics import Meters
-from streams.cli.main import app
 from streams.gateway import middleware
 from streams.lag.exporter import METRICS as LAG_METRICS
 from streams.telemetry import canary_metrics, metrics
@@ -38,19 +36,8 @@ def _containers(manifest):
     return manifest.get("spec", {}).get("template", {}).get("spec", {}).get("containers", [])
 
 
-def check(words):
-    """Have the command line parse its words, and run nothing; it raises on what it does not know."""
-    command, context, name = get_command(app), None, "hangtag"
-    while True:
-        context = command.make_context(name, list(words), parent=context)
-        rest = [*getattr(context, "_protected_args", []), *context.args]
-        if not rest or not hasattr(command, "resolve_command"):
-            return
-        name, command, words = command.resolve_command(context, rest)
-
-
 def commands():
-    """Every hangtag command of the compose file, the manifests and the pages."""
+    """List every hangtag command of the compose file and the manifests."""
     for name, service in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].items():
         if service["image"].startswith("hangtag-") and "command" in service:
             yield f"compose {name}", service["command"]
@@ -58,10 +45,6 @@ def commands():
         for container in _containers(manifest):
             if "args" in container:
                 yield f"k8s {manifest['metadata']['name']}", container["args"]
-    for page in PAGES:
-        text = (ROOT / f"docs/{page}.md").read_text()
-        for line in re.findall(r"`(?:HANGTAG_\w+=\S+ )*hangtag ([^`…]+?)`|^hangtag ([^#\n…]+)", text, re.MULTILINE):
-            yield page, shlex.split(line[0] or line[1])
 
 
 COMMANDS = list(commands())
@@ -71,12 +54,6 @@ COMMANDS = list(commands())
 def test_every_command_exists_with_its_options(place, words):
     if "--help" not in words:
         check(words)
-
-
-def test_an_option_that_does_not_exist_would_be_seen():
-    with pytest.raises(Exception, match=r"(?i)no such option"):
-        check(["lag", "exporter", "--nonsense"])
-    assert len([place for place, _ in COMMANDS if place == "operations"]) > 5
 
 
 def test_the_pages_name_services_and_deployments_that_exist():
