@@ -1,7 +1,6 @@
 """`hangtag dlq`: lists dead letters with their reasons, and replays them after a fix."""
 
 import asyncio
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from schemas.steady_clock import now as steady_now
 from streams.cli.support.boundary import CommandError
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
@@ -138,7 +138,9 @@ def _letters(topic: str | None, reason: str | None, since: str | None, **how: An
     from streams.kafka.reader import parse_since
     from streams.operations.dead_letters import letters
 
-    return letters(Settings(), topic=topic, reason=reason, since=parse_since(since, now=time.time()), **how)
+    return letters(
+        Settings(), topic=topic, reason=reason, since=parse_since(since, now=steady_now().timestamp()), **how
+    )
 
 
 def _facts(letter: Any) -> dict[str, Any]:

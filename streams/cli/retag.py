@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Column, Table
 
+from schemas.steady_clock import now as steady_now
 from streams.cli.support.search import indexed
 from streams.cli.support.terminal import json_line
 from streams.config.settings import Settings
@@ -71,7 +71,7 @@ def retag(
     is_forgotten = forgotten_until_now(settings.state_url.get_secret_value())
     tagger = make_tagger(settings)
     with indexed(settings) as index:
-        kept = Kept(settings, parse_since(since, now=time.time()), shopper, is_forgotten, index)
+        kept = Kept(settings, parse_since(since, now=steady_now().timestamp()), shopper, is_forgotten, index)
         run = Run(kept, tagger, dry_run=dry_run, as_json=as_json)
         trouble = run.all_parts(from_partition)
     summary = _summary(run.counts, tagger, run.tally, dry_run=dry_run)

@@ -1,11 +1,11 @@
 """`hangtag tail`: prints the messages of a topic as they arrive."""
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
+from schemas.steady_clock import now as steady_now
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
 
@@ -28,7 +28,7 @@ def tail(
     settings = Settings()
     name = topic if topic.startswith(f"{settings.topic_prefix}.") else f"{settings.topic_prefix}.{topic}"
     try:
-        start = topics.parse_since(since, now=time.time())
+        start = topics.parse_since(since, now=steady_now().timestamp())
         messages = topics.follow(settings, [name], since=start, from_end=since is None and follow, forever=follow)
         for seen in messages:
             shown = _shown(seen, values=values)

@@ -19,12 +19,11 @@ def login(
 
     A redirect URL on this machine is received here. For any other, paste the address that the browser ends at.
     """
-    import time
-
     import httpx
 
     from klaviyo_sink.api.login import Login, LoginError
     from klaviyo_sink.api.oauth import exchange_code
+    from schemas.steady_clock import now as steady_now
     from streams.config.settings import Settings
     from streams.wiring.klaviyo import make_token_file
 
@@ -38,7 +37,7 @@ def login(
             code = attempt.wait(limit_s)
         else:
             code = attempt.code_in(typer.prompt("Address that the browser ended at", hide_input=True))
-        exchange_code(file, code, attempt.verifier, redirect, time.time())
+        exchange_code(file, code, attempt.verifier, redirect, steady_now().timestamp())
     except LoginError as error:
         why = str(error)
     except httpx.HTTPStatusError as error:

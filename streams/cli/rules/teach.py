@@ -1,7 +1,6 @@
 """`hangtag rules unread, coverage, corpus, try, review`: find what kept texts contain and the lexicon does not know."""
 
 import json
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from schemas.steady_clock import now as steady_now
 from streams.cli.rules.loading import OWN, own_folder, tagger_of
 from streams.cli.support.terminal import json_line
 from streams.config.settings import Settings
@@ -178,7 +178,7 @@ def _reading() -> Iterator[
         task = progress.add_task("reading", total=None)
         yield (
             settings,
-            lambda since: parse_since(since, now=time.time()),
+            lambda since: parse_since(since, now=steady_now().timestamp()),
             is_forgotten,
             lambda: progress.advance(task),
         )

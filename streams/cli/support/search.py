@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
+from schemas.steady_clock import now as steady_now
 from streams.cli.support.boundary import CommandError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def within(shopper: str | None, since: str | None, at: str | None) -> Within:
         raise typer.BadParameter("use either --since or --at")
     if shopper == "":
         raise typer.BadParameter("the shopper's id is empty", param_hint="--shopper")
-    now = time.time()
+    now = steady_now().timestamp()
     moment = parse_since(at, now=now)
     if moment is not None:
         return Within(moment - _BEFORE_S, moment + _AFTER_S, shopper)
@@ -98,7 +98,7 @@ def search(
     found = look(narrow)
     if narrow.until is not None:
         if is_whole(found) and has_ended(found):
-            if narrow.until < time.time():
+            if narrow.until < steady_now().timestamp():
                 typer.echo(_LATER.format(datetime.fromtimestamp(narrow.until, UTC)), err=True)
             return found
         found = look(Within(narrow.since, None, narrow.key))

@@ -1,12 +1,12 @@
 """Turns librdkafka's messages into deliveries, a batch for each partition. Pure but for the messages it reads."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
 from schemas.codec import Headers
+from schemas.steady_clock import now as steady_now
 from streams.kafka.foreign_headers import headers_of
 from streams.runtime.stage import Record
 from streams.runtime.track import Delivery, Partition
@@ -97,6 +97,6 @@ def unreadable(message: Message, topic: str, position: Position) -> Batch:
     if position.next is not None and offset > position.next:
         batch.gaps[offset] = position.next
     position.next = offset + 1
-    record = Record(None, None, [], time.time(), unreadable=message.error().str())
+    record = Record(None, None, [], steady_now().timestamp(), unreadable=message.error().str())
     batch.deliveries.append(Delivery(batch.partition, None, offset, record))
     return batch

@@ -1,29 +1,15 @@
 """A clock that follows small corrections, and that no jump of the machine's clock moves."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from machine_clock import Machine
 
 from schemas.steady_clock import CORRECTION, SteadyClock
 
-START = datetime(2026, 11, 22, tzinfo=UTC)
 DAYS = st.sampled_from([-30, 30, -1, 1, 3650])
 STEPS = st.lists(st.tuples(st.floats(0, 100_000), st.none() | DAYS), max_size=20)
-
-
-class Machine:
-    """A machine whose clock somebody sets."""
-
-    def __init__(self) -> None:
-        self.true, self.offset, self.booted = START, timedelta(), 0.0
-
-    def wall(self) -> datetime:
-        return self.true + self.offset
-
-    def wait(self, seconds: float) -> None:
-        self.true += timedelta(seconds=seconds)
-        self.booted += seconds
 
 
 @given(STEPS)
