@@ -1,30 +1,24 @@
 """What the sink counts as success is what the official schema answers to that call, and nothing less."""
 
-import importlib.util
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from closed_schema import load, official_file, operations
 
 from klaviyo_sink.api.success import SUCCESS, Accepted, read_success
-
-# Tests are no package, so a neighbour is loaded by its path.
-_neighbour = importlib.util.spec_from_file_location("closed_schema", Path(__file__).with_name("closed_schema.py"))
-schema_file = importlib.util.module_from_spec(_neighbour)
-_neighbour.loader.exec_module(schema_file)
 
 JSON = "application/vnd.api+json"
 
 
 @pytest.fixture(scope="module")
 def spec() -> dict[str, Any]:
-    return schema_file.load(schema_file.official_file())
+    return load(official_file())
 
 
 def successes(spec, operation):
     """Give the schemas of an operation's 2xx answers by status; None for an answer without a body."""
-    answers = schema_file.operations(spec)[tuple(operation.split(" "))]["responses"]
+    answers = operations(spec)[tuple(operation.split(" "))]["responses"]
     good = {int(status): answer.get("content") for status, answer in answers.items() if status.startswith("2")}
     return {status: content and content[JSON]["schema"] for status, content in good.items()}
 

@@ -4,13 +4,13 @@ Our bodies, and whatever the sandbox accepts, are accepted by the official schem
 One direction only: the sandbox may refuse more (limits, identifiers) but never accepts what Klaviyo's schema refuses.
 """
 
-import importlib.util
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from closed_schema import body_judge, load, official_file, operations
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from outfits import tag
@@ -32,12 +32,7 @@ from klaviyo_sink.sandbox.shapes.imports import ImportJobRequest
 from klaviyo_sink.sandbox.shapes.profiles import ErasureRequest, ImportRequest
 from schemas.events import Engine, Identity, OutfitTagged
 
-# Tests are no package, so a neighbour is loaded by its path.
-_neighbour = importlib.util.spec_from_file_location("closed_schema", Path(__file__).with_name("closed_schema.py"))
-schema_file = importlib.util.module_from_spec(_neighbour)
-_neighbour.loader.exec_module(schema_file)
-
-OFFICIAL = schema_file.official_file()
+OFFICIAL = official_file()
 SHAPES = {
     "/api/events": EventRequest,
     "/api/event-bulk-create-jobs": BulkEventsRequest,
@@ -49,12 +44,12 @@ SHAPES = {
 
 @pytest.fixture(scope="module")
 def spec() -> dict[str, Any]:
-    return schema_file.load(OFFICIAL)
+    return load(OFFICIAL)
 
 
 @pytest.fixture(scope="module")
 def judges(spec):
-    return {path: schema_file.body_judge(spec, "POST", path) for path in SHAPES}
+    return {path: body_judge(spec, "POST", path) for path in SHAPES}
 
 
 identities = st.one_of(
@@ -185,7 +180,7 @@ def test_the_closed_schema_refuses_what_klaviyo_would_drop_in_silence(judges):
 
 
 def test_limits_and_scopes_of_the_sandbox_are_the_published_ones(spec):
-    published = schema_file.operations(spec)
+    published = operations(spec)
     for (method, path), official in published.items():
         ours = OPERATIONS[method, path]
         limits = official["x-klaviyo-ratelimit"]
@@ -217,7 +212,7 @@ def test_segments_flows_and_erasures_that_we_send_are_ones_the_official_schema_t
         ("POST", "/api/data-privacy-deletion-jobs", erasure_body("email", "a@shop.cn"), ErasureRequest),
         ("POST", "/api/profile-import", clearing_body("01A", NAMES_IN_USE.every), ImportRequest),
     ):
-        judge = schema_file.body_judge(spec, method, path)
+        judge = body_judge(spec, method, path)
         body = json.loads(wire)
         judge.validate(body)
         shape.model_validate(body)
@@ -226,7 +221,7 @@ def test_segments_flows_and_erasures_that_we_send_are_ones_the_official_schema_t
 
 
 def test_the_limits_that_the_sink_keeps_are_the_published_ones(spec):
-    published = schema_file.operations(spec)
+    published = operations(spec)
     for operation, ours in PUBLISHED.items():
         limits = published[tuple(operation.split(" "))]["x-klaviyo-ratelimit"]
         assert (f"{ours[0]}/s", f"{ours[1]}/m") == (limits["burst"], limits["steady"]), operation
