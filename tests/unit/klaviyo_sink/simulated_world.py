@@ -7,22 +7,18 @@ Real: batches, lanes, jobs, gone profiles, and the decisions of folding and sett
 """
 
 import asyncio
-import itertools
 import random
 from collections import Counter, deque
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import timedelta
 
 from outfits import NOON, outfit
 from simulated_database import MemoryDatabase, Shaky
-from simulated_klaviyo import TIMEOUT_S, Profile, SimulatedClient, SimulatedKlaviyo
+from simulated_klaviyo import TIMEOUT_S, Profile, SimulatedKlaviyo
+from simulated_process import BATCH, Process
 from sqlalchemy.exc import OperationalError
 
-from klaviyo_sink.delivery.batches import Batches, Written
-from klaviyo_sink.delivery.follow_up import FollowUps
-from klaviyo_sink.delivery.lanes import Lanes
-from klaviyo_sink.limits import Grant
+from klaviyo_sink.delivery.batches import Written
 from klaviyo_sink.profile.style import StyleProfile, contribution, fold
 from klaviyo_sink.profile.wording import DEFAULT_WORDING
 from schemas.events import Identity
@@ -32,80 +28,7 @@ ACTIONS = ("publish", "work", "wait", "duel", "rebalance", "crash", "forget", "m
 WEIGHTS = (6, 9, 6, 3, 4, 0.5, 0.3, 0.5, 0.5, 0.5, 0.3)
 #: Rounds of a schedule, and steps of each. After each round all comes to rest, and Klaviyo is compared with the fold.
 ROUNDS, STEPS = (1, 1, 1, 3), (2, 4, 8, 16)
-#: The batch that a request belongs to.
-BATCH: ContextVar[object] = ContextVar("batch")
 TAGS = ("material/cotton", "material/silk", "style/v-neck", "category/dress")
-
-
-class FreeBudget:
-    """Grants everything after a wait, or only some of what is asked for, so that both lanes are taken."""
-
-    def __init__(self, chance) -> None:
-        self.chance = chance
-
-    async def ask(self, _operation, wanted):
-        await asyncio.sleep(self.chance.expovariate(50))
-        return Grant(self.chance.randint(0, wanted), 1.0)
-
-    async def wait(self, _operation):
-        await asyncio.sleep(self.chance.choice((0, 0, 0, 0, 0.1, 5, 3 * TIMEOUT_S)))
-
-
-class Process:
-    """A sync process: a queue for each shopper it owns, one batch of a shopper at a time."""
-
-    def __init__(self, world) -> None:
-        self.world = world
-        self.client = SimulatedClient(world.klaviyo, world.watch)
-        self.follow_ups = FollowUps(self.write_again, TIMEOUT_S)
-
-        def find_current(shoppers):
-            return world.shaky(world.database.current, shoppers)
-
-        lanes = Lanes(self.client, FreeBudget(world.chance), find_current)
-        self.batches = Batches(
-            world.database, lanes, world.shaky, "Outfit Tagged", timedelta(days=1), lambda: world.now, self.follow_ups
-        )
-        self.busy: set[str] = set()
-        self.tasks: set[asyncio.Task] = set()
-
-    def write_again(self, event):
-        """Write a shopper again whose row was left dirty, whoever owns the shopper by now."""
-        if event.shopper_id in self.busy:
-            self.follow_ups.add(event)
-        else:
-            self.start([event.shopper_id], "single", [event])
-
-    def start(self, shoppers, lane, events=None):
-        """Begin a batch with what waits of some shoppers."""
-        events = events or [event for one in shoppers for event in itertools.islice(self.world.waiting[one], 3)]
-        self.busy |= set(shoppers)
-        task = asyncio.create_task(self.work(shoppers, events, lane))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def work(self, shoppers, events, lane):
-        BATCH.set(batch := object())
-        try:
-            outcomes = await self.batches.write(events, lane, {})
-        except OperationalError:
-            outcomes = []
-            for event in events:
-                self.follow_ups.add(event)
-        finally:
-            self.busy -= set(shoppers)
-        self.world.find(not self.world.under_way[batch], "a request outlived its batch")
-        for event, outcome in zip(events, outcomes, strict=False):
-            if isinstance(outcome, Written | Never):
-                self.world.done(event, outcome)
-
-    async def crash(self):
-        """End at once, in the middle of everything."""
-        self.world.left_alone |= set(self.follow_ups._waiting)
-        self.follow_ups.clear()
-        for task in [*self.tasks]:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class World:

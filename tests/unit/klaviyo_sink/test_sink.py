@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from awaiting import until
 from pydantic import SecretStr
 
 from klaviyo_sink.sandbox.server import listen, url_of
@@ -74,8 +75,12 @@ async def test_a_write_overtaken_by_another_process_is_followed_by_the_newest_st
     async with opened(config, clock) as slow:
         late = asyncio.create_task(slow.sync(outfit("u1")))
         other = await asyncio.to_thread(open_state, config.state_url)
-        while (await asyncio.to_thread(other.fold, [outfit("u2", "material/silk")]))[0].version < 2:
-            await asyncio.sleep(0.01)
+
+        async def both_are_folded():
+            [folded] = await asyncio.to_thread(other.fold, [outfit("u2", "material/silk")])
+            return folded.version == 2
+
+        await until(both_are_folded)
         other.close()
         assert await late == Written("written", "single", 2)
     [profile] = (await sandbox.state())["profiles"]
@@ -85,8 +90,7 @@ async def test_a_write_overtaken_by_another_process_is_followed_by_the_newest_st
 async def test_uploads_of_one_shopper_go_one_at_a_time_and_shoppers_go_side_by_side(sink, sandbox, outfit):
     uploads = [outfit(f"u{i}", f"material/m{i}", shopper_id=f"s{i % 8}") for i in range(40)]
     syncing = asyncio.gather(*map(sink.sync, uploads))
-    while not any(sink.status().jobs.values()):
-        await asyncio.sleep(0)
+    await until(lambda: any(sink.status().jobs.values()))
     outcomes = await syncing
     assert sink.status().jobs == {"single": 0, "bulk": 0}
     assert {one.outcome for one in outcomes} == {"written"}
@@ -224,8 +228,7 @@ async def test_a_shopper_forgotten_during_the_write_stays_forgotten(config, cloc
         # Opening takes longer than the write.
         other = await asyncio.to_thread(open_state, config.state_url)
         writing = asyncio.create_task(sink.sync(outfit()))
-        while not sink.status().jobs["single"]:
-            await asyncio.sleep(0)
+        await until(lambda: sink.status().jobs["single"] > 0)
         await asyncio.to_thread(other.fold, [outfit()])
         other.close()
         await asyncio.to_thread(forget_shopper, config.state_url)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from awaiting import until
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
@@ -83,8 +84,7 @@ async def test_a_mending_write_that_fails_is_made_up_for_by_whoever_comes_next(u
     klaviyo = Landing(older_lands_last)
     async with opened(url, klaviyo) as one, opened(url, klaviyo) as other:
         older = asyncio.create_task(one.sync(outfit("u1")))
-        while not one.status().jobs["single"]:
-            await asyncio.sleep(0)
+        await until(lambda: one.status().jobs["single"] > 0)
         await asyncio.sleep(0.1)
         assert isinstance(await other.sync(outfit("u2", "material/silk")), Written)
         newer_landed.set()
@@ -184,8 +184,7 @@ async def test_who_is_forgotten_while_a_write_waits_for_a_connection_is_not_writ
     async with opened(url, klaviyo) as sink:
         sink._client._connections = asyncio.Semaphore(1)
         first = asyncio.create_task(sink.sync(outfit("u1", shopper_id="first")))
-        while not sink.status().jobs["single"]:
-            await asyncio.sleep(0)
+        await until(lambda: sink.status().jobs["single"] > 0)
         await asyncio.sleep(0.1)
         second = asyncio.create_task(sink.sync(outfit("u1", shopper_id="second")))
         await asyncio.sleep(0.1)
@@ -208,8 +207,7 @@ async def test_a_state_that_went_stale_while_it_waited_is_sent_as_it_is_by_then(
     async with opened(url, klaviyo) as sink, opened(url, Landing()) as other:
         sink._client._connections = asyncio.Semaphore(1)
         first = asyncio.create_task(sink.sync(outfit("u1", shopper_id="first")))
-        while not sink.status().jobs["single"]:
-            await asyncio.sleep(0)
+        await until(lambda: sink.status().jobs["single"] > 0)
         await asyncio.sleep(0.1)
         older = asyncio.create_task(sink.sync(outfit("u1")))
         await asyncio.sleep(0.1)

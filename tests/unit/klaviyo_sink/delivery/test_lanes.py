@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from awaiting import until
 from outfits import NOON
 
 from klaviyo_sink.delivery.batches import Batches
@@ -163,8 +164,11 @@ async def test_import_jobs_that_never_end_keep_no_event_waiting(sink, sandbox, o
         (await sandbox.http.post("/sandbox/imports", json={"end": "stuck"})).raise_for_status()
         some = tagged("material/silk", 2, shoppers[first : first + BREAK_EVEN])
         stuck.append(asyncio.create_task(all_of(sink, some)))
-        while await sandbox.posts(IMPORTS) < begun + len(stuck):
-            await asyncio.sleep(0.01)
+
+        async def all_are_sent():
+            return await sandbox.posts(IMPORTS) == begun + len(stuck)
+
+        await until(all_are_sent)
     async with asyncio.timeout(10):
         others = await all_of(sink, [outfit("v", shopper_id=f"other-{i}") for i in range(BREAK_EVEN)])
     assert set(others) == {Written("written", "bulk", 1)}
@@ -217,8 +221,7 @@ async def test_while_more_come_than_singles_keep_up_with_all_go_as_jobs(sink, ou
     assert (await sink.sync(outfit("u1"))).lane == "single"
     sink._lanes.expect(1000)
     assert (await sink.sync(outfit("u2"))).lane == "bulk"
-    while not sink._lanes.single_open():
-        await asyncio.sleep(0.05)
+    await until(sink._lanes.single_open)
     assert (await sink.sync(outfit("u3"))).lane == "single"
 
 
