@@ -73,18 +73,24 @@ class PropertyNames:
     @property
     def seen_lists(self) -> dict[str, str]:
         """The lists of values that only pictures show, without the prefix, and the tag category that each holds."""
-        if self.seen != "separate":
-            return {}
-        return {SEEN + name: category for name, category in self.lists.items() if category in SEEABLE}
+        return self._all_seen_lists if self.seen == "separate" else {}
 
     @property
     def every(self) -> tuple[str, ...]:
-        """All properties that a profile may have, sorted."""
+        """
+        All properties that a profile may have, sorted.
+
+        Includes the lists of seen tags whatever `seen` is: a profile keeps those it got before the setting changed.
+        """
         return tuple(sorted(self._own | self.aliases.keys()))
 
     @property
     def _own(self) -> set[str]:
-        return {self.prefix + name for name in (*self.lists, *self.seen_lists, "version", "updated_at")}
+        return {self.prefix + name for name in (*self.lists, *self._all_seen_lists, "version", "updated_at")}
+
+    @property
+    def _all_seen_lists(self) -> dict[str, str]:
+        return {SEEN + name: category for name, category in self.lists.items() if category in SEEABLE}
 
     def of_category(self, category: str) -> str | None:
         """Return the property that lists a category's tags; None if there is none."""

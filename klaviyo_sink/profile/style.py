@@ -3,8 +3,7 @@ The style profile: a fold of tagged uploads; and the event properties of one upl
 
 The fold keeps, for each upload, its greatest contribution, and of the uploads the newest `MEMORY`. Both are joins of a
 semilattice, so the state depends only on the set of uploads: order, repetition and grouping change nothing.
-`wording.py`
-writes the properties of the whole profile.
+`wording.py` writes the properties of the whole profile.
 """
 
 import hashlib
@@ -100,14 +99,14 @@ _STORED: Final = TypeAdapter(tuple[Contribution, ...])
 
 def contribution(event: OutfitTagged, labels: Labels = "ids") -> Contribution:
     """Return what the style profile remembers of an event: no text, no evidence, no identity."""
-    ids, seen = read_ids(event), seen_ids(event)
+    read, seen = read_and_seen(event)
     words: tuple[str, ...] = ()
     if labels != "ids":
         said = {tag.id: getattr(tag.labels, labels) for tag in event.tags}
-        words = tuple(said[one] for one in ids + seen)
+        words = tuple(said[one] for one in read + seen)
     looked = event.look is not None or bool(seen)
     at, of = event.uploaded_at, event.upload_id
-    return Contribution(at, of, event.tagged_at, event.lexicon_version, ids, words, seen, looked)
+    return Contribution(at, of, event.tagged_at, event.lexicon_version, read, words, seen, looked)
 
 
 def fold(profile: StyleProfile, new: Iterable[Contribution], *, memory: int = MEMORY) -> StyleProfile:
@@ -128,8 +127,8 @@ def event_properties(event: OutfitTagged, seen: SeenTags = "separate") -> Proper
     the lexicon's version. Always ids, so that flows work in any language. The setting `seen` decides whether tags seen
     only in the picture are in lists of their own (`seen_tags`, `seen_styles`, …), with the others, or omitted.
     """
-    only_seen = seen_ids(event)
-    ids = tuple(sorted(read_ids(event) + only_seen)) if seen == "merged" else read_ids(event)
+    read, only_seen = read_and_seen(event)
+    ids = tuple(sorted(read + only_seen)) if seen == "merged" else read
     said: Properties = {"upload_id": event.upload_id, "tags": ids}
     said |= _by_category(ids)
     if only_seen and seen == "separate":
@@ -164,14 +163,12 @@ def identifiers(identity: Identity) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in known if value is not None)
 
 
-def read_ids(event: OutfitTagged) -> tuple[str, ...]:
-    """Return the ids of the tags read from text, sorted."""
-    return tuple(sorted({tag.id for tag in event.tags if not tag.seen_only}))
-
-
-def seen_ids(event: OutfitTagged) -> tuple[str, ...]:
-    """Return the ids of the tags seen only in the picture, sorted."""
-    return tuple(sorted({tag.id for tag in event.tags if tag.seen_only}))
+def read_and_seen(event: OutfitTagged) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the ids of the tags read from text, and of those seen only in the picture; each sorted."""
+    read, seen = set[str](), set[str]()
+    for tag in event.tags:
+        (seen if tag.seen_only else read).add(tag.id)
+    return tuple(sorted(read)), tuple(sorted(seen))
 
 
 def instant(moment: datetime) -> str:

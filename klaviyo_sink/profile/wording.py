@@ -44,18 +44,18 @@ class Wording:
         `version` counts the changes of the properties. `…updated_at` is the time of the newest upload, so that it also
         depends only on the set of uploads.
         """
-        names, lists = self.names, self.names.lists
+        names, lists, seen_lists = self.names, self.names.lists, self.names.seen_lists
         as_of = profile.as_of()
         held = self.interests_of(profile.uploads, as_of) if as_of is not None else {}
         words = self._words(profile, held)
-        read = self._unfaded(profile, lambda one: one.every if names.seen == "merged" else one.tags)
+        read = self._unfaded(profile, as_of, lambda one: one.every if names.seen == "merged" else one.tags)
         values = _listed(read | held.keys(), lists.values(), words)
         properties: Properties = {names.prefix + name: values[category] for name, category in lists.items()}
         # A shopper at whose photos nothing looked has no such lists.
-        if names.seen_lists and any(one.looked for one in profile.uploads):
-            seen = self._unfaded(profile, lambda one: one.seen) - read
-            shown = _listed(seen, names.seen_lists.values(), words)
-            properties |= {names.prefix + name: shown[category] for name, category in names.seen_lists.items()}
+        if seen_lists and any(one.looked for one in profile.uploads):
+            seen = self._unfaded(profile, as_of, lambda one: one.seen) - read
+            shown = _listed(seen, seen_lists.values(), words)
+            properties |= {names.prefix + name: shown[category] for name, category in seen_lists.items()}
         for alias, name in sorted(names.aliases.items()):
             properties[alias] = values[lists[name]]
         properties[names.version] = version
@@ -63,9 +63,10 @@ class Wording:
             properties[f"{names.prefix}updated_at"] = instant(profile.uploads[-1].uploaded_at)
         return properties
 
-    def _unfaded(self, profile: StyleProfile, tags_of: Callable[[Contribution], tuple[str, ...]]) -> set[str]:
-        """Return the tags that have not faded."""
-        as_of = profile.as_of()
+    def _unfaded(
+        self, profile: StyleProfile, as_of: datetime | None, tags_of: Callable[[Contribution], tuple[str, ...]]
+    ) -> set[str]:
+        """Return the tags that have not faded at a time; none of a profile without uploads, which has no time."""
         if as_of is None:
             return set()
         weights: dict[str, float] = {}

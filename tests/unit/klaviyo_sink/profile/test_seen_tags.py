@@ -94,9 +94,17 @@ def test_an_event_tells_them_apart():
 
 
 @pytest.mark.parametrize("mode", ["off", "separate", "merged"])
-def test_what_forget_clears_is_all_that_a_profile_is_given(mode):
+@pytest.mark.parametrize("earlier", ["off", "separate", "merged"])
+def test_forget_removes_every_property_of_a_profile_written_in_this_or_in_another_mode(mode, earlier):
     names = PropertyNames(seen=mode, categories=("scene", "colour"))
-    assert set(said(mode, EVENT, categories=("scene", "colour"))) == set(names.every)
+    assert set(said(earlier, EVENT, categories=("scene", "colour"))) <= set(names.every)
+    assert set(said("separate", EVENT, categories=("scene", "colour"))) == set(names.every)
+
+
+@pytest.mark.parametrize("mode", ["off", "separate", "merged"])
+def test_an_alias_may_not_have_the_name_of_a_list_of_seen_tags(mode):
+    with pytest.raises(ValueError, match="outfit_seen_styles"):
+        PropertyNames(seen=mode, aliases={"outfit_seen_styles": "styles"})
 
 
 contributions = st.builds(
