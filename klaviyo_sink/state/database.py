@@ -1,7 +1,8 @@
 """
 Opens the sink's database and migrates it to the newest schema. Knows no table.
 
-Supports a SQLite file (the default), and PostgreSQL for several sync processes on several machines.
+Supports a SQLite file (the default), and PostgreSQL for several sync processes on several machines. What the two do
+differently is here.
 """
 
 import os
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +28,8 @@ BUSY_S: Final = 30
 LOOK_S: Final = 2
 #: Key of the PostgreSQL advisory lock during migration: any constant that nothing else uses.
 MIGRATION_LOCK: Final = 0x48414E47
+#: Key of the lock between transactions that add rows of shoppers and one that forgets a shopper.
+SHOPPERS_LOCK: Final = 0x48414E48
 
 # Alembic keeps its context in module globals: one migration at a time in this process.
 _MIGRATING: Final = threading.Lock()
@@ -152,6 +156,28 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Begin a transaction that only reads, and waits for no writer."""
     with engine.connect().execution_options(**{_READS: True}) as connection, connection.begin():
         yield connection
+
+
+def lock_to_add(connection: Connection) -> None:
+    """
+    Let no shopper be forgotten until this transaction ends. Call it first, before the erasure ledger is read.
+
+    PostgreSQL's DELETE does not see rows that another transaction has not committed, so without this lock a row could
+    be added behind the one who forgets its shopper. SQLite has one writer at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": SHOPPERS_LOCK})
+
+
+def lock_to_forget(connection: Connection) -> None:
+    """Wait for every transaction that called `lock_to_add`, and let none begin until this one ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SHOPPERS_LOCK})
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a time from the database with its time zone, which SQLite does not store."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:

@@ -12,18 +12,16 @@ from typing import Final
 from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from klaviyo_sink.state.database import BUSY_S, insert_new
+from klaviyo_sink.state.database import BUSY_S, insert_new, lock_to_forget, reading
 from klaviyo_sink.state.ledgers import digest, forgotten_at
 from klaviyo_sink.state.tables import (
     claims,
     forgotten_shoppers,
-    index_positions,
     keyed_uploads,
     style_profiles,
     uploads,
     written_events,
 )
-from klaviyo_sink.state.uploads import WRITES
 
 _THEIRS = (style_profiles, written_events, uploads, claims, keyed_uploads)
 #: Most bytes of a table that is rewritten: some ten seconds. And seconds to wait for a table's lock.
@@ -44,14 +42,14 @@ class Dropped:
 def forget(engine: Engine, shopper_id: str, *, at: datetime) -> Dropped:
     """Delete everything about a shopper, and mark them so that all later events are dropped."""
     with engine.begin() as connection:
+        lock_to_forget(connection)
         entry = {"shopper_digest": digest(shopper_id), "forgotten_at": at}
         insert_new(connection, forgotten_shoppers, [entry])
         since = forgotten_at(connection, shopper_id)
-        # Wait for a writer of the index that has not seen the entry yet, so that its rows are deleted too.
-        connection.execute(select(index_positions).where(index_positions.c.topic == WRITES[0]).with_for_update())
-        dropped = [
-            connection.execute(delete(table).where(table.c.shopper_id == shopper_id)).rowcount for table in _THEIRS
-        ]
+        dropped = {
+            table: connection.execute(delete(table).where(table.c.shopper_id == shopper_id)).rowcount
+            for table in _THEIRS
+        }
     if engine.dialect.name == "sqlite":
         # Remove it from the file's journal too. While another process reads an old page, a later run does this.
         raw = engine.raw_connection()
@@ -63,7 +61,7 @@ def forget(engine: Engine, shopper_id: str, *, at: datetime) -> Dropped:
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
         finally:
             raw.close()
-    return Dropped(dropped[0], dropped[1], since)
+    return Dropped(dropped[style_profiles], dropped[written_events], since)
 
 
 def rewrite_tables(engine: Engine) -> str | None:
@@ -98,10 +96,10 @@ def rewrite_tables(engine: Engine) -> str | None:
 
 
 def known_of(engine: Engine, shopper_id: str) -> Dropped:
-    """Return what `forget` would delete."""
-    with engine.begin() as connection:
-        counts = [
+    """Return what `forget` would delete. Waits for no writer."""
+    with reading(engine) as connection:
+        profiles, events = (
             connection.execute(select(func.count()).where(table.c.shopper_id == shopper_id)).scalar_one()
-            for table in _THEIRS
-        ]
-        return Dropped(counts[0], counts[1], forgotten_at(connection, shopper_id))
+            for table in (style_profiles, written_events)
+        )
+        return Dropped(profiles, events, forgotten_at(connection, shopper_id))

@@ -6,11 +6,12 @@ Each function reads within the caller's transaction.
 
 import hashlib
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Select, func, select
 
+from klaviyo_sink.state.database import in_utc
 from klaviyo_sink.state.tables import forgotten_shoppers, written_events
 
 #: Clock skew plus the longest transaction: how late an entry of the erasure ledger may become visible.
@@ -45,8 +46,7 @@ def forgotten_at(connection: Connection, shopper_id: str) -> datetime | None:
     """Return when a shopper was forgotten, in UTC; None if they were not."""
     ledger = forgotten_shoppers.c
     found = connection.execute(select(ledger.forgotten_at).where(ledger.shopper_digest == digest(shopper_id))).scalar()
-    # SQLite stores no time zone.
-    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+    return None if found is None else in_utc(found)
 
 
 def forgotten_since(
@@ -58,8 +58,7 @@ def forgotten_since(
         # Clocks differ, and a transaction is visible only after it ended.
         query = query.where(forgotten_shoppers.c.forgotten_at > moment - _LATE)
     found = connection.execute(query).all()
-    # SQLite stores no time zone.
-    times = [row.forgotten_at.replace(tzinfo=row.forgotten_at.tzinfo or UTC) for row in found]
+    times = [in_utc(row.forgotten_at) for row in found]
     newest = max(times, default=moment)
     # An entry from a clock that is ahead must not hide later entries.
     return {row.shopper_digest for row in found}, newest if newest is None else min(newest, now)

@@ -1,35 +1,43 @@
 """
-Drops old entries of the ledger of written events, a bounded number at a time. Never touches the erasure ledger.
+Deletes old rows, a bounded number at a time, and in particular those of the ledger of written events.
 
-An entry keeps an event that is delivered again from being sent again. Once no topic can deliver the event any more, its
-entry serves nothing.
+An entry of that ledger keeps an event that is delivered again from being sent again. Once no topic can deliver the
+event any more, its entry serves nothing. Never touches the erasure ledger.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, delete, select, tuple_
 
 from klaviyo_sink.state.tables import written_events
 
-#: Entries that one transaction drops. On SQLite the sync stage waits for it to end.
+#: Entries that one transaction deletes. On SQLite the sync stage waits for it to end.
 AT_ONCE: Final = 1000
+#: Most rows in one DELETE: SQLite accepts 32,766 parameters.
+_IN_ONE: Final = 500
+
+
+def drop(connection: Connection, table: Table, old: ColumnElement[bool], *, by: Column[Any], most: int) -> int:
+    """
+    Delete at most `most` rows that match `old`, in the order of `by`; return how many.
+
+    `by` has an index, so the cost depends on the rows deleted, not on those kept. On PostgreSQL, rows that another
+    transaction is deleting are left to it, so that neither waits for the other.
+    """
+    key = [*table.primary_key.columns]
+    query = select(*key).where(old).order_by(by).limit(most).with_for_update(skip_locked=True)
+    keys = [tuple(row) for row in connection.execute(query)]
+    for at in range(0, len(keys), _IN_ONE):
+        some = keys[at : at + _IN_ONE]
+        # SQLite does not use the index of a single column for a tuple.
+        mine = key[0].in_([one for (one,) in some]) if len(key) == 1 else tuple_(*key).in_(some)
+        connection.execute(delete(table).where(mine))
+    return len(keys)
 
 
 def prune_written(engine: Engine, *, before: datetime, most: int = AT_ONCE) -> int:
-    """Drop at most so many events that Klaviyo took before a moment, the oldest first; answers how many. Blocks."""
-    columns = written_events.c
-    # By the index on `written_at`: the cost goes by what is dropped. On PostgreSQL entries that `forget` is dropping
-    # are left to it, so that neither waits for the other.
-    old = (
-        select(columns.unique_id)
-        .where(columns.written_at < before)
-        .order_by(columns.written_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
+    """Delete at most `most` entries of events that Klaviyo accepted before a time; return how many. Blocks."""
+    written_at = written_events.c.written_at
     with engine.begin() as connection:
-        names = connection.execute(old).scalars().all()
-        if names:
-            connection.execute(delete(written_events).where(columns.unique_id.in_(names)))
-    return len(names)
+        return drop(connection, written_events, written_at < before, by=written_at, most=most)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from klaviyo_sink.limits import Spent
 from klaviyo_sink.profile.wording import DEFAULT_WORDING, Wording
-from klaviyo_sink.state.database import insert_new, open_database, reading
+from klaviyo_sink.state.database import insert_new, lock_to_add, open_database, reading
 from klaviyo_sink.state.folding import Batch, Folded, Reckoned, begin_writes, event_names, reckon
 from klaviyo_sink.state.ledgers import forgotten, taken_names, taken_uploads
 from klaviyo_sink.state.settling import Current, Settled, Write, end_writes
@@ -92,6 +92,7 @@ class StateDatabase:
                 return self._store(connection, folded)
         for _ in range(FOLD_ATTEMPTS):
             with suppress(OvertakenError), self._engine.begin() as connection:
+                lock_to_add(connection)
                 return self._store(connection, self._fold(connection, events, versions))
         raise OvertakenError
 

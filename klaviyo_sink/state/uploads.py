@@ -7,29 +7,16 @@ writers, one fails and changes nothing. Knows no Kafka, and does not interpret t
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Row,
-    Table,
-    and_,
-    bindparam,
-    delete,
-    func,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from klaviyo_sink.state.database import insert_new, reading
+from klaviyo_sink.state.database import in_utc, insert_new, lock_to_add, reading
 from klaviyo_sink.state.ledgers import forgotten
-from klaviyo_sink.state.tables import claims, index_positions, keyed_uploads, uploads
+from klaviyo_sink.state.pruning import drop
+from klaviyo_sink.state.tables import claims, index_positions, uploads
 
 #: Most uploads in one query: SQLite accepts 32,766 parameters.
 _AT_ONCE: Final = 500
@@ -115,6 +102,7 @@ def write(
     moved = {log: offset for log, offset in after.items() if before.get(log) != offset}
     moved[WRITES] = before.get(WRITES, 0) + 1
     with engine.begin() as connection:
+        lock_to_add(connection)
         # Write the positions first: that locks their rows, so a second writer waits.
         _move(connection, cluster, before, moved)
         mine = sorted(rows, key=lambda row: (row.upload_id, row.shopper_id))
@@ -138,13 +126,29 @@ def claimants(connection: Connection, digests: Collection[str]) -> dict[str, set
 def clear(engine: Engine) -> None:
     """Delete the index, so that it is built from the topics again."""
     with engine.begin() as connection:
-        for table in (index_positions, uploads, claims):
-            connection.execute(delete(table))
+        _clear(connection)
+
+
+def clear_foreign(engine: Engine, cluster: str) -> bool:
+    """Delete the index if it is of another Kafka cluster, whose places mean nothing here; return whether it was."""
+    columns = index_positions.c
+    with engine.begin() as connection:
+        # Locked, so that of two writers one clears, and the other finds nothing foreign left.
+        foreign = select(columns.topic).where(columns.cluster != cluster).with_for_update()
+        if not connection.execute(foreign).all():
+            return False
+        _clear(connection)
+        return True
+
+
+def _clear(connection: Connection) -> None:
+    for table in (index_positions, uploads, claims):
+        connection.execute(delete(table))
 
 
 def prune(engine: Engine, *, before: datetime, dead_before: datetime, most: int) -> int:
     """
-    Delete at most `most` uploads, claims and idempotency keys older than `before`; return how many.
+    Delete at most `most` uploads and `most` claims older than `before`, the oldest first; return how many.
 
     Uploads with dead letters are kept until `dead_before`, like the topics of dead letters.
     """
@@ -153,17 +157,8 @@ def prune(engine: Engine, *, before: datetime, dead_before: datetime, most: int)
     late = or_(columns.changed_at < dead_before, and_(columns.changed_at < before, alive))
     with engine.begin() as connection:
         # Select by the time of the first message, because that column has an index.
-        old = _drop(connection, uploads, and_(columns.seen_at < before, late), most)
-        old += _drop(connection, claims, claims.c.seen_at < before, most)
-        return old + _drop(connection, keyed_uploads, keyed_uploads.c.tried_at < before, most)
-
-
-def _drop(connection: Connection, table: Table, old: ColumnElement[bool], most: int) -> int:
-    key = [*table.primary_key.columns]
-    keys = [tuple(row) for row in connection.execute(select(*key).where(old).limit(most))]
-    for at in range(0, len(keys), _AT_ONCE):
-        connection.execute(delete(table).where(tuple_(*key).in_(keys[at : at + _AT_ONCE])))
-    return len(keys)
+        dropped = drop(connection, uploads, and_(columns.seen_at < before, late), by=columns.seen_at, most=most)
+        return dropped + drop(connection, claims, claims.c.seen_at < before, by=claims.c.seen_at, most=most)
 
 
 def read_positions(engine: Engine, cluster: str) -> dict[Log, int]:
@@ -222,6 +217,5 @@ def _values(table: Table, row: Indexed | Claim) -> dict[str, Any]:
 def _indexed(row: Row[Any]) -> Indexed:
     facts = {column.name: getattr(row, column.name) for column in uploads.c}
     for name in ("seen_at", "changed_at"):
-        # SQLite stores no time zone.
-        facts[name] = facts[name].replace(tzinfo=facts[name].tzinfo or UTC)
+        facts[name] = in_utc(facts[name])
     return Indexed(**facts)

@@ -120,8 +120,11 @@ class Forgetting:
 
         None where the index has forgotten them: all topics are read then.
         """
-        if self.index is None or known_of(self.engine, shopper_id).forgotten_at is not None:
+        if self.index is None:
             return None
+        with reading(self.engine) as connection:
+            if forgotten(connection, {shopper_id}):
+                return None
         entries = self.index.entries_of(shopper_id)
         return None if any(one.more for one in entries) else tuple(place for one in entries for place in one.places)
 

@@ -114,7 +114,7 @@ class Publishing:
                 answer = await self._producer.publish_once(posted.upload, was_published)
             published = isinstance(answer, Published | AlreadyPublished)
         finally:
-            await recorded.end(upload_id, published=published)
+            await recorded.end(upload_id, mine, published=published)
         if isinstance(answer, AlreadyPublished):
             return await self._statuses.find(upload_id) or Status(upload_id=upload_id, changed_at=mine.tried_at)
         return await self._status_of(posted, answer)

@@ -103,10 +103,10 @@ class Recorded:
                 return found
             await asyncio.sleep(_POLL_S)
 
-    async def end(self, upload_id: str, *, published: bool) -> None:
-        """Record how a try ended. Raises as `begin`."""
+    async def end(self, upload_id: str, mine: Try, *, published: bool) -> None:
+        """Record how a try that `begin` returned ended. Raises as `begin`."""
         await asyncio.to_thread(
-            lambda: keyed.end(self._database(), upload_id, published=published, at=now(), patience=self._patience)
+            lambda: keyed.end(self._database(), upload_id, mine, published=published, patience=self._patience)
         )
 
     async def was_published(self, posted: Posted, since: Try) -> bool:

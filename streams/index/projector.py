@@ -15,7 +15,8 @@ import structlog
 from sqlalchemy import Engine
 
 from klaviyo_sink.state.database import open_database, reading
-from klaviyo_sink.state.uploads import Claim, Log, MovedError, find, prune, read_positions, write
+from klaviyo_sink.state.keyed import prune_keyed
+from klaviyo_sink.state.uploads import Claim, Log, MovedError, clear_foreign, find, prune, read_positions, write
 from schemas.topics import WEEK, Topic, topics
 from streams.config.settings import Settings
 from streams.index.claims import claimed
@@ -31,7 +32,7 @@ AT_ONCE: Final = 1000
 _LINGER_S: Final = 0.5
 #: How much longer than the topics the index keeps an upload, because brokers delete only whole segments.
 _MARGIN: Final = timedelta(days=1)
-#: Most uploads that one transaction deletes, and seconds between two searches for old ones.
+#: Most rows of a table that one transaction deletes, and seconds between two searches for old ones.
 _DROPPED: Final = 500
 _PRUNE_EVERY_S: Final = 60.0
 
@@ -73,6 +74,8 @@ class Projector:
 
     def _follow(self, engine: Engine, going: Callable[[], bool], *, to_end: bool, tell: Callable[[], None]) -> None:
         cluster = cluster_of(self._settings)
+        if clear_foreign(engine, cluster):
+            log.warning("the index of uploads was of another Kafka cluster: it was cleared and is built anew")
         self._batch, self._before = [], read_positions(engine, cluster)
         self._after = dict(self._before)
 
@@ -125,6 +128,7 @@ class Projector:
             return
         before = self._now() - WEEK - _MARGIN
         dropped = prune(engine, before=before, dead_before=before - WEEK, most=_DROPPED)
+        dropped += prune_keyed(engine, before=before, most=_DROPPED)
         # If there are more, continue at the next call half a second later.
         self._pruned_at = time.monotonic() if dropped < _DROPPED else 0.0
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import pytest
 from growing import BAD_PHOTO, DEAD, NAMES, NO_TAGS, grow, shopper_of, upload_of
 from pydantic import SecretStr
+from sqlalchemy import select, update
 
 from klaviyo_sink.state.database import open_database, reading
 from klaviyo_sink.state.forgetting import forget
+from klaviyo_sink.state.tables import index_positions, uploads
 from klaviyo_sink.state.uploads import clear, of_shopper, of_upload
 from streams.config.settings import Settings
 from streams.erasure.claims import Claims, add_indexed, add_others, add_own, topics_with_claims
@@ -194,6 +196,24 @@ def test_rebuilt_it_says_the_same(grown, tmp_path):
             engine.dispose()
         assert found[0].status == found[1].status
         assert sorted(found[0].places) == sorted(found[1].places)
+
+
+def test_an_index_of_another_kafka_cluster_is_built_anew(tmp_path):
+    with world(tmp_path, 2) as made:
+        grow(made.settings.bootstrap_servers, 20, shoppers=7)
+        made.project()
+        engine = open_database(made.url)
+        with engine.begin() as connection:
+            indexed = set(connection.execute(select(uploads.c.upload_id)).scalars())
+            connection.execute(update(index_positions).values(cluster="another", next_offset=7))
+            connection.execute(update(uploads).values(upload_id=uploads.c.upload_id + "-there"))
+        looks = iter(range(1000))
+        Projector(made.settings, now=now).run(lambda: next(looks, None) is not None, to_end=True)
+        with reading(engine) as connection:
+            assert set(connection.execute(select(uploads.c.upload_id)).scalars()) == indexed
+        engine.dispose()
+        with made.index() as index:
+            assert sum(index.behind().values()) == 0
 
 
 def test_without_the_setting_there_is_no_index(grown):

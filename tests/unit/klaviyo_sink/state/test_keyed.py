@@ -2,12 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from klaviyo_sink.state.database import open_database
+from klaviyo_sink.state.database import open_database, reading
 from klaviyo_sink.state.forgetting import forget
-from klaviyo_sink.state.keyed import begin, end
+from klaviyo_sink.state.keyed import begin, end, prune_keyed
+from klaviyo_sink.state.tables import keyed_uploads
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 PATIENCE = timedelta(seconds=40)
@@ -20,8 +23,12 @@ def engine(tmp_path):
     engine.dispose()
 
 
-def turn(engine, *, at=AT, sha256="a"):
-    found = begin(engine, upload_id="u1", shopper_id="s1", sha256=sha256, at=at, patience=PATIENCE)
+def attempt(engine, *, at=AT, sha256="a"):
+    return begin(engine, upload_id="u1", shopper_id="s1", sha256=sha256, at=at, patience=PATIENCE)
+
+
+def turn(engine, **more: Any):
+    found = attempt(engine, **more)
     return found.turn, found.sha256, found.tried_at
 
 
@@ -32,18 +39,54 @@ def test_one_of_many_has_the_turn(engine):
 
 
 def test_what_was_published_stays_so(engine):
-    assert turn(engine) == ("first", "a", AT)
-    end(engine, "u1", published=True, at=AT, patience=PATIENCE)
+    first = attempt(engine)
+    assert (first.turn, first.began) == ("first", AT)
+    end(engine, "u1", first, published=True, patience=PATIENCE)
     assert turn(engine, at=AT + timedelta(days=3), sha256="b") == ("published", "a", AT)
 
 
 def test_the_next_has_the_turn_once_a_try_has_ended_or_taken_too_long(engine):
     turn(engine)
     assert turn(engine, at=AT + PATIENCE / 2)[0] == "under way"
-    assert turn(engine, at=AT + PATIENCE) == ("again", "a", AT)
+    again = attempt(engine, at=AT + PATIENCE)
+    assert (again.turn, again.tried_at, again.began) == ("again", AT, AT + PATIENCE)
     assert turn(engine, at=AT + PATIENCE)[0] == "under way"
-    end(engine, "u1", published=False, at=AT + PATIENCE, patience=PATIENCE)
+    end(engine, "u1", again, published=False, patience=PATIENCE)
     assert turn(engine, at=AT + PATIENCE)[0] == "again"
+
+
+def test_a_try_that_fails_late_does_not_end_the_next_try(engine):
+    first = attempt(engine)
+    second = attempt(engine, at=AT + PATIENCE)
+    end(engine, "u1", first, published=False, patience=PATIENCE)
+    assert turn(engine, at=AT + PATIENCE)[0] == "under way"
+    end(engine, "u1", second, published=False, patience=PATIENCE)
+    assert turn(engine, at=AT + PATIENCE)[0] == "again"
+
+
+def test_a_try_that_publishes_late_is_recorded_whatever_the_next_try_does(engine):
+    first = attempt(engine)
+    second = attempt(engine, at=AT + PATIENCE)
+    end(engine, "u1", first, published=True, patience=PATIENCE)
+    end(engine, "u1", second, published=False, patience=PATIENCE)
+    assert turn(engine, at=AT + 3 * PATIENCE)[0] == "published"
+
+
+def test_after_failed_tries_the_topic_is_searched_from_the_first_try_on(engine):
+    first = attempt(engine)
+    late = AT + timedelta(hours=5)
+    second = attempt(engine, at=late)
+    end(engine, "u1", first, published=False, patience=PATIENCE)
+    end(engine, "u1", second, published=False, patience=PATIENCE)
+    assert attempt(engine, at=late).tried_at <= AT
+
+
+def test_a_caller_without_the_turn_ends_no_try(engine):
+    turn(engine)
+    waiting = attempt(engine)
+    assert (waiting.turn, waiting.began) == ("under way", None)
+    end(engine, "u1", waiting, published=False, patience=PATIENCE)
+    assert turn(engine)[0] == "under way"
 
 
 def test_another_photo_never_has_the_turn(engine):
@@ -55,3 +98,17 @@ def test_nothing_is_noted_of_a_forgotten_shopper(engine):
     turn(engine)
     forget(engine, "s1", at=AT)
     assert turn(engine)[0] == "forgotten"
+
+
+def test_old_keys_are_deleted_the_oldest_first_and_a_bounded_number_at_once(engine):
+    for days in (9, 1, 12, 10):
+        begin(engine, upload_id=f"u{days}", shopper_id="s1", sha256="a", at=AT - timedelta(days), patience=PATIENCE)
+
+    def left():
+        with reading(engine) as connection:
+            return set(connection.execute(select(keyed_uploads.c.upload_id)).scalars())
+
+    assert prune_keyed(engine, before=AT - timedelta(8), most=2) == 2
+    assert left() == {"u1", "u9"}
+    assert prune_keyed(engine, before=AT - timedelta(8), most=2) == 1
+    assert left() == {"u1"}

@@ -1,5 +1,7 @@
 """The state database on PostgreSQL: the same promises as on SQLite, with writers that really run side by side."""
 
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -7,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from postgres_server import MISSING, running
 from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError
 
 from klaviyo_sink.dry_run import open_rehearsal
@@ -15,11 +18,19 @@ from klaviyo_sink.profile.style import StyleProfile, contribution, fold, unique_
 from klaviyo_sink.profile.wording import DEFAULT_WORDING
 from klaviyo_sink.state.database import StateUnavailableError, open_database, open_for_reading
 from klaviyo_sink.state.forgetting import forget, rewrite_tables
+from klaviyo_sink.state.keyed import begin
 from klaviyo_sink.state.ledgers import digest, forgotten_since
 from klaviyo_sink.state.pruning import prune_written
 from klaviyo_sink.state.settling import Write
-from klaviyo_sink.state.store import open_state
-from klaviyo_sink.state.tables import forgotten_shoppers, written_events
+from klaviyo_sink.state.store import StateDatabase, open_state
+from klaviyo_sink.state.tables import (
+    claims,
+    forgotten_shoppers,
+    keyed_uploads,
+    style_profiles,
+    uploads,
+    written_events,
+)
 from klaviyo_sink.state.uploads import (
     Claim,
     Indexed,
@@ -116,6 +127,45 @@ def test_a_redelivery_is_known_and_the_forgotten_are_dropped(url, outfit, forget
     assert state.fold([event]) == [None]
     assert state.settle([Write("known", 1, 1)], at=AT) == {"known": None}
     state.close()
+
+
+def fold_first(engine, shopper, outfit):
+    StateDatabase(engine, DEFAULT_WORDING).fold([outfit("u1", shopper_id=shopper)])
+
+
+def publish_with_a_key(engine, shopper, _outfit):
+    begin(engine, upload_id=shopper, shopper_id=shopper, sha256="a", at=AT, patience=timedelta(1))
+
+
+def index_first(engine, shopper, _outfit):
+    row, claim = Indexed(shopper, shopper, AT, AT, "uploaded", None, "{}"), Claim("d", shopper, AT)
+    write(engine, [row], [claim], cluster="c", before={}, after={("t", 0): 5})
+
+
+@pytest.mark.parametrize("add", [fold_first, publish_with_a_key, index_first])
+def test_a_shopper_forgotten_while_their_first_row_is_added_leaves_no_row(url, outfit, add):
+    adding, forgetting, watching = open_database(url), open_database(url), open_database(url)
+    clear(adding)
+    shopper = f"raced-{add.__name__}"
+    eraser = threading.Thread(target=forget, args=(forgetting, shopper), kwargs={"at": AT})
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    def begin_to_forget(_connection):
+        eraser.start()
+        with watching.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # Until it has ended, or waits for the transaction that is about to be committed.
+            while eraser.is_alive() and not connection.execute(waiting).scalar_one():
+                time.sleep(0.01)
+
+    listen(adding, "commit", begin_to_forget, once=True)
+    add(adding, shopper, outfit)
+    eraser.join()
+    with watching.connect() as connection:
+        for table in (style_profiles, uploads, claims, keyed_uploads):
+            assert connection.execute(select(func.count()).where(table.c.shopper_id == shopper)).scalar_one() == 0
+    clear(adding)
+    for engine in (adding, forgetting, watching):
+        engine.dispose()
 
 
 def test_processes_never_spend_more_together_than_one_may(url):

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from klaviyo_sink.profile.style import MEMORY, StyleProfile, contribution, fold, unique_id
-from klaviyo_sink.state.database import BUSY_S, StateUnavailableError
+from klaviyo_sink.state.database import BUSY_S, StateUnavailableError, open_database
 from klaviyo_sink.state.folding import UNREADABLE
-from klaviyo_sink.state.forgetting import forget
+from klaviyo_sink.state.forgetting import Dropped, forget, known_of
 from klaviyo_sink.state.settling import Write
 from klaviyo_sink.state.store import open_state
 from schemas.events import Identity
@@ -196,6 +196,21 @@ def test_forgetting_waits_for_nobody_who_reads(state, url):
     # And the connection waits again for whoever writes.
     with state._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_S * 1000
+
+
+def test_what_forget_would_delete_is_counted_while_another_writes(state, url, outfit):
+    for upload in (outfit("u1"), outfit("u2"), outfit("u3", shopper_id="s2")):
+        write(state, upload)
+    writing, counting = open_database(url), open_database(url)
+    with counting.connect() as connection:
+        # A connection that must wait for the writer fails at once.
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    with writing.begin():
+        assert known_of(counting, "s1") == Dropped(1, 2, None)
+    assert forget(writing, "s1", at=AT) == Dropped(1, 2, AT)
+    assert known_of(counting, "s1") == Dropped(0, 0, AT)
+    for engine in (writing, counting):
+        engine.dispose()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)

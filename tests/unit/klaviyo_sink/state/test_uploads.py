@@ -13,6 +13,7 @@ from klaviyo_sink.state.uploads import (
     MovedError,
     claimants,
     clear,
+    clear_foreign,
     find,
     of_shopper,
     of_upload,
@@ -98,8 +99,10 @@ def test_what_the_topics_dropped_is_dropped_and_dead_letters_stay_as_long_as_the
     old, new = Claim("a", "s1", AT - 9 * day), Claim("b", "s1", AT)
     write(engine, [*rows, changed], [old, new], before={}, after={}, **HERE)
     limits = {"before": AT - 8 * day, "dead_before": AT - 15 * day}
-    assert prune(engine, **limits, most=2) == 3
-    assert prune(engine, **limits, most=2) == 1
+    assert prune(engine, **limits, most=1) == 2
+    with reading(engine) as connection:
+        assert "long dead" not in {one.upload_id for one in of_shopper(connection, "s1")}, "the oldest goes first"
+    assert prune(engine, **limits, most=2) == 2
     assert prune(engine, **limits, most=2) == 0
     with reading(engine) as connection:
         assert {one.upload_id for one in of_shopper(connection, "s1")} == {"new", "dead", "retagged"}
@@ -112,3 +115,17 @@ def test_cleared_it_is_read_from_the_beginning(engine):
     assert read_positions(engine, "c") == {}
     with reading(engine) as connection:
         assert of_upload(connection, "u1") == []
+
+
+def test_an_index_of_another_kafka_cluster_is_cleared_and_one_of_this_cluster_is_kept(engine):
+    claim = Claim("d" * 64, "s1", AT)
+    write(engine, [row()], [claim], before={}, after={("t", 0): 5}, **HERE)
+    assert not clear_foreign(engine, "c")
+    assert read_positions(engine, "c") == {("t", 0): 5, WRITES: 1}
+    assert clear_foreign(engine, "other")
+    assert not clear_foreign(engine, "other")
+    with reading(engine) as connection:
+        assert of_upload(connection, "u1") == []
+        assert claimants(connection, {claim.digest}) == {}
+    write(engine, [row("u2")], [], cluster="other", before={}, after={("t", 0): 2})
+    assert read_positions(engine, "other") == {("t", 0): 2, WRITES: 1}
