@@ -157,7 +157,8 @@ class Parser:
             self._bytes += len(text.encode())
             if self._bytes <= LARGEST_FOLDER:
                 return tables_in(path, text)
-            problems = (Problem(path, 0, f"makes the lexicon larger than {LARGEST_FOLDER:,} bytes"),)
+            too_large = Problem(path, 0, f"makes the lexicon larger than {LARGEST_FOLDER:,} bytes")
+            problems: tuple[Problem, ...] = (too_large,)
         except LexiconError as error:
             problems = error.problems
         for problem in problems:
