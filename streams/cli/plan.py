@@ -17,7 +17,7 @@ _UNITS: Final = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 def plan(
     uploads_per_day: str = typer.Option(..., metavar="N", help="For example 44000, 250k or 10M."),
     seconds_per_photo: float = typer.Option(
-        1.3, min=0.001, help="CPU seconds per photo (docs/ocr.md: 0.8 to 1.3); with --gpu, seconds in a full batch."
+        1.2, min=0.001, help="CPU seconds per photo (docs/ocr.md: 0.4 to 1.2); with --gpu, seconds in a full batch."
     ),
     peak: float = typer.Option(3, min=1, help="Load of the busiest hour, as a multiple of the average."),
     photo_kb: float = typer.Option(150, min=1, help="Size of a photo in kB."),
