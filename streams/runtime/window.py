@@ -53,10 +53,10 @@ class Window(Generic[R]):
 
         Args:
             process: Works on one delivery; must not raise.
-            ack: Told each time the contiguous prefix of a partition grows: everything below this offset is done.
-            first_offset: The offset a partition must start at after an assignment; None when unknowable.
-            is_natural_gap: Whether nothing was ever readable in [expected, offset) of a partition.
-            crash: Called when `process` raises all the same, with the exception.
+            ack: Called each time the contiguous prefix of a partition grows: everything below this offset is done.
+            first_offset: Returns the offset a partition must start at after an assignment; None if nobody knows it.
+            is_natural_gap: Returns whether [expected, offset) of a partition never had a record for us.
+            crash: Called with the exception if `process` raises.
             in_flight: Most deliveries worked on at once.
             pending: Most deliveries held.
             span: Largest distance in offsets from the oldest unfinished delivery to the newest, per partition.
@@ -113,7 +113,7 @@ class Window(Generic[R]):
             # Meanwhile the partition may have been released, or another call may have admitted deliveries.
             if not track.closing and track.expected == expected:
                 if not natural:
-                    msg = f"{partition}: expected offset {expected}, was handed {delivery.offset}"
+                    msg = f"{partition}: expected offset {expected}, got {delivery.offset}"
                     raise GapError(msg)
                 if self._has_room(track, delivery):
                     break
@@ -136,11 +136,6 @@ class Window(Generic[R]):
     def oldest(self) -> list[Delivery[R]]:
         """List the oldest unfinished delivery of each partition."""
         return [track.unfinished[0] for track in self._tracks.values() if track.unfinished]
-
-    def position(self, partition: Partition) -> int | None:
-        """Tell the next offset this partition must be handed, if known."""
-        track = self._tracks.get(partition)
-        return track.expected if track else None
 
     async def drain(self, deadline_s: float) -> None:
         """

@@ -27,9 +27,11 @@ class Backpressure:
     def __init__(self, topic: str, limit: int) -> None:
         """Let `limit` records wait, those of paused partitions not counted; one poll may bring some more."""
         self._topic, self._limit = topic, limit
+        #: Records that wait, by partition. Both threads change it, under the lock of `_changed`.
         self._waiting: Counter[int] = Counter()
-        self._paused: set[int] = set()
         self._changed = threading.Condition()
+        #: Only the polling thread uses these two.
+        self._paused: set[int] = set()
         self._full_since: float | None = None
 
     def add(self, partition: int, records: int) -> None:
@@ -44,19 +46,20 @@ class Backpressure:
             self._changed.notify()
 
     def wake(self) -> None:
-        """End the thread's wait: it has something else to do."""
+        """End the polling thread's wait, because it has something else to do."""
         with self._changed:
             self._changed.notify()
 
+    # Runs in the polling thread.
+
     def assigned(self, consumer: Consumer, partitions: Iterable[int]) -> None:
-        """Resume partitions that were assigned: a pause outlasts the assignment in which it was made."""
+        """Resume partitions that were assigned, because librdkafka keeps a pause across assignments."""
         self.revoked(partitions)
         consumer.resume(self._places(set(partitions)))
 
     def revoked(self, partitions: Iterable[int]) -> None:
         """Note that partitions are no longer ours."""
-        with self._changed:
-            self._paused -= set(partitions)
+        self._paused -= set(partitions)
 
     def may_poll(self, consumer: Consumer, is_urgent: Callable[[], bool]) -> bool:
         """Wait a moment for room, pause and resume partitions, and return whether to poll now."""
@@ -64,6 +67,7 @@ class Backpressure:
             self._changed.wait_for(lambda: self._has_room() or is_urgent(), _WAIT_S)
             has_room = self._has_room()
             resumed = {one for one in self._paused if self._waiting[one] <= self._limit * _RESUMED_SHARE}
+            full = {one for one, waiting in self._waiting.items() if waiting > 0} - self._paused
         if resumed:
             consumer.resume(self._places(resumed))
             self._paused -= resumed
@@ -75,19 +79,17 @@ class Backpressure:
         if now - self._full_since <= _PATIENCE_S:
             return False
         self._full_since = None
-        with self._changed:
-            full = {one for one, waiting in self._waiting.items() if waiting > 0} - self._paused
         self._pause(consumer, full)
         return True
 
     def _pause(self, consumer: Consumer, partitions: set[int]) -> None:
         ours = {one.partition for one in consumer.assignment()}
         consumer.pause(self._places(partitions & ours))
-        with self._changed:
-            self._paused |= partitions & ours
+        self._paused |= partitions & ours
 
     def _places(self, partitions: set[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, one) for one in sorted(partitions)]
 
     def _has_room(self) -> bool:
+        """Return whether another record may wait. Call it under the lock."""
         return sum(waiting for one, waiting in self._waiting.items() if one not in self._paused) < self._limit

@@ -99,13 +99,13 @@ async def test_records_without_a_key_do_not_wait_for_each_other():
 async def test_a_skipped_record_is_never_acknowledged_over():
     world = World()
     await world.admit(P0, 0)
-    with pytest.raises(GapError, match=r"expected offset 1, was handed 2"):
+    with pytest.raises(GapError, match=r"expected offset 1, got 2"):
         await world.window.admit(Delivery(P0, None, 2, None))
 
 
 async def test_a_gap_at_the_start_of_an_assignment_is_seen_too():
     world = World(starts={P0: 5})
-    with pytest.raises(GapError, match="expected offset 5, was handed 7"):
+    with pytest.raises(GapError, match="expected offset 5, got 7"):
         await world.window.admit(Delivery(P0, None, 7, None))
 
 
