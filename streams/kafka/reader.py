@@ -16,6 +16,9 @@ from streams.kafka.within import Within
 #: Seconds without a response after which a read to the end is given up.
 _SILENCE_S = 15
 
+#: The offsets of the oldest message and behind the newest, by topic and partition.
+Edges = dict[tuple[str, int], tuple[int, int]]
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -81,8 +84,9 @@ def follow(
     consumer, read_foreign = reader(settings, few=part.is_narrow), ForeignHeaders(settings)
     try:
         partitions = _partitions(settings, names, part)
-        starts = _starts(consumer, partitions, part, from_end=from_end)
-        ends = {} if forever else _ends(consumer, partitions, part.until)
+        edges = _edges(consumer, partitions)
+        starts = _starts(consumer, edges, part, from_end=from_end)
+        ends = {} if forever else _ends(consumer, edges, part.until)
         left = {_at(start) for start in starts if forever or start.offset < ends[_at(start)]}
         if not left:
             return
@@ -150,7 +154,7 @@ def ends(settings: Settings, names: list[str]) -> dict[tuple[str, int], int]:
     """Return the offset after the newest message, by topic and partition. Raises as `follow`."""
     consumer = reader(settings)
     try:
-        return _ends(consumer, _partitions(settings, names, Within()), None)
+        return _ends(consumer, _edges(consumer, _partitions(settings, names, Within())), None)
     except KafkaException as error:
         raise UnreadableTopicError(f"cannot read {', '.join(names)}: {error.args[0].str()}") from None
     finally:
@@ -207,48 +211,44 @@ def _partitions(settings: Settings, names: list[str], part: Within) -> list[Topi
     return [place for place in places if part.has(place, len(there[place.topic]))]
 
 
-def _starts(
-    consumer: Consumer, partitions: list[TopicPartition], part: Within, *, from_end: bool
-) -> list[TopicPartition]:
+def _edges(consumer: Consumer, partitions: list[TopicPartition]) -> Edges:
+    return {_at(at): consumer.get_watermark_offsets(at, timeout=10) for at in partitions}
+
+
+def _starts(consumer: Consumer, edges: Edges, part: Within, *, from_end: bool) -> list[TopicPartition]:
     if part.start is not None:
-        return [TopicPartition(at.topic, *part.start) for at in partitions]
+        return [TopicPartition(topic, *part.start) for topic, _ in edges]
     if part.starts is not None:
-        return [_from(consumer, at, part.starts.get(_at(at))) for at in partitions]
+        return [TopicPartition(*at, _within(edges[at], part.starts.get(at))) for at in edges]
     if part.since is None:
-        return _edges(consumer, partitions, end=from_end)
-    found = _found(consumer, partitions, part.since)
-    if all(at.offset < 0 for at in found) and all(at.offset < 0 for at in _found(consumer, partitions, 0)):
+        return [TopicPartition(*at, edge[from_end]) for at, edge in edges.items()]
+    found = _found(consumer, edges, part.since)
+    if all(offset < 0 for offset in found.values()) and all(
+        offset < 0 for offset in _found(consumer, edges, 0).values()
+    ):
         # The embedded broker does not find offsets by time. Read everything and skip old messages.
-        return _edges(consumer, partitions, end=False)
-    ends = _edges(consumer, partitions, end=True)
-    return [at if at.offset >= 0 else end for at, end in zip(found, ends, strict=True)]
+        return [TopicPartition(*at, low) for at, (low, _) in edges.items()]
+    return [TopicPartition(*at, found[at] if found[at] >= 0 else high) for at, (_, high) in edges.items()]
 
 
-def _from(consumer: Consumer, at: TopicPartition, offset: int | None) -> TopicPartition:
-    low, high = consumer.get_watermark_offsets(at, timeout=10)
+def _within(edge: tuple[int, int], offset: int | None) -> int:
+    low, high = edge
     # Behind the end: the log was cut off, or the topic was made anew.
-    start = low if offset is None or offset > high else max(low, offset)
-    return TopicPartition(at.topic, at.partition, start)
+    return low if offset is None or offset > high else max(low, offset)
 
 
-def _found(consumer: Consumer, partitions: list[TopicPartition], since: float) -> list[TopicPartition]:
-    asked = [TopicPartition(at.topic, at.partition, int(since * 1000)) for at in partitions]
-    found: list[TopicPartition] = consumer.offsets_for_times(asked, timeout=10)
-    return found
+def _found(consumer: Consumer, edges: Edges, since: float) -> dict[tuple[str, int], int]:
+    """Return the offset of the first message since a time, by topic and partition; negative without one."""
+    times = [TopicPartition(*at, int(since * 1000)) for at in edges]
+    return {_at(at): at.offset for at in consumer.offsets_for_times(times, timeout=10)}
 
 
-def _edges(consumer: Consumer, partitions: list[TopicPartition], *, end: bool) -> list[TopicPartition]:
-    return [
-        TopicPartition(at.topic, at.partition, consumer.get_watermark_offsets(at, timeout=10)[end]) for at in partitions
-    ]
-
-
-def _ends(consumer: Consumer, partitions: list[TopicPartition], until: float | None) -> dict[tuple[str, int], int]:
-    ends = {_at(at): at.offset for at in _edges(consumer, partitions, end=True)}
+def _ends(consumer: Consumer, edges: Edges, until: float | None) -> dict[tuple[str, int], int]:
+    ends = {at: high for at, (_, high) in edges.items()}
     if until is None:
         return ends
     # The first message after `until`; none (-1) if the log ends before it, and on the embedded broker.
-    behind = {_at(at): at.offset for at in _found(consumer, partitions, until + 0.001)}
+    behind = _found(consumer, edges, until + 0.001)
     return {at: end if behind[at] < 0 else min(end, behind[at]) for at, end in ends.items()}
 
 

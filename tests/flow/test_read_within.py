@@ -1,13 +1,15 @@
-"""A reader that is told where to look reads nothing else: counted in messages, not in seconds."""
+"""A reader of a part of some topics reads no other messages: the tests count messages, not seconds."""
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
 
 from schemas.events import DeadLetter
 from streams.config.settings import Settings
+from streams.kafka import clients
 from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import follow
@@ -59,6 +61,34 @@ def test_one_shopper_s_messages_are_read_from_one_partition_of_each_topic(settin
         str(number).encode() for number in range(EACH)
     ]
     assert len(seen) < 2 * SHOPPERS * EACH / 3
+
+
+class Counting:
+    """A consumer that counts the queries for the edges of partitions."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer, self.queries = consumer, 0
+
+    def get_watermark_offsets(self, *arguments: Any, **options: Any) -> tuple[int, int]:
+        self.queries += 1
+        edges: tuple[int, int] = self._consumer.get_watermark_offsets(*arguments, **options)
+        return edges
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
+
+
+@pytest.mark.parametrize("part", [Within(), Within(0.0), Within(starts={}), Within(until=0.0)])
+def test_the_edges_of_each_partition_are_queried_once(settings, monkeypatch, part):
+    consumers = []
+
+    def counted(*arguments: Any, **options: Any) -> Counting:
+        consumers.append(Counting(clients.reader(*arguments, **options)))
+        return consumers[-1]
+
+    monkeypatch.setattr("streams.kafka.reader.reader", counted)
+    list(follow(settings, ["outfit.uploads"], within=part))
+    assert [one.queries for one in consumers] == [TOPICS["outfit.uploads"]]
 
 
 def test_what_lies_outside_the_time_is_left_out(settings):
