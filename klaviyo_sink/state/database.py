@@ -148,7 +148,7 @@ def is_missing(url: str) -> bool:
         parsed = parsed_url(url)
     except StateUnavailableError:
         return False
-    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
+    return parsed.get_backend_name() == "sqlite" and not (parsed.database and Path(parsed.database).exists())
 
 
 @contextmanager

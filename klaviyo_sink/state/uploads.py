@@ -91,9 +91,11 @@ def write(
     cluster: str,
     before: Mapping[Log, int],
     after: Mapping[Log, int],
-) -> None:
+) -> dict[Log, int]:
     """
     Store rows and claims, and move the positions from `before` to `after`. Skips forgotten shoppers.
+
+    Returns the positions as stored, with the new count of writes: the `before` of the same writer's next call.
 
     Raises:
         MovedError: The positions are not those of `before`.
@@ -110,6 +112,7 @@ def write(
         gone = forgotten(connection, {row.shopper_id for row in mine} | {claim.shopper_id for claim in theirs})
         _put(connection, uploads, [_values(uploads, row) for row in mine if row.shopper_id not in gone])
         _put(connection, claims, [_values(claims, claim) for claim in theirs if claim.shopper_id not in gone])
+    return dict(before) | moved
 
 
 def claimants(connection: Connection, digests: Collection[str]) -> dict[str, set[str]]:

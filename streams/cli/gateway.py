@@ -76,9 +76,12 @@ def gateway(
     async def following() -> AsyncIterator[None]:
         follower.start()
         print(f"Gateway listening on {url}", flush=True)
-        dropping = asyncio.create_task(forgotten.keep_dropping())
+        beside = [asyncio.create_task(forgotten.keep_dropping())]
+        if recorded is not None:
+            beside.append(asyncio.create_task(recorded.keep_pruning()))
         yield
-        dropping.cancel()
+        for task in beside:
+            task.cancel()
         await follower.aclose()
         await asyncio.to_thread(ledger.close)
         if recorded is not None:

@@ -16,12 +16,18 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 @app.command()
 def show(*, as_json: bool = typer.Option(False, "--json", help="One JSON object.")) -> None:
     """Show how many messages the index is behind the topics. Exits with 1 where there is no index."""
+    from klaviyo_sink.state.database import StateUnavailableError
     from streams.index.lookup import open_index
 
     settings = Settings()
-    index = open_index(settings)
+    try:
+        index = open_index(settings, strict=True)
+    except StateUnavailableError as error:
+        raise CommandError(str(error)) from None
     if index is None:
-        raise CommandError("no index of uploads here: the sync stage writes it (HANGTAG_INDEX_UPLOADS)")
+        raise CommandError(
+            "the state database has no index of uploads; the sync stage writes it (HANGTAG_INDEX_UPLOADS)"
+        )
     with index:
         behind = index.behind()
     if as_json:
@@ -35,9 +41,9 @@ def show(*, as_json: bool = typer.Option(False, "--json", help="One JSON object.
 @app.command()
 def rebuild() -> None:
     """
-    Drop the index and read it from the topics again, all that they keep. Safe to interrupt and to repeat.
+    Delete the index and build it again from all messages in the topics. Safe to interrupt and to repeat.
 
-    A sync stage may run meanwhile. Statuses that the gateway tells may be missing until this has ended.
+    A sync stage may run at the same time. Until the command has ended, the gateway may not find some uploads.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -51,8 +57,10 @@ def rebuild() -> None:
     began = time.monotonic()
     try:
         engine = open_database(settings.state_url.get_secret_value())
-        clear(engine)
-        engine.dispose()
+        try:
+            clear(engine)
+        finally:
+            engine.dispose()
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("indexing", total=None)
             Projector(settings, now=now).run(lambda: True, to_end=True, tell=lambda: progress.advance(task))

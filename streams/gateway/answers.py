@@ -7,6 +7,9 @@ from fastapi import Response
 from ocr_worker.http.problems import BadRequestError
 from streams.index.status import Status
 
+#: Retry-After in seconds: for what ends in a moment, and for a service that must become available again.
+SOON: Final = 1
+LATER: Final = 5
 #: Id of the last event of a stream.
 LAST: Final = "final"
 
@@ -25,6 +28,11 @@ def as_event(status: Status) -> str:
 def away(code: str, detail: str, seconds: int) -> BadRequestError:
     """Return a 503 with Retry-After `seconds`."""
     return BadRequestError(503, code, detail, {"Retry-After": str(seconds)})
+
+
+def not_ready() -> BadRequestError:
+    """Return a 503 for a gateway that has not read all of the topics yet."""
+    return away("not-ready", "the gateway has not read all of the topics yet", SOON)
 
 
 def key_reused(upload_id: str) -> BadRequestError:

@@ -18,11 +18,9 @@ from pydantic import SecretStr
 
 from ocr_worker.http.auth import authorize
 from ocr_worker.http.openapi import problem_answer
-from ocr_worker.http.problems import problem
 from ocr_worker.http.service import new_service
 from schemas.producer import UploadProducer
-from schemas.topics import WEEK
-from streams.gateway.answers import LAST, as_event, as_json, away, shopper_forgotten
+from streams.gateway.answers import LAST, LATER, SOON, as_event, as_json, away, not_ready, shopper_forgotten
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.gateway.middleware import IN_FLIGHT, REMEMBERED, STREAMS, EveryAnswer
@@ -31,6 +29,7 @@ from streams.gateway.publishing import Publishing
 from streams.gateway.recorded import Recorded
 from streams.gateway.request import check_head, receive
 from streams.gateway.statuses import Statuses
+from streams.index.pruning import KEPT
 from streams.index.status import Status
 
 log = structlog.get_logger()
@@ -39,10 +38,6 @@ log = structlog.get_logger()
 _HEARTBEAT_S = 15.0
 #: A stream ends after this many heartbeats; clients connect again, as browsers do by themselves.
 _HEARTBEATS = 40
-#: Retry-After in seconds: when the gateway is full, and when a service it needs is unavailable.
-_SOON, _LATER = 1, 5
-#: How long the index keeps an upload: as long as the topics do.
-_KEPT = f"{WEEK.days} days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,7 @@ def create_app(
 
     """
     gone = forgotten or ForgottenUploads(memory, None)
-    kept = _KEPT if recorded is not None else f"{config.remember_s:g} s"
+    kept = f"{KEPT.days} days" if recorded is not None else f"{config.remember_s:g} s"
     statuses = Statuses(memory, gone, recorded, is_whole=is_whole, remembered=kept)
     publishing = Publishing(
         producer, memory, statuses=statuses, forgotten=gone, recorded=recorded, publish_s=config.publish_s
@@ -158,9 +153,9 @@ class _Gateway:
         check_head(request, self._config.photo_max_bytes)
         if not self._ready():
             # Without the whole memory, an earlier upload could be published a second time.
-            raise away("not-ready", "the gateway has not read all of the topics yet", _SOON)
+            raise not_ready()
         if self._in_flight >= self._config.in_flight:
-            raise away("busy", "the gateway is full", _SOON)
+            raise away("busy", "the gateway is full", SOON)
         self._in_flight += 1
         try:
             posted = await receive(request, self._config.photo_max_bytes, allow_email=self._config.allow_email)
@@ -184,7 +179,7 @@ class _Gateway:
             # A browser reconnects when a stream ends, unless it gets a 204 (HTML, "Server-sent events").
             return Response(status_code=204)
         if self._streams >= self._config.streams:
-            raise away("busy", "the gateway serves as many streams as it may", _LATER)
+            raise away("busy", "the gateway serves as many streams as it may", LATER)
         return StreamingResponse(
             self._changes(status), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
@@ -207,9 +202,7 @@ class _Gateway:
     async def readyz(self) -> Response:
         """Return 200 when all of the topics have been read, else 503."""
         if not self._ready():
-            return problem(
-                503, "not-ready", "the gateway has not read all of the topics yet", {"Retry-After": str(_SOON)}
-            )
+            raise not_ready()
         return Response("ready\n", media_type="text/plain")
 
 

@@ -1,17 +1,19 @@
 """
 Keeps a gateway's memory up to date: a thread reads the topics.
 
-With an index of uploads, it starts where the index ends; without one, at the oldest time to remember.
+With an index of uploads, it starts where the index ends; without one, at the oldest time to remember. After a failure
+it continues where it was.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from klaviyo_sink.state.database import StateUnavailableError
+from klaviyo_sink.state.uploads import Log
 from schemas.codec import UndecodableError, decode
 from schemas.steady_clock import now as steady_now
 from schemas.topics import Topic, topics
@@ -20,7 +22,7 @@ from streams.erasure.guard import ForgottenShoppers
 from streams.erasure.letters import shoppers_in
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
-from streams.gateway.recorded import Recorded
+from streams.gateway.recorded import Known, Recorded
 from streams.kafka.reader import Seen, UnreadableTopicError, follow
 from streams.kafka.within import Within
 from streams.runtime.dead_letters import read_letter
@@ -58,6 +60,10 @@ class Follower:
         """
         self._settings, self._memory, self._crash = settings, memory, crash
         self._ledger, self._owners, self._recorded = ledger, owners, recorded
+        #: The next offset to read, by topic and partition; None before the first start.
+        self._next: dict[Log, int] | None = None
+        #: Whether the memory has all uploads since the oldest time to remember, without the index.
+        self._by_time = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-follower", daemon=True)
         #: Whether everything that was in the topics at the start has been read.
@@ -91,11 +97,7 @@ class Follower:
             self._ledger.read()
         by_name = {topic.name: topic for topic in topics(self._settings.topic_prefix).all()}
         try:
-            positions = self._recorded.positions() if self._recorded is not None else None
-            part = Within(steady_now().timestamp() - self._settings.gateway_remember_s)
-            if positions is not None:
-                part = Within(starts=positions)
-                self._tell(self._found_index)
+            part, self._next = self._left_to_read()
             for seen in follow(
                 self._settings,
                 list(by_name),
@@ -105,15 +107,39 @@ class Follower:
                 caught_up=lambda: self._tell(self._caught_up),
             ):
                 self._note(by_name[seen.topic], seen)
+                # Only now, so that a message that could not be noted is read again.
+                self._next[seen.topic, seen.partition] = seen.offset + 1
         except UnreadableTopicError as error:
             self._tell(self._lost)
             log.warning("cannot read the topics; trying again", message=str(error))
             self._stop.wait(_PAUSE_S)
-        except SQLAlchemyError as error:
-            # Begun again behind the index, so that no status is a part of what is known.
+        except StateUnavailableError as error:
+            # Without what the index knows of an upload, the memory would show a part of its status.
             self._tell(self._lost)
-            log.warning("the index of uploads cannot be read", error=type(error).__name__)
+            log.warning("cannot continue without the index of uploads; trying again", message=str(error))
             self._stop.wait(_PAUSE_S)
+
+    def _left_to_read(self) -> tuple[Within, dict[Log, int]]:
+        """Return the part of the topics that this has not read, and its positions."""
+        indexed = self._index_positions()
+        if indexed is not None:
+            self._tell(self._found_index)
+        read = self._next
+        if read is None:
+            # At a later start the index may be ahead of the memory: what lies between would be missing in the memory.
+            self._by_time, read = indexed is None, dict(indexed or {})
+        since = steady_now().timestamp() - self._settings.gateway_remember_s if self._by_time else None
+        return Within(since, starts=None if self._by_time and not read else read), read
+
+    def _index_positions(self) -> Mapping[Log, int] | None:
+        """Return where the index ends; None without an index, and while it cannot be read."""
+        if self._recorded is None:
+            return None
+        try:
+            return self._recorded.positions()
+        except StateUnavailableError as error:
+            log.warning("following the topics without the index of uploads", message=str(error))
+            return None
 
     def _note(self, topic: Topic, seen: Seen) -> None:
         # Producers set their own clocks: an event with a future time would be remembered until then.
@@ -136,12 +162,26 @@ class Follower:
             return
         if self._owners is not None:
             self._tell(self._owners.note_owners, upload_id, shoppers)
-        # Reading alone, which may be done from another thread.
-        if self._recorded is not None and self._memory.get(upload_id) is None:
-            before = self._recorded.known(upload_id)
+        # A read only, which another thread than the memory's may do.
+        if self._memory.get(upload_id) is None:
+            before = self._recorded_before(upload_id)
             if before is not None:
+                if self._owners is not None:
+                    self._tell(self._owners.note_owners, upload_id, before.shopper_ids)
                 self._tell(self._memory.recall, before.status)
         self._tell(note, *facts)
+
+    def _recorded_before(self, upload_id: str) -> Known | None:
+        """Return what the index knows of an upload."""
+        if self._recorded is None:
+            return None
+        try:
+            return self._recorded.known(upload_id)
+        except StateUnavailableError:
+            if self._by_time:
+                # The memory has all that it must remember from the topics.
+                return None
+            raise
 
     def _found_index(self) -> None:
         self.indexed = True

@@ -36,10 +36,10 @@ class ForgottenUploads:
         self._owners: dict[str, frozenset[str]] = {}
 
     def note_owners(self, upload_id: str, shopper_ids: Iterable[str]) -> None:
-        """Add shoppers of an upload."""
-        self._owners[upload_id] = self._owners.get(upload_id, frozenset()).union(map(digest, shopper_ids))
+        """Add shoppers of an upload. The memory may learn of the upload afterwards."""
         if len(self._owners) > 2 * len(self._memory) + 100:
             self._owners = {one: owners for one, owners in self._owners.items() if self._memory.get(one) is not None}
+        self._owners[upload_id] = self._owners.get(upload_id, frozenset()).union(map(digest, shopper_ids))
 
     async def includes(self, shopper_id: str) -> bool:
         """Return whether a shopper was forgotten."""
@@ -49,16 +49,14 @@ class ForgottenUploads:
         """Return whether one of an upload's shoppers was forgotten; if so, drop the upload."""
         if not await self._forgot_any(self._owners.get(upload_id, ())):
             return False
-        self._drop(upload_id)
+        self._drop([upload_id])
         return True
 
     async def keep_dropping(self) -> None:
         """Drop the uploads of shoppers as they are forgotten; runs for ever."""
         while self._ledger is not None:
             await self._ledger.refresh()
-            gone = [one for one, owners in self._owners.items() if any(map(self._ledger.knows_digest, owners))]
-            for upload_id in gone:
-                self._drop(upload_id)
+            self._drop([one for one, owners in self._owners.items() if any(map(self._ledger.knows_digest, owners))])
             await asyncio.sleep(REFRESH_S)
 
     async def _forgot_any(self, owners: Collection[str]) -> bool:
@@ -67,6 +65,7 @@ class ForgottenUploads:
         await self._ledger.refresh()
         return any(map(self._ledger.knows_digest, owners))
 
-    def _drop(self, upload_id: str) -> None:
-        self._memory.drop(upload_id)
-        self._owners.pop(upload_id, None)
+    def _drop(self, upload_ids: Collection[str]) -> None:
+        self._memory.drop(upload_ids)
+        for upload_id in upload_ids:
+            self._owners.pop(upload_id, None)

@@ -6,7 +6,7 @@ Knows no HTTP and no Kafka. Use it from one event loop only.
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 
@@ -71,13 +71,18 @@ class Memory:
                     await self._change(upload_id)
         return upload_id in self._known
 
-    def drop(self, upload_id: str) -> None:
-        """Forget an upload, and end the waits for its changes."""
-        self._known.pop(upload_id, None)
-        # Its id goes too: it may name the shopper.
-        self._changes = [one for one in self._changes if one[1] != upload_id]
+    def drop(self, upload_ids: Collection[str]) -> None:
+        """Drop uploads, and end the waits for their changes."""
+        if not upload_ids:
+            return
+        gone = frozenset(upload_ids)
+        for upload_id in gone:
+            self._known.pop(upload_id, None)
+        # The ids go too, because they may name the shopper. All at once: the list is as long as the memory is large.
+        self._changes = [one for one in self._changes if one[1] not in gone]
         heapq.heapify(self._changes)
-        self._wake(upload_id, known=False)
+        for upload_id in gone:
+            self._wake(upload_id, known=False)
 
     def close(self) -> None:
         """End all waits, and all later ones at once."""

@@ -17,7 +17,7 @@ from schemas.events import Identity, Photo, PhotoUploaded
 from schemas.outcomes import Never
 from schemas.producer import AlreadyPublished, Outcome, Published, UploadProducer
 from schemas.steady_clock import now as steady_now
-from streams.gateway.answers import away, key_reused, shopper_forgotten
+from streams.gateway.answers import LATER, SOON, away, key_reused, shopper_forgotten
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.gateway.recorded import Recorded
@@ -28,9 +28,6 @@ from streams.kafka.reader import UnreadableTopicError
 
 log = structlog.get_logger()
 
-#: Retry-After in seconds: while the upload is being published, and when a service the gateway needs is unavailable.
-_SOON: Final = 1
-_LATER: Final = 5
 #: Seconds in which a published event reaches every gateway.
 _TOPIC_S: Final = 2
 #: Most uploads remembered as stored but not published.
@@ -76,7 +73,7 @@ class Publishing:
                 raise key_reused(upload_id)
             return known
         if upload_id in self._under_way:
-            raise BadRequestError(409, "under-way", "this upload is being published", {"Retry-After": str(_SOON)})
+            raise BadRequestError(409, "under-way", "this upload is being published", {"Retry-After": str(SOON)})
         self._under_way.add(upload_id)
         try:
             if self._recorded is not None and posted.keyed:
@@ -87,7 +84,7 @@ class Publishing:
             # The text of a driver's error may quote the row.
             reason = type(error).__name__ if isinstance(error, SQLAlchemyError) else str(error)
             log.warning("not published: cannot check whether its key was published before", reason=reason)
-            raise away("state-away", "the gateway cannot check now whether this key was published", _LATER) from None
+            raise away("state-away", "the gateway cannot check now whether this key was published", LATER) from None
         finally:
             self._under_way.discard(upload_id)
 
@@ -99,18 +96,24 @@ class Publishing:
         if mine.sha256 != posted.sha256:
             raise key_reused(upload_id)
         if mine.turn == "under way":
-            raise away("under-way", "another gateway is publishing this upload", _LATER)
+            raise away("under-way", "another gateway is publishing this upload", LATER)
         if mine.turn == "published":
             return await self._statuses.find(upload_id) or Status(upload_id=upload_id, changed_at=mine.tried_at)
 
+        earlier: bool | None = None
+
         async def was_published(_upload_id: str) -> bool:
-            # The photo is in the store, either from an earlier try or from the time before keys were recorded.
-            return await recorded.was_published(posted, mine)
+            # Read the topic once: as long as this try lasts, no other gateway publishes the upload.
+            nonlocal earlier
+            if earlier is None:
+                earlier = await recorded.was_published(posted)
+            return earlier
 
         published = False
         try:
             answer: Outcome = AlreadyPublished(upload_id)
-            if mine.turn == "first" or not await recorded.was_published(posted, mine):
+            # A first try need not look, unless the photo is in the store from the time before keys were recorded.
+            if mine.turn == "first" or not await was_published(upload_id):
                 answer = await self._producer.publish_once(posted.upload, was_published)
             published = isinstance(answer, Published | AlreadyPublished)
         finally:
@@ -133,7 +136,7 @@ class Publishing:
                 self._unpublished.clear()
             self._unpublished.add(upload.upload_id)
             log.warning("not published", reason=answer.reason, message=answer.message)
-            raise away(answer.reason, answer.message, _LATER)
+            raise away(answer.reason, answer.message, LATER)
         self._unpublished.discard(upload.upload_id)
         self._forgotten.note_owners(upload.upload_id, {upload.shopper_id})
         # The follower will note it again from the topic. Noting it now lets a caller read the status at once.

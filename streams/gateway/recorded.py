@@ -7,15 +7,17 @@ So a gateway knows every upload as soon as it starts, and an idempotency key wor
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from klaviyo_sink.state import keyed
-from klaviyo_sink.state.database import open_database
+from klaviyo_sink.state.database import StateUnavailableError, open_database
 from klaviyo_sink.state.keyed import Try
 from klaviyo_sink.state.uploads import Log
 from schemas.codec import UndecodableError, decode
@@ -25,17 +27,25 @@ from schemas.topics import topics
 from streams.config.settings import Settings
 from streams.gateway.request import Posted
 from streams.index.lookup import UploadIndex, open_index
+from streams.index.pruning import prune_old
 from streams.index.status import Status
-from streams.kafka.reader import follow
+from streams.kafka.reader import UnreadableTopicError, follow
 from streams.kafka.within import Within
 
-#: Seconds between two tries to open an absent index, and between two checks whether a key was published.
+log = structlog.get_logger()
+
+#: Seconds before an absent index is looked for again, and before one that failed to open is.
 _LOOK_S: Final = 30.0
+_AGAIN_S: Final = 1.0
+#: Seconds between two checks whether another gateway still publishes a key.
 _POLL_S: Final = 0.2
 #: Seconds that a try may take in addition to its delivery, to store the photo.
 _STORE_S: Final = 30.0
-#: How far the clocks of a gateway and of a broker may differ, in seconds.
-_CLOCKS_S: Final = 60
+#: Seconds between two searches for old rows, and before the next one after a failure.
+_PRUNE_EVERY_S: Final = 3600.0
+_PRUNE_AGAIN_S: Final = 60.0
+
+Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +63,13 @@ class Recorded:
         """Take the settings; connections open at first use."""
         self._settings = settings
         self._patience = timedelta(seconds=settings.gateway_publish_s + _STORE_S)
-        self._opening = threading.Lock()
+        self._index_lock = threading.Lock()
         self._index: UploadIndex | None = None
-        self._looked_at: float | None = None
+        #: Why the index could not be opened the last time; None if it could, or if there is none.
+        self._trouble: StateUnavailableError | UnreadableTopicError | None = None
+        self._next_look = 0.0
+        # A lock of its own: the first use of this engine migrates the database, and statuses must not wait for that.
+        self._engine_lock = threading.Lock()
         self._engine: Engine | None = None
 
     def positions(self) -> Mapping[Log, int] | None:
@@ -63,29 +77,30 @@ class Recorded:
         Open the index again, and return the offsets up to which it has read; None if there is no index.
 
         Raises:
+            StateUnavailableError: The state database failed.
             UnreadableTopicError: No broker responds.
 
         """
-        with self._opening:
-            # The old index may be in use; its connections close when they are returned.
-            old, self._index = self._index, open_index(self._settings)
-            self._looked_at = time.monotonic()
-            if old is not None:
-                old.close()
-            return None if self._index is None else self._index.positions
+        with self._index_lock:
+            index = self._open()
+        return None if index is None else index.positions
 
     def known(self, upload_id: str) -> Known | None:
         """
         Return the upload as in the index; None if it is unknown.
 
-        Raises:
-            SQLAlchemyError: The state database failed.
-            UnreadableTopicError: No broker responds.
+        Raises: as `positions`.
 
         """
-        if self._index is None and (self._looked_at is None or time.monotonic() - self._looked_at > _LOOK_S):
-            self.positions()
-        entries = self._index.entries(upload_id) if self._index is not None else []
+        with self._index_lock:
+            index = self._index or self._look_again()
+        if index is None:
+            return None
+        try:
+            entries = index.entries(upload_id)
+        except SQLAlchemyError as error:
+            # Class only: the message of a driver may name the server.
+            raise StateUnavailableError(f"the index of uploads cannot be read ({type(error).__name__})") from None
         return Known(entries[0].status, frozenset(one.shopper_id for one in entries)) if entries else None
 
     async def begin(self, posted: Posted) -> Try:
@@ -109,16 +124,35 @@ class Recorded:
             lambda: keyed.end(self._database(), upload_id, mine, published=published, patience=self._patience)
         )
 
-    async def was_published(self, posted: Posted, since: Try) -> bool:
+    async def was_published(self, posted: Posted) -> bool:
         """
-        Return whether an earlier try did publish the event, according to the topic of uploads.
+        Return whether an earlier try published the event, according to the topic of uploads.
+
+        Without an index, it reads all that the topic keeps in the shopper's partition: the try may be as old as that.
 
         Raises:
-            SQLAlchemyError: The state database failed.
+            SQLAlchemyError, StateUnavailableError: The state database failed.
             UnreadableTopicError: No broker responds.
 
         """
-        return await asyncio.to_thread(self._was_published, posted, since.tried_at.timestamp() - _CLOCKS_S)
+        return await asyncio.to_thread(self._was_published, posted)
+
+    async def keep_pruning(self, *, sleep: Sleep = asyncio.sleep) -> None:
+        """
+        Delete old rows every hour, because this gateway writes keys even where no sync stage indexes uploads.
+
+        Never ends. If the database fails, it tries again after a minute.
+        """
+        while True:
+            try:
+                while await asyncio.to_thread(lambda: prune_old(self._database(), now())):
+                    pass
+            except (SQLAlchemyError, StateUnavailableError) as error:
+                # Class only: the message of a driver may name the server.
+                log.warning("old uploads and keys not deleted; trying again", error=type(error).__name__)
+                await sleep(_PRUNE_AGAIN_S)
+            else:
+                await sleep(_PRUNE_EVERY_S)
 
     def close(self) -> None:
         """Close the database."""
@@ -138,11 +172,35 @@ class Recorded:
             patience=self._patience,
         )
 
-    def _was_published(self, posted: Posted, since: float) -> bool:
+    def _look_again(self) -> UploadIndex | None:
+        """Open the index unless the last look was a moment ago; then that look counts. Call it under the lock."""
+        if time.monotonic() >= self._next_look:
+            return self._open()
+        if self._trouble is not None:
+            raise type(self._trouble)(str(self._trouble))
+        return None
+
+    def _open(self) -> UploadIndex | None:
+        """Open the index anew. Call it under the lock."""
+        # The old index may be in use; its connections close when they are returned.
+        old, self._index, self._trouble = self._index, None, None
+        if old is not None:
+            old.close()
+        pause = _LOOK_S
+        try:
+            self._index = open_index(self._settings, strict=True)
+        except (StateUnavailableError, UnreadableTopicError) as error:
+            self._trouble, pause = error, _AGAIN_S
+            raise
+        finally:
+            self._next_look = time.monotonic() + pause
+        return self._index
+
+    def _was_published(self, posted: Posted) -> bool:
         name, upload_id = topics(self._settings.topic_prefix).uploads.name, posted.upload.upload_id
-        index = open_index(self._settings)
+        index = open_index(self._settings, strict=True)
         if index is None:
-            part = Within(since, key=posted.upload.shopper_id)
+            part = Within(key=posted.upload.shopper_id)
         else:
             with index:
                 if any(entry.places_in(name) for entry in index.entries(upload_id)):
@@ -157,7 +215,7 @@ class Recorded:
         return False
 
     def _database(self) -> Engine:
-        with self._opening:
+        with self._engine_lock:
             if self._engine is None:
                 self._engine = open_database(self._settings.state_url.get_secret_value())
             return self._engine

@@ -6,13 +6,12 @@ Hides the uploads of forgotten shoppers. Knows nothing of HTTP except its error 
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from klaviyo_sink.state.database import StateUnavailableError
 from ocr_worker.http.problems import BadRequestError
-from streams.gateway.answers import away
+from streams.gateway.answers import SOON, away, not_ready
 from streams.gateway.forgotten import ForgottenUploads
 from streams.gateway.memory import Memory
 from streams.gateway.recorded import Recorded
@@ -20,9 +19,6 @@ from streams.index.status import Status
 from streams.kafka.reader import UnreadableTopicError
 
 log = structlog.get_logger()
-
-#: Retry-After in seconds.
-_SOON: Final = 1
 
 
 class Statuses:
@@ -63,7 +59,7 @@ class Statuses:
         if status is not None:
             return status
         if not self._is_whole():
-            raise away("not-ready", "the gateway has not read all of the topics yet", _SOON)
+            raise not_ready()
         raise BadRequestError(404, "unknown-upload", f"unknown upload; uploads are remembered for {self._remembered}")
 
     async def find(self, upload_id: str) -> Status | None:
@@ -80,9 +76,9 @@ class Statuses:
             return status
         try:
             known = await asyncio.to_thread(self._recorded.known, upload_id)
-        except (SQLAlchemyError, UnreadableTopicError) as error:
+        except (StateUnavailableError, UnreadableTopicError) as error:
             log.warning("the index of uploads cannot be read", error=type(error).__name__)
-            raise away("state-away", "the index of uploads cannot be read now", _SOON) from None
+            raise away("state-away", "the index of uploads cannot be read now", SOON) from None
         if known is None:
             return None
         # Note the owners, so that the upload's stream ends when its shopper is forgotten.

@@ -117,11 +117,15 @@ class UploadIndex:
             return [of_row(row) for row in query(connection)]
 
 
-def open_index(settings: Settings) -> UploadIndex | None:
+def open_index(settings: Settings, *, strict: bool = False) -> UploadIndex | None:
     """
     Open the index to read it; None if there is none of this Kafka cluster.
 
+    If the state database fails, it logs that and returns None, so that callers read the topics instead. With `strict`
+    it raises, for callers who must not take a failure for an absent index.
+
     Raises:
+        StateUnavailableError: With `strict`, the state database failed.
         UnreadableTopicError: No broker responds.
 
     """
@@ -129,14 +133,20 @@ def open_index(settings: Settings) -> UploadIndex | None:
     if not settings.index_uploads or is_missing(url):
         return None
     engine: Engine | None = None
+    opened: UploadIndex | None = None
     try:
         engine = open_for_reading(url)
         with reading(engine) as connection:
             found = positions(connection, cluster_of(settings))
         if WRITES in found:
-            return UploadIndex(settings, engine, {at: offset for at, offset in found.items() if at != WRITES})
+            opened = UploadIndex(settings, engine, {at: offset for at, offset in found.items() if at != WRITES})
     except (StateUnavailableError, SQLAlchemyError) as error:
-        log.warning("the index of uploads cannot be read", error=type(error).__name__)
-    if engine is not None:
-        engine.dispose()
-    return None
+        # Class only: the message of a driver may name the server.
+        name = type(error).__name__
+        if strict:
+            raise StateUnavailableError(f"the index of uploads cannot be read ({name})") from None
+        log.warning("the index of uploads cannot be read", error=name)
+    finally:
+        if engine is not None and opened is None:
+            engine.dispose()
+    return opened

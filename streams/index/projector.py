@@ -8,19 +8,19 @@ reads the positions again.
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
 from sqlalchemy import Engine
 
 from klaviyo_sink.state.database import open_database, reading
-from klaviyo_sink.state.keyed import prune_keyed
-from klaviyo_sink.state.uploads import Claim, Log, MovedError, clear_foreign, find, prune, read_positions, write
-from schemas.topics import WEEK, Topic, topics
+from klaviyo_sink.state.uploads import Claim, Log, MovedError, clear_foreign, find, read_positions, write
+from schemas.topics import Topic, topics
 from streams.config.settings import Settings
 from streams.index.claims import claimed
 from streams.index.entry import Entry, Key, Sighting, noted, of_row, sighting, to_row
+from streams.index.pruning import prune_old
 from streams.kafka.clients import Admin, NoKafkaError
 from streams.kafka.reader import Seen, UnreadableTopicError, follow
 from streams.kafka.within import Within
@@ -30,10 +30,7 @@ log = structlog.get_logger()
 #: Most messages per transaction, and seconds that the oldest of them waits for others.
 AT_ONCE: Final = 1000
 _LINGER_S: Final = 0.5
-#: How much longer than the topics the index keeps an upload, because brokers delete only whole segments.
-_MARGIN: Final = timedelta(days=1)
-#: Most rows of a table that one transaction deletes, and seconds between two searches for old ones.
-_DROPPED: Final = 500
+#: Seconds between two searches for old rows.
 _PRUNE_EVERY_S: Final = 60.0
 
 
@@ -47,7 +44,9 @@ class Projector:
         self._batch: list[Sighting] = []
         self._before: dict[Log, int] = {}
         self._after: dict[Log, int] = {}
-        self._since = self._pruned_at = 0.0
+        #: When the oldest message that is not stored was read, and when old rows were last searched, in seconds.
+        self._since: float | None = None
+        self._pruned_at: float | None = None
 
     def run(self, going: Callable[[], bool], *, to_end: bool = False, tell: Callable[[], None] = lambda: None) -> None:
         """
@@ -76,8 +75,7 @@ class Projector:
         cluster = cluster_of(self._settings)
         if clear_foreign(engine, cluster):
             log.warning("the index of uploads was of another Kafka cluster: it was cleared and is built anew")
-        self._batch, self._before = [], read_positions(engine, cluster)
-        self._after = dict(self._before)
+        self._continue_from(read_positions(engine, cluster))
 
         def rest() -> bool:
             # Called twice a second, so that the last messages are stored even if no more arrive.
@@ -95,7 +93,7 @@ class Projector:
         self._store(engine, cluster)
 
     def _take(self, seen: Seen) -> None:
-        if self._after == self._before:
+        if self._since is None:
             self._since = time.monotonic()
         self._after[seen.topic, seen.partition] = seen.offset + 1
         one = sighting(self._topics[seen.topic], seen)
@@ -103,10 +101,13 @@ class Projector:
             self._batch.append(one)
 
     def _is_due(self) -> bool:
-        return self._after != self._before and time.monotonic() - self._since >= _LINGER_S
+        return self._since is not None and time.monotonic() - self._since >= _LINGER_S
+
+    def _continue_from(self, positions: dict[Log, int]) -> None:
+        self._batch, self._before, self._after, self._since = [], positions, dict(positions), None
 
     def _store(self, engine: Engine, cluster: str) -> None:
-        if self._after == self._before:
+        if self._since is None:
             return
         now = self._now()
         with reading(engine) as connection:
@@ -119,18 +120,15 @@ class Projector:
             for digest in claimed(one.event) if one.event is not None else ():
                 seen[digest, one.key[1]] = Claim(digest, one.key[1], entries[one.key].status.changed_at)
         rows = map(to_row, entries.values())
-        write(engine, rows, seen.values(), cluster=cluster, before=self._before, after=self._after)
-        self._batch, self._before = [], read_positions(engine, cluster)
-        self._after = dict(self._before)
+        # Continue from what was written here, not from what the database says by now: if another projector has written
+        # since, the next write must fail.
+        self._continue_from(write(engine, rows, seen.values(), cluster=cluster, before=self._before, after=self._after))
 
     def _prune(self, engine: Engine) -> None:
-        if self._pruned_at and time.monotonic() - self._pruned_at < _PRUNE_EVERY_S:
+        if self._pruned_at is not None and time.monotonic() - self._pruned_at < _PRUNE_EVERY_S:
             return
-        before = self._now() - WEEK - _MARGIN
-        dropped = prune(engine, before=before, dead_before=before - WEEK, most=_DROPPED)
-        dropped += prune_keyed(engine, before=before, most=_DROPPED)
         # If there are more, continue at the next call half a second later.
-        self._pruned_at = time.monotonic() if dropped < _DROPPED else 0.0
+        self._pruned_at = None if prune_old(engine, self._now()) else time.monotonic()
 
 
 def cluster_of(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """A gateway with the index of uploads: it knows every upload as it starts, and publishes a key once."""
 
 import asyncio
+import hashlib
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, nullcontext
@@ -10,23 +11,30 @@ from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka import Producer
 from growing import BAD_PHOTO, DEAD, NAMES, NO_TAGS, grow, shopper_of, upload_of
 from sqlalchemy import update
 
+from klaviyo_sink.state import keyed
 from klaviyo_sink.state.database import open_database
 from klaviyo_sink.state.forgetting import forget
 from klaviyo_sink.state.tables import keyed_uploads
+from schemas.codec import encode
+from schemas.events import Photo, PhotoUploaded
 from streams.config.settings import Settings
 from streams.gateway import follower as follower_module
+from streams.gateway import recorded as recorded_module
 from streams.gateway.app import GatewayConfig, create_app
 from streams.gateway.follower import Follower
 from streams.gateway.memory import Memory
 from streams.gateway.recorded import Recorded
+from streams.gateway.request import id_of
 from streams.index.projector import Projector
 from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.reader import follow
 from streams.wiring.clock import now
 from streams.wiring.kafka import make_emitter
+from streams.wiring.photos import make_store
 from streams.wiring.uploads import make_uploads
 
 JPEG = b"\xff\xd8\xff\xe0 as far as anyone looks here"
@@ -186,9 +194,50 @@ async def test_a_gateway_that_ended_before_it_noted_what_it_published_is_found_o
     shutil.rmtree(tmp_path / "photos")
     async with gateway(settings) as (client, follower):
         await until(lambda: follower.caught_up)
-        follower._memory.drop((await client.post("/uploads", **form())).json()["upload_id"])
+        follower._memory.drop([(await client.post("/uploads", **form())).json()["upload_id"]])
         assert (await client.post("/uploads", **form())).status_code == 202
     assert published(settings) == 1
+
+
+def stored_photo(settings: Settings) -> PhotoUploaded:
+    """Store the photo of `form` as an earlier try would; return its event."""
+    upload_id = id_of("anna", "k1")
+    stored = asyncio.run(make_store(settings).put(shopper_id="anna", upload_id=upload_id, suffix=".img", photo=JPEG))
+    return PhotoUploaded(upload_id=upload_id, shopper_id="anna", uploaded_at=now(), photo=Photo(uri=str(stored)))
+
+
+async def test_what_was_published_before_keys_were_recorded_is_not_published_again(settings):
+    value, headers = encode(await asyncio.to_thread(stored_photo, settings), source="test")
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers, "partitioner": "murmur2_random"})
+    an_hour_ago = now() - timedelta(hours=1)
+    producer.produce(NAMES.uploads.name, value, b"anna", headers=headers, timestamp=int(an_hour_ago.timestamp() * 1000))
+    assert producer.flush(10) == 0
+    # The gateway's memory does not reach back so far.
+    async with gateway(settings.model_copy(update={"gateway_remember_s": 60})) as (client, follower):
+        await until(lambda: follower.caught_up)
+        assert (await client.post("/uploads", **form())).status_code == 202
+    assert published(settings) == 1
+
+
+async def test_a_try_reads_the_topic_once(settings, monkeypatch):
+    event = await asyncio.to_thread(stored_photo, settings)
+    engine = open_database(settings.state_url.get_secret_value())
+    sha256 = hashlib.sha256(JPEG).hexdigest()
+    key = {"upload_id": event.upload_id, "shopper_id": "anna", "sha256": sha256, "patience": timedelta()}
+    # An earlier try stored the photo and ended before it published.
+    keyed.begin(engine, at=now() - timedelta(minutes=5), **key)
+    engine.dispose()
+    reads = []
+
+    def counted(*arguments: Any, **options: Any) -> Iterator[Any]:
+        reads.append(arguments)
+        return follow(*arguments, **options)
+
+    monkeypatch.setattr(recorded_module, "follow", counted)
+    async with gateway(settings) as (client, follower):
+        await until(lambda: follower.caught_up)
+        assert (await client.post("/uploads", **form())).status_code == 202
+    assert (published(settings), len(reads)) == (1, 1)
 
 
 async def test_without_its_database_a_gateway_takes_no_key_that_it_cannot_promise(settings, tmp_path):
@@ -198,6 +247,9 @@ async def test_without_its_database_a_gateway_takes_no_key_that_it_cannot_promis
         refused = await client.post("/uploads", **form())
         assert (refused.status_code, refused.json()["type"]) == (503, "urn:hangtag:problem:state-away")
         assert int(refused.headers["retry-after"]) >= 1
+        # It cannot know whether the index has it.
+        unknown = await client.get("/uploads/no-such-upload")
+        assert (unknown.status_code, unknown.json()["type"]) == (503, "urn:hangtag:problem:state-away")
         # Without a key there is nothing to promise.
         assert (await client.post("/uploads", **form() | {"headers": {}})).status_code == 202
     assert published(settings) == 1

@@ -65,8 +65,19 @@ async def test_a_wait_ends_when_the_upload_is_dropped():
     unknown = Status(upload_id="u9", changed_at=NOW)
     waiting = asyncio.create_task(kept.other_than(unknown, limit_s=30))
     await asyncio.sleep(0)
-    kept.drop("u9")
+    kept.drop(["u9"])
     assert await waiting is None
+
+
+async def test_many_uploads_are_dropped_at_once():
+    kept = memory(most=4)
+    for number in range(4):
+        note(kept, f"u{number}", number)
+    waiting = asyncio.create_task(kept.other_than(kept.get("u1"), limit_s=30))
+    await asyncio.sleep(0)
+    kept.drop(["u1", "u3", "u9"])
+    assert await waiting is None
+    assert [kept.get(f"u{number}") is not None for number in range(4)] == [True, False, True, False]
 
 
 def test_what_is_known_from_elsewhere_does_not_replace_what_is_known_here():
