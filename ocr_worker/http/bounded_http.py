@@ -78,6 +78,7 @@ class _BoundedHttp(H11Protocol):
         answered = self.cycle
         if self._drained is None and (answered is None or answered.response_complete) and self._timer is None:
             self._set_timer(self._policy.head_s)
+            self._connections.resumes(self)
         super().data_received(data)
         if self._drained is not None and self.cycle is answered:
             # Data that is read only to be dropped must not accumulate.
@@ -89,6 +90,8 @@ class _BoundedHttp(H11Protocol):
         before = self.cycle
         super().handle_events()
         if self.cycle is not before and not self._refused:
+            # A body that was dropped until now belonged to the request before this one.
+            self._drained = None
             self._connections.asked(self)
             self._set_timer(self._policy.body_s)
             names = {name for name, _ in self.headers}
@@ -100,10 +103,16 @@ class _BoundedHttp(H11Protocol):
             self._body_ended()
 
     def on_response_complete(self) -> None:
+        answered = self.cycle
         super().on_response_complete()
+        if self.transport.is_closing() or self.cycle is not answered:
+            # The next request had already arrived, and has begun.
+            return
         if self._drained is not None:
             self._unset_keepalive_if_required()
-        elif not self.transport.is_closing() and not self._body_has_ended():
+        elif self._body_has_ended():
+            self._connections.rests(self)
+        else:
             self._drain()
 
     def close_when_drained(self) -> bool:
@@ -155,6 +164,7 @@ class _BoundedHttp(H11Protocol):
         if self._close_when_drained:
             self._wire.close()
         else:
+            self._connections.rests(self)
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )

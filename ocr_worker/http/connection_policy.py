@@ -2,11 +2,13 @@
 Limits the connections of one HTTP server: how many, and how long each may take. Pure: the caller passes the time.
 
 A connection waits until the head of a request has arrived. Waiting connections have shown no token yet, so the one that
-has waited longest is closed for a new one. After the head, the service itself decides.
+has waited longest is closed for a new one. After the head, the service itself decides. Between two requests a
+connection rests. When there are too many connections, the one that has rested longest is closed first.
 """
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from itertools import chain
 
 #: Open files reserved for everything else.
 _SHARE_OF_FILES = 2
@@ -49,8 +51,9 @@ class Connections:
 
     policy: ConnectionPolicy
     _address_of: dict[Hashable, str] = field(default_factory=dict)
-    #: Waiting connections, oldest first.
+    #: Waiting and resting connections, oldest first.
     _waiting: dict[Hashable, None] = field(default_factory=dict)
+    _resting: dict[Hashable, None] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._address_of)
@@ -62,15 +65,29 @@ class Connections:
         neighbours = [one for one in self._waiting if self._address_of[one] == address]
         if len(neighbours) > self.policy.waiting_per_address:
             return neighbours[0]
-        if len(self._waiting) > self.policy.waiting or len(self) > self.policy.most:
+        if len(self._waiting) > self.policy.waiting:
             return next(iter(self._waiting))
+        if len(self) > self.policy.most:
+            return next(chain(self._resting, self._waiting))
         return None
 
     def asked(self, connection: Hashable) -> None:
         """Record that the head of a request has arrived."""
         self._waiting.pop(connection, None)
+        self._resting.pop(connection, None)
+
+    def rests(self, connection: Hashable) -> None:
+        """Record that a response is complete and the client may send another request."""
+        if connection in self._address_of:
+            self._resting[connection] = None
+
+    def resumes(self, connection: Hashable) -> None:
+        """Record that a resting connection sends again: it waits until the head has arrived."""
+        if connection in self._resting:
+            del self._resting[connection]
+            self._waiting[connection] = None
 
     def closed(self, connection: Hashable) -> None:
         """Remove a connection."""
-        self._waiting.pop(connection, None)
+        self.asked(connection)
         self._address_of.pop(connection, None)

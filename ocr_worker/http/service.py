@@ -8,10 +8,16 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ocr_worker.http.problems import BadRequestError, problem
+
+log = structlog.get_logger(__name__)
+
+#: The code of the response after an unexpected exception.
+BUG = "bug"
 
 
 def new_service(
@@ -26,7 +32,8 @@ def new_service(
     Args:
         title: Title in the OpenAPI document.
         lifespan: Runs as long as the app does.
-        on_error: Called with the status and the code of each rejected request and each unexpected exception.
+        on_error: Called with the status and the code of each rejected request, and of each unexpected exception
+            (`BUG`), which is logged as an error here.
 
     """
     app = FastAPI(
@@ -46,8 +53,9 @@ def new_service(
 
     async def bug(_: Request, error: Exception) -> Response:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
-        on_error(status, "bug")
-        return problem(status, "bug", f"an unexpected error: {type(error).__name__}")
+        log.error("a request failed unexpectedly", exception=type(error).__name__)
+        on_error(status, BUG)
+        return problem(status, BUG, f"an unexpected error: {type(error).__name__}")
 
     app.add_exception_handler(HTTPException, _no_such_thing)
     app.add_exception_handler(BadRequestError, refuse)

@@ -19,7 +19,7 @@ from ocr_worker.http.auth import authorize
 from ocr_worker.http.forms import declared_size
 from ocr_worker.http.openapi import problem_answer
 from ocr_worker.http.problems import BadRequestError, problem
-from ocr_worker.http.service import new_service
+from ocr_worker.http.service import BUG, new_service
 from ocr_worker.look.looker import AnyLooker
 from ocr_worker.reader import Reader
 from ocr_worker.result import ALONE, STATUS, Reading, Refused
@@ -200,9 +200,10 @@ class _Worker:
         return Response("ready\n", media_type="text/plain")
 
     def on_error(self, status: int, code: str) -> None:
-        """Count and log a refusal or a bug."""
+        """Count a refusal or a bug, and log a refusal."""
         self._meters.answered(status)
-        log.info("refused", status=status, code=code)
+        if code != BUG:
+            log.info("refused", status=status, code=code)
 
     async def metrics(self) -> Response:
         """Return the metrics in Prometheus' text format."""

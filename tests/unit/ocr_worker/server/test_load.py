@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from worker_http import problem, until, upload
 
 from ocr_worker.config import OcrConfig
@@ -112,11 +113,15 @@ async def test_a_bug_in_an_engine_is_a_500_and_the_worker_asks_to_be_restarted(w
         async def unwell() -> bool:
             return (await client.get("/healthz")).status_code != 200
 
-        answer = await client.post("/ocr", **upload(draw()))
+        with capture_logs() as logs:
+            answer = await client.post("/ocr", **upload(draw()))
         await until(unwell)
         health = await client.get("/healthz")
 
     assert problem(answer, 500) == "bug"
+    assert [(one["log_level"], one["exception"]) for one in logs if "request" in one["event"]] == [
+        ("error", "ZeroDivisionError")
+    ]
     assert problem(health, 500) == "warm-up-failed"
 
 
