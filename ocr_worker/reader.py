@@ -7,16 +7,15 @@ Used by the server, the command line and the page; knows no HTTP.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from typing import Any, Self, TypeVar
 
 import structlog
 
 from ocr_worker.config import OcrConfig
-from ocr_worker.engines.protocol import AnyEngine, Lines, Unfinished
+from ocr_worker.engines.protocol import AnyEngine, Unfinished
 from ocr_worker.images.decode import DecodedPhoto, open_photo
 from ocr_worker.images.quality import focus, judge, sharpness
 from ocr_worker.look.looker import AnyLooker
@@ -62,44 +61,44 @@ class Reader:
         dropped.
         """
         laps = _Laps(self._clock)
-        with ExitStack() as looks:
-            glance: _Glance | None = None
-            async with self._decoded:
-                on_begin()
-                laps.lap("queue")
-                photo = await self._off_loop(lambda: open_photo(data, self._limits))
-                if isinstance(photo, Refused):
-                    return photo
-                laps.lap("decode")
-                if (looker := self._looker) is not None:
-                    picture = await self._off_loop(partial(looker.prepare, photo))
-                    glance = looks.enter_context(_Glance(looker, picture))
-                prepared, sharp = await self._off_loop(lambda: (self.engine.prepare(photo), sharpness(photo.small)))
-                laps.lap("prepare")
-                raw: Any = Unfinished(prepared)
-                while isinstance(raw, Unfinished):
-                    # Each part takes a slot of its own, so that a long page does not delay other photos.
-                    async with self._slots:
-                        laps.lap("queue")
-                        raw = await self.engine.recognize(raw.rest)
-                        laps.lap("engine")
-                if isinstance(raw, Refused | Later | Misconfigured):
-                    return raw
-                found = await self._off_loop(lambda: self.engine.finish(raw, photo))
-                laps.lap("finish")
-            seen: Seen | None = None
-            if glance is not None:
-                seen = await glance.seen()
-                laps.lap("look")
-        return self._reading(photo, found, sharp, laps.ms(), seen)
+        with _Glance() as glance:
+            outcome = await self._read(data, on_begin, laps, glance)
+            if self._looker is None or not isinstance(outcome, Reading):
+                return outcome
+            # The decoded photo is released by now: a look may take seconds.
+            seen = await glance.seen()
+        laps.lap("look")
+        return outcome.model_copy(update={"seen": seen, "timings_ms": laps.ms()})
 
     async def aclose(self) -> None:
         """End the threads."""
         await asyncio.to_thread(self._threads.shutdown)
 
-    def _reading(
-        self, photo: DecodedPhoto, found: Lines, sharp: float, timings: dict[str, float], seen: Seen | None
-    ) -> Reading:
+    async def _read(
+        self, data: bytes, on_begin: Callable[[], None], laps: "_Laps", glance: "_Glance"
+    ) -> Reading | Refused | Later | Misconfigured:
+        """Read the text of a photo. Starts the look as soon as the photo is decoded."""
+        async with self._decoded:
+            on_begin()
+            laps.lap("queue")
+            photo = await self._off_loop(lambda: open_photo(data, self._limits))
+            if isinstance(photo, Refused):
+                return photo
+            laps.lap("decode")
+            await self._look(photo, glance)
+            prepared, sharp = await self._off_loop(lambda: (self.engine.prepare(photo), sharpness(photo.small)))
+            laps.lap("prepare")
+            raw: Any = Unfinished(prepared)
+            while isinstance(raw, Unfinished):
+                # Each part takes a slot of its own, so that a long page does not delay other photos.
+                async with self._slots:
+                    laps.lap("queue")
+                    raw = await self.engine.recognize(raw.rest)
+                    laps.lap("engine")
+            if isinstance(raw, Refused | Later | Misconfigured):
+                return raw
+            found = await self._off_loop(lambda: self.engine.finish(raw, photo))
+            laps.lap("finish")
         return Reading(
             texts=found.lines,
             image=ReadImage(width=photo.width, height=photo.height, sha256=photo.sha256),
@@ -110,33 +109,53 @@ class Reader:
                 lambda: focus(photo.small),
             ),
             engine=self.engine.info,
-            seen=seen,
-            timings_ms=timings,
+            timings_ms=laps.ms(),
         )
+
+    async def _look(self, photo: DecodedPhoto, glance: "_Glance") -> None:
+        """Start the look at a photo. If the looker cannot prepare it, there is no look, and the reading continues."""
+        if self._looker is None:
+            return
+        try:
+            picture = await self._off_loop(partial(self._looker.prepare, photo))
+        except Exception as error:  # noqa: BLE001 - whatever fails in a look, the text is read
+            _log_failure(error)
+        else:
+            glance.start(self._looker.look(picture))
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, WATCHDOG.watched(work))
 
 
 class _Glance:
-    """A look in progress; leaving the block cancels it."""
+    """The look at one photo, in the background; leaving the block cancels it."""
 
-    def __init__(self, looker: AnyLooker, picture: Any) -> None:
-        self._task: asyncio.Task[Seen | None] = asyncio.create_task(looker.look(picture))
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Seen | None] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_raised: object) -> None:
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def start(self, look: Coroutine[Any, Any, Seen | None]) -> None:
+        self._task = asyncio.create_task(look)
 
     async def seen(self) -> Seen | None:
-        """Wait for the look. Return None if it failed unexpectedly."""
+        """Wait for the look. Return None if it was not started or failed unexpectedly."""
+        if self._task is None:
+            return None
         await asyncio.wait({self._task})
         error = self._task.exception()
         if error is not None:
-            log.error("a look failed", exception=type(error).__name__)
+            _log_failure(error)
         return self._task.result() if error is None else None
+
+
+def _log_failure(error: BaseException) -> None:
+    log.error("a look failed", exception=type(error).__name__)
 
 
 class _Laps:

@@ -43,9 +43,8 @@ class OcrEngine(Protocol[Prepared, Raw]):
     """
     Reads text in photos. Safe to call from many tasks at once.
 
-    Bad output (garbage, a loop, nothing) is returned as `Lines`. An engine that is unreachable, misconfigured or
-    rejects
-    the photo returns that as a value. It never raises.
+    Bad output (garbage, a loop, nothing) is returned as `Lines`. An engine that is unreachable, is misconfigured or
+    rejects the photo returns that as a value. It never raises.
     """
 
     @property

@@ -15,7 +15,7 @@ from ocr_worker.images.formats import Format
 from ocr_worker.result import Refused
 
 #: Limit on segments, chunks, blocks, strips or tiles. Ordinary photos have a few dozen, unusual encoders make
-# thousands.
+#: thousands.
 MOST_PIECES = 50_000
 
 #: JPEG markers without a length, and the marker after which no decoder here runs in Python (ITU T.81, table B.1).

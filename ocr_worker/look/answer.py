@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from ocr_worker.look.catalogue import FULL, MOST_GARMENTS, NOT_VISIBLE, Aspect, Catalogue
-from ocr_worker.look.choices import Chosen, probability
+from ocr_worker.engines.vllm.chat import ChatToken
+from ocr_worker.engines.vllm.lines import FULL, Corners
+from ocr_worker.look.catalogue import MOST_GARMENTS, NOT_VISIBLE, Aspect, Catalogue
+from ocr_worker.look.choices import probability
 
-#: A box in thousandths: x1, y1, x2, y2.
-Corners = tuple[int, int, int, int]
 WHOLE: Corners = (0, 0, FULL, FULL)
 #: Most characters of an answer. A longer one is a loop: four garments need a quarter of it.
 _LONGEST = 8000
@@ -33,7 +33,7 @@ class Chose:
 
 
 def values_in(
-    content: str, tokens: Sequence[Chosen], finish_reason: str | None, catalogue: Catalogue
+    content: str, tokens: Sequence[ChatToken], finish_reason: str | None, catalogue: Catalogue
 ) -> list[Chose] | None:
     """Return the values of an answer that follows the catalogue; None for any other."""
     if finish_reason != "stop" or len(content) > _LONGEST:
@@ -46,7 +46,7 @@ def values_in(
     # All strings of a valid answer are members in this order, so each one's position in the text can be found.
     places = list(_MEMBER.finditer(content))
     known = [(aspect.name, value) for aspect, value, _ in filter(None, members)]
-    start = "".join(token.text for token in tokens).find(content)
+    start = "".join(token.token for token in tokens).find(content)
     if None in members or known != [(place[1], place[2]) for place in places] or start < 0:
         return None
     return [

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from ocr_worker.engines.vllm.lines import FULL
+
 #: The value of an aspect that the picture does not show. It gives no tag.
 NOT_VISIBLE = "not_visible"
 #: Most garments that one look describes.
 MOST_GARMENTS = 4
-#: Boxes are in thousandths of the picture's width and height.
-FULL = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,11 @@ value, and scales the rest to a sum of 1.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from ocr_worker.engines.vllm.chat import ChatToken
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """One generated token, with the alternatives that the server reports at its position (perhaps the token too)."""
-
-    text: str = field(repr=False)
-    logprob: float
-    rivals: tuple[tuple[str, float], ...] = field(default=(), repr=False)
-
-
-def probability(value: str, choices: Sequence[str], tokens: Sequence[Chosen], at: int) -> float:
+def probability(value: str, choices: Sequence[str], tokens: Sequence[ChatToken], at: int) -> float:
     """
     Return the probability of a value among all choices, 0 to 1; 0 if the tokens do not show it.
 
@@ -31,22 +23,22 @@ def probability(value: str, choices: Sequence[str], tokens: Sequence[Chosen], at
 
     """
     whole = value + '"'
-    ends = [choice + '"' for choice in choices]
+    others = [choice + '"' for choice in choices if choice != value]
     start, sure, told = 0, 1.0, False
     for token in tokens:
-        stop = start + len(token.text)
+        stop = start + len(token.token)
         if stop > at and start < at + len(whole):
             # A token may begin before the value (with its quote) and end after it (with a comma).
-            lead, done = token.text[: max(at - start, 0)], whole[: max(start - at, 0)]
+            lead, done = token.token[: max(at - start, 0)], whole[: max(start - at, 0)]
             own = math.exp(_finite(token.logprob))
             rivals = {
-                text: math.exp(_finite(logprob))
-                for text, logprob in token.rivals
-                if text != token.text and text.startswith(lead) and _goes_on(done, text[len(lead) :], ends)
+                rival.token: math.exp(_finite(rival.logprob))
+                for rival in token.top_logprobs
+                if rival.token.startswith(lead) and _is_rival(done + rival.token[len(lead) :], done, whole, others)
             }
             against = sum(rivals.values())
             # Without alternatives from the server, the probability is unknown.
-            if not token.rivals or own + against <= 0:
+            if not token.top_logprobs or own + against <= 0:
                 return 0.0
             sure *= own / (own + against)
             told = True
@@ -54,10 +46,20 @@ def probability(value: str, choices: Sequence[str], tokens: Sequence[Chosen], at
     return round(min(max(sure, 0.0), 1.0), 4) if told else 0.0
 
 
-def _goes_on(done: str, text: str, ends: Sequence[str]) -> bool:
-    """Return whether a choice begins with `done` and continues with a token's text."""
-    so_far = done + text
-    return bool(text) and any(end.startswith(so_far) or so_far.startswith(end) for end in ends)
+def _is_rival(text: str, done: str, whole: str, others: Sequence[str]) -> bool:
+    """
+    Return whether a token that makes `text` of `done` leads to another value.
+
+    A token that is a beginning of the chosen value is none: it writes the same value in other pieces.
+    """
+    if text == done or _agree(text, whole):
+        return False
+    return any(_agree(text, other) for other in others)
+
+
+def _agree(text: str, whole: str) -> bool:
+    """Return whether one of the two begins with the other."""
+    return whole.startswith(text) or text.startswith(whole)
 
 
 def _finite(logprob: float) -> float:

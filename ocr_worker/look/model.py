@@ -22,7 +22,6 @@ from ocr_worker.look.answer import values_in
 from ocr_worker.look.breaker import Breaker
 from ocr_worker.look.catalogue import Catalogue
 from ocr_worker.look.chat import look_request
-from ocr_worker.look.choices import Chosen
 from ocr_worker.result import Refused
 from schemas.events import Engine, Seen, SeenValue
 from schemas.outcomes import Misconfigured
@@ -81,13 +80,10 @@ class ModelLooker:
         choice = await self._client.complete(look_request(prepared.jpeg, self._config.model, self._catalogue))
         if not isinstance(choice, Choice):
             reason = choice.code if isinstance(choice, Refused) else choice.reason
-            self._failed(reason, for_good=isinstance(choice, Misconfigured))
+            self._failed(reason, at_once=isinstance(choice, Misconfigured))
             return None
-        tokens = [
-            Chosen(one.token, one.logprob, tuple((rival.token, rival.logprob) for rival in one.top_logprobs))
-            for one in choice.logprobs.content
-        ]
-        chosen = values_in(choice.message.content or "", tokens, choice.finish_reason, self._catalogue)
+        content, tokens = choice.message.content or "", choice.logprobs.content
+        chosen = values_in(content, tokens, choice.finish_reason, self._catalogue)
         if chosen is None:
             self._failed("bad-answer")
             return Seen(engine=self._engine, values=())
@@ -99,8 +95,8 @@ class ModelLooker:
         )
         return Seen(engine=self._engine, values=values)
 
-    def _failed(self, reason: str, *, for_good: bool = False) -> None:
-        if self._breaker.failed(for_good=for_good):
+    def _failed(self, reason: str, *, at_once: bool = False) -> None:
+        if self._breaker.failed(at_once=at_once):
             log.warning("no looks for a while", reason=reason, seconds=_PAUSE_S)
 
     async def aclose(self) -> None:

@@ -59,7 +59,7 @@ class Trial:
     jpeg: bytes = field(repr=False)
     size: tuple[int, int]
     #: JPEG of the picture that the engine read (None if it does not expose it), and the share of tiles with raised
-    # contrast.
+    #: contrast.
     given: bytes | None = field(repr=False)
     lifted: float
     #: Regions of the second look, in px of the small picture.

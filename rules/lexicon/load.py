@@ -40,7 +40,7 @@ class Lexicon:
     aspects: tuple[Aspect, ...]
     languages: tuple[Language, ...]
     #: Twelve hex digits of a hash over the content: the same content has the same version, however it is split in
-    # files.
+    #: files.
     version: str
 
 

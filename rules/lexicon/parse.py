@@ -152,13 +152,13 @@ class Parser:
             self.raise_problems()
 
     def _parsed(self, path: Path) -> Table:
+        problems: tuple[Problem, ...]
         try:
             text = self._texts[path] = read_text(path)
             self._bytes += len(text.encode())
             if self._bytes <= LARGEST_FOLDER:
                 return tables_in(path, text)
-            too_large = Problem(path, 0, f"makes the lexicon larger than {LARGEST_FOLDER:,} bytes")
-            problems: tuple[Problem, ...] = (too_large,)
+            problems = (Problem(path, 0, f"makes the lexicon larger than {LARGEST_FOLDER:,} bytes"),)
         except LexiconError as error:
             problems = error.problems
         for problem in problems:

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.engines.rapid.doubt import Window, covered, cut_at_edge, doubts, is_large_letter, is_plain, united
+from ocr_worker.engines.rapid.quads import Corners
 from ocr_worker.images.decode import Pixels
 
-#: Of one line, clockwise from its top left: float32 (4, 2), px.
-Corners = NDArray[np.float32]
 #: How surely each px is text, 0..1: float32 (height, width).
 Chances = NDArray[np.float32]
 #: At full scale the shorter side of a picture has at least this many px (RapidOCR's own limit).

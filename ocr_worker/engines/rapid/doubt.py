@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Corners = NDArray[np.float32]
+from ocr_worker.engines.rapid.quads import SAME, Corners, shared
 
 #: Print lower than this, px, is found in part at half scale.
 _LEAST_HEIGHT = 40.0
@@ -35,8 +35,6 @@ _STEP = 128
 _PROBE = 320
 #: Nearer to a window's edge than this, px, a line was cut by it.
 _CUT = 5.0
-#: A line is the same as another that covers this share of it.
-_SAME = 0.5
 
 
 class Window(NamedTuple):
@@ -141,8 +139,9 @@ def united(windows: Sequence[Window]) -> list[Window]:
 
 
 def covered(corners: Corners, lines: Sequence[Corners]) -> bool:
-    """Tell whether one of the lines covers most of another one, or is covered by it."""
-    return any(_shared(corners, line) > _SAME for line in lines)
+    """Tell whether a line is the same as one of the lines. Rims do not count: those of neighbours overlap."""
+    core = _core(corners)
+    return any(shared(core, _core(line)) > SAME for line in lines)
 
 
 def cut_at_edge(lines: Sequence[Corners], window: Window, shape: tuple[int, ...]) -> tuple[bool, bool, bool, bool]:
@@ -157,13 +156,6 @@ def cut_at_edge(lines: Sequence[Corners], window: Window, shape: tuple[int, ...]
         window.right < shape[1] and right > window.right - _CUT,
         window.bottom < shape[0] and bottom > window.bottom - _CUT,
     )
-
-
-def _shared(a: Corners, b: Corners) -> float:
-    """Give the share of the smaller of two lines that lies in the other, rims left out: those of neighbours overlap."""
-    a, b = _core(a), _core(b)
-    smaller = min(abs(cv2.contourArea(a)), abs(cv2.contourArea(b)))
-    return float(cv2.intersectConvexConvex(a, b)[0] / smaller) if smaller else 0.0
 
 
 def _core(corners: Corners) -> Corners:

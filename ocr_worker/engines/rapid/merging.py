@@ -8,10 +8,8 @@ A closer look finds more. But its edge may cut a line, and enlarged print is mis
 import re
 from collections.abc import Sequence
 
-from ocr_worker.engines.rapid.quads import Quad, overlap
+from ocr_worker.engines.rapid.quads import SAME, Quad, overlap
 
-#: Two quads are the same text if their overlap is more than this share of the smaller one.
-SAME = 0.5
 #: A second reading of about as many letters replaces the first only if its score is this much higher.
 _SURER = 0.02
 #: A second reading with this many more letters, and this share more, found more. Its score may be this much lower.

@@ -21,9 +21,9 @@ os.putenv("ORT_DISABLE_TELEMETRY", "1")
 from rapidocr import RapidOCR
 from rapidocr.ch_ppocr_rec import TextRecInput
 
-from ocr_worker.engines.rapid.detector import Corners, LineFinder
+from ocr_worker.engines.rapid.detector import LineFinder
 from ocr_worker.engines.rapid.further import FurtherRecognizers, params_of
-from ocr_worker.engines.rapid.quads import Quad
+from ocr_worker.engines.rapid.quads import Corners, Quad
 from ocr_worker.engines.rapid.scripts import STRONG, UNSURE, is_strange, looks_foreign, unread_ink
 from ocr_worker.images.decode import Pixels
 from ocr_worker.images.memory import BUDGET
@@ -108,20 +108,19 @@ class Models:
         doubtful = [
             at for at, line in enumerate(lines) if line.score < _SURE and not (certain[at] and _agrees(line, lines))
         ]
-        others = self._said([np.ascontiguousarray(np.rot90(upright[at], 2)) for at in doubtful])
-        for at, (text, score, unread) in zip(doubtful, others, strict=True):
+        turned = {at: np.ascontiguousarray(np.rot90(upright[at], 2)) for at in doubtful}
+        for at, (text, score, unread) in zip(doubtful, self._said(list(turned.values())), strict=True):
             other = Quad(np.roll(lines[at].points, 2, axis=0), text, score, unread)
             # A single letter gets a high score in any direction.
             if score > lines[at].score + _BETTER and other.worth > lines[at].worth:
-                lines[at] = other
-        lines = [self._of_any_script(line, bgr) for line in lines]
+                lines[at], upright[at] = other, turned[at]
+        lines = [self._of_any_script(line, crop) for line, crop in zip(lines, upright, strict=True)]
         return [line for line in lines if is_line(line) or line.unread >= STRONG or line.strange]
 
-    def _of_any_script(self, line: Quad, bgr: Pixels) -> Quad:
-        """Mark a line that may be in an unknown script, and read it with the further recognizers."""
+    def _of_any_script(self, line: Quad, crop: Pixels) -> Quad:
+        """Mark a line that may be in an unknown script, and read its `crop` with the further recognizers."""
         if line.score >= UNSURE and not looks_foreign(line):
             return line
-        crop = cut_out(bgr, line.points)
         line = replace(line, strange=is_strange(crop, line.score))
         return self._further.better(line, crop) if looks_foreign(line) else line
 

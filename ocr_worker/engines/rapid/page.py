@@ -46,9 +46,7 @@ class Page:
         return View(small, lambda: tile, max(tile.shape[:2]) / max(small.shape[:2]))
 
     def with_tile(self, seen: Seen) -> "Page":
-        """Return the page with the lines of the next tile added. Converts px of the tile's small picture to the
-        page's.
-        """
+        """Return the page with the lines of the next tile added. They are converted from its small picture's px."""
         start = self.tiles.starts[len(self.read)]
         tile = self._cut(start)
         scale = max(tile.shape[:2]) / max(scale_down(tile, SMALL_SIDE).shape[:2])

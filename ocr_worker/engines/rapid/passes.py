@@ -27,8 +27,10 @@ _LEAST_SIDE = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """The lines of a view and the regions looked at closely, in px of its small picture (mirrored, if it was
-    flipped).
+    """
+    The lines of a view and the regions looked at closely.
+
+    Both are in px of its small picture, or of the mirror image of that, if the view was flipped.
     """
 
     quads: tuple[Quad, ...] = ()

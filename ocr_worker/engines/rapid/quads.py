@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from schemas.events import BBox
 
 Point = tuple[float, float]
+#: The corners of one line, clockwise from the text's own top left: float32 (4, 2), px.
+Corners = NDArray[np.float32]
+#: Two lines are the same text if their overlap is more than this share of the smaller one.
+SAME = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quad:
-    """One line from the engine. `points`: float32 (4, 2), clockwise from the text's own top left, px."""
+    """One line from the engine."""
 
-    points: NDArray[np.float32]
+    points: Corners
     text: str = field(repr=False)
     score: float
     #: The longest stretch of ink without a letter, in line heights; 0 if all was read.
@@ -64,12 +68,17 @@ class Quad:
 
 
 def overlap(a: Quad, b: Quad) -> float:
-    """Return the share (0..1) of the smaller quad that is inside the other."""
-    ax1, ay1, ax2, ay2 = a.bounds
-    bx1, by1, bx2, by2 = b.bounds
+    """Return the share (0..1) of the smaller line that is inside the other."""
+    return shared(a.points, b.points)
+
+
+def shared(a: Corners, b: Corners) -> float:
+    """Return the share (0..1) of the smaller convex quadrilateral that is inside the other."""
+    (ax1, ay1), (ax2, ay2) = a.min(axis=0), a.max(axis=0)
+    (bx1, by1), (bx2, by2) = b.min(axis=0), b.max(axis=0)
     if ax2 <= bx1 or bx2 <= ax1 or ay2 <= by1 or by2 <= ay1:
         return 0.0
-    first, second = _corners(a), _corners(b)
+    first, second = _clockwise(a), _clockwise(b)
     smaller = min(_area(first), _area(second))
     if smaller <= 0:
         return 0.0
@@ -86,8 +95,8 @@ def upright_box(quad: Quad, size: tuple[int, int]) -> BBox:
     return left, top, right, bottom
 
 
-def _corners(quad: Quad) -> list[Point]:
-    corners: list[Point] = [(float(x), float(y)) for x, y in quad.points]
+def _clockwise(points: Corners) -> list[Point]:
+    corners: list[Point] = [(float(x), float(y)) for x, y in points]
     return corners if _signed_area(corners) >= 0 else corners[::-1]
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.rapid.quads import Quad, overlap
+from ocr_worker.engines.rapid.quads import SAME, Quad, overlap
 from ocr_worker.images.decode import Pixels
 
 #: A photo has a foreign script if one stretch of unread ink is this long, in line heights, or if several lines have
@@ -99,16 +99,25 @@ def without_foreign(quads: Sequence[Quad], mute: Sequence[Quad]) -> tuple[list[Q
     """
     Remove lines in foreign scripts. Also return whether there are any.
 
-    `mute` are lines in which no text was read.
+    `mute` are lines in which no text was read. Each look at a line may have added it again.
     """
-    unheard = [quad for quad in mute if not any(overlap(quad, other) > 0.5 for other in quads)]  # noqa: PLR2004 - half
+    unheard = [quad for quad in mute if not _is_among(quad, quads)]
     strong = any(quad.unread >= STRONG for quad in (*quads, *unheard)) or any(map(_is_mixed, quads))
-    strange = sum(quad.strange for quad in (*quads, *unheard))
+    strange_lines = [quad for quad in quads if quad.strange]
+    for quad in unheard:
+        if quad.strange and not _is_among(quad, strange_lines):
+            strange_lines.append(quad)
+    strange = len(strange_lines)
     sure = sum(quad.score >= _SURE and bool(_WORD.search(quad.text)) for quad in quads)
     several = sum(quad.unread >= _WEAK for quad in quads) >= _SEVERAL or strange >= max(_STRANGE, sure + 1)
     if not strong and not several:
         return list(quads), False
     return [quad for quad in quads if _is_known(quad)], True
+
+
+def _is_among(quad: Quad, others: Sequence[Quad]) -> bool:
+    """Return whether a line is the same as one of the others."""
+    return any(overlap(quad, other) > SAME for other in others)
 
 
 def _is_known(quad: Quad) -> bool:

@@ -14,7 +14,7 @@ TESTED_VLLM = "0.32.0"
 #: Tag of vLLM's image in compose and Kubernetes. Its HunyuanOCR model keeps photos apart with any transformers.
 IMAGE_VLLM = "0.28.0"
 #: Releases with vLLM's own model of HunYuanVL: from the one that HunyuanOCR 1.5 requires, to the last before its
-# removal.
+#: removal.
 _OWN_MODEL, _BACKEND = (0, 25), (0, 29)
 _ONE_TENSOR_A_PHOTO = (5, 20, 1)
 _NUMBERS = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")

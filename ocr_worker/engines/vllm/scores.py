@@ -21,8 +21,9 @@ def score(tokens: Sequence[Token]) -> float:
 
 def scores_by_span(content: str, tokens: Sequence[Token], spans: Sequence[tuple[int, int]]) -> list[float]:
     """
-    Return a score per span of characters, from the tokens that overlap it. If the tokens do not add up to `content`,
-    all tokens score every span.
+    Return a score per span of characters, from the tokens that overlap it.
+
+    If the tokens do not add up to `content`, all tokens score every span.
 
     Args:
         content: The whole output.
@@ -30,8 +31,8 @@ def scores_by_span(content: str, tokens: Sequence[Token], spans: Sequence[tuple[
         spans: Start and end of each line in `content`, in order.
 
     """
-    # Several tokens may make up one character, and be empty or contain all of it. Positions are known only if they add
-    # up.
+    # Several tokens may make up one character, and each is then empty or contains all of it. Positions are known only
+    # if the tokens add up.
     if "".join(token.text for token in tokens) != content:
         return [score(tokens)] * len(spans)
     scores: list[float] = []

@@ -31,7 +31,6 @@ from ocr_worker.images.decode import Limits, open_photo
 from ocr_worker.look.answer import values_in
 from ocr_worker.look.catalogue import Aspect, Catalogue, Value
 from ocr_worker.look.chat import look_request
-from ocr_worker.look.choices import Chosen
 from ocr_worker.pool.pool import OcrPool
 from ocr_worker.result import Reading, Refused
 from schemas.outcomes import Misconfigured
@@ -306,11 +305,7 @@ async def test_every_answer_of_a_look_at_noise_keeps_to_the_schema(school):
     await client.aclose()
     for choice in choices:
         assert check.is_valid(json.loads(choice.message.content or ""))
-        tokens = [
-            Chosen(one.token, one.logprob, tuple((rival.token, rival.logprob) for rival in one.top_logprobs))
-            for one in choice.logprobs.content
-        ]
-        values = values_in(choice.message.content or "", tokens, choice.finish_reason, catalogue)
+        values = values_in(choice.message.content or "", choice.logprobs.content, choice.finish_reason, catalogue)
         # None alone for an answer that lists the same garment twice, which the schema cannot forbid.
         garments = json.loads(choice.message.content or "")["garments"]
         assert (values is None) == any(one in garments[:at] for at, one in enumerate(garments))

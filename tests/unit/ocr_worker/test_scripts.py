@@ -147,6 +147,13 @@ def test_a_photo_has_a_foreign_script_when_most_sharp_lines_have_a_low_score(sco
     assert len(kept) == (0 if foreign else len(lines))
 
 
+@pytest.mark.parametrize(("places", "foreign"), [(2, False), (3, True)])
+def test_a_line_without_a_reading_counts_once_however_often_it_was_looked_at(places, foreign):
+    looks = [Quad(LINE + np.float32(60 * row), "", 0.2, strange=True) for row in range(places)] * 2
+
+    assert without_foreign([], looks) == ([], foreign)
+
+
 @pytest.mark.parametrize(("blur", "strange"), [(0, True), (4, False)])
 def test_a_blurred_line_with_a_low_score_is_not_strange(blur, strange):
     crop = np.full((40, 200, 3), 240, np.uint8)

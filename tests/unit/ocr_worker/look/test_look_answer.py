@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocr_worker.engines.vllm.chat import ChatToken, Rival
 from ocr_worker.look.answer import WHOLE, values_in
 from ocr_worker.look.catalogue import NOT_VISIBLE, Aspect, Catalogue, Value
-from ocr_worker.look.choices import Chosen, probability
+from ocr_worker.look.choices import probability
 
 COLOURS = Aspect("colour", "garment", {name: Value(f"colour/{name}", name) for name in ("red", "rose-red", "blue")})
 SCENES = Aspect("scene", "picture", {name: Value(f"scene/{name}", name) for name in ("beach", "street")})
@@ -21,9 +22,14 @@ def answer(colour: object = "red", scene: object = "beach", box: object = BOX, *
     return json.dumps({"garments": [{"box": box, "colour": colour} | more], "scene": scene})
 
 
-def letters(content: str, logprob: float = -0.1) -> list[Chosen]:
+def token(text: str, logprob: float, rivals: tuple[tuple[str, float], ...] = ()) -> ChatToken:
+    others = tuple(Rival(token=other, logprob=its) for other, its in rivals)
+    return ChatToken(token=text, logprob=logprob, top_logprobs=others)
+
+
+def letters(content: str, logprob: float = -0.1) -> list[ChatToken]:
     """One token a letter; the rivals are the token itself and one that no value goes on with."""
-    return [Chosen(one, logprob, ((one, logprob), ("#", -0.5))) for one in content]
+    return [token(one, logprob, ((one, logprob), ("#", -0.5))) for one in content]
 
 
 def taken(content: str, finish_reason: str = "stop"):
@@ -91,7 +97,7 @@ def test_no_text_raises(content):
 
 @given(st.text(alphabet='{}[]":, 019abdeghnrsv-_colursegments', max_size=80), st.floats())
 def test_no_token_raises(content, logprob):
-    tokens = [Chosen(one, logprob, (("", logprob), (one, math.nan))) for one in content]
+    tokens = [token(one, logprob, (("", logprob), (one, math.nan))) for one in content]
     found = values_in(content, tokens, "stop", CATALOGUE)
     assert found is None or all(0 <= one.score <= 1 for one in found)
 
@@ -103,29 +109,35 @@ def test_tokens_that_do_not_add_up_to_the_answer_tell_nothing():
 def test_a_value_counts_against_its_rivals_and_not_against_what_could_never_stand_there():
     red, blue, space = math.log(0.3), math.log(0.1), math.log(0.6)
     tokens = [
-        Chosen('{"colour": "', -0.1, (('{"colour": "', -0.1),)),
-        Chosen("red", red, ((" ", space), ("red", red), ("blue", blue))),
-        Chosen('"}', -0.1, (('"}', -0.1), ('",', -3.0))),
+        token('{"colour": "', -0.1, (('{"colour": "', -0.1),)),
+        token("red", red, ((" ", space), ("red", red), ("blue", blue))),
+        token('"}', -0.1, (('"}', -0.1), ('",', -3.0))),
     ]
     # 0.3 against 0.1: the blank could begin no value. What follows the closing quote says nothing of the value.
-    assert probability("red", COLOURS.choices, tokens, 12) == pytest.approx(0.75 * _last(tokens[2]), abs=1e-3)
-
-
-def _last(token: Chosen) -> float:
-    own, other = (math.exp(logprob) for _, logprob in token.rivals)
-    return own / (own + other)
+    assert probability("red", COLOURS.choices, tokens, 12) == pytest.approx(0.75)
 
 
 def test_a_token_that_reaches_over_the_values_edges_is_compared_with_its_like():
     tokens = [
-        Chosen('{"colour":', -0.1, (('{"colour":', -0.1),)),
-        Chosen(' "ro', math.log(0.6), ((' "ro', math.log(0.6)), (' "re', math.log(0.4)), ("re", -0.1))),
-        Chosen("se-red", 0.0, (("se-red", 0.0),)),
-        Chosen('"}', 0.0, (('"}', 0.0),)),
+        token('{"colour":', -0.1, (('{"colour":', -0.1),)),
+        token(' "ro', math.log(0.6), ((' "ro', math.log(0.6)), (' "re', math.log(0.4)), ("re", -0.1))),
+        token("se-red", 0.0, (("se-red", 0.0),)),
+        token('"}', 0.0, (('"}', 0.0),)),
     ]
     assert probability("rose-red", COLOURS.choices, tokens, 12) == pytest.approx(0.6)
 
 
+def test_the_same_value_written_in_other_pieces_is_no_rival():
+    tokens = [
+        token('{"colour": "', -0.1, (('{"colour": "', -0.1),)),
+        token("rose", math.log(0.5), (("rose", math.log(0.5)), ("ro", math.log(0.2)), ("blue", math.log(0.1)))),
+        token("-red", math.log(0.6), (("-red", math.log(0.6)), ("-", math.log(0.3)), ('-red"', math.log(0.1)))),
+        token('"}', 0.0, (('"}', 0.0),)),
+    ]
+    # 0.5 against 0.1: "ro" and "-" begin the same value, and '-red"' ends it.
+    assert probability("rose-red", COLOURS.choices, tokens, 12) == pytest.approx(0.5 / 0.6, abs=1e-4)
+
+
 def test_a_server_that_reports_no_rivals_makes_nothing_sure():
-    tokens = [Chosen('{"colour": "', -0.1), Chosen("red", -0.1), Chosen('"}', -0.1)]
+    tokens = [token('{"colour": "', -0.1), token("red", -0.1), token('"}', -0.1)]
     assert probability("red", COLOURS.choices, tokens, 12) == 0.0

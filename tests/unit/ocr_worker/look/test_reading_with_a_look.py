@@ -1,6 +1,7 @@
 """A look beside the reading: it comes along if it is there in time, and never costs the reading anything else."""
 
 import asyncio
+import weakref
 from dataclasses import dataclass, field
 
 import pytest
@@ -28,10 +29,13 @@ class Watched:
     count: int = 0
     most: int = 1
     ended: int = 0
+    #: Raised by `look`, and by `prepare`.
     fault: Exception | None = None
+    prepare_fault: Exception | None = None
 
     def prepare(self, _photo):
-        return None
+        if self.prepare_fault is not None:
+            raise self.prepare_fault
 
     async def look(self, _picture):
         self.count += 1
@@ -82,10 +86,36 @@ async def test_a_look_that_comes_to_nothing_loses_no_text(draw, behaviour):
     assert outcome.seen is None
 
 
-async def test_a_look_with_a_bug_loses_no_text(draw):
-    outcome = await read(draw(), Watched(fault=RuntimeError("bug")))
+@pytest.mark.parametrize("fault", [{"fault": RuntimeError("bug")}, {"prepare_fault": MemoryError("bug")}])
+async def test_a_look_with_a_bug_loses_no_text_and_counts_as_unanswered(draw, fault):
+    outcome = await read(draw(), Watched(**fault))
     assert len(outcome.texts) == 4
     assert outcome.seen is None
+    assert "look" in outcome.timings_ms
+
+
+@dataclass(frozen=True)
+class RememberingEngine(ScriptedEngine):
+    """Remembers which pictures it read, without keeping them in memory."""
+
+    pictures: list[weakref.ref] = field(default_factory=list)
+
+    def prepare(self, photo):
+        self.pictures.append(weakref.ref(photo.small))
+        return super().prepare(photo)
+
+
+async def test_a_photo_that_waits_for_its_look_takes_no_memory(draw):
+    looks, engine = Watched(), RememberingEngine()
+    reader = Reader(engine, OcrConfig(), looker=looks)
+    reading = asyncio.create_task(reader.read(draw()))
+    async with asyncio.timeout(30):
+        while not engine.pictures or engine.pictures[0]() is not None:
+            await asyncio.sleep(0)
+    assert not reading.done()
+    looks.gate.set()
+    assert (await reading).seen == NOTHING
+    await reader.aclose()
 
 
 async def test_the_look_runs_while_the_photo_is_read(draw):
