@@ -50,17 +50,17 @@ class Tally:
 def retag(
     since: str = typer.Option(None, help="Only texts since then: an age (15m, 2h, 7d) or an RFC 3339 time."),
     shopper: str = typer.Option(None, help="Only this shopper's uploads."),
-    from_partition: int = typer.Option(0, min=0, help="Continue at this partition of texts, after an interruption."),
+    from_partition: int = typer.Option(0, min=0, help="Start at this partition of texts, to continue a stopped run."),
     *,
     dry_run: bool = typer.Option(False, "--dry-run", help="Only show what would change, upload by upload."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per changed upload, then one summary object."),
 ) -> None:
     """
-    Tag kept texts again with the current lexicon, and publish the uploads whose tags changed.
+    Tag the texts of the last 7 days again with the current lexicon, and publish the uploads whose tags change.
 
-    They are published as backfill: profiles are corrected, but no flow starts. Safe to interrupt and to repeat.
+    They are published as backfill: sync corrects the profiles, and no flow starts. Safe to interrupt and to repeat.
 
-    Texts are kept for 7 days. Partitions are read one by one, so memory use does not grow with them.
+    Reads one partition after the other, so it needs the same memory however many uploads there are.
     """
     from streams.erasure.guard import forgotten_until_now
     from streams.kafka.reader import parse_since
@@ -80,8 +80,8 @@ def retag(
     else:
         _print(settings, summary, run.tally)
     if trouble is not None:
-        where = "" if run.part is None else f" with --from-partition {run.part}"
-        typer.echo(f"stopped: {trouble}. Run the same command again{where} to continue", err=True)
+        option = "" if run.part is None else f" with --from-partition {run.part}"
+        typer.echo(f"stopped: {trouble}. To continue, run the same command again{option}", err=True)
         raise typer.Exit(130 if trouble == "interrupted" else 1)
 
 
@@ -107,8 +107,8 @@ class Run:
         past, parts = self._kept.committed(), self._kept.parts()
         if parts == [None] and self._kept.shopper is None:
             typer.echo(
-                "the topics of texts and tags differ in their number of partitions, or it changed since their oldest"
-                " messages: all partitions are read at once",
+                "reading all partitions together: the topics of texts and tags have different numbers of partitions,"
+                " or got more partitions after their oldest messages were written",
                 err=True,
             )
         for part in parts:
@@ -203,16 +203,17 @@ def _print(settings: Settings, summary: dict[str, Any], tally: Tally) -> None:
         more = tally.changed - len(tally.changes)
         if more:
             typer.echo(f"and {more} more: --json prints all")
-    own = f" with {settings.lexicon}" if settings.lexicon is not None else ""
-    typer.echo(f"lexicon {summary['lexicon_version']} (shipped{own}), {summary['uploads']} uploads")
+    own = f" and the files in {settings.lexicon}" if settings.lexicon is not None else ""
+    typer.echo(f"lexicon {summary['lexicon_version']} (the included files{own})")
+    typer.echo(f"{summary['uploads']} uploads read")
     for sign, count in tally.tags.most_common(_MOST_TAGS):
         typer.echo(f"  {sign}  {count}")
     done = "would change" if summary["dry_run"] else f"changed, {tally.published} published"
-    typer.echo(f"{tally.changed} {done}" if tally.changed else "nothing to do")
+    typer.echo(f"{tally.changed} {done}" if tally.changed else "no upload's tags change")
     if tally.emptied:
-        typer.echo(f"{tally.emptied} of them have no tags left")
+        typer.echo(f"{tally.emptied} of these have no tag with this lexicon")
     if summary["left_to_the_tag_stage"]:
-        typer.echo(f"{summary['left_to_the_tag_stage']} wait for the tag stage, which tags them itself")
+        typer.echo(f"{summary['left_to_the_tag_stage']} are left to the tag stage, which has not tagged them yet")
 
 
 def _facts(change: "Change") -> dict[str, Any]:

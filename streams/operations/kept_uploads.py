@@ -26,18 +26,19 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _TABLES: Final = """
 PRAGMA journal_mode = OFF;
 CREATE TABLE uploads (
-    upload_id TEXT PRIMARY KEY, partition INTEGER, offset INTEGER, version TEXT, tagged_at INTEGER, tags TEXT
+    upload_id TEXT, shopper_id TEXT, partition INTEGER, offset INTEGER, version TEXT, tagged_at INTEGER, tags TEXT,
+    PRIMARY KEY (upload_id, shopper_id)
 ) WITHOUT ROWID;
 CREATE TABLE past (partition INTEGER PRIMARY KEY, offset INTEGER);
 """
 _TEXT: Final = """
-INSERT INTO uploads (upload_id, partition, offset) VALUES (?, ?, ?)
-ON CONFLICT (upload_id) DO UPDATE SET partition = excluded.partition, offset = excluded.offset
+INSERT INTO uploads (upload_id, shopper_id, partition, offset) VALUES (?, ?, ?, ?)
+ON CONFLICT (upload_id, shopper_id) DO UPDATE SET partition = excluded.partition, offset = excluded.offset
 """
 #: As in the sync stage: of two events of one upload, that with the later `tagged_at` counts.
 _TAGS: Final = """
-UPDATE uploads SET version = ?2, tagged_at = ?3, tags = ?4
-WHERE upload_id = ?1 AND (tagged_at IS NULL OR tagged_at <= ?3)
+UPDATE uploads SET version = ?3, tagged_at = ?4, tags = ?5
+WHERE upload_id = ?1 AND shopper_id = ?2 AND (tagged_at IS NULL OR tagged_at <= ?4)
 """
 #: `waits`: the tag stage has not processed it yet, and will publish its tags itself, not as backfill.
 _VIEW: Final = """
@@ -50,7 +51,7 @@ SELECT COUNT(*), COALESCE(SUM(waits), 0), COALESCE(SUM(NOT waits AND version IS 
 """
 _FIND: Final = """
 SELECT version, tagged_at, tags FROM standing
-WHERE upload_id = ? AND partition = ? AND offset = ? AND NOT waits AND version IS NOT ?
+WHERE upload_id = ? AND shopper_id = ? AND partition = ? AND offset = ? AND NOT waits AND version IS NOT ?
 """
 
 
@@ -69,7 +70,11 @@ class Counts:
 
 
 class KeptUploads:
-    """The uploads. A context manager: its end deletes the file."""
+    """
+    The uploads. A context manager: its end deletes the file.
+
+    Two shoppers may have uploads with the same id, because any producer may choose it: they are two uploads.
+    """
 
     def __init__(self, past: Mapping[int, int], *, cache_kb: int = CACHE_KB) -> None:
         """Take the offsets that the tag stage has committed, by partition of texts."""
@@ -77,7 +82,7 @@ class KeptUploads:
         self._database.execute(f"PRAGMA cache_size = -{cache_kb}")
         self._database.executescript(_TABLES + _VIEW)
         self._database.executemany("INSERT INTO past VALUES (?, ?)", past.items())
-        #: Rows to write, all for one statement; each begins with the upload's id.
+        #: Rows to write, all for one statement; each begins with the ids of the upload and of its shopper.
         self._rows: list[tuple[Any, ...]] = []
         self._statement = _TEXT
 
@@ -87,22 +92,24 @@ class KeptUploads:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def add_text(self, upload_id: str, partition: int, offset: int) -> None:
+    def add_text(self, upload_id: str, shopper_id: str, partition: int, offset: int) -> None:
         """Store the place of a text; of two texts of one upload the later call counts."""
-        self._write(_TEXT, (upload_id, partition, offset))
+        self._write(_TEXT, (upload_id, shopper_id, partition, offset))
 
     def add_tags(self, event: OutfitTagged) -> None:
         """Store the tags of an upload, if one of its texts is stored and no newer tags are."""
         said = said_by(event)
         at = (said.tagged_at - _EPOCH) // _MICROSECOND
-        self._write(_TAGS, (event.upload_id, said.lexicon_version, at, json.dumps(said.tags)))
+        self._write(_TAGS, (event.upload_id, event.shopper_id, said.lexicon_version, at, json.dumps(said.tags)))
 
     def counts(self, version: str) -> Counts:
         """Count the uploads, for a lexicon of this version."""
         self._flush()
         return Counts(*self._database.execute(_COUNTS, (version,)).fetchone())
 
-    def to_tag(self, upload_id: str, partition: int, offset: int, version: str) -> tuple[Said | None] | None:
+    def to_tag(
+        self, upload_id: str, shopper_id: str, partition: int, offset: int, version: str
+    ) -> tuple[Said | None] | None:
         """
         Return the last published tags of the upload whose newest text is at this place; `(None,)` if it has none.
 
@@ -110,7 +117,7 @@ class KeptUploads:
         tag stage has not processed it yet.
         """
         self._flush()
-        found = self._database.execute(_FIND, (upload_id, partition, offset, version)).fetchone()
+        found = self._database.execute(_FIND, (upload_id, shopper_id, partition, offset, version)).fetchone()
         if found is None:
             return None
         before, at, tags = found
@@ -128,6 +135,6 @@ class KeptUploads:
     def _flush(self) -> None:
         if self._rows:
             self._database.execute("BEGIN")
-            self._database.executemany(self._statement, sorted(self._rows, key=itemgetter(0)))
+            self._database.executemany(self._statement, sorted(self._rows, key=itemgetter(0, 1)))
             self._database.execute("COMMIT")
             self._rows = []

@@ -123,7 +123,7 @@ def read_uploads(
     uploads = KeptUploads(past)
     for seen, text in kept.texts(part):
         tell()
-        uploads.add_text(text.upload_id, seen.partition, seen.offset)
+        uploads.add_text(text.upload_id, text.shopper_id, seen.partition, seen.offset)
     for tagged in kept.tags(part):
         tell()
         uploads.add_tags(tagged)
@@ -136,7 +136,7 @@ def find_changes(
     """Tag again each upload of a part that may change. Yields its change, or None without one. Raises as `parts`."""
     version = tagger.lexicon.version
     for seen, text in kept.texts(part) if uploads.counts(version).to_tag else ():
-        found = uploads.to_tag(text.upload_id, seen.partition, seen.offset, version)
+        found = uploads.to_tag(text.upload_id, text.shopper_id, seen.partition, seen.offset, version)
         if found is not None:
             yield change_of(text, found[0], tagger, now())
 
@@ -173,10 +173,9 @@ async def publish(
 
 
 def _event(kind: type[E], seen: Seen, shopper: str | None) -> E | None:
-    """Return the event of a message; None if it is another shopper's, or not valid."""
-    if shopper is not None and seen.key != shopper.encode():
-        return None
+    """Return the event of a message; None if it is another shopper's, or not valid. The key may be anything."""
     try:
-        return decode(kind, seen.value)
+        event = decode(kind, seen.value)
     except UndecodableError:
         return None
+    return event if shopper is None or event.shopper_id == shopper else None

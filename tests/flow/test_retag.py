@@ -121,8 +121,8 @@ def test_only_uploads_whose_tags_changed_are_published_once_and_as_backfill(sett
     assert "1 changed, 1 published" in retag(settings, own, "--shopper", "shopper-u3")
     shown = retag(settings, own)
     assert "3 changed, 3 published" in shown
-    assert "1 of them have no tags left" in shown
-    assert "nothing to do" in retag(settings, own)
+    assert "1 of these have no tag" in shown
+    assert "no upload's tags change" in retag(settings, own)
 
     corrections = [event for event in tags(settings) if event.lexicon_version == summary["lexicon_version"]]
     assert {event.upload_id: [tag.id for tag in event.tags] for event in corrections} == {

@@ -27,7 +27,7 @@ many = int(sys.argv[1])
 said = outfit("u", tags=(tag("material/cotton"), tag("style/slim")), lexicon_version="old")
 with KeptUploads({0: many}, cache_kb=2000) as kept:
     for one in range(many):
-        kept.add_text(f"upload-{one:032}", 0, one)
+        kept.add_text(f"upload-{one:032}", said.shopper_id, 0, one)
     for one in range(many):
         kept.add_tags(said.model_copy(update={"upload_id": f"upload-{one:032}"}))
     assert kept.counts("new").to_tag == many
@@ -54,13 +54,26 @@ def test_it_finds_what_dictionaries_find(texts, tags, past):
 
     with KeptUploads({0: past}) as kept:
         for at, upload_id in enumerate(texts):
-            kept.add_text(upload_id, 0, at)
+            kept.add_text(upload_id, "s1", 0, at)
         for event in events:
             kept.add_tags(event)
         assert kept.counts("new") == Counts(len(places), len(waiting), len(wanted))
         for at, upload_id in enumerate(texts):
             newest = places[upload_id] == at and upload_id in wanted
-            assert kept.to_tag(upload_id, 0, at, "new") == ((said.get(upload_id),) if newest else None)
+            assert kept.to_tag(upload_id, "s1", 0, at, "new") == ((said.get(upload_id),) if newest else None)
+
+
+def test_two_shoppers_with_the_same_upload_id_have_two_uploads():
+    with KeptUploads({}) as kept:
+        for offset, shopper_id in enumerate(("s1", "s2")):
+            kept.add_text("u", shopper_id, 0, offset)
+        kept.add_tags(outfit("u", shopper_id="s1", lexicon_version="old"))
+        kept.add_tags(outfit("u", shopper_id="s2", lexicon_version="new"))
+        assert kept.counts("new") == Counts(2, 0, 1)
+        found = kept.to_tag("u", "s1", 0, 0, "new")
+        assert found is not None
+        assert found[0].lexicon_version == "old"
+        assert kept.to_tag("u", "s2", 0, 1, "new") is None
 
 
 def test_memory_does_not_grow_with_the_uploads():

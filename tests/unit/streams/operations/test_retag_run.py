@@ -1,14 +1,16 @@
-"""Which uploads are tagged again, and what is told when Kafka takes no more."""
+"""Which uploads are tagged again, and what a run reports when Kafka accepts no more."""
 
 from dataclasses import dataclass, field
 
 from outfits import NOON, outfit, tag
+from recognized import recognized
 
-from schemas.codec import decode
+from schemas.codec import decode, encode
 from schemas.events import OutfitTagged
 from schemas.outcomes import Later
 from streams.config.settings import Settings
-from streams.operations.retag import publish
+from streams.kafka.reader import Seen
+from streams.operations.retag import Kept, publish
 from streams.operations.tag_changes import Change
 
 
@@ -34,6 +36,17 @@ def change(number: int, *, left: bool = True) -> Change:
     tags = (cotton,) if left else ()
     event = outfit(f"u{number}", shopper_id=f"s{number}", backfill=True, tags=tags, lexicon_version="new")
     return Change(event.upload_id, event.shopper_id, NOON, (cotton.id,), (), (), "old", event)
+
+
+def test_a_shoppers_texts_are_those_with_their_id_whatever_the_key(monkeypatch):
+    def message(number: int, shopper_id: str, key: bytes) -> Seen:
+        value, headers = encode(recognized(f"u{number}", "cotton", shopper_id=shopper_id), source="test")
+        return Seen("outfit.texts", 0, number, 0.0, key, value, headers)
+
+    messages = [message(1, "anna", b"anna"), message(2, "anna", b"session-7"), message(3, "bob", b"anna")]
+    monkeypatch.setattr("streams.operations.retag.follow", lambda *_, **__: iter(messages))
+    found = [text.upload_id for _, text in Kept(Settings(), shopper="anna").texts(None)]
+    assert found == ["u1", "u2"]
 
 
 async def test_everything_looked_at_is_told_and_every_change_is_published():
