@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 TOPIC = typer.Option(None, help="Only letters of this topic: uploads, texts or tags.")
 REASON = typer.Option(None, help="Only letters with this reason.")
 SINCE = typer.Option(None, help="Only letters since then: an age (15m, 2h, 7d) or an RFC 3339 time.")
-LIMIT = typer.Option(None, min=1, help="Most letters, oldest first.")
+LIMIT = typer.Option(None, min=1, help="At most this many letters, the oldest first.")
 
 
 @app.command(name="list")

@@ -36,14 +36,15 @@ class KlaviyoSettings(BaseSettings):
         {}, description='More names for profile properties, as JSON: {"preferred_materials": "materials"}.'
     )
     klaviyo_categories: tuple[str, ...] = Field(
-        (), description="Tag categories that get a profile list beyond the usual four, as JSON; campaigns may need one."
+        (), description="More tag categories that get a list in the profile, as JSON, for campaigns that use them."
     )
     klaviyo_labels: Literal["ids", "en", "zh"] = Field(
         "ids", description="Values in the profile's lists: tag ids, or English or Chinese labels."
     )
     klaviyo_seen: Literal["off", "separate", "merged"] = Field(
         "separate",
-        description="Tags that only a picture shows: not sent, in lists of their own (`seen_…`), or with the others.",
+        description="Tags that only a picture shows: `off` sends none, `separate` sends them in lists of their own"
+        " (`seen_…`), `merged` with the other tags.",
     )
     profile_half_life_days: float = Field(
         180,
@@ -61,6 +62,6 @@ class KlaviyoSettings(BaseSettings):
     ledger_retention_days: int = Field(
         _REDELIVERED_FOR.days + 1,
         ge=8,
-        description="Days for which the ledger keeps that Klaviyo has an event, so that it is not sent again. Keep it"
-        " above the retention of your topics.",
+        description="Days that the ledger remembers which events Klaviyo has, so that none is sent twice. Keep it above"
+        " the retention of your topics.",
     )

@@ -13,11 +13,13 @@ class LookSettings(BaseSettings):
         None,
         description="Server with OpenAI's API whose model looks at photos. It receives every photo. Default: no look.",
     )
-    look_model: str = Field("Qwen/Qwen3-VL-8B-Instruct", description="Model to ask for at that server.")
-    look_key: SecretStr | None = Field(None, description="Key of that server.")
+    look_model: str = Field("Qwen/Qwen3-VL-8B-Instruct", description="Name of the model on that server.")
+    look_key: SecretStr | None = Field(None, description="API key for that server.")
     look_timeout_s: float = Field(
-        5, gt=0, description="A photo's text waits at most this many seconds for the look, from when both began."
+        5,
+        gt=0,
+        description="Time limit for a look, in seconds from the start of OCR. After it, the text goes on without.",
     )
     look_colour: bool = Field(
-        False, description="Without such a server, tell the main colour in the middle of each photo."
+        False, description="Without HANGTAG_LOOK_URL: find the main colour in the middle of each photo."
     )

@@ -51,8 +51,8 @@ class OcrSettings(BaseSettings):
     )
     ocr_detector: Literal["auto", "small", "tiny"] = Field(
         "auto",
-        description="How the rapid engine finds lines. `auto`: at half scale, at full scale where that leaves doubt; "
-        "`small`, `tiny`: at full scale with that model.",
+        description="How the rapid engine finds lines. `auto`: at half scale, and again at full scale where it is"
+        " unsure; `small`, `tiny`: at full scale with that model.",
     )
     ocr_extra_models: Path | None = Field(
         None, description="Folder of further PP-OCR recognizers (*.onnx) for scripts the rapid engine does not know."
@@ -60,7 +60,7 @@ class OcrSettings(BaseSettings):
     ocr_max_tiles: int = Field(
         16,
         ge=1,
-        description="Tiles the rapid engine reads of a long page; each is one and a half times as long as wide.",
+        description="Most tiles of a long page that the rapid engine reads; a tile is 1.5 times as long as wide.",
     )
     ocr_queue: int = Field(64, ge=0, description="Photos that may queue at one OCR worker; more get a 503.")
     photo_max_bytes: int = Field(20_000_000, ge=1, description="Photos with more bytes are refused.")

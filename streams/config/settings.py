@@ -35,7 +35,8 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
 
     secrets_dir: DirectoryPath | None = Field(
         None,
-        description="Folder with one file per variable, named after it. Variables win. Default: `/run/secrets`.",
+        description="Folder with one file per variable, named after it. Environment variables come first. Default:"
+        " `/run/secrets`.",
     )
 
     # Flow of one stage
@@ -48,14 +49,15 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
     span: int = Field(
         512,
         ge=1,
-        description="Largest distance from the oldest unfinished to the newest offset. Default for sync: 8000.",
+        description="Largest distance in a partition from the oldest unfinished to the newest offset. Default for"
+        " sync: 8000.",
     )
     drain_s: float = Field(20, ge=0, description="Seconds to finish events in progress on a stop or rebalance.")
     retry_base_s: float = Field(
         0.5, gt=0, description="Longest wait before the first retry, in seconds; it doubles with each retry."
     )
     retry_cap_s: float = Field(
-        30, gt=0, description="Longest wait before any retry, in seconds, unless the other side names a longer one."
+        30, gt=0, description="Longest wait before any retry, in seconds, unless the server asks for a longer one."
     )
     halt_in_a_row: int = Field(1000, ge=1, description="Stop the stage after this many dead letters in a row.")
     halt_share: float = Field(
@@ -97,7 +99,7 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
     )
     notifications_key: str = Field(
         "uploads/{shopper_id}/{upload_id}.{ext}",
-        description="Template of an object's key. A field is the name of one folder or file; other names are skipped.",
+        description="Template of the keys of photos; objects with other keys are skipped. A field matches no slash.",
     )
     rekey_topic: str | None = Field(
         None,
@@ -110,7 +112,7 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
     )
     gateway_allow_email: bool = Field(
         False,
-        description="Accept the field `email`. Whoever may post can then write the profile of any address.",
+        description="Accept the field `email`. Any caller can then change the profile of any e-mail address.",
     )
     gateway_tls_cert: Path | None = Field(
         None, description="Certificate chain (PEM) of the gateway. When set, it serves HTTPS."
@@ -128,7 +130,7 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
     gateway_remember_s: float = Field(
         3600,
         gt=0,
-        description="The gateway keeps the status of uploads that changed in the last so many seconds in memory.",
+        description="Seconds after its last change that the gateway keeps an upload's status in memory.",
     )
     gateway_remember: int = Field(100_000, ge=1, description="Most uploads whose status the gateway keeps in memory.")
 
@@ -139,7 +141,9 @@ class Settings(KafkaSettings, OcrSettings, LookSettings, KlaviyoSettings):
     )
 
     # Logs
-    log_format: Literal["console", "json"] = Field("console", description="Console lines for people, JSON otherwise.")
+    log_format: Literal["console", "json"] = Field(
+        "console", description="`console`: lines for people; `json`: one object per line."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
 
     # Traces
