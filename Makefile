@@ -94,7 +94,7 @@ lock: ## Choose dependency versions again (needs uv)
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf .venv .venv-audit .venv-docs .venv-s3 .venv-ui .venv-vllm hangtag.cdx.json site deploy/*/target samples/subscribers/node_modules \
+	rm -rf .venv .venv-audit .venv-docs .venv-s3 .venv-ui .venv-vllm hangtag.cdx.json site deploy/*/target examples/node/node_modules \
 	  tests/contract/asyncapi/node_modules tests/contract/klaviyo/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:

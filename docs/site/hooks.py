@@ -18,16 +18,18 @@ _INSIDE = re.compile(r"\]\(docs/")
 
 
 def on_files(files: Files, *, config: Any) -> Files:
-    """Add the two READMEs as pages, and every file outside docs/ that a page links to."""
+    """Add the READMEs as pages, and every file outside docs/ that a page links to."""
     for source, page in (("README.md", "index.md"), ("README.zh.md", "index.zh.md")):
-        text = _INSIDE.sub("](", (ROOT / source).read_text())
+        text = _examples(_INSIDE.sub("](", (ROOT / source).read_text()))
         text = text.replace("](README.zh.md)", "](index.zh.md)").replace("](README.md)", "](index.md)")
         files.append(File.generated(config, page, content=text.replace("](CONTRIBUTING.md)", "](contributing.md)")))
     contributing = _INSIDE.sub("](", (ROOT / "CONTRIBUTING.md").read_text())
     files.append(File.generated(config, "contributing.md", content=_outside(contributing)))
     files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text()))
+    examples = (ROOT / "examples" / "README.md").read_text().replace("](../docs/", "](")
+    files.append(File.generated(config, "examples.md", content=_outside(examples, "examples/")))
     for page in [one for one in files if one.src_uri.endswith(".md")]:
-        for name in _OUTSIDE.findall(page.content_string):
+        for name in _OUTSIDE.findall(_examples(page.content_string)):
             for path in _files_of(ROOT / name):
                 uri = f"files/{path.relative_to(ROOT)}"
                 if files.get_file_from_path(uri) is None:
@@ -37,12 +39,17 @@ def on_files(files: Files, *, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Point links to files outside docs/ at their copies; a folder is shown by its first file."""
-    return _OUTSIDE.sub(lambda link: f"](files/{_files_of(ROOT / link[1])[0].relative_to(ROOT)}", markdown)
+    return _OUTSIDE.sub(lambda link: f"](files/{_files_of(ROOT / link[1])[0].relative_to(ROOT)}", _examples(markdown))
 
 
-def _outside(text: str) -> str:
-    """Turn the links of a page of the top folder into those of a page of docs/."""
-    return re.sub(r"\]\((?!https?:|#|[a-z]+\.md)([^)]+)\)", r"](../\1)", text)
+def _examples(text: str) -> str:
+    """Point links to the README of examples/ at its page."""
+    return re.sub(r"\]\((?:\.\./)?examples/README\.md", "](examples.md", text)
+
+
+def _outside(text: str, folder: str = "") -> str:
+    """Turn the links of a page in `folder` into those of a page of docs/."""
+    return re.sub(r"\]\((?!https?:|#|[a-z]+\.md)([^)]+)\)", rf"](../{folder}\1)", text)
 
 
 def _files_of(path: Path) -> list[Path]:

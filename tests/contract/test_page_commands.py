@@ -29,7 +29,7 @@ OTHER_PROGRAMS = {
     "curl": "needs the server of the lines before it; tests/flow/test_klaviyo_page.py runs some",
     "docker": "needs a Docker engine; tests/contract/test_compose.py checks the services",
     "git": "needs a remote",
-    "go": "fetches modules; tests/kafka/test_examples.py runs the examples",
+    "go": "fetches modules; tests/kafka/test_examples.py runs the programs",
     "hf": "downloads weights",
     "install": "run by tests/contract/test_compose.py",
     "java": "tests/kafka runs it",
@@ -75,7 +75,7 @@ READERS_FILES = (
     "photo.jpg",
 )
 #: What `make` puts into folders of a clone.
-MADE = ("bench/results", "deploy/kafka/target", "samples/subscribers/node_modules")
+MADE = ("bench/results", "deploy/kafka/target", "examples/node/node_modules")
 #: Commands that are run, by their first words: they read files of the clone alone and take a fraction of a second.
 SAFE = (["--version"], ["--help"], ["plan"], ["rules", "tag"], ["rules", "eval"], ["ocr", "vllm"])
 #: Folders at the top whose files pages name.

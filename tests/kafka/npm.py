@@ -12,12 +12,21 @@ NODE_AT_LEAST = 20
 
 
 @cache
-def missing(folder: Path) -> str | None:
-    """Install into the folder's node_modules; give what is missing for that in a sentence, or None."""
+def missing_node() -> str | None:
+    """Return what to install for Node itself, or None."""
     node, npm = shutil.which("node"), shutil.which("npm")
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout if node else ""
-    if not npm or not said or int(said.removeprefix("v").partition(".")[0]) < NODE_AT_LEAST:
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout if node else ""
+    if not npm or not version or int(version.removeprefix("v").partition(".")[0]) < NODE_AT_LEAST:
         return f"install node {NODE_AT_LEAST}+ and npm (apt-get install nodejs npm)"
+    return None
+
+
+@cache
+def missing(folder: Path) -> str | None:
+    """Install into the folder's node_modules. Return what is missing for that in a sentence, or None."""
+    if lacking := missing_node():
+        return lacking
+    npm = shutil.which("npm")
     installed = folder / "node_modules" / ".installed"
     wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     # Two test runs may come here at once.

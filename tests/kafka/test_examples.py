@@ -1,45 +1,25 @@
-"""The subscribers of docs/subscribing.md read real events from a real Kafka, each where its language is there."""
+"""The programs of examples/ publish to and read from a real Kafka, each where its language is installed."""
 
 import asyncio
 import json
-import shutil
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import npm
 import pytest
-from cluster import libraries
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from example_programs import LANGUAGES, command, missing
 
+from schemas.codec import decode
 from schemas.emitter import Emitter
+from schemas.events import PhotoUploaded
 from schemas.framing import frame
+from streams.kafka.partitioner import partition_of
 
 ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "samples" / "subscribers"
-LANGUAGES = ("python", "node", "java")
-
-
-def missing(language: str) -> str | None:
-    """Say what a language needs here, or None."""
-    if language == "node":
-        return npm.missing(SAMPLES)
-    if language == "java" and not shutil.which("javac"):
-        return "install a Java development kit (apt-get install default-jdk-headless)"
-    return None
-
-
-def command(language: str) -> list[str]:
-    if language == "python":
-        return [sys.executable, str(SAMPLES / "tags.py")]
-    if language == "node":
-        return ["node", str(SAMPLES / "tags.mjs")]
-    quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
-    return ["java", "-XX:TieredStopAtLevel=1", quiet, "-cp", f"{libraries()}/*", str(SAMPLES / "Tags.java")]
 
 
 def messages() -> list[tuple[bytes, list[tuple[str, bytes]]]]:
@@ -88,9 +68,11 @@ def topic(kafka: str) -> Iterator[str]:
 def subscribers(kafka: str, topic: str) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """Start all at once: most of their time they wait for one another's start and for Kafka."""
     started = {
-        language: subprocess.Popen([*command(language), kafka, topic, language], stdout=subprocess.PIPE, text=True)
+        language: subprocess.Popen(
+            [*command(language, "tags"), kafka, topic, language], stdout=subprocess.PIPE, text=True
+        )
         for language in LANGUAGES
-        if missing(language) is None
+        if missing(language, "tags") is None
     }
     yield started
     for process in started.values():
@@ -101,7 +83,7 @@ def subscribers(kafka: str, topic: str) -> Iterator[dict[str, subprocess.Popen[s
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_subscriber_reads_what_it_knows_and_commits_what_it_read(language, kafka, topic, subscribers):
-    if trouble := missing(language):
+    if trouble := missing(language, "tags"):
         pytest.skip(f"the subscriber in {language} was not run: {trouble}")
     process = subscribers[language]
     assert [process.stdout.readline().rstrip() for _ in expected()] == expected()
@@ -112,3 +94,40 @@ def test_a_subscriber_reads_what_it_knows_and_commits_what_it_read(language, kaf
     (committed,) = consumer.committed([TopicPartition(topic, 0)], timeout=10)
     consumer.close()
     assert committed.offset == len(messages())
+
+
+@pytest.fixture(scope="module")
+def published(kafka: str) -> Iterator[tuple[str, dict[str, subprocess.CompletedProcess[str]]]]:
+    """Publish one upload of the same shopper in each language, to a topic with three partitions."""
+    name, admin = f"test-{uuid.uuid4().hex[:12]}.uploads", AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic(name, 3)], operation_timeout=30)[name].result()
+    done = {
+        language: subprocess.run(
+            [*command(language, "publish_upload"), kafka, name, "shopper-1", f"u-{language}", "s3://photos/u.jpg"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        for language in LANGUAGES
+        if missing(language, "publish_upload") is None
+    }
+    yield name, done
+    admin.delete_topics([name])[name].result()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_producer_publishes_an_upload_to_the_shoppers_partition(language, kafka, published):
+    if trouble := missing(language, "publish_upload"):
+        pytest.skip(f"the producer in {language} was not run: {trouble}")
+    topic, done = published
+    assert done[language].returncode == 0, done[language].stderr
+    partition, offset = map(int, done[language].stdout.split())
+    assert partition == partition_of(b"shopper-1", 3)
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "reader"})
+    consumer.assign([TopicPartition(topic, partition, offset)])
+    record = consumer.consume(1, timeout=30)[0]
+    consumer.close()
+    event = decode(PhotoUploaded, record.value())
+    assert record.key() == b"shopper-1"
+    assert (event.upload_id, event.shopper_id, event.photo.uri) == (f"u-{language}", "shopper-1", "s3://photos/u.jpg")

@@ -1,7 +1,7 @@
 """
 Reads the tags topic with confluent-kafka: `python tags.py localhost:9092 outfit.tags my-group`.
 
-Nothing of Hangtag's is imported: `pip install confluent-kafka` is all it needs.
+It imports nothing from Hangtag and needs `pip install confluent-kafka`.
 """
 
 import json
@@ -17,11 +17,11 @@ for number in (signal.SIGINT, signal.SIGTERM):
 
 
 def handle(message: Message) -> None:
-    """Do the work for one event. It may come twice: let the same upload lead to the same result."""
+    """Do the work for one event. It may come twice: make the work idempotent by upload."""
     if dict(message.headers() or ()).get("ce_type") != b"hangtag.outfit-tagged.v1":
-        return  # an event of a later version: another consumer's
+        return  # an event of a later version, which needs another program
     value = message.value()
-    event = json.loads(value[5:] if value[:1] == b"\0" else value)  # a Schema Registry's zero byte and id come first
+    event = json.loads(value[5:] if value[:1] == b"\0" else value)  # skip the zero byte and id of a Schema Registry
     tags = " ".join(tag["id"] for tag in event["tags"])
     note = " (backfill)" if event.get("backfill") else ""
     print(f"{event['shopper_id']} {event['upload_id']}{note}: {tags}", flush=True)

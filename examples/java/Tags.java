@@ -38,21 +38,21 @@ public class Tags {
                 for (var record : consumer.poll(Duration.ofMillis(200))) {
                     handle(record);
                 }
-                consumer.commitSync(); // only now is what was polled done with
+                consumer.commitSync(); // commit after the work
             }
         } catch (WakeupException stop) {
-            // asked to stop
+            // a signal asked the program to stop
         }
     }
 
-    // Does the work for one event. It may come twice: let the same upload lead to the same result.
+    // Does the work for one event. It may come twice: make the work idempotent by upload.
     private static void handle(ConsumerRecord<String, byte[]> record) throws IOException {
         var type = record.headers().lastHeader("ce_type");
         if (type == null || !new String(type.value(), StandardCharsets.UTF_8).equals("hangtag.outfit-tagged.v1")) {
-            return; // an event of a later version: another consumer's
+            return; // an event of a later version, which needs another program
         }
         var value = record.value();
-        int start = value[0] == 0 ? 5 : 0; // past a Schema Registry's zero byte and id
+        int start = value[0] == 0 ? 5 : 0; // skip the zero byte and id of a Schema Registry
         JsonNode event = JSON.readTree(value, start, value.length - start);
         var tags = new StringJoiner(" ");
         event.get("tags").forEach(tag -> tags.add(tag.get("id").asText()));
