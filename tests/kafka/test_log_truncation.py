@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from cluster import KafkaCluster
 from confluent_kafka.admin import AdminClient, NewTopic
 from power_cut import keep, newest_log, power_cut
-from traffic import Upload, committed, hear, publish, stage
+from traffic import StageProcess, Upload, committed, hear, publish, stage
 
 from schemas.topics import topics
 from streams.config.settings import Settings
@@ -38,10 +40,11 @@ def prepare(cluster: KafkaCluster, prefix: str, session_s: float) -> Settings:
     )
 
 
-def cut_power(cluster: KafkaCluster, topic: str) -> None:
-    """Cut the topic's log to two thirds."""
+def cut_power(cluster: KafkaCluster, *settings: Settings) -> None:
+    """Cut each topic of uploads to two thirds."""
     with power_cut(cluster) as folder:
-        keep(newest_log(folder, topic, 0), CUT_TO)
+        for one in settings:
+            keep(newest_log(folder, make_topics(one).uploads.name, 0), CUT_TO)
 
 
 async def publish_one_by_one(settings: Settings, these: list[Upload]) -> None:
@@ -50,37 +53,68 @@ async def publish_one_by_one(settings: Settings, these: list[Upload]) -> None:
         await publish(settings, [upload])
 
 
-@pytest.mark.parametrize("session_s", [6, 20])
-@pytest.mark.parametrize(
-    ("kind", "new", "through"),
-    [("grown", 30, False), ("running", 30, True), ("shorter", 10, False), ("down", 10, True)],
-)
-async def test_every_upload_after_a_cut_is_worked_on(fragile, tmp_path, kind, new, through, session_s):
-    """
-    The log has 60 records, all done and committed, and is cut to 40.
+@dataclass(frozen=True)
+class Cut:
+    """A log of 60 records, all done and committed, that a power cut shortens to 40."""
 
-    It then grows beyond the commit (`grown`, `running`) or stays shorter; the stage is stopped meanwhile, or runs on.
-    """
-    settings = prepare(fragile, f"{kind}{session_s}", session_s)
+    kind: str
+    #: Uploads published after the cut: the log then ends beyond the commit, or stays shorter.
+    new: int
+    #: Whether the stage runs through the cut; else it is stopped before and started after.
+    through: bool
+    session_s: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}{self.session_s}"
+
+
+CUTS = [
+    Cut(*kind, session_s)
+    for kind in (("grown", 30, False), ("running", 30, True), ("shorter", 10, False), ("down", 10, True))
+    for session_s in (6, 20)
+]
+
+
+async def until_the_cut(cut: Cut, settings: Settings, running: StageProcess) -> None:
     await publish_one_by_one(settings, [Upload(number, "old") for number in range(OLD)])
-    fresh = {f"new-{number}" for number in range(new)}
-    with stage(settings, tmp_path) as first:
-        await asyncio.to_thread(hear, settings, lambda heard: len(heard) == OLD)
-        async with asyncio.timeout(30):
-            while (await asyncio.to_thread(committed, settings))[0][0] != OLD:
-                await asyncio.sleep(0.3)
-        if not through:
-            assert await asyncio.to_thread(first.stop) == 0
-        await asyncio.to_thread(cut_power, fragile, make_topics(settings).uploads.name)
-        await publish_one_by_one(settings, [Upload(number, "new") for number in range(new)])
-        with nullcontext(first) if through else stage(settings, tmp_path) as running:
-            heard = await asyncio.to_thread(
-                hear, settings, lambda heard: fresh <= set(heard), limit_s=40 + 2 * session_s
-            )
-            assert running.process.poll() is None
-            assert running.said("the log was cut")
-            assert running.said(f"continues_at={CUT_TO}")
-    assert heard.duplicates == 0
+    await asyncio.to_thread(hear, settings, lambda heard: len(heard) == OLD)
+    async with asyncio.timeout(60):
+        while (await asyncio.to_thread(committed, settings))[0][0] != OLD:
+            await asyncio.sleep(0.3)
+    if not cut.through:
+        assert await asyncio.to_thread(running.stop) == 0
+
+
+async def after_the_cut(cut: Cut, settings: Settings, before: StageProcess, folder: Path) -> None:
+    fresh = {f"new-{number}" for number in range(cut.new)}
+    await publish_one_by_one(settings, [Upload(number, "new") for number in range(cut.new)])
+    with nullcontext(before) if cut.through else stage(settings, folder) as running:
+        heard = await asyncio.to_thread(
+            hear, settings, lambda heard: fresh <= set(heard), limit_s=80 + 2 * cut.session_s
+        )
+        assert running.process.poll() is None, cut
+        assert running.said("the log was cut"), cut
+        assert running.said(f"continues_at={CUT_TO}"), cut
+    assert heard.duplicates == 0, cut
+
+
+async def test_every_upload_after_a_cut_is_worked_on(fragile, tmp_path):
+    """One power cut meets the stages of all `CUTS` at once, each with topics and a group of its own."""
+    worlds = {cut: prepare(fragile, cut.name, cut.session_s) for cut in CUTS}
+    folders = {cut: tmp_path / cut.name for cut in CUTS}
+    with ExitStack() as stages:
+        running = {}
+        for cut, settings in worlds.items():
+            folders[cut].mkdir()
+            running[cut] = stages.enter_context(stage(settings, folders[cut]))
+        async with asyncio.TaskGroup() as each:
+            for cut, settings in worlds.items():
+                each.create_task(until_the_cut(cut, settings, running[cut]))
+        await asyncio.to_thread(cut_power, fragile, *worlds.values())
+        async with asyncio.TaskGroup() as each:
+            for cut, settings in worlds.items():
+                each.create_task(after_the_cut(cut, settings, running[cut], folders[cut]))
 
 
 async def test_an_unfinished_upload_below_a_cut_is_worked_on_again(fragile, tmp_path):
@@ -92,7 +126,7 @@ async def test_an_unfinished_upload_below_a_cut_is_worked_on_again(fragile, tmp_
     await publish_one_by_one(settings, old)
     with stage(settings, tmp_path) as running:
         await asyncio.to_thread(hear, settings, lambda heard: len(heard) == OLD - 1)
-        await asyncio.to_thread(cut_power, fragile, make_topics(settings).uploads.name)
+        await asyncio.to_thread(cut_power, fragile, settings)
         await asyncio.to_thread(running.await_said, f"continues_at={waiting}")
         (tmp_path / "outage").unlink()
         await publish_one_by_one(settings, [Upload(0, "new")])
