@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Self
+from typing import Final, Self
 
 from confluent_kafka import (
     Consumer,
@@ -26,6 +26,10 @@ from streams.kafka.strangers import foreign_commits, strangers
 from streams.lag.evaluate import GroupPartition, PartitionOffsets, RecordTime
 from streams.lag.foreign_commits import ForeignCommits
 from streams.lag.groups import Commit, Log, answer_of, commits_of, error_text, members_of
+
+#: Seconds that a partition may be without a leader before a look reports it: an election, or a new topic's start.
+_ELECTION_S: Final = 1.0
+_AGAIN_S: Final = 0.1
 
 
 def _now() -> float:
@@ -163,24 +167,37 @@ class LagReader:
 
     def _ends(self, logs: set[Log], troubles: list[str]) -> dict[Log, tuple[int, int]]:
         """Return beginning and end of each partition's log, without partitions that have no leader."""
+        ends, unread = self._read_ends(logs)
+        give_up = time.monotonic() + _ELECTION_S
+        while unread and time.monotonic() < give_up:
+            time.sleep(_AGAIN_S)
+            found, unread = self._read_ends(set(unread))
+            ends |= found
+        together: dict[tuple[str, int | None], list[str]] = {}
+        for (topic, partition), code in unread.items():
+            together.setdefault((topic, code), []).append(str(partition))
+        for (topic, code), partitions in together.items():
+            troubles.append(f"{topic}[{', '.join(partitions)}] cannot be read ({error_text(code)})")
+        return ends
+
+    def _read_ends(self, logs: set[Log]) -> tuple[dict[Log, tuple[int, int]], dict[Log, int | None]]:
+        """Return beginning and end of the logs that were read, and the error code of the others."""
         if not logs:
-            return {}
+            return {}, {}
         first, last = (
             self._admin.list_offsets({TopicPartition(*log): spec for log in logs}, request_timeout=self._patience_s)
             for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
         )
         ends: dict[Log, tuple[int, int]] = {}
-        unread: dict[tuple[str, int | None], list[str]] = {}
+        unread: dict[Log, int | None] = {}
         for place, future in last.items():
             log = (place.topic, place.partition)
             (high, late), (low, early) = answer_of(future), answer_of(first[place])
             if late is None and early is None:
                 ends[log] = (low.offset, high.offset)
             else:
-                unread.setdefault((place.topic, late or early), []).append(str(place.partition))
-        for (topic, code), partitions in unread.items():
-            troubles.append(f"{topic}[{', '.join(partitions)}] cannot be read ({error_text(code)})")
-        return ends
+                unread[log] = early if late is None else late
+        return ends, unread
 
     def _stamped(self, readings: Mapping[GroupPartition, PartitionOffsets]) -> dict[GroupPartition, PartitionOffsets]:
         """Return the readings with the timestamps from which ages are computed."""
