@@ -75,7 +75,8 @@ class Terminal:
         self._shell.stdin.flush()
 
     def close(self) -> None:
-        self._write("kill $(jobs -p); wait\nexit\n")
+        # Last started, first stopped: a stage whose broker is away waits for it before it ends.
+        self._write("for job in $(jobs -p | tac); do kill $job; wait $job; done\nexit\n")
         self._shell.wait(60)
         self._shell.stdin.close()
 

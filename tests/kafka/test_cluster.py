@@ -30,7 +30,9 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 30) -> None:
 
 def produce(bootstrap: str, topic: str, values: list[bytes]) -> list[KafkaError | None]:
     outcomes: list[KafkaError | None] = []
-    producer = Producer({**QUIET, "bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0})
+    # A frozen broker keeps its connections open, so the client waits this long for it; by default a minute.
+    quick = {"enable.idempotence": True, "linger.ms": 0, "socket.timeout.ms": 3000}
+    producer = Producer({**QUIET, **quick, "bootstrap.servers": bootstrap})
     for value in values:
         producer.produce(
             topic, value, key=b"k", headers=[("h", b"\xff")], on_delivery=lambda error, _: outcomes.append(error)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message, Producer
@@ -72,8 +73,11 @@ def test_a_producer_whose_clock_is_wrong_does_not_decide_how_long_a_record_is_ke
 
 
 def test_without_a_broker_it_says_what_to_do():
-    for command in ("list", "apply"):
-        said = hangtag("topics", command, bootstrap_servers="127.0.0.1:1")
+    with ThreadPoolExecutor() as threads:
+        outcomes = threads.map(
+            lambda command: hangtag("topics", command, bootstrap_servers="127.0.0.1:1"), ("list", "apply")
+        )
+    for said in outcomes:
         assert said.returncode == 1
         assert "no Kafka at 127.0.0.1:1. Start it, or set HANGTAG_BOOTSTRAP_SERVERS" in said.stderr
         assert "Traceback" not in said.stderr
