@@ -19,6 +19,8 @@ from rules.text.page import Page
 
 #: What may stand between a part and the fabric that it is of.
 _CONSISTS = re.compile(r" ?(?:(?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) )?|采用|选用|使用|是|为")
+#: What may stand between a fabric and the part that it is of: "silk blend lining".
+_MIXED = re.compile(r"\s*(?:(?:blend|mix)\s)?")
 #: Kinds of matches that may name a part.
 _NAMING = ("part", "field")
 
@@ -120,7 +122,7 @@ def _beside_part(
     """Return the materials without a percentage that a part is of: "mesh lining", "doublure en soie", "里料棉"."""
     found: dict[int, str] = {}
     named = False
-    for one, other in pairwise(block):
+    for one, other in pairwise([match for match in block if match.term.kind != "trade"]):
         part, fibre = (one, other) if one.term.kind == "part" else (other, one)
         gap = text[one.stop : other.start]
         if part is one:
@@ -128,7 +130,7 @@ def _beside_part(
             named = beside or not gap.strip(" :")
         else:
             # "羊毛里料" is a lining of wool, but not behind another part: "面料羊毛里料聚酯纤维".
-            beside = not gap.strip() and (gap == "" or text[one.stop - 1].isascii()) and not named
+            beside = _MIXED.fullmatch(gap) is not None and (gap == "" or text[one.stop - 1].isascii()) and not named
             named = False
         if beside and part.term.kind == "part" and fibre.term.owner in vocabulary.fibres and fibre.start not in shares:
             found[fibre.start] = part.term.owner

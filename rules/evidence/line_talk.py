@@ -14,18 +14,25 @@ from rules.text.match import GIVING, Match
 from rules.text.page import Page
 
 #: Why a weak word gives no tag.
-GIVES_WAY = "another garment is named"
+GIVES_WAY = "another word in the line overrides it"
 #: What comes with a garment: where it gives way, so does what it is made of.
-_ACCESSORIES = frozenset({"category/belt"})
+_ACCESSORIES = frozenset({"category/belt", "category/tie"})
 #: Names of accounts and pages: no word in them is about clothes.
 _HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+|[\w-]+\.(?:com|cn|net|org|co|shop|studio|store)\b\S*")
 #: At most this many words between a word and the detail that it describes: "green led lights", not "leather bag with
 #: buttons". Chinese has nothing between them.
-_BETWEEN = re.compile(r" ?(?:(?!(?:with|and|in|on|or|of|at|by|to|for|the|an?|has|plus) )[a-z]+ ){0,2}|的")
+_BETWEEN = re.compile(
+    r" ?(?:(?!(?:with|and|in|on|or|of|at|by|to|for|the|an?|has|plus"
+    r"|avec|mit|con|com|met|und|et|y|e|en|de|di|aus) )[a-z]+ ){0,2}|的"
+)
+#: What may stand between a detail and its material: "semelle en caoutchouc", "buttons of horn".
+_OF = re.compile(" (?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) ")
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
 #: Kinds of matches that override others.
-_TELLING = ("goods", "detail")
+_TELLING = ("goods", "detail", "part")
+#: What the word before a hidden part is not: a colour or pattern of the garment. Materials are a matter of labels.
+_OF_HIDDEN = frozenset({"colour", "pattern"})
 #: Longest distance to a detail, in characters.
 _REACH = 40
 #: Most goods of a line to look at.
@@ -37,7 +44,7 @@ class _Line:
 
     def __init__(self, line: Sequence[Match], vocabulary: Vocabulary) -> None:
         self.goods = [match for match in line if match.term.kind == "goods"]
-        self.details = [match for match in line if match.term.kind == "detail"]
+        self.details = [match for match in line if match.term.kind == "detail" or match.term.owner in vocabulary.hidden]
         self.accessories = [match for match in line if match.term.owner in _ACCESSORIES]
         #: Positions of the words for each tag or category, without weak ones.
         self.heads: dict[str, list[Match]] = {}
@@ -116,12 +123,22 @@ class LineTalk:
     def _detail(self, match: Match, details: Sequence[Match]) -> str | None:
         """Return which detail of the garment a word describes: "leather insoles", "纯棉裆"; None: none."""
         text = self._page.text
+        before = details[at - 1] if (at := bisect_left(details, match.start, key=attrgetter("start"))) else None
+        of = _OF.match(text, before.stop) if before is not None and before.term.kind == "detail" else None
+        if before is not None and of is not None and match.start <= of.end() < match.stop:
+            return self._overridden(match, before)
         detail = self._next(details, match.stop, match.stop + _REACH)
         if detail is None or (not text[match.stop - 1].isascii() and text[match.stop] == " "):
             return None
         if _BETWEEN.fullmatch(text, match.stop, detail.start) is None:
             return None
-        of = self._vocabulary.details[detail.term.owner]
+        if detail.term.kind == "part" and (text[detail.stop] == ":" or not detail.term.text.isascii()):
+            # The heading of a list, or Chinese, in which a list has no marks between its words.
+            return None
+        return self._overridden(match, detail)
+
+    def _overridden(self, match: Match, detail: Match) -> str | None:
+        of = self._vocabulary.details[detail.term.owner] if detail.term.kind == "detail" else _OF_HIDDEN
         return None if of.isdisjoint((*match.term.categories, match.term.owner)) else f"only the {detail.term.text}"
 
     def _next(self, matches: Sequence[Match], start: int, stop: int) -> Match | None:

@@ -89,31 +89,40 @@ class Negations:
         last: Match | None = None
         name = ""
         opened = False
+        #: Words since then that may describe the next one: "worn with black jeans", "imitation black leather".
+        between: list[Match] = []
         for match in line:
             owner = match.term.owner
             if match.term.kind == "negation":
                 if self._rules[owner].stand in {stand, "either"} and match.start not in spent:
                     last, name = match, owner
-                    opened = False
+                    opened, between = False, []
             elif stand == "before" and match.term.text in self._openings:
-                last, name, opened = match, self._openings[match.term.text], True
+                last, name, opened, between = match, self._openings[match.term.text], True, []
             elif last is not None and match.term.categories:
-                gap = text[last.stop : match.start] if last.start < match.start else text[match.stop : last.start]
+                edge = between[-1] if between else last
+                gap = text[edge.stop : match.start] if edge.start < match.start else text[match.stop : edge.start]
                 begins = last.term.kind == "negation"
-                if begins:
-                    near = self._near(name, gap, colon=last.term.text != "no")
-                else:
-                    near = bool(gap or not opened) and self._goes_on(name, gap, text[match.stop : match.stop + 3])
-                    near = near and ("/" not in gap or self._listable(match))
+                near = not gap.strip(" ") if between else self._carries(text, name, last, gap, match, opened=opened)
                 near = near or (stand == "before" and self._listed(gap, text[match.stop : match.stop + _LIST]))
-                if near and self._rules[name].of in {None, *match.term.categories}:
-                    taken[match.start] = name
+                rule = self._rules[name]
+                if near and rule.of in {None, *match.term.categories}:
+                    taken |= {one.start: name for one in (*(between if rule.described else ()), match)}
                     if begins:
                         spent.add(last.start)
-                    last = match
+                    last, between = match, []
+                elif near and rule.of is not None:
+                    between.append(match)
                 else:
-                    last = None
+                    last, between = None, []
         return taken
+
+    def _carries(self, text: str, name: str, last: Match, gap: str, match: Match, *, opened: bool) -> bool:
+        """Return whether a negation reaches a word, from itself or from the `last` word of its list."""
+        if last.term.kind == "negation":
+            return self._near(name, gap, colon=last.term.text != "no")
+        goes_on = bool(gap or not opened) and self._goes_on(name, gap, text[match.stop : match.stop + 3])
+        return goes_on and ("/" not in gap or self._listable(match))
 
     def _goes_on(self, name: str, gap: str, rest: str) -> bool:
         """

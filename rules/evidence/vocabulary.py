@@ -49,6 +49,10 @@ class Vocabulary:
         self.in_company = frozenset(
             normal_words([word for entry in self.entries.values() for word in entry.in_company])
         )
+        #: The parts that nobody sees.
+        self.hidden = frozenset(
+            name for name, part in self.parts.items() if not (part.main or part.filling or part.shows)
+        )
         self.details = {name: frozenset(detail.of) for name, detail in lexicon.context.details.items()}
         #: Weak words, with the tags that override them.
         self.weak = {

@@ -17,6 +17,8 @@ class Negation(Data):
     reach: int = Field(ge=0, le=8)
     #: The only category whose tags they negate; all if absent.
     of: str | None = None
+    #: Whether they also negate the words that describe the negated one ("worn with black jeans").
+    described: bool = False
 
 
 class Part(Data):

@@ -19,13 +19,13 @@ Kind = Literal[
 ]  # fmt: skip
 #: If a word has two purposes, the first of these wins.
 _PRECEDENCE: tuple[Kind, ...] = (
-    "word", "ignored", "beside_percent", "misread", "harmless", "negation", "part", "field", "trade", "trap",
-    "goods", "detail", "local",
+    "word", "ignored", "beside_percent", "misread", "harmless", "negation", "part", "field", "detail", "trade", "trap",
+    "goods", "local",
 )  # fmt: skip
 #: Weight of a covered letter by kind. A word wins over a negation that it could begin with ("常规" in "非常规").
 _WORTH: dict[Kind, int] = {
-    "harmless": 2, "trap": 2, "word": 2, "ignored": 2, "misread": 2, "local": 2,
-    "beside_percent": 1, "negation": 1, "part": 1, "field": 1, "trade": 1, "goods": 1, "detail": 1,
+    "harmless": 2, "trap": 2, "word": 2, "ignored": 2, "misread": 2, "local": 2, "detail": 2,
+    "beside_percent": 1, "negation": 1, "part": 1, "field": 1, "trade": 1, "goods": 1,
 }  # fmt: skip
 #: Kinds within which nothing is worth more than the whole.
 _WHOLE = frozenset(kind for kind, worth in _WORTH.items() if worth > 1)

@@ -29,6 +29,10 @@ def test_a_lining_in_the_last_sentence_takes_only_its_own_fabric_away(ids: Ids, 
         ("Wollmantel mit Futter aus Seide", "material/silk"),
         ("羊皮手套 纯棉内里", "material/cotton"),
         ("皮靴 内里采用羊毛", "material/wool"),
+        ("Cashmere coat with silk-blend lining", "material/silk"),
+        ("Straw bag. Lined in satin.", "material/satin"),
+        ("Black parka with orange lining", "colour/orange"),
+        ("Brown bomber jacket. Plaid flannel lining.", "pattern/plaid"),
     ],
 )
 def test_what_a_lining_is_of_says_nothing_of_the_garment(ids: Ids, text: str, taken: str):
@@ -50,6 +54,17 @@ def test_a_fabric_before_a_lining_is_its_own_only_where_no_other_part_has_it(ids
         ("Court shoes in suede with slim heels", "material/suede", "style/slim"),
         ("莫代尔内裤 纯棉裆", "material/modal", "material/cotton"),
         ("Corduroy trousers with a leather belt", "material/corduroy", "material/leather"),
+        ("Grey cardigan with white horn buttons", "colour/grey", "colour/white"),
+        ("Beige clogs with yellow stitching", "colour/beige", "colour/yellow"),
+        ("Denim skirt with a velvet waistband", "material/denim", "material/velvet"),
+        ("Nylon windbreaker with a soft fleece inside", "material/polyamide", "material/fleece"),
+        ("Suede boots with a silk pull loop", "material/suede", "material/silk"),
+        ("Suede sneakers tied with laces", "material/suede", "material/lace"),
+        ("灰色帆布鞋白色鞋带", "colour/grey", "colour/white"),
+        ("蓝色衬衫红色车线", "colour/blue", "colour/red"),
+        ("Bottes en daim, semelle en cuir", "material/suede", "material/leather"),
+        ("Sac en toile avec anses en cuir", "material/canvas", "material/leather"),
+        ("Velvet coat with buttons of leather", "material/velvet", "material/leather"),
     ],
 )
 def test_a_detail_is_not_the_garment(ids: Ids, text: str, kept: str, taken: str):
@@ -64,10 +79,60 @@ def test_a_detail_is_not_the_garment(ids: Ids, text: str, kept: str, taken: str)
         ("Velvet blazer, styled with jeans", "category/blazer", "category/jeans"),
         ("条纹衬衫 可搭配牛仔裤", "category/shirt", "category/jeans"),
         ("羊毛开衫搭配半身裙和乐福鞋", "category/cardigan", "category/loafers"),
+        ("Green blouse, goes well with grey pleated trousers", "category/blouse", "category/pants"),
+        ("Green blouse, goes well with grey pleated trousers", "colour/green", "colour/grey"),
+        ("米色针织衫 搭配棕色皮带", "colour/beige", "colour/brown"),
+        ("Blaue Bluse, passt perfekt zu weißen Jeans", "category/blouse", "category/jeans"),
+        ("Chemisier bleu, se porte avec un jean", "category/blouse", "category/jeans"),
     ],
 )
 def test_what_a_garment_is_worn_with_is_another_garment(ids: Ids, text: str, kept: str, taken: str):
     assert kept in ids(text)
+    assert taken not in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "taken"),
+    [
+        ("Bluse aus Viskose, zart wie Seide", "material/viscose", "material/silk"),
+        ("Pull en acrylique, doux comme du cachemire", "material/acrylic", "material/cashmere"),
+        ("Cotton shirt, as light as linen", "material/cotton", "material/linen"),
+        ("Black jacket in imitation black leather", "colour/black", "material/leather"),
+    ],
+)
+def test_what_a_fabric_is_compared_with_is_another_fabric(ids: Ids, text: str, kept: str, taken: str):
+    assert kept in ids(text)
+    assert taken not in ids(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["保湿护肤四件套装", "羊毛大衣 丝绸收纳袋", "Earrings in a velvet gift box", "儿童玩具毛绒小狗"]
+)
+def test_cosmetics_toys_and_packaging_are_no_clothes(ids: Ids, text: str):
+    assert not {"category/outfit-set", "material/silk", "material/velvet", "material/plush"} & ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"), [("裏地なし 毛100%", "material/wool"), ("안감 없음 면 100%", "material/cotton")]
+)
+def test_a_negation_behind_its_word_does_not_reach_the_next(ids: Ids, text: str, tag: str):
+    assert tag in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "taken"),
+    [
+        ("蕾丝拼接羊毛衫", {"material/lace"}, "style/patchwork"),
+        ("拼接卫衣男", {"style/patchwork"}, "material/lace"),
+        ("海马毛开衫", {"material/mohair"}, "material/horsehair"),
+        ("褶皱领口连衣裙", {"style/ruched"}, "style/pleated"),
+        ("蝴蝶领结衬衫", {"category/shirt"}, "category/tie"),
+        ("男士西装西裤", {"category/suit-pants"}, "category/suit"),
+        ("vestido azul com cinto", {"category/dress"}, "category/belt"),
+    ],
+)
+def test_a_word_means_what_its_line_makes_of_it(ids: Ids, text: str, tags: set[str], taken: str):
+    assert tags <= ids(text)
     assert taken not in ids(text)
 
 
