@@ -1,0 +1,42 @@
+"""A figure that several pages state has one value: the READMEs and the scaling page follow their sources."""
+
+import re
+
+import pytest
+from pages import ROOT
+
+from klaviyo_sink.sink import JOB_EVERY_S
+from streams.operations.plan import Load, plan
+
+SCALING = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_each_figure_of_the_readme_is_on_the_page_that_it_names(readme: str):
+    rows = re.findall(r"^\| ([^|]*\d[^|]*) \| \[(docs/\w+\.md)\]", (ROOT / readme).read_text("utf-8"), re.MULTILINE)
+    assert len(rows) == 3
+    for figure, page in rows:
+        text = (ROOT / page).read_text("utf-8")
+        for number in re.findall(r"\d+(?:\.\d+)?", figure):
+            assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d])", text), f"{page} does not state {number}"
+
+
+def test_the_scaling_page_states_what_the_worksheet_computes():
+    text = " ".join(f"{line.need} {line.why}" for line in plan(Load(10_000_000, 1.2)))
+    for stated in (
+        "417 cores",
+        "7 processes",
+        "outfit.uploads --partitions 48",
+        "1270/s",
+        "1426/s",
+        "130 GB",
+        "10.5 TB",
+    ):
+        assert stated in text
+        number = re.search(r"\d+(?:\.\d+)?", stated)[0]
+        assert number in SCALING.replace(",", ""), f"docs/scaling.md does not state {number}"
+
+
+def test_both_pages_state_how_often_a_job_that_is_not_full_leaves():
+    for page in ("scaling", "klaviyo"):
+        assert f"at most every {JOB_EVERY_S:.2f} s" in (ROOT / f"docs/{page}.md").read_text("utf-8"), page
