@@ -67,10 +67,10 @@ class World:
         return shopper_digest in self.ledger
 
 
-def app_of(world: World, memory: Memory | None = None, **config: Any) -> EveryAnswer:
+def app_of(world: World, memory: Memory | None = None, *, photo_bytes: int = 1000, **config: Any) -> EveryAnswer:
     """Make a gateway of this world; with a memory of its own it is another one beside the first."""
     memory = memory or world.memory
-    values = GatewayConfig(SecretStr("planted"), 1000, in_flight=2, streams=1, remember_s=60, **config)
+    values = GatewayConfig(SecretStr("planted"), photo_bytes, in_flight=2, streams=1, remember_s=60, **config)
     producer = UploadProducer(world, world)  # type: ignore[arg-type] # it stands for both
     return create_app(
         values,
