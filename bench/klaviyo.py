@@ -3,7 +3,7 @@ How fast the sink empties a backlog into the sandbox, against one write per uplo
 
 Both run in this process, one after the other, against sandboxes in their own processes at the published limits (times
 `--speed`). The naive sink posts each upload's tags to `/api/profile-import` and obeys Retry-After: it is stopped after
-`--naive-s` seconds, and its rate taken. The trickle offers 5 uploads a second and takes each one's time to acceptance.
+`--naive-s` seconds, and measured. The trickle sends 5 uploads a second and measures the time until each is accepted.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def sandbox(speed: float) -> Iterator[str]:
     command = [sys.executable, "-m", "streams", "klaviyo", "sandbox", "--port", "0", "--key", KEY]
     started = subprocess.Popen([*command, "--speed", str(speed)], stdout=subprocess.PIPE, text=True)
     try:
-        assert started.stdout is not None  # noqa: S101 - asked for above
+        assert started.stdout is not None  # noqa: S101 - a pipe is set above
         yield started.stdout.readline().split()[-1]
     finally:
         started.terminate()
@@ -131,7 +131,7 @@ async def naive(url: str, uploads: list[OutfitTagged], limit_s: float) -> dict[s
     headers = {"Authorization": f"Klaviyo-API-Key {KEY}", "revision": "2026-07-15"}
     headers["content-type"] = "application/vnd.api+json"
     done = throttled = 0
-    # Klaviyo's minute: begun in the middle of one, a minute's run would be given two minutes' requests.
+    # Klaviyo's minute: a run that starts in the middle of one would get two minutes' requests.
     await asyncio.sleep(60.2 - time.monotonic() % 60 if limit_s >= MINUTE_S else 0)
     started = time.monotonic()
     waiting = iter(uploads)
@@ -176,7 +176,7 @@ async def trickle(url: str, seconds: float, folder: str) -> dict[str, float]:
 
 
 async def counters(url: str) -> dict[str, int]:
-    """Ask the sandbox what it answered."""
+    """Read the sandbox's count of answers."""
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=120) as http:
         state = (await http.get("/sandbox/state")).json()
     found: dict[str, int] = state["counters"] | {"events": len(state["events"]), "profiles": len(state["profiles"])}

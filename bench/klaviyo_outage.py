@@ -85,7 +85,7 @@ def child(log: Path, *command: str, **settings: object) -> Iterator[subprocess.P
 
 def address(started: subprocess.Popen[str]) -> str:
     """Take the address from the line that says it is ready."""
-    assert started.stdout is not None  # noqa: S101 - asked for above
+    assert started.stdout is not None  # noqa: S101 - a pipe is set above
     return started.stdout.readline().split()[-1]
 
 

@@ -2,7 +2,7 @@
 How fast whole sync stages empty a backlog of tag events from a real Kafka into the sandbox, and how soon one event is
 accepted when little comes.
 
-Broker, sandbox and stages are processes of their own on this machine; what each costs is told by itself. Prints a
+Broker, sandbox and stages are separate processes on this machine, and the report shows the CPU of each. Prints a
 report, writes bench/results/klaviyo_stage.json.
 """
 

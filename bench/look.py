@@ -8,7 +8,7 @@ How well a server looks at photos that you labelled: precision and recall per as
 A line of labels.jsonl names a photo beside it and its right tags, aspect by aspect; an aspect that is left out is not
 judged: {"photo": "a.jpg", "category": ["category/dress"], "colour": ["colour/red", "colour/burgundy"]}. Of several
 tags each is right. `--folders` takes the names of folders for categories, as clothing-dataset-small (CC0) has them.
-A tag counts as given from its aspect's `least` on.
+A tag counts from its aspect's `least` on.
 """
 
 import argparse
@@ -49,7 +49,7 @@ AT_ONCE = 8
 
 @dataclass
 class Tally:
-    """Photos of one aspect: judged, with a tag given, and of these with a right one."""
+    """Photos of one aspect: labelled ones, those with a tag, and those with a right tag."""
 
     judged: int = 0
     given: int = 0

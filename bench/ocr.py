@@ -179,7 +179,7 @@ async def vllm(seconds: float = 12.0) -> dict[str, object]:
     """
     Pool and workers before stand-ins of 32 slots: slots kept busy at 1 s a photo, and what a second one brings.
 
-    The second question is asked at 2 s a photo: five processes and 64 photos a second would measure two cores instead.
+    The second measurement uses 2 s per photo, because five processes at 64 photos a second would measure two cores.
     """
     with stand_in(1.0) as (_, first), reader_before(first) as (_, one):
         busy, rate = await busy_share([one], [first], seconds, 1.0)
@@ -223,7 +223,7 @@ async def killed(*, worker_dies: bool) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run what was asked for, or all of it."""
+    """Run the named measurements, or all."""
     parts: dict[str, Callable[[], Any]] = {part.__name__: part for part in (overhead, memory, vllm, failure)}
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(parts)}; default all")

@@ -38,7 +38,7 @@ from ocr_worker.engines.rapid.models import PARAMS  # noqa: E402 - same
 
 #: Callers at once.
 CALLERS = 8
-#: What the peer from PyPI is given to read: a small picture, and one as a phone takes it.
+#: Photos for the peer from PyPI: a small picture, and one from a phone.
 PHOTOS = {"small": lambda: label((1024, 768), 72), "phone": lambda: label((4032, 3024), 288)}
 Ask = Callable[[bytes], Awaitable[None]]
 

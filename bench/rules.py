@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 sys.path[:] = [path for path in sys.path if Path(path).resolve() != HERE]
 
 from rules.evidence.vocabulary import terms  # noqa: E402 - same
-from rules.lexicon.entries import Entry  # noqa: E402 - found once this folder is gone
+from rules.lexicon.entries import Entry  # noqa: E402 - found once this folder is off the path
 from rules.lexicon.load import Lexicon, load_lexicon  # noqa: E402 - same
 from rules.quality.labelled import lines_of, read_labelled  # noqa: E402 - same
 from rules.tagger import Tagger  # noqa: E402 - same

@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 # This folder goes: in it, `rules` would be rules.py.
 sys.path[:] = [path for path in sys.path if Path(path).resolve() != HERE]
 
-from rules.evidence.vocabulary import terms  # noqa: E402 - found once this folder is gone
+from rules.evidence.vocabulary import terms  # noqa: E402 - found once this folder is off the path
 from rules.lexicon.load import Lexicon, load_lexicon  # noqa: E402 - same
 from rules.quality.evaluate import evaluate  # noqa: E402 - same
 from rules.quality.labelled import Labelled, lines_of, read_labelled  # noqa: E402 - same

@@ -134,7 +134,7 @@ def window_light(rng: Rng, height: int, width: int, panes: int = 3, dark: float 
 @dataclass(frozen=True, slots=True)
 class Shot:
     """
-    How a picture is taken.
+    How a camera takes a picture.
 
     `lamp` is where the light comes from in shares of the picture, `fall` how much of it is lost across
     the picture, `warmth` shifts red against blue, `defocus` is a Gaussian's sigma and `shake` the length

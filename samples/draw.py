@@ -41,7 +41,7 @@ def _jpeg(scene: Scene, quality: int = 70) -> Callable[[Rng], bytes]:
 
 
 def _on_its_side(scene: Scene, quality: int = 70) -> Callable[[Rng], bytes]:
-    """Store the picture as a phone held upright does: lying down, with a note how to turn it."""
+    """Store the picture as an upright phone does: on its side, with the EXIF orientation that turns it."""
 
     def encode(rng: Rng) -> bytes:
         exif = Image.Exif()

@@ -249,7 +249,7 @@ async def test_it_speaks_chinese_and_keeps_the_language_from_page_to_page(url, p
     assert await page.title() == "Klaviyo sandbox · Flows"
 
 
-async def test_it_loads_itself_again_until_it_is_told_to_stop(url, page):
+async def test_the_page_reloads_until_refreshing_is_switched_off(url, page):
     await page.click("text=Refresh every 5 s")
     await fill(url)
     await page.wait_for_selector(f"text={OFFER}", timeout=15_000)

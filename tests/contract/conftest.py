@@ -71,7 +71,7 @@ def start_vllm(tmp_path_factory) -> Iterator[Callable[..., str]]:
                 [*ours, "--port", str(port), *options], text=True, stderr=subprocess.DEVNULL
             )
             words = shlex.split(printed)
-            # vLLM tells its makers how it is used, unless told not to.
+            # vLLM reports its usage to its makers, unless this is set.
             environment = child_environment() | {"VLLM_API_KEY": KEY, "VLLM_NO_USAGE_STATS": "1"} | variables
             url = f"http://127.0.0.1:{port}"
             log = tmp_path_factory.mktemp("vllm") / "log"

@@ -72,7 +72,7 @@ def test_a_service_is_pinned_bounded_and_has_no_more_rights_than_it_needs(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_of_ours_is_a_setting_and_what_is_given_unasked_is_taken(name, monkeypatch, secret_files):
+def test_every_variable_of_a_service_is_a_valid_setting(name, monkeypatch, secret_files):
     given = OURS[name].get("environment", {})
     variables = [*given, *_secrets(name).values()]
     ours = [variable for variable in variables if variable.startswith("HANGTAG_")]
@@ -138,7 +138,7 @@ def test_defaults_in_the_compose_file_are_those_of_the_example():
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_service_listens_where_its_health_is_asked_and_its_port_published(name):
+def test_a_service_listens_on_the_port_of_its_health_check_and_its_published_port(name):
     service = OURS[name]
     command, environment = service.get("command", []), service.get("environment", {})
     if "healthcheck" not in service:
@@ -235,7 +235,7 @@ def test_stopping_waits_for_the_drain():
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > least
 
 
-def test_photos_are_gone_as_soon_as_the_topics_that_speak_of_them():
+def test_the_bucket_deletes_photos_when_the_topics_delete_their_events():
     assert f"-ttl={WEEK.days}d" in SERVICES["bucket"]["entrypoint"][-1]
 
 

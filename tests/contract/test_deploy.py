@@ -104,7 +104,7 @@ EXPRESSIONS = {
 
 
 @pytest.mark.parametrize("place", EXPRESSIONS)
-def test_every_metric_asked_for_is_exported_with_its_labels(place):
+def test_every_metric_in_an_expression_is_exported_with_its_labels(place):
     expression = re.sub(r'"[^"]*"', '""', EXPRESSIONS[place])
     for name, matchers in re.findall(r"(\w+)\{([^}]*)\}", expression):
         labels = set(re.findall(r"(\w+)\s*[=!]", matchers))

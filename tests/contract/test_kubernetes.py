@@ -25,7 +25,7 @@ STAGES = set(flow_of(Settings(notifications_topic="bucket-events", _env_file=Non
 def rendered(request):
     """All manifests as they are applied."""
     if shutil.which("kubectl") is None:
-        # It comes with a cluster's tools, which nobody needs to work on the code; it is asked to render files only.
+        # kubectl belongs to a cluster's tools, and work on the code does not need it. The tests only render files.
         pytest.skip("no kubectl here to render with")
     told = subprocess.run(
         ["kubectl", "kustomize", str(K8S / request.param)], capture_output=True, text=True, check=True, timeout=60
@@ -63,7 +63,7 @@ def test_pods_have_no_more_rights_than_they_need(rendered):
                 assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-def test_stages_have_time_to_drain_and_are_asked_where_they_answer(rendered):
+def test_stages_have_time_to_drain_and_probes_use_their_health_port(rendered):
     for name in STAGES:
         pod = _of(rendered, "Deployment")[name]["spec"]["template"]["spec"]
         assert pod["terminationGracePeriodSeconds"] > Settings.model_fields["drain_s"].default + _GOODBYE_S
@@ -77,7 +77,7 @@ def test_stages_have_time_to_drain_and_are_asked_where_they_answer(rendered):
         assert pod["terminationGracePeriodSeconds"] > Settings.model_fields["drain_s"].default
 
 
-def test_the_gateway_answers_where_it_is_asked(rendered):
+def test_the_gateways_probes_and_service_use_its_port(rendered):
     deployment = _of(rendered, "Deployment")["gateway"]["spec"]
     (container,) = deployment["template"]["spec"]["containers"]
     listens = int(container["args"][container["args"].index("--port") + 1])

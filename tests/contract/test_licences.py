@@ -1,7 +1,7 @@
 """
 What we ship may be shipped: by the licence files inside each runtime wheel and by the libraries bundled in it.
 
-Metadata is not asked. pillow-heif says BSD there, and its wheel holds libx265, which is GPL.
+The tests do not use metadata: pillow-heif's says BSD, and its wheel contains libx265, which is GPL.
 """
 
 import importlib.metadata
@@ -120,5 +120,5 @@ def test_the_gpl_is_known_by_every_name(text):
 
 
 @pytest.mark.parametrize("text", ["LGPL-3.0", "GNU Lesser General Public License", "Apache-2.0"])
-def test_other_licences_are_not_taken_for_it(text):
+def test_another_licence_is_not_recognized_as_a_known_one(text):
     assert not GPL.search(f"libheif, under the {text}.")

@@ -1,5 +1,5 @@
 """
-The OCR worker against its own OpenAPI document: whatever schemathesis makes of it is answered as it promises.
+The OCR worker against its own OpenAPI document: it answers each request that schemathesis makes as documented.
 
 `HANGTAG_FUZZ_REQUESTS=2000` asks for that many requests to each route instead of a few; it takes minutes.
 """
@@ -68,7 +68,7 @@ CHECKS = {"checks": {"negative_data_rejection": {"expected-statuses": REFUSED}}}
 
 @schemathesis.openapi.from_dict(APP.openapi(), config=SchemathesisConfig.from_dict(CHECKS)).parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_every_request_is_answered_as_the_document_says(case: schemathesis.Case, url: str, session: requests.Session):
+def test_the_worker_answers_every_request_as_documented(case: schemathesis.Case, url: str, session: requests.Session):
     case.call_and_validate(
         base_url=url,
         session=session,

@@ -1,4 +1,4 @@
-"""The embedded broker as a process of its own, told its faults over stdin."""
+"""The embedded broker as a separate process, which reads its faults from stdin."""
 
 import json
 import subprocess

@@ -64,7 +64,7 @@ COMMANDS = (
 
 @dataclass
 class Said:
-    """What the run said, by where; and the spans that came, each with the process that sent it."""
+    """The run's output by surface, and the spans with the process that sent each."""
 
     logs: dict[str, str] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Said:
 
 
 def planted() -> set[str]:
-    """Give all that may be said nowhere."""
+    """Return every planted value, none of which may appear in an output."""
     people = {EMAIL, EMAIL.partition("@")[0], PHONE, PHONE[1:]}
     texts = {f"photo {hashlib.sha256(photo(shade)).hexdigest()[:16]}" for shade in range(GOOD)}
     return {*SECRETS.values(), *VARIABLES.values(), "planted-otlp-key", PASSWORD, MARK, *people, *texts, *_PHRASES}
@@ -196,7 +196,7 @@ def three_ports() -> int:
 
 
 def faulty_run(broker: str, folder: Path) -> Said:
-    """Start every process, break what can break, and note all that is said."""
+    """Start every process, inject every fault, and record all output."""
     said, mounted = Said(), folder / "secrets"
     mounted.mkdir()
     for name, secret in SECRETS.items():
@@ -230,7 +230,7 @@ def faulty_run(broker: str, folder: Path) -> Said:
         ):
             processes = (sandbox, worker, gateway, exporter)
             klaviyo, ocr, door, lag = (process.stdout.readline().split()[-1] for process in processes)
-            # One worker that is not there, and Klaviyo's key not taken, then a limit and an outage.
+            # One missing worker and a refused Klaviyo key, then a limit and an outage.
             stages |= {"klaviyo_url": klaviyo, "ocr_urls": json.dumps(["http://127.0.0.1:1", ocr])}
             with (
                 httpx.Client(base_url=klaviyo, trust_env=False) as http,

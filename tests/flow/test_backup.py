@@ -56,7 +56,7 @@ def test_a_dump_of_postgresql_brings_back_the_tables_and_nothing_newer(tmp_path:
 
 
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="SQLite's backup is not tried: install sqlite3")
-def test_a_backup_of_sqlite_holds_what_the_database_held(tmp_path: Path):
+def test_a_backup_of_sqlite_has_the_rows_of_the_database(tmp_path: Path):
     command = re.search(r"`(sqlite3 [^`]+)`", PAGE)[1]
     (tmp_path / ".hangtag").mkdir()
     url = f"sqlite:///{tmp_path}/.hangtag/state.db"

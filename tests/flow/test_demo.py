@@ -96,7 +96,7 @@ def test_however_it_ends_no_process_is_left_and_no_port_is_open(photos, end):
         demo.wait()
 
 
-def test_an_empty_folder_is_said_to_be_empty(tmp_path):
+def test_the_demo_reports_an_empty_folder(tmp_path):
     done = subprocess.run([*DEMO, "--photos", tmp_path], capture_output=True, timeout=60, check=False)
     assert done.returncode == 2
     assert b"no files in" in done.stderr

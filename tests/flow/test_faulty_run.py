@@ -25,7 +25,7 @@ def said(tmp_path_factory) -> Said:
 
 
 @pytest.mark.parametrize("surface", [one.name for one in fields(Said) if one.name != "spans"])
-def test_nothing_that_was_planted_is_said(said, surface):
+def test_no_output_contains_a_planted_value(said, surface):
     texts = getattr(said, surface)
     assert texts
     assert {(where, one) for where, text in texts.items() for one in planted() if one in text} == set()

@@ -1,4 +1,4 @@
-"""What is asked for since a time comes from the embedded broker, too, which finds nothing by time."""
+"""Reading since a time works on the embedded broker too, which cannot look up offsets by time."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A shopper who is forgotten is gone, and no replay brings them back; everybody else stays as they were."""
+"""Forgetting a shopper removes them everywhere, no replay brings them back, and other shoppers are unchanged."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ async def world_of_servers(folder: Path, s3: S3Server, bucket: str) -> AsyncIter
     with postgres_server.running() as postgres:
 
         def traces(words: tuple[bytes, ...]) -> list[str]:
-            # What the log of changes still holds, and until when, is told in docs/privacy.md.
+            # docs/privacy.md says what the write-ahead log still contains, and until when.
             # Autovacuum copies samples of values to other tables.
             postgres.execute("ANALYZE")
             files = [file for file in postgres.files_with(*words) if not file.startswith("pg_wal/")]
@@ -96,7 +96,7 @@ async def test_forget_and_a_full_replay_leave_nothing_of_the_shopper_and_all_of_
     assert [(one["external_id"], one["properties"]) for one in after] == [(STAYS, profiles[STAYS]["properties"])]
     assert len(list((world.folder / "photos").rglob("*.jpg"))) == 1
 
-    # Once more, as after a crash between two steps: what is gone is gone, and Klaviyo is asked again.
+    # Once more, as after a crash between two steps: nothing reappears, and Klaviyo gets the request again.
     assert (await world.forget())["style_profiles"] == 0
 
 
@@ -150,7 +150,7 @@ async def retag_and_replay_letters(world: World, monkeypatch: pytest.MonkeyPatch
         assert GONE not in said.output
 
 
-async def test_the_soft_way_leaves_the_profile_and_takes_back_what_we_said(world):
+async def test_soft_keeps_the_profile_and_removes_our_properties(world):
     await world.upload(GONE, "g1", identity={"external_id": GONE})
     await world.replay()
     assert (await world.forget(soft=True))["klaviyo_profiles"] == 1

@@ -140,7 +140,7 @@ async def test_a_message_that_comes_later_finds_the_rest_of_its_upload_in_the_in
         assert facts((await client.get(f"/uploads/{upload_of(3)}")).json()) == ("synced", True, False, False, 3)
 
 
-async def test_nothing_is_told_of_a_forgotten_shopper(settings):
+async def test_the_gateway_returns_nothing_about_a_forgotten_shopper(settings):
     grow(settings.bootstrap_servers, 20, shoppers=SHOPPERS)
     await asyncio.to_thread(project, settings)
     engine = open_database(settings.state_url.get_secret_value())

@@ -1,4 +1,4 @@
-"""A key revoked while uploads come: said loudly, nothing lost or set aside, and all goes on when it is mended."""
+"""A key revoked while uploads arrive: the stage reports it, loses nothing, and continues after the fix."""
 
 import asyncio
 import json

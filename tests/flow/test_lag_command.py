@@ -92,7 +92,7 @@ def of(samples: Samples, name: str, **labels: str) -> float:
     return value
 
 
-def test_a_machine_and_a_person_are_told_the_same(broker):
+def test_json_and_the_table_have_the_same_figures(broker):
     write(broker.address, 5, committed=2)
     told = hangtag("--json", bootstrap_servers=broker.address)
     lines = {(line["group"], line["partition"]): line for line in map(json.loads, told.stdout.splitlines())}
@@ -138,7 +138,7 @@ def test_who_watches_goes_on_watching_while_kafka_is_away(broker, tmp_path):
         process.wait(10)
 
 
-def test_prometheus_is_told_by_names_that_dashboards_know_and_nothing_while_kafka_is_away(broker):
+def test_the_exporter_uses_known_names_and_serves_no_figures_while_kafka_is_away(broker):
     write(broker.address, 5, committed=2)
     with exporter(bootstrap_servers=broker.address) as url:
         samples = await_up(url, 1)

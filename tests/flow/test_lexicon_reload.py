@@ -86,7 +86,7 @@ class Traffic:
 
 
 @pytest.mark.parametrize("way", ["file change", "SIGHUP"])
-async def test_a_changed_lexicon_is_taken_up_and_no_event_is_lost(broker, tmp_path, own, way):
+async def test_the_stage_loads_a_changed_lexicon_and_loses_no_event(broker, tmp_path, own, way):
     worker = Worker(
         tmp_path / "log",
         # The signal goes to the parent of all stages: it must reach this one, and end none.
@@ -138,7 +138,7 @@ async def test_a_changed_lexicon_is_taken_up_and_no_event_is_lost(broker, tmp_pa
 
 
 @pytest.mark.parametrize("command", [["worker", "tag"], ["rules", "tag", "棉"], ["rules", "check"], ["retag"]])
-def test_a_lexicon_with_a_mistake_is_told_by_file_and_line(own, tmp_path, command):
+def test_a_mistake_in_the_lexicon_is_reported_with_file_and_line(own, tmp_path, command):
     (own / "material.toml").write_text("[cotton\n")
     done = subprocess.run(
         [sys.executable, "-m", "streams", *command],

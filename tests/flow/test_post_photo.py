@@ -51,7 +51,7 @@ def test_each_language_posts_a_photo_and_a_second_post_is_the_same_upload(gatewa
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_wrong_token_ends_the_program_with_what_the_gateway_answered(language, gateway, monkeypatch):
+def test_a_wrong_token_ends_the_program_with_the_gateways_answer(language, gateway, monkeypatch):
     if trouble := missing(language, "post_photo"):
         pytest.skip(f"post_photo in {language} was not run: {trouble}")
     monkeypatch.setenv("HANGTAG_GATEWAY_TOKEN", "wrong")

@@ -1,4 +1,4 @@
-"""Uploads are published photo first, and every failure is told as a value: on the embedded broker."""
+"""The producer stores the photo before it publishes, and returns every failure as a value; on the embedded broker."""
 
 import asyncio
 import json
@@ -163,7 +163,7 @@ def hangtag_upload(broker: EmbeddedBroker, tmp_path: Path, *arguments: str | Pat
 
 
 class SlowPhotos:
-    """A store that takes its time, and says when it was asked."""
+    """A slow store that records when it was called."""
 
     def __init__(self, takes_s: float) -> None:
         self._takes_s, self.asked = takes_s, threading.Event()

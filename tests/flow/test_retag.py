@@ -84,7 +84,7 @@ def recognize(settings: Settings, texts: dict[str, str]) -> None:
 
 
 def tag_all(settings: Settings, own: Path, *, uploads: int) -> None:
-    """Run the tag stage until it said so many things, and stop it in order: what it did is committed then."""
+    """Run the tag stage until it has published so many events, then stop it in order, so that it commits them."""
     stage = hangtag(settings, own, "worker", "tag")
     deadline = time.monotonic() + 60
     while len(tags(settings)) < uploads:

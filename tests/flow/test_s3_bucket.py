@@ -161,7 +161,7 @@ async def test_nothing_is_left_of_a_shopper_in_a_versioned_bucket_whatever_the_n
     assert all(key.startswith("shop/uploads/s2/") for key in left)
 
 
-async def test_without_the_right_to_versions_the_photos_go_and_the_rest_is_told(s3, s3_environment, bucket):
+async def test_without_the_right_to_versions_forget_removes_photos_and_notes_the_rest(s3, s3_environment, bucket):
     settings = Settings(store_url=f"s3://{bucket}")
     await make_store(settings).put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"x")
     with s3.only("GetObject", "DeleteObject", "ListBucket") as (key_id, secret):
@@ -222,7 +222,7 @@ def test_requests_are_signed_as_awss_own_library_signs_them(s3):
         request = httpx.Request(method, url, params=params or None, headers=headers, content=body.encode())
         sent = next(auth.auth_flow(request))
         ours.append(sent.headers["authorization"].replace(",", ", "))
-        # It signs every header that it is given.
+        # It signs every header of the request.
         asked.append({"method": method, "url": str(sent.url), "headers": headers, "body": body, "token": token})
     told = subprocess.run([BIN / "python", "-c", BOTOCORE], input=json.dumps(asked).encode(), stdout=-1, check=True)
     assert ours == json.loads(told.stdout)

@@ -1,4 +1,4 @@
-"""Photos in a real S3 server: stored, read, encrypted, refused, and told of by their bucket."""
+"""Photos in a real S3 server: stored, read, encrypted, refused, and announced by their bucket's notifications."""
 
 from datetime import timedelta
 from functools import partial
@@ -95,7 +95,7 @@ async def test_a_missing_photo_is_looked_for_again_and_a_missing_bucket_is_for_a
     assert all("NoSuchBucket" in one.message for one in answers.values())
 
 
-async def test_a_key_that_is_refused_is_told_without_secrets_whatever_it_was_for(s3, s3_environment, bucket):
+async def test_a_refused_key_is_reported_without_secrets_for_every_operation(s3, s3_environment, bucket):
     uri = f"s3://{bucket}/uploads/s/u.jpg"
     with s3.only("PutObject", "GetObject", "DeleteObject", "ListBucket") as (key_id, secret):
         s3_environment.setenv("AWS_ACCESS_KEY_ID", key_id)
@@ -138,7 +138,7 @@ async def test_a_bucket_tells_its_time_to_whoever_may_write(s3, bucket, monkeypa
         assert await PhotoStore(f"s3://{bucket}", max_bytes=10).time() is None
 
 
-async def test_an_object_that_nobody_can_name_is_told_of_and_not_taken_for_an_outage(s3, bucket):
+async def test_an_object_with_an_invalid_name_is_reported_and_is_no_outage(s3, bucket):
     s3.send("PUT", f"{bucket}/uploads//u.jpg", content=b"x")
     with pytest.raises(StoreError) as told:
         _ = [one async for one in PhotoStore(f"s3://{bucket}", max_bytes=10).find("uploads")]

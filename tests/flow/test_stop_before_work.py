@@ -1,4 +1,4 @@
-"""A stage that is told to stop before it ever had work stops."""
+"""A stage that gets the signal to stop before its first event stops."""
 
 import asyncio
 import signal
@@ -13,8 +13,8 @@ from streams.config.settings import Settings
 NO_JOINING = {"fault": "errors", "api": "JoinGroup", "error": "COORDINATOR_LOAD_IN_PROGRESS", "count": 10_000}
 
 
-async def test_a_stage_that_was_never_given_a_partition_ends_in_order(broker, tmp_path):
-    """Tasks of aiokafka outlive any number of cancellations while they join the group, and held the process up."""
+async def test_a_stage_without_a_partition_stops_in_order(broker, tmp_path):
+    """Tasks of aiokafka ignore cancellation while they join the group, and delayed the end of the process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = Settings(bootstrap_servers=broker.address, session_timeout_s=6, drain_s=1, health_port=port)

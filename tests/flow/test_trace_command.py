@@ -132,7 +132,7 @@ def lines(told: Result) -> list[dict]:
     return [json.loads(line) for line in told.stdout.splitlines()]
 
 
-def test_every_message_of_an_upload_is_told_with_its_stage_to_klaviyos_body(settings, tmp_path):
+def test_trace_shows_every_message_with_its_stage_and_klaviyos_body(settings, tmp_path):
     *steps, klaviyo, standing = lines(trace(settings, tmp_path, "u1", "--json"))
     assert [(step["stage"], step["what"]) for step in steps] == [
         ("upload", "PhotoUploaded"),

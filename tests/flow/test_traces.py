@@ -38,7 +38,7 @@ async def test_one_upload_is_one_trace_and_stays_one_when_it_is_delivered_again(
         again = await running.deliver("recognize", uploaded, offset=5)
         await running.deliver("sync", await running.deliver("tag", first))
         at_klaviyo = [one for one in running.at_klaviyo if one is not None]
-        # What was written before is known, so that nothing is asked of Klaviyo.
+        # The ledger knows the event, so the stage sends Klaviyo nothing.
         await running.deliver("sync", await running.deliver("tag", again))
     spans = taken(collector)
     assert [(span.name, process) for span, process in spans] == [
@@ -204,7 +204,7 @@ print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "op
 
 
 @pytest.mark.parametrize("command", [("worker", "tag"), ("ocr", "serve"), ("upload", __file__, "--shopper", "s")])
-def test_a_missing_extra_is_told_in_one_line(monkeypatch, command):
+def test_a_missing_extra_ends_the_command_with_one_line(monkeypatch, command):
     monkeypatch.delitem(sys.modules, "streams.telemetry.otel")
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter", None)
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
@@ -214,7 +214,7 @@ def test_a_missing_extra_is_told_in_one_line(monkeypatch, command):
     assert told.stderr.splitlines()[-1].endswith("pip install 'hangtag[otel]', or unset it")
 
 
-def test_an_endpoint_that_is_no_address_is_told_in_one_line():
+def test_an_invalid_endpoint_ends_the_command_with_one_line():
     told = CliRunner().invoke(hangtag, ["worker", "tag"], env={"HANGTAG_TRACES_ENDPOINT": "collector:4318"})
     assert (told.exit_code, told.stderr) == (
         2,

@@ -244,8 +244,8 @@ class KafkaCluster:
 
 
 def free_port() -> int:
-    """Give a port of 127.0.0.1 that nobody else will be given."""
-    # Below the range the kernel deals from, so that no other process is given it while a broker is down.
+    """Return a free port of 127.0.0.1 that no other process gets."""
+    # Below the kernel's own range, so that no other process gets it while a broker is down.
     while not _is_free(port := random.randrange(20_000, 32_000)):
         pass
     return port

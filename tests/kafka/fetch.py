@@ -70,7 +70,7 @@ def _fetch(server: Server, target: Path) -> None:
     if not mvn:
         raise ServerMissingError(INSTALL)
     print(f"Fetching {server.called} into deploy/{server.deploy.name}/target, once", file=sys.stderr)
-    # By its markers maven would take what is gone for unpacked.
+    # Maven's markers would claim that deleted files are unpacked.
     for stale in (server.folder, "dependency-maven-plugin-markers"):
         shutil.rmtree(target / stale, ignore_errors=True)
     command = [mvn, "-q", "-B", "-Dstyle.color=never", "-f", str(server.deploy / "pom.xml"), server.goal]

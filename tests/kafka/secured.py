@@ -43,7 +43,7 @@ class SecuredKafka(KafkaCluster):
 
     @cached_property
     def admin(self) -> AdminClient:
-        """The super user; kept, for an AdminClient that is let go of breaks off what it was asked."""
+        """The super user's client. It is kept, because a discarded AdminClient aborts its requests."""
         return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     def add_user(self) -> None:

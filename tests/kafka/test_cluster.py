@@ -79,7 +79,7 @@ def test_topics_of_the_schema_exist_and_unknown_ones_do_not_appear(kafka: str, t
 
 
 @pytest.mark.usefixtures("kafka_libraries")
-def test_kafka_s_own_tools_can_be_asked(kafka: str, topic_prefix: str):
+def test_kafkas_own_tools_run(kafka: str, topic_prefix: str):
     topic, group = topics(topic_prefix).tags.name, f"{topic_prefix}.group"
     produce(kafka, topic, [b"x"])
     with consumer(kafka, group, topic) as reader:
@@ -97,7 +97,7 @@ def replicas(admin: AdminClient, topic: str) -> tuple[int, int]:
     try:
         found = admin.list_topics(timeout=3).topics.get(topic)
     except KafkaException:
-        # It asked the broker that was just stopped.
+        # The request went to the broker that was just stopped.
         return -1, 0
     return (found.partitions[0].leader, len(found.partitions[0].isrs)) if found else (-1, 0)
 

@@ -45,7 +45,7 @@ async def test_offsets_set_back_by_hand_are_worked_on_again(settings, tmp_path):
     assert len(heard) == 30
 
 
-async def test_records_gone_by_retention_are_no_loss_of_ours(settings, tmp_path):
+async def test_records_that_retention_deleted_do_not_stop_the_stage(settings, tmp_path):
     await publish(settings, uploads(30, shoppers=6))
     with stage(settings, tmp_path) as running:
         await asyncio.to_thread(hear, settings, lambda heard: len(heard) == 30)
@@ -81,7 +81,7 @@ async def test_a_transaction_of_a_producer_leaves_a_gap_that_is_none(settings, t
         assert running.process.poll() is None
 
 
-async def test_partitions_added_under_a_running_stage_are_taken_up(settings, tmp_path):
+async def test_a_running_stage_reads_added_partitions(settings, tmp_path):
     name = topics(settings.topic_prefix).uploads.name
     with stage(settings, tmp_path, metadata_max_age_s=2) as running:
         await asyncio.to_thread(running.await_said, "assigned")

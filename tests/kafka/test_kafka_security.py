@@ -144,7 +144,7 @@ async def test_a_stage_works_with_no_other_rights_than_the_documented(
         assert not running.said(PASSWORD)
 
 
-async def test_what_a_stage_may_not_see_is_told_as_missing(cluster, certificates, tokens, prefix, tmp_path):
+async def test_a_stage_logs_a_topic_that_it_may_not_see_as_missing(cluster, certificates, tokens, prefix, tmp_path):
     """Kafka does not say that a topic exists to whom it does not concern."""
     settings = settings_of(certificates, prefix, **ways(cluster, certificates, tokens)["PLAIN"])
     with stage(settings, tmp_path) as running:

@@ -154,7 +154,7 @@ def test_what_an_aborted_transaction_wrote_is_no_work(settings, uploads_log):
     assert (told.lag, told.seconds) == (0, 0)
 
 
-def test_records_that_expired_are_told_and_their_age_worked_out(settings, uploads_log):
+def test_lag_reports_expired_records_and_estimates_their_age(settings, uploads_log):
     began = int(time.time()) - 100
     producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
     for at in range(20):
@@ -167,11 +167,11 @@ def test_records_that_expired_are_told_and_their_age_worked_out(settings, upload
         done.result()
     told = look(settings)[0]
     assert (told.lag, told.expired, told.estimated) == (10, 8, True)
-    # The records came a second apart, so that the line through those left leads to the one gone.
+    # The records came a second apart, so the line through the remaining ones gives the age of the deleted one.
     assert written(told) == pytest.approx(began + 2, abs=1)
 
 
-def test_partitions_added_later_and_a_topic_deleted_are_taken_as_they_come(settings, uploads_log):
+def test_lag_follows_added_partitions_and_a_deleted_topic(settings, uploads_log):
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     wanted = {GroupPartition(group, log, at) for group, log in stage_groups(settings).items() for at in range(3)}
     added = {GroupPartition(group_of(settings), uploads_log, at) for at in (3, 4)}

@@ -52,7 +52,7 @@ def test_a_second_installation_with_the_same_group_prefix_is_named_by_its_topic(
     assert f"hangtag-recognize@elsewhere at 127.0.0.1 reads {topics.texts.name}" in sentence
 
 
-def test_what_another_program_committed_is_told_after_it_left(settings):
+def test_a_foreign_commit_is_reported_after_the_program_left(settings):
     topic = make_topics(settings).uploads.name
     group = f"{settings.group_prefix}.recognize"
     consumer = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": group})

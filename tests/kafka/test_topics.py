@@ -27,7 +27,7 @@ def hangtag(*arguments: str, **settings: object) -> subprocess.CompletedProcess[
     )
 
 
-def test_topics_are_created_once_and_drift_is_told(kafka):
+def test_topics_are_created_once_and_differences_are_reported(kafka):
     prefix = f"apply-{uuid.uuid4().hex[:8]}"
     settings = {"bootstrap_servers": kafka, "topic_prefix": prefix}
     admin = AdminClient({"bootstrap.servers": kafka})

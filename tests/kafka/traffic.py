@@ -76,7 +76,7 @@ async def publish(
 
 
 class Heard(dict[str, list[TextRecognized]]):
-    """Texts heard, by upload id, in the order of their partition."""
+    """Received texts by upload id, in the order of their partition."""
 
     @property
     def duplicates(self) -> int:

@@ -1,7 +1,7 @@
 """
 Compare the sandbox's table of Klaviyo's operations with an official SDK, or write the table anew.
 
-    python tests/contract/klaviyo/operations.py                    # newer and gone operations of the installed SDK
+    python tests/contract/klaviyo/operations.py                    # new and removed operations of the installed SDK
     python tests/contract/klaviyo/operations.py --write SPEC.json  # SPEC.json: openapi/stable.json of klaviyo/openapi
 
 The specification has what a machine needs (scopes, limits, filters). What only the SDK has is read from its sources,

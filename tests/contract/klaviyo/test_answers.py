@@ -49,7 +49,7 @@ def test_statuses_and_bodies_are_the_official_ones(spec, operation):
 
 
 @pytest.mark.parametrize("operation", [one for one, ours in SUCCESS.items() if ours.resource])
-def test_the_smallest_official_answer_is_taken_and_nothing_smaller(spec, operation):
+def test_the_client_accepts_the_smallest_official_answer_and_nothing_smaller(spec, operation):
     ours = SUCCESS[operation]
     for status, schema in successes(spec, operation).items():
         whole = least(spec, schema)

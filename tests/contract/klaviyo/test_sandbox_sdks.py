@@ -126,7 +126,7 @@ def test_the_python_sdk_follows_every_page_by_its_link(sdk):
     assert seen == [f"s{at}" for at in reversed(range(45))]
 
 
-def test_the_python_sdk_is_told_what_is_missing(sdk):
+def test_the_sandbox_names_what_it_lacks_to_the_python_sdk(sdk):
     exceptions = pytest.importorskip("openapi_client.exceptions")
     with pytest.raises(exceptions.ApiException) as refused:
         sdk.Coupons.create_coupon(of("coupon", {"external_id": "C", "description": "x"}))

@@ -73,7 +73,7 @@ def model(module: str) -> Any:
 
 
 def lost(ours: Any, theirs: Any, place: str = "") -> list[str]:
-    """Name what we said and the model does not say."""
+    """Return the fields that we send and the model does not have."""
     if isinstance(ours, dict):
         found = theirs if isinstance(theirs, dict) else {}
         return [one for name, value in ours.items() for one in lost(value, found.get(name), f"{place}/{name}")]

@@ -64,7 +64,7 @@ def test_vllm_knows_every_field_of_our_request_and_takes_our_sampling(chat, most
     request = model.model_validate(body)
     sampling = request.to_sampling_params(most, {})
 
-    # Unknown fields are taken without a word: a field that was renamed must be noticed here.
+    # vLLM accepts unknown fields silently, so this test must notice a renamed field.
     assert set(body) <= set(model.model_fields)
     assert (sampling.temperature, sampling.top_p, sampling.top_k, sampling.seed) == (0.2, 1.0, -1, 1)
     assert sampling.repetition_penalty == penalty

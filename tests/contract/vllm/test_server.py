@@ -47,7 +47,7 @@ TAUGHT = (
 WORDLESS = "care-label-languages.jpg"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 BATCH = 4
-#: Photos of noise that a look is asked about.
+#: Photos of noise for a look.
 NOISE = 200
 
 
@@ -100,7 +100,7 @@ def sent(photo: bytes) -> bytes:
 def school(tmp_path_factory, start_vllm, start_workers) -> School:
     vllm = os.environ.get("HANGTAG_TEST_VLLM")  # noqa: TID251 - a switch of the tests
     if not vllm:
-        # 6 GB in an environment of its own, for x86-64 Linux alone, and ten minutes: asked for, never by the way.
+        # Needs 6 GB in an environment of its own, x86-64 Linux and ten minutes, so it runs only on request.
         pytest.skip("needs vLLM: run `make test-vllm`")
     folder = tmp_path_factory.mktemp("tiny")
     photos = {name: small(name, 224 + 16 * at) for at, name in enumerate((*TAUGHT, WORDLESS))}

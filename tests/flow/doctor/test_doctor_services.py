@@ -31,7 +31,7 @@ async def test_fault_6_an_ocr_worker_that_is_not_ready(settings, around):
     assert "not ready" in found["ocr"].finding
 
 
-async def test_fault_6_an_ocr_worker_that_is_busy_is_not_told_to_be_started(settings, around):
+async def test_fault_6_for_a_busy_ocr_worker_doctor_does_not_say_to_start_it(settings, around):
     # Less than any answer takes over HTTP: a photo that was read before comes back at once.
     found = await complaints(settings.model_copy(update={"ocr_timeout_s": 0.0002}), None, "ocr")
     assert (found["ocr"].name, found["ocr"].status) == (f"ocr {around.ocr}", "warn")

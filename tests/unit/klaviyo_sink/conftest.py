@@ -172,7 +172,7 @@ class Merchant(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def merchant() -> Iterator[ThreadingHTTPServer]:
-    """Serve a merchant: `forms` are what came, `status` what is answered to them, `good` the newest token."""
+    """Serve a merchant: `forms` are the received forms, `status` is the answer, `good` the newest token."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Merchant) as server:
         server.forms, server.status, server.good = [], 200, "access-0"
         serving = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -17,7 +17,7 @@ HEADERS = {
 
 
 class Api:
-    """Calls the sandbox; an answer that was not expected fails the test with what it said."""
+    """Calls the sandbox. An unexpected answer fails the test and prints the answer."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http

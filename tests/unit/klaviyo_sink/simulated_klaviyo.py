@@ -12,7 +12,7 @@ from klaviyo_sink.api.errors import PROFILE_NOT_FOUND
 from klaviyo_sink.api.row_errors import Fault
 from schemas.outcomes import Later, Never
 
-#: Seconds after which a client gives a request up. What is given up has landed by then, or never will.
+#: A client's time limit for a request, in seconds. After it the request has landed, or never will.
 TIMEOUT_S = 30.0
 GONE = Never(PROFILE_NOT_FOUND, "gone")
 

@@ -23,7 +23,7 @@ BATCH: ContextVar[object] = ContextVar("batch")
 
 
 class FreeBudget:
-    """Grants everything after a wait, or only some of what is asked for, so that both lanes are taken."""
+    """Grants everything after a wait, or only part of the requests, so that rows use both lanes."""
 
     def __init__(self, chance) -> None:
         self.chance = chance

@@ -3,7 +3,7 @@ One schedule: two sync processes, a topic, a database and Klaviyo, with whatever
 
 The topic delivers each shopper's uploads in order to the process that owns the shopper, again until they are done; a
 rebalance moves shoppers while the old owner's batch is still on its way, and delivers some done uploads once more.
-Real: batches, lanes, jobs, gone profiles, and the decisions of folding and settling.
+Real: batches, lanes, jobs, deleted profiles, and the decisions of folding and settling.
 """
 
 import asyncio
@@ -123,7 +123,7 @@ class World:
     def forget(self, shopper):
         self.database.forget(shopper)
         self.forgotten.add(shopper)
-        # As `hangtag forget` does: what was on its way has landed when Klaviyo is asked to erase.
+        # As `hangtag forget` does: requests in flight have landed before it asks Klaviyo to erase.
         self.erasing.append((asyncio.get_running_loop().time() + 2 * TIMEOUT_S, shopper))
 
     def merge(self):

@@ -1,4 +1,4 @@
-"""One budget for all sync processes of an account: what Klaviyo told one of them holds until it tells otherwise."""
+"""One budget for all sync processes of an account: what one learns from Klaviyo applies to all until it changes."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

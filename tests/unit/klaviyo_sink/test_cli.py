@@ -40,7 +40,7 @@ def test_the_sandbox_tells_its_address_serves_there_and_stops(stop):
         httpx.get(url, trust_env=False)
 
 
-def test_a_taken_port_is_said_in_one_line():
+def test_a_port_in_use_ends_the_command_with_one_line():
     with listen("127.0.0.1", 0) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run([*COMMAND, "sandbox", "--port", port], capture_output=True, text=True, check=False)
@@ -90,7 +90,7 @@ def test_a_canary_sent_again_and_again_tells_prometheus_when_it_was_last_seen():
         canary.stderr.close()
 
 
-def test_a_tag_that_no_upload_can_have_is_said_before_anything_is_made(tmp_path):
+def test_setup_names_an_impossible_tag_before_it_makes_anything(tmp_path):
     misspelt = EXAMPLE.replace("material/cotton", "material/cottn").replace("category/t-shirt", "interest/office")
     (tmp_path / "campaigns.toml").write_text(misspelt, encoding="utf-8")
     environment = child_environment(klaviyo_url="no-such-protocol://x", klaviyo_key="pk")
@@ -100,7 +100,7 @@ def test_a_tag_that_no_upload_can_have_is_said_before_anything_is_made(tmp_path)
     assert "interest/office" not in done.stderr
 
 
-def test_a_state_database_that_is_none_is_said_in_one_line_by_the_stage_that_cannot_start(tmp_path):
+def test_a_stage_with_an_invalid_state_database_ends_with_one_line(tmp_path):
     (tmp_path / "state.db").write_bytes(b"not a database " * 100)
     environment = child_environment(state_url=f"sqlite:///{tmp_path}/state.db")
     command = [sys.executable, "-m", "streams", "worker", "sync"]

@@ -23,7 +23,7 @@ def retagged(outfit):
     return make
 
 
-async def test_a_correction_replaces_what_the_upload_said_without_another_event(sink, sandbox, outfit, retagged):
+async def test_a_correction_replaces_the_uploads_tags_without_another_event(sink, sandbox, outfit, retagged):
     await sink.sync(outfit("u1", "material/cotton", "style/slim"))
     await sink.sync(outfit("u2", "material/silk"))
     assert await sink.sync(retagged("u1", "material/linen")) == Written("written", "single", 3)
@@ -38,7 +38,7 @@ async def test_a_correction_replaces_what_the_upload_said_without_another_event(
     assert await sandbox.posts("/api/profile-import") == 1
 
 
-async def test_a_correction_that_changes_nothing_said_asks_klaviyo_nothing(sink, sandbox, outfit, retagged):
+async def test_a_correction_that_changes_nothing_sends_klaviyo_nothing(sink, sandbox, outfit, retagged):
     await sink.sync(outfit("u1", "material/cotton"))
     before = (await sandbox.state())["counters"]
     assert await sink.sync(retagged("u1", "material/cotton", "pattern/floral")) == Written("unchanged", "single", 1)

@@ -58,7 +58,7 @@ async def test_what_is_shown_is_what_is_then_sent(config, clock, sandbox, outfit
     )
 
 
-async def test_what_klaviyo_has_is_shown_only_when_asked_for(config, clock, outfit):
+async def test_a_dry_run_shows_known_uploads_only_without_the_ledger(config, clock, outfit):
     await write(config, clock, [outfit("u1")])
     assert await rehearse(config, clock, [outfit("u1")]) == (["unchanged"], [])
     outcomes, shown = await rehearse(config, clock, [outfit("u1")], ledger=False)
@@ -95,6 +95,6 @@ async def test_the_forgotten_and_the_refused_are_so_in_a_dry_run_too(config, clo
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x/y"])
-async def test_a_database_that_is_none_is_said_to_be_none(config, clock, url):
+async def test_a_dry_run_reports_an_invalid_database(config, clock, url):
     with pytest.raises(RuntimeError, match="state database"):
         await open_sink(replace(config, state_url=url), dry_run=DryRun(print))

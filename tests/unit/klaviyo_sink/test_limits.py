@@ -1,4 +1,4 @@
-"""Whatever is asked for, whenever: no window of Klaviyo's, wherever it begins, ever holds more than is allowed."""
+"""No window of Klaviyo's, wherever it begins, ever contains more requests than allowed."""
 
 from bisect import bisect_left
 
@@ -48,7 +48,7 @@ def test_no_window_ever_holds_more_than_its_share(operation, asks):
     operation=st.sampled_from([EVENTS, JOBS, "POST /api/segments"]),
     asks=st.lists(st.tuples(st.integers(1, 400), st.floats(0, 3)), max_size=60),
 )
-def test_no_more_is_ever_granted_than_was_said_to_be_left(operation, asks):
+def test_no_more_requests_are_granted_than_klaviyo_says_are_left(operation, asks):
     spent, now = Spent(), START
     for wanted, pause in asks:
         now += pause
@@ -63,7 +63,7 @@ def test_no_more_is_ever_granted_than_was_said_to_be_left(operation, asks):
 
 @settings(max_examples=60, deadline=None)
 @given(operation=st.sampled_from(sorted(PUBLISHED)), pauses=st.lists(st.floats(0, 2), max_size=30))
-def test_whoever_waits_as_long_as_told_gets_a_request(operation, pauses):
+def test_a_caller_that_waits_as_long_as_required_gets_a_request(operation, pauses):
     spent, now = Spent(), START
     for pause in pauses:
         spent, _ = grant(spent, operation, 50, now)
@@ -110,7 +110,7 @@ def test_what_others_of_the_account_spend_is_obeyed_until_the_window_ends():
     assert grant(spent, JOBS, 9, START + 21)[1].slots == 9
 
 
-def test_a_limit_that_klaviyo_has_changed_is_taken_over():
+def test_a_limit_that_klaviyo_changed_replaces_the_old_one():
     assert worth_telling(JOBS, None, limit=1500, left=1400)
     assert not worth_telling(JOBS, 1500, limit=1500, left=1400)
     assert worth_telling(JOBS, 1500, limit=1500, left=100)

@@ -260,7 +260,7 @@ def test_the_configuration_shows_no_secret_and_takes_no_key_that_cannot_be_sent(
         SinkConfig("https://a.klaviyo.com", None, metric="m" * 128)
 
 
-async def test_whoever_asks_a_closed_sink_is_answered_at_once(config, clock, sandbox, outfit):
+async def test_a_closed_sink_answers_at_once(config, clock, sandbox, outfit):
     """An event that comes back after its wait may find the sink closed; it must not wait for ever."""
     async with opened(config, clock) as sink:
         await sink.sync(outfit("u1"))

@@ -85,7 +85,7 @@ def test_a_worker_says_when_it_is_ready_serves_and_stops_on_sigterm(draw):
 
 
 async def test_on_sigterm_a_worker_finishes_the_photo_it_has_takes_no_more_and_ends(serve, draw):
-    """The photo is held at the model server until the worker was told to stop and turns newcomers away."""
+    """The model server keeps the photo until the worker got the signal to stop and refuses new photos."""
     behaviour = StandIn()
     model_server = serve(stand_in_app(behaviour))
     with serving("--engine", "hunyuan", ocr_vllm_url=model_server) as (process, url):
@@ -190,7 +190,7 @@ async def test_the_hunyuan_engine_reads_through_the_server_it_is_pointed_at(serv
         ({"HANGTAG_OCR_URI_ROOTS": '["cdn.test"]'}, (), "cannot allow photos below cdn.test"),
     ],
 )
-def test_a_worker_that_would_be_less_safe_than_told_does_not_start(environment, options, says):
+def test_a_worker_does_not_start_less_safe_than_configured(environment, options, says):
     result = runner.invoke(app, ["ocr", "serve", "--port", "0", "--engine", "scripted", *options], env=environment)
 
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""The port that worker and page listen on: had at once, told as a URL, and one sentence when it cannot be had."""
+"""The port that worker and page listen on: open at once, printed as a URL, and one sentence when it is unavailable."""
 
 import socket
 
@@ -23,7 +23,7 @@ def test_an_ipv6_address_stands_in_brackets():
         assert url == f"https://[::1]:{listener.getsockname()[1]}"
 
 
-def test_a_taken_port_is_said_to_be_taken():
+def test_a_port_in_use_is_reported_as_in_use():
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(CommandError, match=r"Cannot listen on 127\.0\.0\.1") as ended,

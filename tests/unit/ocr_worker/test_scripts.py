@@ -1,4 +1,4 @@
-"""Text in scripts that the models do not know is noticed and left out, never told as Latin rubbish."""
+"""The worker notices text in scripts that the models do not know, and never returns it as Latin letters."""
 
 from io import BytesIO
 from pathlib import Path

@@ -12,7 +12,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 @asynccontextmanager
 async def host(answer, address="127.0.0.1", port=0, tls=None):
-    """A web server that gives the same answer to everyone (bytes, or a coroutine that writes it); tells who asked."""
+    """A web server with one answer for every request (bytes, or a coroutine that writes it). Records the requests."""
     seen: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
@@ -52,7 +52,7 @@ def whole(photo: bytes, *headers: bytes) -> bytes:
 
 
 def pointing(*addresses: str, calls: list[str] | None = None):
-    """A name server that gives these addresses, and tells what it was asked."""
+    """A name server with fixed addresses. Records the names that it looked up."""
 
     async def resolve(name: str, _: int):
         if calls is not None:

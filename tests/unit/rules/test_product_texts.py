@@ -48,7 +48,7 @@ def test_a_product_text_is(ids: Callable[[str], set[str]], text: str, tag: str):
     assert tag in ids(text)
 
 
-def test_the_reason_is_told(reasons: Callable[[str], dict[str, str]]):
+def test_a_dropped_word_has_its_reason(reasons: Callable[[str], dict[str, str]]):
     assert reasons("Blue Ridge Mountains") == {"colour/blue": "a single word in other talk"}
     assert reasons("COTTON CANDY") == {"material/cotton": "the phrase means something else"}
     assert reasons("全场包邮") == {"promotion/free-shipping": "never a tag"}

@@ -146,7 +146,7 @@ def test_diff_shows_which_tags_change(own: Path, tmp_path: Path):
         (b"\xff\n", "corpus.txt: is not UTF-8 at byte 0"),
     ],
 )
-def test_a_corpus_with_a_mistake_is_told_by_file_and_line(tmp_path: Path, corpus: bytes | None, told: str):
+def test_a_mistake_in_a_corpus_is_reported_with_file_and_line(tmp_path: Path, corpus: bytes | None, told: str):
     if corpus is not None:
         (tmp_path / "corpus.txt").write_bytes(corpus)
     result = run("diff", "-", "-", "--corpus", "corpus.txt")

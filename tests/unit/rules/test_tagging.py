@@ -107,7 +107,7 @@ def test_badly_read_lines_give_nothing(place: Callable[..., TextLine]):
     assert TAGGER.tag([place("纯棉T恤", score=LEAST_SCORE)]).tags != ()
 
 
-def test_what_was_dropped_is_told(tagged: Callable[[str], Tagging]):
+def test_the_tagging_lists_what_it_dropped(tagged: Callable[[str], Tagging]):
     tagging = tagged("不含棉 50% off")
 
     assert {(finding.tag, finding.reason) for finding in tagging.suppressed} == {

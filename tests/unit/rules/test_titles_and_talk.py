@@ -1,4 +1,4 @@
-"""Titles and descriptions as shops write them: what is said of the garment, and what of something beside it."""
+"""Titles and descriptions as shops write them: words about the garment, and words about other things."""
 
 from collections.abc import Callable
 

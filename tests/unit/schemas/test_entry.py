@@ -55,7 +55,7 @@ def test_what_no_mail_server_takes_is_no_address(address):
 
 
 @pytest.mark.parametrize("address", ["a@shop.cn", "a.b+c@mail.shop.co.uk", "用户@例子.中国", "o'neil_x-1@shop-2.com"])
-def test_addresses_of_any_script_are_taken(address):
+def test_addresses_of_any_script_are_accepted(address):
     assert unfit_field(upload(address)) is None
 
 

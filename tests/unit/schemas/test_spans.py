@@ -8,7 +8,7 @@ from schemas.spans import NO_SPAN, NO_SPANS, trace_headers, trace_id
 GOOD = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-def test_the_trace_context_is_taken_and_nothing_else():
+def test_only_the_trace_context_is_read_from_the_headers():
     trace = [("ce_id", b"u1"), ("traceparent", GOOD), ("tracestate", b"shop=1"), ("other", None)]
     assert trace_headers(trace) == {"traceparent": GOOD.decode(), "tracestate": "shop=1"}
     assert trace_id(trace) == "4bf92f3577b34da6a3ce929d0e0e4736"

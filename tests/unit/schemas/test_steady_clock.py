@@ -24,7 +24,7 @@ def test_whenever_the_machine_is_set_by_days_the_time_stays_right(steps):
 
 
 @given(DAYS, st.integers(1, 59))
-def test_a_jump_that_is_taken_back_within_the_hour_changes_nothing(days, minutes):
+def test_a_jump_that_is_reversed_within_the_hour_changes_nothing(days, minutes):
     machine = Machine()
     clock = SteadyClock(machine.wall, lambda: machine.booted)
     machine.offset = timedelta(days=days)

@@ -1,4 +1,4 @@
-"""A gateway whose photo store and Kafka take what they are given, or say why not."""
+"""A gateway whose photo store and Kafka accept everything, or fail with a reason."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ TOKEN = {"Authorization": "Bearer planted"}
 
 @dataclass
 class World:
-    """Stands for the photo store and Kafka, which take what they are given or say why not."""
+    """Stands in for the photo store and Kafka, which accept everything or fail with a reason."""
 
     photos: dict[str, bytes] = field(default_factory=dict)
     events: list[PhotoUploaded] = field(default_factory=list)

@@ -26,7 +26,7 @@ TOPICS = topics()
 
 
 class ListBroker:
-    """Delivers into a list; refuses a topic when told to."""
+    """Delivers into a list. Can refuse a topic."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes | None, bytes | None, Headers]] = []

@@ -47,7 +47,7 @@ async def test_setting_up_takes_what_klaviyos_limits_ask_for_and_no_more(client,
     assert clock.seconds <= most
 
 
-async def test_a_wait_for_klaviyos_limits_is_told_while_it_lasts(client, clock):
+async def test_setup_prints_that_it_waits_for_klaviyos_limits(client, clock):
     [example] = read_campaigns(None)
     told = []
 

@@ -1,4 +1,4 @@
-"""An old backup of the state database: noticed before anything is taken from a profile, and mended by reconciling."""
+"""An old backup of the state database: the stage notices before it removes values, and reconcile repairs it."""
 
 import asyncio
 import shutil

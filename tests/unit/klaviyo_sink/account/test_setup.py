@@ -91,7 +91,7 @@ def done(steps):
     return [(kind, what) for kind, what, _ in steps]
 
 
-async def test_nothing_is_set_live_while_anything_differs_and_the_difference_is_told_in_words():
+async def test_nothing_is_set_live_while_anything_differs_and_setup_prints_the_difference():
     account = Account()
     await set_up(account)
     steps = await set_up(account, campaign(message={"zh": "NEW"}), campaign(name="Another"), live=True)
@@ -132,7 +132,7 @@ async def test_a_replacement_that_was_interrupted_goes_on_where_it_stopped(inter
 
 
 @pytest.mark.parametrize("status", ["draft", "live"])
-async def test_an_archived_flow_is_never_set_live_nor_taken_for_ours(status):
+async def test_an_archived_flow_is_never_set_live_nor_treated_as_ours(status):
     account = Account()
     await set_up(account)
     account.flows["flows-1"] |= {"archived": True, "status": status}

@@ -94,7 +94,7 @@ def test_the_browser_brings_the_code_and_the_tokens_are_kept_privately(settings,
         ({"code": "code-2"}, "Klaviyo rejected the code (HTTP 400)"),
     ],
 )
-def test_whatever_goes_wrong_is_said_in_one_line_and_nothing_is_kept(settings, tmp_path, said, why):
+def test_every_failure_of_login_is_one_line_and_stores_nothing(settings, tmp_path, said, why):
     redirect = free_redirect()
     with started(settings, redirect, tmp_path) as login:
         page = page_of(login)
@@ -133,7 +133,7 @@ def test_an_address_elsewhere_is_pasted():
     assert parse_qs(urlsplit(attempt.url).query)["state"] == [attempt.state]
 
 
-def test_a_login_that_cannot_be_is_refused_before_a_browser_is_asked_for(settings, tmp_path):
+def test_an_impossible_login_is_refused_before_the_browser_opens(settings, tmp_path):
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with started(settings, f"http://127.0.0.1:{port}/callback", tmp_path) as login:

@@ -65,7 +65,7 @@ async def test_a_token_that_klaviyo_no_longer_takes_is_renewed_at_once(file, mer
 
 
 @pytest.mark.parametrize("now", [100, 2000])
-async def test_a_revoked_pair_shows_as_401_is_kept_and_is_asked_for_once_a_minute(file, merchant, now):
+async def test_a_revoked_pair_shows_as_401_stays_and_is_renewed_once_a_minute(file, merchant, now):
     """Whether its access token would still last or has ended."""
     merchant.status, merchant.good = 400, "something else"
     async with signing(file, lambda: now) as http:
@@ -80,7 +80,7 @@ async def test_a_revoked_pair_shows_as_401_is_kept_and_is_asked_for_once_a_minut
 
 
 @pytest.mark.parametrize("status", [None, 429, 500])
-async def test_while_no_renewal_can_be_had_a_token_that_lasts_is_used_and_few_are_asked_for(file, merchant, status):
+async def test_while_renewal_fails_a_valid_token_is_used_and_few_renewals_are_sent(file, merchant, status):
     if status is None:
         file = replace(file, token_url="http://127.0.0.1:1/oauth/token")
     else:

@@ -142,7 +142,7 @@ async def test_a_database_error_leaves_no_request_behind_to_land_late(url, outfi
 
     class FailingOnce(StateDatabase):
         def spend(self, operation, change):
-            # Klaviyo's first answer cannot be taken in.
+            # The process cannot read Klaviyo's first answer.
             if klaviyo.landed and failing:
                 failing.clear()
                 raise OperationalError("x", {}, Exception("the server closed the connection"))

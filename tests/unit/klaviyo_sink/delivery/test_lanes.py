@@ -50,7 +50,7 @@ async def test_a_shoppers_waiting_uploads_share_one_state_and_stay_distinct_even
     assert "events_deduplicated" not in state["counters"]
 
 
-async def test_refused_rows_are_taken_out_and_the_rest_is_taken(sink, sandbox, outfit):
+async def test_refused_rows_are_removed_and_the_rest_is_accepted(sink, sandbox, outfit):
     uploads = [outfit(f"u{i}", shopper_id=f"s{i}") for i in range(60)]
     for bad in (7, 31):
         uploads[bad] = uploads[bad].model_copy(update={"identity": Identity(email="ada@nowhere")})
@@ -93,7 +93,7 @@ async def test_without_pointers_the_bad_row_is_found_by_halving(config, clock, o
 
 
 @pytest.mark.parametrize("count", [1, 30])
-async def test_a_profile_id_that_is_gone_falls_back_to_the_next_identifier(sink, sandbox, outfit, count):
+async def test_a_deleted_profile_id_falls_back_to_the_next_identifier(sink, sandbox, outfit, count):
     def merged(upload):
         return [
             outfit(
@@ -112,7 +112,7 @@ async def test_a_profile_id_that_is_gone_falls_back_to_the_next_identifier(sink,
     assert len(state["events"]) == 2 * count
 
 
-async def test_states_of_profiles_that_are_gone_fall_back_to_the_next_identifier_too(sink, sandbox, outfit):
+async def test_states_of_deleted_profiles_fall_back_to_the_next_identifier_too(sink, sandbox, outfit):
     at = outfit().tagged_at
     for day, tag in enumerate(("material/silk", "material/cotton", "material/silk")):
         uploads = [
@@ -234,7 +234,7 @@ async def test_jobs_on_their_way_are_few_however_many_wait(config, clock, outfit
         most = max(most, under_way)
         if under_way == 4:
             full.set()
-        # Nobody is answered before four are here; a fifth had time to come.
+        # The server answers only once four requests are here; a fifth had time to arrive.
         await full.wait()
         await asyncio.sleep(0.05)
         under_way -= 1

@@ -70,7 +70,7 @@ class OneByOne:
         return {piece.row.key: Delivered("bulk", 1) for piece in job}
 
 
-async def test_however_many_rows_are_refused_one_by_one_the_others_are_taken(outfit):
+async def test_when_many_rows_are_refused_one_by_one_the_others_are_accepted(outfit):
     klaviyo = OneByOne({f"{i}" for i in range(2000)})
 
     async def rename(row):

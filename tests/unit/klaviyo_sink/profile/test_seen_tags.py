@@ -1,4 +1,4 @@
-"""Tags that only a picture shows are told apart from those that were read, in every mode."""
+"""Tags that only a picture shows stay apart from read tags, in every mode."""
 
 from datetime import timedelta
 from typing import Any

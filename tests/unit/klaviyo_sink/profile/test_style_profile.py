@@ -73,7 +73,7 @@ def test_memory_is_bounded_and_keeps_the_newest(these):
     assert all(one in these for one in kept)
 
 
-def test_tagging_an_upload_anew_replaces_what_it_said(outfit):
+def test_tagging_an_upload_again_replaces_its_tags(outfit):
     first = contribution(outfit("u1", "material/cotton"))
     better = contribution(outfit("u1", "material/silk", tagged_at=START + timedelta(days=400)))
     said = DEFAULT_WORDING.properties(folded([better, first]), 1)
@@ -91,7 +91,7 @@ def test_a_profile_stored_before_migration_0003_is_read(outfit):
     assert StyleProfile.read(before) == StyleProfile((one,))
 
 
-def test_the_profile_says_flat_sorted_lists_and_empties_what_is_gone(outfit):
+def test_the_profile_has_flat_sorted_lists_and_empties_removed_ones(outfit):
     profile = folded([contribution(outfit("u1", "material/silk", "material/cotton", "pattern/floral"))])
     assert DEFAULT_WORDING.properties(profile, 7) == {
         "outfit_materials": ("cotton", "silk"),
@@ -194,7 +194,7 @@ def test_an_alias_that_cannot_be_is_refused(aliases):
         PropertyNames(aliases=aliases)
 
 
-def test_names_that_klaviyo_does_not_know_are_gone_through_in_order(outfit):
+def test_names_that_klaviyo_does_not_know_are_tried_in_order(outfit):
     event = outfit(identity=Identity(klaviyo_id="01A", email="ada@shop.cn", external_id="s1"))
     first = row(event, StyleProfile())
     second = first.by_next_name()

@@ -33,7 +33,7 @@ def sustainable(uploads, as_of):
     return {"interest/sustainable": ORGANIC} if len(recent) >= 2 else {}
 
 
-def test_what_was_seen_once_is_said_for_a_year_and_what_was_seen_often_for_longer():
+def test_a_tag_of_one_upload_stays_a_year_and_of_several_longer():
     once, often = upload("a", "material/silk"), [upload(name, "material/wool") for name in "bcde"]
     assert materials(once, *often, upload("z", "material/linen", day=360)) == ("linen", "silk", "wool")
     assert materials(once, *often, upload("z", "material/linen", day=361)) == ("linen", "wool")
@@ -58,7 +58,7 @@ def test_a_recency_that_cannot_be_is_refused(wrong):
 
 
 @pytest.mark.parametrize(("labels", "said"), [("ids", "sustainable"), ("en", ORGANIC.en), ("zh", ORGANIC.zh)])
-def test_interests_are_said_by_id_or_in_words_and_end_with_their_time(labels, said):
+def test_interests_are_ids_or_words_and_end_with_their_window(labels, said):
     wording = Wording(PropertyNames(labels=labels), interests_of=sustainable)
 
     def interests(*uploads: Contribution):
@@ -85,7 +85,7 @@ histories = st.lists(
 
 
 @given(histories, st.randoms(use_true_random=False))
-def test_order_and_repetition_change_nothing_that_is_said(history, chance):
+def test_order_and_repetition_do_not_change_the_profile(history, chance):
     wording = Wording(interests_of=sustainable)
     again = history + chance.choices(history, k=3) if history else []
     chance.shuffle(again)
@@ -107,7 +107,7 @@ async def test_an_interest_reaches_the_profile_and_leaves_it_again(config, clock
     assert told == [[], ["sustainable"], []]
 
 
-async def test_new_rules_are_told_with_the_next_upload_even_if_that_says_nothing_new(config, clock, sandbox, outfit):
+async def test_new_rules_apply_with_the_next_upload_even_if_it_adds_no_tag(config, clock, sandbox, outfit):
     plain = await open_sink(config, now=clock.now)
     for name in ("u1", "u2"):
         await plain.sync(outfit(name, "claim/organic"))

@@ -69,7 +69,7 @@ async def texts(api):
     return [(one["to"], one["body"], one["status"]) for one in (await api.state())["sms"]]
 
 
-async def test_consent_given_lets_a_text_out_and_withdrawn_none(api):
+async def test_a_text_needs_consent_and_withdrawal_stops_it(api):
     await flow(api, sms())
     await say(api, "SUBSCRIBED", email=ADA["email"], phone_number=PHONE)
     await look(api, 1)

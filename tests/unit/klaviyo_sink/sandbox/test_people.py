@@ -111,7 +111,7 @@ def test_a_key_on_the_command_line_has_every_scope_or_those_it_names():
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/vnd.api+json", "application/json; charset=utf-8"])
-async def test_both_json_media_types_are_taken(api, media):
+async def test_both_json_media_types_are_accepted(api, media):
     answer = await api.http.post(
         "/api/profile-import", json=profile(email="a@shop.cn"), headers=HEADERS | {"content-type": media}
     )

@@ -1,4 +1,4 @@
-"""What a query asks the sandbox for is given, refused with the parameter's name, or named as missing."""
+"""The sandbox answers a query, refuses it with the parameter's name, or names what it lacks."""
 
 import string
 from contextlib import suppress
@@ -98,7 +98,7 @@ async def test_a_slash_at_the_end_is_no_other_path(api):
     assert "PATCH" in (await api.refused(405, "PATCH", "/api/profiles/", {}))["detail"]
 
 
-async def test_sparse_fields_keep_what_was_asked_for_and_extra_fields_come_only_then(api):
+async def test_sparse_fields_keep_the_named_fields_and_extra_fields_come_only_on_request(api):
     await fill(api, {"email": "ada@shop.cn", "location": {"city": "Hangzhou", "zip": "310000"}})
     [whole] = (await api.get("/api/profiles"))["data"]
     assert "subscriptions" not in whole["attributes"]
@@ -141,7 +141,7 @@ def quoted(text: str, quote: str) -> str:
 
 
 @given(text=TEXTS, quote=st.sampled_from("\"'"))
-def test_any_text_can_be_asked_for_in_either_quotes(text, quote):
+def test_a_filter_accepts_any_text_in_either_quotes(text, quote):
     assert parse(f"equals(name,{quoted(text, quote)})") == Comparison("equals", "name", text)
 
 

@@ -266,7 +266,7 @@ async def test_speed_scales_the_limits(clock):
         assert (await api.get("/api/metrics")).headers["RateLimit-Limit"] == "1500"
 
 
-async def test_faults_come_in_the_share_ordered_and_end_when_told(api):
+async def test_faults_come_in_the_configured_share_and_end_on_request(api):
     await api.post("/sandbox/faults", json={"faults": [{"status": 503, "share": 0.5}], "seed": 3})
     statuses = [(await api.get("/api/profiles")).status_code for _ in range(60)]
     assert 15 <= statuses.count(503) <= 45

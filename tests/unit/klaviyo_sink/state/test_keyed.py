@@ -45,7 +45,7 @@ def test_what_was_published_stays_so(engine):
     assert turn(engine, at=AT + timedelta(days=3), sha256="b") == ("published", "a", AT)
 
 
-def test_the_next_has_the_turn_once_a_try_has_ended_or_taken_too_long(engine):
+def test_the_next_try_begins_once_the_last_has_ended_or_taken_too_long(engine):
     turn(engine)
     assert turn(engine, at=AT + PATIENCE / 2)[0] == "under way"
     again = attempt(engine, at=AT + PATIENCE)

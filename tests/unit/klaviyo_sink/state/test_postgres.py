@@ -61,7 +61,7 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(url, schema_d
     assert schema_drift(url) == []
 
 
-def test_a_server_that_does_not_answer_is_said_in_one_line_without_its_password():
+def test_a_silent_server_is_reported_in_one_line_without_its_password():
     with pytest.raises(StateUnavailableError, match="refused") as unavailable:
         open_state("postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
     assert "\n" not in str(unavailable.value)

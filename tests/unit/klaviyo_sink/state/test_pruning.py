@@ -36,7 +36,7 @@ def entry(name, at):
     return {"unique_id": name, "shopper_id": "s1", "upload_id": name, "written_at": at}
 
 
-def test_the_oldest_entries_go_first_and_never_more_than_were_asked_for(engine):
+def test_the_oldest_entries_go_first_and_never_more_than_the_limit(engine):
     ages = {"new": 0, "a day old": 1, "old": 40, "older": 50, "oldest": 60}
     with engine.begin() as connection:
         connection.execute(insert(written_events), [entry(name, AT - days * DAY) for name, days in ages.items()])

@@ -18,7 +18,7 @@ def box(x1: float, y1: float, x2: float, y2: float):
 
 
 class DarkLines:
-    """Finds each dark area, at whatever scale; below 8 px high it is half sure. Remembers the sizes it was given."""
+    """Finds each dark area at any scale, half sure below 8 px of height. Records the sizes of its pictures."""
 
     def __init__(self) -> None:
         self.sizes: list[tuple[int, int]] = []

@@ -71,7 +71,7 @@ async def test_a_turned_negation_still_negates(read, name):
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-async def test_columns_of_chinese_are_read_from_the_right_however_the_photo_is_held(read, degrees):
+async def test_columns_of_chinese_are_read_from_the_right_in_every_orientation(read, degrees):
     reading, tags = await read(turned((PHOTOS / "vertical_neg.jpg").read_bytes(), degrees))
 
     assert [line.text for line in reading.texts] == ["不含羊毛", "面料成分棉百分百"]

@@ -1,4 +1,4 @@
-"""The GPU engine against a stand-in for vLLM: what is asked, what comes back, and every way it fails."""
+"""The GPU engine against a stand-in for vLLM: its requests, the answers, and every failure."""
 
 import asyncio
 import math
@@ -35,7 +35,7 @@ def coded(code: int, size=(800, 400), kind="JPEG") -> bytes:
 
 
 class Proven(Canary):
-    """A proof that was given before: these tests count requests."""
+    """A proof that was made before, because these tests count requests."""
 
     async def check(self, *_: object) -> None:
         return None
@@ -124,7 +124,7 @@ async def test_a_wrong_key_is_a_set_up_fault():
     assert isinstance(await read(StandIn(key="right"), coded(1), key=SecretStr("wrong")), Misconfigured)
 
 
-async def test_a_vllm_that_is_too_slow_is_given_up_on():
+async def test_a_request_to_a_slow_vllm_times_out():
     outcome = await read(StandIn(seconds=30), coded(1), timeout_s=0.2)
 
     assert isinstance(outcome, Later)
@@ -185,7 +185,7 @@ async def test_what_is_no_answer_is_tried_a_few_times(lie):
 
 
 @pytest.mark.parametrize("lie", ["loop", "babble"])
-async def test_a_senseless_answer_is_asked_for_again_a_little_warmer(lie):
+async def test_after_a_senseless_answer_the_engine_asks_again_at_a_higher_temperature(lie):
     behaviour = StandIn(lie=lie, honest_when_warm=True)
     outcome = await read(behaviour, coded(0x5A5A5A5A, (320, 160)))
 
@@ -205,7 +205,7 @@ async def test_a_loop_that_stays_one_gives_its_lines_once_and_says_so():
     assert [body["temperature"] for body in behaviour.seen] == [0.0, 0.2, 0.5]
 
 
-async def test_a_cut_answer_keeps_what_was_read_and_is_not_asked_for_again():
+async def test_a_cut_answer_keeps_its_lines_and_is_not_requested_again():
     behaviour = StandIn(lie="cut")
     outcome = await read(behaviour, coded(0x5A5A5A5A, (320, 160)))
 

@@ -195,7 +195,7 @@ def test_a_line_that_stutters_is_shortened_and_astray():
 
 
 @pytest.mark.parametrize(("reason", "astray"), [("length", False), ("repetition", True)])
-def test_vllm_s_own_word_on_how_it_ended_is_taken(reason, astray):
+def test_vllms_finish_reason_decides(reason, astray):
     answer = judged(write("tagged", [("a", (1, 2, 3, 4))]), reason)
 
     assert answer.cut_off

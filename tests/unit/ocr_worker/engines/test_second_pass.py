@@ -86,7 +86,7 @@ def test_quarters_cover_the_whole_picture_and_overlap():
     assert seen.max() == 4
 
 
-def test_a_box_is_given_room_on_all_sides_but_inside_the_picture():
+def test_a_box_grows_on_all_sides_inside_the_picture():
     assert roomy((100, 100, 200, 120), (300, 200), SIZE) == (0, 10, 300, 210)
     assert roomy((1000, 700, 1020, 760), (300, 200), SIZE) == (724, 568, 1024, 768)
     assert roomy((0, 0, 1024, 768), (300, 200), SIZE) == (0, 0, 1024, 768)

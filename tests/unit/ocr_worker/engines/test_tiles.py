@@ -45,7 +45,7 @@ def test_ordinary_photos_are_not_long():
     assert is_long(20000, 1080)
 
 
-def test_a_line_that_one_tile_cut_is_taken_whole_from_the_next():
+def test_a_line_that_one_tile_cuts_comes_whole_from_the_next():
     tiles = Tiles(upright=True, length=1000, starts=(0, 900), too_long=False)
 
     lines, again = join(tiles, [[line("COTTON", 10, 100), line("W00L", 10, 980, h=20)], [line("WOOL", 10, 980)]])

@@ -58,7 +58,7 @@ async def test_requests_one_after_the_other_use_one_connection(serve):
     assert len(gate.callers) == 1
 
 
-async def test_requests_that_fail_or_are_given_up_leave_nothing_in_use():
+async def test_failed_and_cancelled_requests_leave_no_connection_in_use():
     connections = Connections()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         never = f"http://127.0.0.1:{silent.getsockname()[1]}"

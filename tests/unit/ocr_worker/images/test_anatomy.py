@@ -123,7 +123,7 @@ def test_a_small_tiff_of_one_huge_tile_is_refused(order):
     assert "900,000,000" in outcome.message
 
 
-def test_the_largest_of_many_said_sizes_counts():
+def test_the_largest_of_several_stated_sizes_counts():
     assert isinstance(open_photo(tiled(30_000, times=2), Limits()), Refused)
 
 

@@ -1,4 +1,4 @@
-"""Print on a transparent picture is put on a backing that it can be told from."""
+"""Print on a transparent picture gets a background with contrast."""
 
 from io import BytesIO
 from pathlib import Path

@@ -1,8 +1,8 @@
 """
 Sound photos with a few bytes changed: each is read or refused, in bounded time and memory.
 
-`HANGTAG_FUZZ_PHOTOS=10000` tries that many (minutes) instead of some hundreds; `bench/fuzz_photos.py` goes on for as
-long as it is given, and measures.
+`HANGTAG_FUZZ_PHOTOS=10000` tries that many (minutes) instead of some hundreds; `bench/fuzz_photos.py` runs for as
+long as you choose, and measures.
 """
 
 import os

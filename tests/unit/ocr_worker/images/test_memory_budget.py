@@ -37,7 +37,7 @@ def refusal(photo: bytes) -> str:
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=12))
 @settings(max_examples=30, deadline=None)
-def test_never_more_is_held_than_there_is_unless_by_one_alone(amounts):
+def test_no_more_memory_is_reserved_than_exists_except_by_a_single_photo(amounts):
     budget, lock, held = MemoryBudget(8), threading.Lock(), []
 
     def work(amount: int) -> None:

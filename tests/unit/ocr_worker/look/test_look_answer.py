@@ -1,4 +1,4 @@
-"""Answers of a look: what keeps to the catalogue is taken with its probability, and nothing else is believed."""
+"""Answers of a look: values of the catalogue count with their probability, and everything else is dropped."""
 
 import json
 import math

@@ -83,7 +83,7 @@ async def test_what_nobody_looked_at_is_read_elsewhere(failure):
 @pytest.mark.parametrize(
     "final", [200, 400, 401, 413, 415, 500, httpx.ReadError("died"), httpx.Response(200, text="?")]
 )
-async def test_a_final_answer_is_not_asked_for_again(final):
+async def test_the_pool_does_not_repeat_a_request_after_a_final_answer(final):
     asked: list[str] = []
     async with scripted(Clock(), {"a": final, "b": final}, asked) as workers:
         await workers.read(b"photo")
@@ -110,7 +110,7 @@ async def test_no_wait_goes_past_the_deadline():
     assert sum(clock.slept) < 0.5
 
 
-async def test_a_full_worker_is_left_alone_for_as_long_as_it_asked():
+async def test_the_pool_skips_a_full_worker_for_its_retry_after():
     clock = Clock()
     asked: list[str] = []
     full = httpx.Response(503, headers={"retry-after": "30"})
@@ -123,7 +123,7 @@ async def test_a_full_worker_is_left_alone_for_as_long_as_it_asked():
     assert asked == ["full", "free", "free", "free", "full", "free"]
 
 
-async def test_when_all_are_full_the_caller_is_told_when_to_come_back_and_nobody_is_asked():
+async def test_when_all_workers_are_full_the_caller_gets_retry_after_and_none_gets_a_photo():
     clock = Clock()
     asked: list[str] = []
     full = httpx.Response(503, headers={"retry-after": "30"})
@@ -149,7 +149,7 @@ async def test_a_short_wait_for_the_only_worker_is_waited_out():
     assert clock.slept == [1.0]
 
 
-async def test_a_dead_worker_is_asked_less_and_less_and_comes_back_slowly():
+async def test_a_dead_worker_is_tried_less_and_less_and_comes_back_slowly():
     clock = Clock()
     asked: list[str] = []
     answers: dict[str, object] = {"sick": httpx.ConnectError("refused"), "well": 200}
@@ -164,7 +164,7 @@ async def test_a_dead_worker_is_asked_less_and_less_and_comes_back_slowly():
         for _ in range(40):
             await workers.read(b"photo")
 
-        # A minute of photos: asked at 0, 1, 3, 7, 15, 31 seconds and so on, not six hundred times.
+        # A minute of photos: tried at 0, 1, 3, 7, 15, 31 seconds and so on, not six hundred times.
         assert 4 <= sick <= 8
         assert state == {"http://sick": "returning", "http://well": "ready"}
         assert asked.count("sick") - sick == 20

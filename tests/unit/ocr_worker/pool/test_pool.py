@@ -106,7 +106,7 @@ async def test_every_status_is_one_outcome(status: int, kind: type, tries: int |
 
 
 @pytest.mark.parametrize(("given", "expected"), [("3", 3.0), ("soon", None), ("-1", None), (None, None)])
-async def test_retry_after_is_taken_when_it_is_seconds(given: str | None, expected: float | None):
+async def test_retry_after_counts_when_it_is_seconds(given: str | None, expected: float | None):
     outcome = await answering(503, headers={} if given is None else {"retry-after": given}).read(b"photo")
 
     assert isinstance(outcome, Later)

@@ -100,7 +100,7 @@ async def test_a_body_that_names_no_photo_is_refused(worker, fetch, body):
     assert problem(answer, 422) == "bad-json"
 
 
-async def test_the_longest_name_in_json_s_longest_spelling_is_taken(worker, fetch):
+async def test_the_longest_name_in_jsons_longest_spelling_is_accepted(worker, fetch):
     async with worker(ScriptedEngine(), fetch=fetch) as client:
         body = b'{"image_uri": "%b"}' % (b"\\ud862\\udc0f" * 2048)
         answer = await client.post("/ocr", content=body, headers={"content-type": "application/json"})

@@ -1,6 +1,7 @@
 """
-The memory of one photo is kept for the next, that of a huge one is not; seen in processes of their own, for it is told
-to a whole process.
+The worker keeps the memory of one photo for the next, and returns that of a huge photo.
+
+The tests use separate processes, because the setting applies to a whole process.
 """
 
 import platform
@@ -35,7 +36,7 @@ def test_pages_are_faulted_in_once_instead_of_for_every_photo():
     assert int(subprocess.check_output([sys.executable, "-c", PHOTOS])) < 20 * 10
 
 
-#: A picture of 25 million pixels, decoded a few times; then what the process holds and held at most, in MB.
+#: A picture of 25 million pixels, decoded a few times; then the memory of the process now and at its peak, in MB.
 HUGE = """
 import re
 from concurrent.futures import ThreadPoolExecutor

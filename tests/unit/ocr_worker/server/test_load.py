@@ -1,4 +1,4 @@
-"""A worker under load, before it is ready, and when its engine fails: what callers are told, and that it recovers."""
+"""A worker under load, before it is ready, and when its engine fails: its answers to callers, and its recovery."""
 
 import asyncio
 
@@ -64,7 +64,7 @@ async def test_ready_means_that_one_photo_was_read(worker):
 
 
 async def test_a_caller_who_leaves_gives_up_the_place_in_the_queue(serve, draw):
-    """Over real sockets: three photos are held, two callers hang up, and the worker has room again."""
+    """Over real sockets: three photos are in flight, two callers hang up, and the worker has free places again."""
     gate = asyncio.Event()
     url = serve(create_app(OcrConfig(slots=1, queue=3), ScriptedEngine(gate=gate)))
     photo = draw((80, 60), ())

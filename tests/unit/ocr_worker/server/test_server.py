@@ -1,4 +1,4 @@
-"""The worker over HTTP: readings, every way to say no to a request as problem+json, and what is told of them."""
+"""The worker over HTTP: readings, every refusal as problem+json, and its log and metrics."""
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,7 +10,7 @@ from ocr_worker.images.decode import Limits
 from ocr_worker.result import Reading
 
 
-async def test_a_photo_is_answered_with_its_reading(worker, draw):
+async def test_the_worker_answers_a_photo_with_its_reading(worker, draw):
     async with worker(ScriptedEngine()) as client:
         answer = await client.post("/ocr", **upload(draw()))
 
@@ -67,7 +67,7 @@ async def test_a_body_of_unknown_length_is_cut_off_at_the_limit(worker):
     ],
     ids=["json", "bare-jpeg", "nothing"],
 )
-async def test_what_is_not_multipart_is_told_so(worker, request_):
+async def test_a_request_that_is_not_multipart_is_refused_as_such(worker, request_):
     async with worker(ScriptedEngine()) as client:
         assert problem(await client.post("/ocr", **request_), 415) == "not-multipart"
 

@@ -77,7 +77,7 @@ def test_a_photo_that_never_comes_back_ends_the_process(served, draw):
 
 def test_readiness_says_no_once_every_slot_is_stuck_and_yes_while_one_is_free(served, draw):
     _, url = served(600)
-    ready = lambda: httpx.get(f"{url}/readyz").status_code  # noqa: E731 - asked again and again
+    ready = lambda: httpx.get(f"{url}/readyz").status_code  # noqa: E731 - called repeatedly
     hang(url, draw(size=(333, 100)))
     assert ready() == 200
     assert httpx.post(f"{url}/ocr", files={"image": draw(size=(50, 50))}).status_code == 200

@@ -1,4 +1,4 @@
-"""`hangtag ocr ui` before there is a page: what is missing is said in one line."""
+"""`hangtag ocr ui` without what the page needs ends with one line that names it."""
 
 from importlib.util import find_spec
 

@@ -48,7 +48,7 @@ async def test_a_larger_one_gets_the_sentence_of_the_worker(page, worker):
     assert answer.text == problem["detail"] == "a photo may have at most 1,000 bytes"
 
 
-async def test_an_upload_of_unknown_length_is_not_taken(page):
+async def test_an_upload_of_unknown_length_is_refused(page):
     async def forever():
         yield b"x"
 
@@ -123,7 +123,7 @@ def test_an_upload_is_read_and_deleted(tmp_path):
     assert not upload.exists()
 
 
-def test_the_second_of_two_uploads_that_were_one_file_is_asked_to_come_again(tmp_path):
+def test_the_second_of_two_identical_uploads_at_once_must_be_repeated(tmp_path):
     upload = tmp_path / "photo.jpg"
     upload.write_bytes(b"photo")
     first, second = take(upload, tmp_path), take(upload, tmp_path)

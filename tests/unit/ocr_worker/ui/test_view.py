@@ -57,7 +57,7 @@ def test_a_number_stays_inside_the_photo_and_readable_however_small_and_near_the
     assert float(x) >= float(radius) == 18.0
 
 
-def test_lines_that_prove_a_tag_are_told_from_those_that_do_not():
+def test_lines_that_prove_a_tag_are_marked():
     shown = view(look(), "en")
     assert re.findall(r'<b class="number (\w+)">(\d+)</b>', shown.lines) == [("plain", "1"), ("proven", "2")]
     assert re.findall(r'<b class="number (\w+)">(\d+)</b>', shown.tags) == [("proven", "2")]
@@ -102,7 +102,7 @@ def test_the_verdict_comes_with_sharpness_lines_and_seconds():
 
 
 @pytest.mark.parametrize("verdict", ["blurry", "no_text", "cut_off"])
-def test_what_the_owner_can_do_is_said_when_the_photo_was_not_ok(verdict):
+def test_the_page_says_what_the_owner_can_do_about_a_bad_photo(verdict):
     shown = view(look((), (), verdict), "en")
     assert f"hangtag-verdict {verdict}" in shown.verdict
     assert "hint" in shown.verdict
@@ -120,7 +120,7 @@ def test_before_and_after_tell_what_was_done():
     assert "closer" not in untouched
 
 
-def test_an_engine_that_does_not_tell_its_steps_is_said_to():
+def test_the_page_says_when_an_engine_reports_no_steps():
     assert WORDS["zh"].not_told in view(look(given=None), "zh").steps
 
 

@@ -80,7 +80,7 @@ def test_a_negation_holds_over_the_commas_of_a_list(ids: Callable[[str], set[str
 
 
 @pytest.mark.parametrize("text", ["Silk: No", "含真丝：否", "Silk: none", "真丝：无", "Soie : non"])
-def test_what_is_answered_with_no_is_not_there(ids: Callable[[str], set[str]], text: str):
+def test_a_field_with_the_value_no_gives_no_tag(ids: Callable[[str], set[str]], text: str):
     assert ids(text) == set()
 
 

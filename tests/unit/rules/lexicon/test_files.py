@@ -1,4 +1,4 @@
-"""Lexicon files: what merging does, and what each mistake is answered with."""
+"""Lexicon files: the result of merging, and the error for each mistake."""
 
 import os
 from collections.abc import Callable
@@ -96,7 +96,7 @@ def test_an_empty_folder_changes_nothing(tmp_path: Path, lexicon: Lexicon):
         (b'[cotton]\nzh = "\xff"\n', "material.toml: is not UTF-8 at byte"),
     ],
 )
-def test_a_mistake_is_answered_with_its_place(write: Callable[..., Path], text: str | bytes, message: str):
+def test_a_mistake_is_reported_with_its_place(write: Callable[..., Path], text: str | bytes, message: str):
     assert any(message in problem for problem in problems(write(text)))
 
 
@@ -122,20 +122,20 @@ def test_a_shipped_entry_in_a_file_of_another_name_is_guessed(write: Callable[..
     )
 
 
-def test_every_problem_is_told_at_once(write: Callable[..., Path]):
+def test_every_problem_is_reported_at_once(write: Callable[..., Path]):
     write('[new]\nen = "N"\n')
     folder = write("[broken\n", "style.toml")
 
     assert len(problems(folder)) == 2
 
 
-def test_a_folder_that_is_none_is_told(tmp_path: Path):
+def test_a_missing_folder_is_reported(tmp_path: Path):
     assert problems(tmp_path / "missing") == [
         f"{tmp_path / 'missing'}: is not a folder; a shop's lexicon is a folder of .toml files"
     ]
 
 
-def test_an_interest_that_counts_an_unknown_tag_is_told(write: Callable[..., Path]):
+def test_an_interest_that_counts_an_unknown_tag_is_reported(write: Callable[..., Path]):
     folder = write('[mine]\nen = "M"\nzh = "我"\ntags = [["material/coton"]]\n', "interests.toml")
 
     assert problems(folder) == [
@@ -143,7 +143,7 @@ def test_an_interest_that_counts_an_unknown_tag_is_told(write: Callable[..., Pat
     ]
 
 
-def test_a_context_with_a_mistake_is_told(write: Callable[..., Path]):
+def test_a_mistake_in_a_context_is_reported(write: Callable[..., Path]):
     folder = write('[negations.odd]\nwords = ["绝无"]\nreach = 99\n', "context.toml")
 
     assert "reach" in problems(folder)[0]
@@ -189,7 +189,7 @@ def test_what_is_no_file_in_a_lexicons_folder_is_refused_and_not_waited_for(tmp_
     assert sorted(problem.path.stem for problem in refused.value.problems) == ["device", "folder", "nowhere", "pipe"]
 
 
-def test_so_many_problems_are_told_and_no_more(tmp_path):
+def test_the_number_of_reported_problems_is_limited(tmp_path):
     (tmp_path / "a.toml").write_text("\n".join(f"[a{at}]" for at in range(5000)))
     with pytest.raises(LexiconError) as refused:
         load_lexicon(tmp_path)

@@ -1,4 +1,4 @@
-"""Interests: a pure function of what was uploaded and the time asked for."""
+"""Interests: a pure function of the uploads and a time."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

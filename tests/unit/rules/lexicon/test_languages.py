@@ -39,7 +39,7 @@ def test_every_language_has_fibres_garments_and_parts(lexicon: Lexicon):
         ("겉감: 울 80% 나일론 20%\n안감: 폴리에스터 100%", {"material/wool", "material/polyamide"}),
     ],
 )
-def test_the_main_part_is_told_from_the_lining(ids: Callable[[str], set[str]], label: str, tags: set[str]):
+def test_the_main_part_gives_tags_and_the_lining_none(ids: Callable[[str], set[str]], label: str, tags: set[str]):
     assert {tag for tag in ids(label) if tag.startswith("material/")} == tags
 
 

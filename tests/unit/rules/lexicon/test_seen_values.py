@@ -26,7 +26,7 @@ def test_every_aspect_has_values_and_every_value_an_aspect(lexicon: Lexicon):
     for name in names:
         values = list(values_of(name, lexicon.entries.values()))
         assert len(values) >= 4, name
-        # The values of an aspect are told apart by the second half of their ids.
+        # The second half of the ids distinguishes the values of an aspect.
         assert len({entry.value for entry in values}) == len(values)
     assert {aspect_of(entry) for entry in lexicon.entries.values() if entry.seen} == names
     assert {entry.category for entry in lexicon.entries.values() if entry.seen} == SEEABLE

@@ -8,7 +8,7 @@ from rules.quality.check import check
 from schemas.events import Tag
 
 
-def test_it_holds_the_categories_that_merchandisers_asked_for(lexicon: Lexicon):
+def test_it_has_the_categories_that_merchandisers_need(lexicon: Lexicon):
     counts = Counter(entry.category for entry in lexicon.entries.values())
 
     assert sum(counts.values()) >= 600

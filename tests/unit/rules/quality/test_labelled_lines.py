@@ -71,7 +71,7 @@ def test_misses_say_what_is_wrong(tagger: Tagger):
     assert report.kinds == {"plain": (0, 1)}
 
 
-def test_a_labelled_file_with_mistakes_is_answered_with_their_places(tmp_path: Path):
+def test_mistakes_in_a_labelled_file_are_reported_with_their_places(tmp_path: Path):
     path = tmp_path / "lines.jsonl"
     path.write_text('{"text": "a", "tags": []}\n\n{"text": "b"}\nnonsense\n{"text": "c", "tags": ["Bad"]}\n')
     with pytest.raises(LabelsError) as caught:
@@ -81,7 +81,7 @@ def test_a_labelled_file_with_mistakes_is_answered_with_their_places(tmp_path: P
     assert "must: Field required" in str(caught.value)
 
 
-def test_a_labelled_file_that_is_missing_is_told(tmp_path: Path):
+def test_a_missing_labelled_file_is_reported(tmp_path: Path):
     with pytest.raises(LabelsError, match="cannot be read"):
         read_labelled(tmp_path / "none.jsonl")
 

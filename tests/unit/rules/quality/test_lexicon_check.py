@@ -64,11 +64,11 @@ TRAP_CLASH = (
         ),
     ],
 )
-def test_a_problem_is_told_with_its_place(tmp_path: Path, entry: str, expected: str):
+def test_a_problem_is_reported_with_its_place(tmp_path: Path, entry: str, expected: str):
     assert expected in problems(tmp_path, HEAD + entry)
 
 
-def test_a_word_that_never_gives_its_tag_is_told(tmp_path: Path):
+def test_a_word_that_never_gives_its_tag_is_reported(tmp_path: Path):
     text = (
         'category = "style"\n[felpa]\nen = "F"\nzh = "费"\nwords = ["felpone"]\nbeside_percent = ["felp"]\nno = ["x"]\n'
     )

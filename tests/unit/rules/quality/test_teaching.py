@@ -46,7 +46,7 @@ def test_what_is_private_is_masked():
     assert masked_of("linen 55") == "linen 55"
 
 
-def test_the_language_is_told_by_script_and_words(lexicon: Lexicon):
+def test_script_and_words_determine_the_language(lexicon: Lexicon):
     languages = Languages(lexicon.languages)
     texts = {
         "袖口设计": "zh",

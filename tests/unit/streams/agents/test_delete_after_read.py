@@ -1,4 +1,4 @@
-"""Photos that are deleted once they were read, and what becomes of uploads whose photo is gone."""
+"""Photos that are deleted after reading, and uploads whose photo no longer exists."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ class Forgetful:
 
 
 class Records:
-    """Keeps what it is given to send."""
+    """Records the messages that it should send."""
 
     def __init__(self) -> None:
         self.sent: list[object] = []
@@ -128,7 +128,7 @@ async def test_a_photo_that_the_sweep_took_ahead_is_no_dead_letter(store, hours,
     assert (answer == ()) is gone
 
 
-async def test_another_upload_that_names_the_same_photo_is_told_that_it_is_missing(store):
+async def test_another_upload_that_names_a_deleted_photo_is_photo_missing(store):
     uri = await put(store)
     await delete_read((read_from(uri),), store=store)
     other = uploaded(uri).model_copy(update={"upload_id": "other"})

@@ -73,7 +73,7 @@ def changed(text: str, old: str, new: str) -> Notification:
 
 @pytest.fixture
 async def bucket(monkeypatch) -> AsyncIterator[dict[str, dict[str, str]]]:
-    """A bucket behind S3's HTTP API, as much of it as is asked for: headers of objects by their paths."""
+    """A bucket behind the needed part of S3's HTTP API: headers of objects by their paths."""
     objects: dict[str, dict[str, str]] = {}
 
     async def answer(request: web.Request) -> web.Response:
@@ -137,7 +137,7 @@ async def test_metadata_says_how_klaviyo_knows_the_shopper(bucket):
     assert upload.locale == "zh-CN"
 
 
-async def test_metadata_that_is_no_identity_is_told_without_quoting_it(bucket):
+async def test_invalid_identity_metadata_is_reported_without_its_content(bucket):
     bucket[PATH] = {"x-amz-meta-email": "call me at 555"}
 
     answer = await announce(read(AWS), template=PLAIN, store=PhotoStore("s3://mybucket", max_bytes=1000))
@@ -145,7 +145,7 @@ async def test_metadata_that_is_no_identity_is_told_without_quoting_it(bucket):
     assert answer == Never("invalid-upload", "the object's key or metadata are not a valid upload: email")
 
 
-async def test_an_object_that_is_gone_is_looked_for_again_a_few_times(bucket):
+async def test_a_missing_object_is_looked_for_a_few_times(bucket):
     answer = await announce(read(AWS), template=PLAIN, store=PhotoStore("s3://mybucket", max_bytes=1000))
     assert isinstance(answer, Later)
     assert (answer.reason, answer.tries) == ("photo-missing", 4)
@@ -153,7 +153,7 @@ async def test_an_object_that_is_gone_is_looked_for_again_a_few_times(bucket):
 
 async def test_an_object_that_was_read_and_deleted_holds_nothing_of_its_message_up(tmp_path, monkeypatch):
     store = PhotoStore(f"file:{tmp_path}", max_bytes=1000)
-    # Buckets' addresses are all of S3; what is asked of a store is the same on disk.
+    # Buckets' addresses are S3's alone, but the stage uses a store on disk in the same way.
     monkeypatch.setattr(ObjectPlace, "uri", property(lambda one: f"file://{tmp_path}/{one.key}"))
     uris = [await store.put(shopper_id="s1", upload_id=one, suffix=".jpg", photo=b"x") for one in ("u1", "u2")]
     both = [json.loads(AWS.replace("anna+%2B+bob/red%20dress.1", f"s1/{one}"))["Records"][0] for one in ("u1", "u2")]

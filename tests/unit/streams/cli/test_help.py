@@ -46,10 +46,10 @@ def test_every_command_stands_in_a_panel_of_its_purpose():
     assert " Commands " not in shown
 
 
-def test_the_version_is_told():
+def test_the_command_prints_its_version():
     told = CliRunner().invoke(app, ["--version"])
     assert (told.exit_code, told.output) == (0, f"hangtag {version('hangtag')}\n")
 
 
-def test_a_shell_can_be_given_completion():
+def test_the_command_prints_completion_for_a_shell():
     assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output

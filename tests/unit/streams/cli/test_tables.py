@@ -33,5 +33,5 @@ def test_a_cell_that_does_not_fit_folds(columns):
 
 
 @pytest.mark.parametrize(("wide", "columns"), [(True, "40"), (False, None)])
-def test_asked_to_be_wide_or_in_a_pipe_each_row_is_one_line(wide, columns):
+def test_with_wide_or_in_a_pipe_each_row_is_one_line(wide, columns):
     assert any(LONG in line and "outfit.uploads" in line for line in printed(wide=wide, columns=columns).splitlines())

@@ -20,7 +20,7 @@ def said(**values: object) -> str:
     return str(told.value)
 
 
-def test_more_in_flight_than_pending_is_refused_and_either_line_that_it_gives_is_taken():
+def test_more_in_flight_than_pending_is_refused_and_each_suggested_line_is_accepted():
     message = said(in_flight=1024)
     assert "HANGTAG_IN_FLIGHT (1024) must be at most HANGTAG_PENDING (256)" in message
     assert "write HANGTAG_PENDING=1024 HANGTAG_SPAN=1024, or HANGTAG_IN_FLIGHT=256" in message
@@ -28,7 +28,7 @@ def test_more_in_flight_than_pending_is_refused_and_either_line_that_it_gives_is
 
 
 @given(SIZES, SIZES, SIZES)
-def test_each_line_that_is_given_mends_it(in_flight, pending, span):
+def test_each_suggested_line_fixes_it(in_flight, pending, span):
     values = {"in_flight": in_flight, "pending": pending, "span": span}
     if in_flight <= pending <= span:
         Settings(_env_file=None, **values)
@@ -62,6 +62,6 @@ def test_what_sync_holds_fits_around_what_was_set(values):
     assert {name: getattr(sync, name) for name in values} == values
 
 
-def test_sync_holds_two_thousand_unless_told_otherwise():
+def test_sync_keeps_two_thousand_in_flight_by_default():
     sync = Settings(_env_file=None).for_sync()
     assert (sync.in_flight, sync.pending, sync.span) == (2000, 4000, 8000)

@@ -146,7 +146,7 @@ def test_whatever_is_named_as_an_address_is_one_or_a_secret():
 
 
 @pytest.mark.parametrize("address", ["http://h:8000/@scope/", "http://[::1]:80/a", "s3://bucket/a@b", "file:/a:b@c"])
-def test_what_is_no_password_is_taken(address):
+def test_an_address_without_a_password_is_accepted(address):
     assert Settings(store_url=address).store_url == address
 
 
@@ -159,7 +159,7 @@ def test_what_is_no_password_is_taken(address):
         "{}",
     ],
 )
-async def test_a_password_that_is_not_encoded_is_told_as_such_and_not_shown(url):
+async def test_an_unencoded_password_is_reported_and_not_shown(url):
     wrong = url.format(MARK, MARK)
     for opened in (open_database, open_for_reading):
         with pytest.raises(StateUnavailableError, match="percent-encoded") as refused:

@@ -62,13 +62,13 @@ def test_without_a_name_the_usual_folder_is_read_where_it_is_there(folder, monke
     assert Settings().klaviyo_key is None
 
 
-def test_a_folder_that_was_named_and_is_not_there_is_told(folder, monkeypatch):
+def test_a_named_folder_that_does_not_exist_is_reported(folder, monkeypatch):
     monkeypatch.setenv("HANGTAG_SECRETS_DIR", str(folder / "nowhere"))
     with pytest.raises(ValidationError, match="secrets_dir\n  Path does not point to a directory"):
         Settings()
 
 
-def test_a_file_that_cannot_be_read_is_told_by_its_setting(folder):
+def test_an_unreadable_file_is_reported_with_its_setting(folder):
     (folder / KEY).write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match='field "klaviyo_key" from source "SecretFiles"'):
         Settings()
@@ -78,7 +78,7 @@ UNFIT = {"pipe": os.mkfifo, "folder": Path.mkdir, "large": lambda path: path.wri
 
 
 @pytest.mark.parametrize("make", UNFIT.values(), ids=UNFIT)
-def test_what_is_no_file_of_a_setting_is_told_and_not_waited_for(folder, make):
+def test_a_secret_that_is_no_regular_file_is_reported_and_does_not_block(folder, make):
     make(folder / KEY)
     said = CliRunner().invoke(app, ["topics", "list"])
     assert said.exit_code == 2

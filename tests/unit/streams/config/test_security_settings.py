@@ -1,4 +1,4 @@
-"""The settings of a secured Kafka: what is missing is said by its name, and no secret is shown."""
+"""The settings of a secured Kafka: errors name what is missing, and show no secret."""
 
 import subprocess
 import sys
@@ -60,7 +60,7 @@ def test_a_setting_that_makes_no_sense_is_one_line_of_any_command(name, value, l
     ],
     ids=["authority", "own"],
 )
-def test_a_file_that_is_no_certificate_is_told_by_its_setting(tmp_path, ca, cert, line):
+def test_a_file_that_is_no_certificate_is_reported_with_its_setting(tmp_path, ca, cert, line):
     files = {}
     for name, text in (("kafka_tls_ca", ca), ("kafka_tls_cert", cert)):
         if text is not None:

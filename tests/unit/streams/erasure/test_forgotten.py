@@ -67,7 +67,7 @@ async def test_an_entry_by_a_clock_that_is_ahead_hides_none_that_follow(url):
     known.close()
 
 
-async def test_a_clock_that_is_a_month_behind_hides_no_entry_and_an_entry_taken_out_counts_no_more(url):
+async def test_a_clock_a_month_behind_hides_no_entry_and_a_removed_entry_no_longer_counts(url):
     clock = Clock()
     forget_now(url, "s1")
     known = ForgottenShoppers(url, clock=clock)
@@ -99,7 +99,7 @@ async def test_while_the_database_cannot_be_read_what_was_known_counts(url, tmp_
 
 
 async def test_a_database_that_says_nothing_holds_events_up_once_and_briefly():
-    """One thread waits for it, and events go by what was known: none was forgotten, as far as this process heard."""
+    """One thread waits for it, and events use the last known entries: this process knows of no forgotten shopper."""
     pytest.importorskip("psycopg", reason="the driver of a database on the network")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         known = ForgottenShoppers(f"postgresql+psycopg://u:p@127.0.0.1:{silent.getsockname()[1]}/x")

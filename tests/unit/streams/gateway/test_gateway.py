@@ -1,4 +1,4 @@
-"""The gateway over HTTP: photos taken once, and every way to say no as problem+json."""
+"""The gateway over HTTP: it accepts a photo once, and refuses as problem+json."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ def gateway(world: World, memory: Memory | None = None, **config: object) -> htt
     return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=TOKEN)
 
 
-async def test_a_photo_is_stored_then_published_and_its_status_can_be_asked_for(client, world):
+async def test_a_photo_is_stored_then_published_and_its_status_can_be_read(client, world):
     answer = await client.post("/uploads", **form(locale="zh-CN"))
 
     assert answer.status_code == 202
@@ -47,7 +47,7 @@ async def test_a_photo_is_stored_then_published_and_its_status_can_be_asked_for(
     assert status.json() == answer.json()
 
 
-async def test_an_address_is_taken_only_where_the_shop_allows_it(client, world):
+async def test_an_address_is_accepted_only_where_the_shop_allows_it(client, world):
     refused = await client.post("/uploads", **form(email="bea@shop.cn"))
     assert problem(refused, 422) == "email-not-allowed"
     assert not world.photos
@@ -108,7 +108,7 @@ async def test_an_upload_whose_gateway_ended_before_it_was_published_is_publishe
     assert len(world.events) == 1
 
 
-async def test_nothing_is_told_or_taken_of_a_shopper_who_was_forgotten(client, world):
+async def test_the_gateway_neither_shows_nor_accepts_uploads_of_a_forgotten_shopper(client, world):
     key = {"Idempotency-Key": "k1"}
     annas = (await client.post("/uploads", **form(), headers=key)).headers["location"]
     bobs = (await client.post("/uploads", **form(shopper_id="bob"))).headers["location"]
@@ -174,7 +174,7 @@ async def test_a_key_that_is_under_way_is_not_published_twice(client, world):
         (form() | {"headers": {"Authorization": "Basic planted"}}, 401, "unauthorized"),
     ],
 )
-async def test_what_cannot_be_taken_is_refused_and_leaves_nothing(client, world, request_, status: int, code: str):
+async def test_an_invalid_request_is_refused_and_leaves_nothing(client, world, request_, status: int, code: str):
     answer = await client.post("/uploads", **request_)
     assert problem(answer, status) == code
     assert not world.photos
@@ -191,7 +191,7 @@ async def test_what_cannot_be_taken_is_refused_and_leaves_nothing(client, world,
         (World(ready=False), "not-ready"),
     ],
 )
-async def test_what_is_away_is_told_with_when_to_come_back(client, world, code: str):
+async def test_an_outage_is_answered_with_retry_after(client, world, code: str):
     answer = await client.post("/uploads", **form(), headers={"Idempotency-Key": "k"})
     assert problem(answer, 503) == code
     assert int(answer.headers["retry-after"]) >= 1
@@ -226,7 +226,7 @@ async def test_feedback_reaches_the_front_end(client, world):
 
 
 @pytest.mark.parametrize("where", ["/uploads/nobody", "/uploads/nobody/events"])
-async def test_an_upload_that_is_unknown_is_said_to_be(client, where: str):
+async def test_an_unknown_upload_is_answered_with_404(client, where: str):
     assert problem(await client.get(where), 404) == "unknown-upload"
     assert problem(await client.get(where, headers={"Authorization": "Bearer other"}), 401) == "unauthorized"
 

@@ -42,7 +42,7 @@ def test_nothing_is_kept_for_longer_than_it_says():
     assert (kept.get("old"), len(kept)) == (None, 1)
 
 
-async def test_whoever_waits_is_told_of_a_change_after_the_upload_left_the_memory():
+async def test_a_waiting_caller_gets_a_change_after_the_upload_left_the_memory():
     kept = memory(most=1)
     seen = note(kept, "u0", 50)
     waiting = asyncio.create_task(kept.other_than(seen, limit_s=30))

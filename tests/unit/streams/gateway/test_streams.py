@@ -1,4 +1,4 @@
-"""Event streams of the gateway: each change is told, the last one ends it, and callers may leave."""
+"""Event streams of the gateway: one event per change, the last one ends the stream, and callers may leave."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -31,7 +31,7 @@ def tagged(offset: int) -> Seen:
     return Seen("outfit.tags", 0, offset, time.time(), event.shopper_id.encode(), value, headers)
 
 
-def test_what_another_projector_wrote_right_after_is_not_taken_for_ours(engine, monkeypatch):
+def test_rows_that_another_projector_wrote_right_after_are_not_treated_as_ours(engine, monkeypatch):
     write = module.write
 
     def another_writes_next(*arguments: Any, cluster: str, before: Positions, after: Positions) -> Positions:

@@ -111,14 +111,14 @@ def test_a_blurry_photo_may_still_give_tags_and_others_may_not():
     ("stage", "passed"),
     [("recognize", TextRecognized), ("tag", OutfitTagged), ("sync", ProfileSynced), ("?", ProfileSynced)],
 )
-def test_a_failure_is_final_until_its_step_is_taken_after_all(stage: str, passed: type[Event]):
+def test_a_failure_is_final_until_its_step_succeeds(stage: str, passed: type[Event]):
     failed = folded((letter(stage),))
     assert failed.final
     assert failed.failure == Failure(stage=stage, reason=f"bad-{stage}")
     assert after(failed, events()[passed], NOON).failure is None
 
 
-def test_what_is_told_names_no_shopper():
+def test_a_status_names_no_shopper():
     told = folded(FACTS).model_dump_json()
     assert "anna" not in told
     assert "000" not in told, "nor the digest of the photo"
@@ -136,7 +136,7 @@ def test_old_uploads_are_forgotten_and_so_are_too_many():
     assert len(memory) == 1
 
 
-async def test_who_waits_is_told_of_each_change_and_of_the_end():
+async def test_a_waiting_caller_gets_each_change_and_the_end():
     memory = Memory(keep_s=60, most=9, clock=lambda: NOON)
     first = memory.note(events()[PhotoUploaded], NOON)
     waiting = asyncio.create_task(memory.other_than(first, limit_s=5))

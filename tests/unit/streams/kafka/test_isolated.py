@@ -13,7 +13,7 @@ from streams.kafka.isolated import Isolated
 from streams.lag.reader import isolated_looks
 
 
-def test_one_child_answers_as_often_as_it_is_asked():
+def test_one_child_answers_several_calls():
     with Isolated(partial(partial, os.getpid), limit_s=30) as asked:
         child = asked.ask()
         assert child != os.getpid()
@@ -27,14 +27,14 @@ def test_a_child_that_crashed_is_replaced_by_a_new_one():
         assert asked.ask() not in {first, os.getpid()}
 
 
-def test_a_question_that_always_crashes_is_one_sentence_and_can_be_asked_again():
+def test_a_call_that_always_crashes_is_one_sentence_and_can_be_repeated():
     with Isolated(partial(partial, os.abort), limit_s=30) as asked:
         for _ in range(2):
             with pytest.raises(NoKafkaError, match="the client library crashed"):
                 asked.ask()
 
 
-def test_a_question_without_an_answer_is_given_up():
+def test_a_call_without_an_answer_times_out():
     began = time.monotonic()
     with (
         Isolated(partial(partial, time.sleep, 60), limit_s=0.5) as asked,

@@ -71,7 +71,7 @@ def test_a_foreign_partitioner_is_named_even_when_its_records_lie_among_ours(bro
     assert "docs/producers.md" in found.advice
 
 
-def test_records_without_a_key_are_told_as_such(broker):
+def test_records_without_a_key_are_reported_as_such(broker):
     found = misplaced(produced(broker, "consistent_random", [None] * 20), PARTITIONS)
     assert found is not None
     assert "no key" in found.cause

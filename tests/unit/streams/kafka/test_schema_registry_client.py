@@ -1,4 +1,4 @@
-"""What a Schema Registry may answer besides what it should, by its documented API, and what is said of it."""
+"""Wrong answers of a Schema Registry, within its documented API, and the errors for them."""
 
 import json
 import threading
@@ -78,7 +78,7 @@ def test_without_an_address_there_is_no_registry():
     assert register_missing(none) == []
 
 
-def test_each_events_schema_is_asked_for_by_its_topic(settings, registry):
+def test_each_events_schema_is_looked_up_by_its_topic(settings, registry):
     registry.answers["POST"] = (200, {"id": 70_000})
     assert frames(settings)["outfit.tags"] == b"\x00\x00\x01\x11\x70"
     assert {path for _, path, _ in registry.seen} == {
@@ -103,7 +103,7 @@ def test_each_events_schema_is_asked_for_by_its_topic(settings, registry):
         ((200, b"\xff"), "Is that a Schema Registry?"),
     ],
 )
-def test_an_answer_that_is_none_is_told_with_what_to_do(settings, registry, answer, says):
+def test_an_invalid_answer_is_reported_with_what_to_do(settings, registry, answer, says):
     registry.answers["POST"] = answer
     with pytest.raises(RegistryError, match=says) as told:
         frames(settings)
@@ -117,7 +117,7 @@ def test_a_schema_that_would_break_what_is_there_is_refused(settings, registry):
     assert "PUT" not in {method for method, *_ in registry.seen}, "only a new subject is told what may change"
 
 
-def test_a_new_subject_is_told_what_may_change_before_it_has_a_schema(settings, registry):
+def test_a_new_subject_gets_its_compatibility_before_its_first_schema(settings, registry):
     registry.answers |= {"PUT": (200, {"compatibility": "FORWARD"}), "POST versions": (200, {"id": 1})}
     assert register_missing(settings) == [f"outfit.{name}-value" for name in NAMES]
     changes = [(method, path.rpartition("/")[2]) for method, path, _ in registry.seen if "tags" in path]
@@ -125,12 +125,12 @@ def test_a_new_subject_is_told_what_may_change_before_it_has_a_schema(settings, 
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "http://[", "ftp://x", "http://127.0.0.1:99999"])
-def test_no_registry_at_an_address_is_told(url):
+def test_an_address_without_a_registry_is_reported(url):
     with pytest.raises(RegistryError, match="HANGTAG_SCHEMA_REGISTRY_URL"):
         frames(Settings(schema_registry_url=url))
 
 
-def test_a_file_without_certificates_is_told(settings, tmp_path):
+def test_a_file_without_certificates_is_reported(settings, tmp_path):
     (tmp_path / "ca.pem").write_text("none")
     with pytest.raises(RegistryError, match="HANGTAG_SCHEMA_REGISTRY_CA"):
         frames(settings.model_copy(update={"schema_registry_ca": tmp_path / "ca.pem"}))

@@ -25,7 +25,7 @@ def test_any_other_client_is_named_with_its_host_and_what_to_do(client):
     assert "set another group.id" in sentence
 
 
-def test_a_second_installation_in_the_same_group_is_told_by_the_topics_it_reads():
+def test_a_second_installation_in_the_same_group_is_recognized_by_its_topics():
     (sentence,) = told(OURS, Member("hangtag-recognize@pod-7", "10.0.0.7", frozenset({"staging.uploads"})))
     assert "hangtag-recognize@pod-7 at 10.0.0.7 reads staging.uploads" in sentence
     assert "HANGTAG_GROUP_PREFIX" in sentence

@@ -1,4 +1,4 @@
-"""A commit that no stage wrote is told for a minute from when it came, or was first seen."""
+"""A commit that no stage wrote is reported for a minute after it came, or was first seen."""
 
 from streams.kafka.strangers import foreign_commits
 from streams.lag.evaluate import GroupPartition
@@ -13,7 +13,7 @@ def test_a_stage_s_own_commits_say_nothing():
     assert not known.is_fresh(PLACE, None, ours=True, at=11)
 
 
-def test_somebody_else_s_commit_is_told_for_a_minute_and_again_when_it_moves():
+def test_a_foreign_commit_is_reported_for_a_minute_and_again_when_it_moves():
     known = ForeignCommits()
     assert known.is_fresh(PLACE, 50, ours=False, at=1000)
     assert known.is_fresh(PLACE, 50, ours=False, at=1000 + FRESH_S - 1)

@@ -62,7 +62,7 @@ def test_a_slow_stage_that_moves_is_not_stalled_however_far_behind():
     assert verdict(*(reading(1000 + at, 7 + at, 10_000 + 50 * at, oldest=0) for at in range(0, 60, 5))).state == "ok"
 
 
-def test_a_stall_is_told_even_when_no_member_is_left():
+def test_a_stall_is_reported_even_when_no_member_is_left():
     window = [reading(1000 + at, 7, 10, owner=None) for at in (0, 20)]
     assert verdict(*window).state == "stalled"
 
@@ -72,7 +72,7 @@ def test_nobody_reading_is_unassigned_and_not_knowing_is_not():
     assert verdict(reading(1000, 10, 10, owner=None, owner_known=False)).state == "idle"
 
 
-def test_expired_records_are_not_ahead_any_more_but_told():
+def test_expired_records_no_longer_count_as_lag_but_are_reported():
     told = verdict(reading(1000, 5, 30, low=20, oldest=800))
     assert (told.lag, told.expired) == (10, 15)
 
@@ -111,7 +111,7 @@ def test_clocks_that_disagree_give_no_negative_age():
     assert verdict(reading(1000, 7, 10, oldest=1003)).seconds == 0
 
 
-def test_partitions_that_vanish_are_forgotten_and_new_ones_taken_in():
+def test_vanished_partitions_are_dropped_and_new_ones_added():
     memory = LagMemory(STALLED_S)
     new = replace(PLACE, partition=4)
     memory.judge({PLACE: reading(1000, 7, 10)})

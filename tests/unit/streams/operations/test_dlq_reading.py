@@ -51,7 +51,7 @@ class Sends:
         self.sent.append((topic, value))
 
 
-def test_letters_that_are_not_chosen_are_not_held(monkeypatch):
+def test_letters_that_are_not_chosen_are_not_kept_in_memory(monkeypatch):
     def follow(*_: object, **__: object) -> Iterator[Seen]:
         for offset in range(5000):
             yield seen(offset, size=3000)

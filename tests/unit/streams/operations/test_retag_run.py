@@ -49,7 +49,7 @@ def test_a_shoppers_texts_are_those_with_their_id_whatever_the_key(monkeypatch):
     assert found == ["u1", "u2"]
 
 
-async def test_everything_looked_at_is_told_and_every_change_is_published():
+async def test_retag_reports_every_upload_and_publishes_every_change():
     emitter, told = FakeEmitter(9), []
     found = [change(1), None, change(2, left=False), change(3)]
 
@@ -68,6 +68,6 @@ async def test_it_stops_where_kafka_takes_no_more_and_looks_no_further():
 
     refused = await publish(found(), Settings(), emitter, tell=told.append)
     assert isinstance(refused, Later)
-    # What was told was delivered; more may have been, and the next run finds that.
+    # Reported uploads were delivered. More may have been, and the next run finds them.
     assert len(told) == 100
     assert len(looked) == 200

@@ -51,7 +51,7 @@ def test_an_upload_whose_tags_stay_is_no_change_though_the_lexicon_is_another(le
     assert change_of(text("cotton tee"), before, lexicon(COTTON.format("棉"), LINEN), NOON) is None
 
 
-def test_what_came_what_went_and_what_is_said_otherwise_are_told_apart(lexicon):
+def test_added_removed_and_changed_tags_are_distinguished(lexicon):
     before = said_by(tagged(lexicon(COTTON.format("棉"), LINEN), "cotton", "linen"))
     silk = LINEN.replace("linen", "silk")
     change = change_of(text("cotton", "linen", "silk"), before, lexicon(COTTON.format("棉花"), silk), NOON)

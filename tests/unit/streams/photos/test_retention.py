@@ -116,7 +116,7 @@ async def test_only_the_leader_sweeps_and_a_new_leader_does_so_at_once(store, fo
 
 
 class FailsOnce(PhotoStore):
-    """Does not answer the first time it is asked what there is."""
+    """Does not answer its first listing."""
 
     failed = False
 
@@ -192,7 +192,7 @@ def test_a_template_is_of_the_whole_key_and_a_folder_of_what_lies_below_the_stor
     assert tuple(one.start for one in swept_folders(settings)) == ("read/", "uploads/", *starts)
 
 
-def test_a_key_that_is_no_template_is_told():
+def test_an_invalid_key_template_is_reported():
     with pytest.raises(UnusableError, match="HANGTAG_NOTIFICATIONS_KEY"):
         swept_folders(Settings(notifications_topic="s3", notifications_key="uploads/{upload_id}"))
 
@@ -211,7 +211,7 @@ async def test_where_photos_have_no_folder_of_their_own_only_what_the_template_m
 
 
 @pytest.mark.parametrize(("days", "hours"), [(1, 22), (2, 24), (7, 144)])
-def test_a_photo_may_be_gone_as_early_as_the_sweep_or_the_buckets_rule_deletes_it(days, hours):
+def test_a_photo_may_be_missing_as_early_as_the_sweep_or_the_buckets_rule_deletes_it(days, hours):
     assert may_be_gone_after(timedelta(days=days)) == timedelta(hours=hours)
 
 

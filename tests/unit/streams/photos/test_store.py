@@ -69,11 +69,11 @@ async def test_files_of_any_name_are_listed_and_removed(store, tmp_path, name):
     assert sorted(one.size for one in found) == [1, 2]
     await store.remove_all(found)
     assert not folder.exists()
-    # Once more: what is gone is as good as removed.
+    # Once more: a missing object counts as removed.
     await store.remove_all(found)
 
 
-async def test_ids_that_make_too_long_a_name_are_told_to_the_producer(store):
+async def test_ids_that_make_too_long_a_name_are_a_failure_for_the_producer(store):
     answer = await store.put(shopper_id="张" * 29, upload_id="u", suffix=".jpg", photo=b"1")
     assert isinstance(answer, Never)
     assert answer.reason == "invalid-upload"

@@ -6,7 +6,7 @@ from streams.runtime.driver.backpressure import Backpressure
 
 
 class Partitions:
-    """What the consumer is told about its partitions."""
+    """The calls that the consumer gets about its partitions."""
 
     def __init__(self, *numbers: int) -> None:
         self.ours, self.paused = numbers, set[int]()

@@ -121,7 +121,7 @@ def test_what_is_done_is_known_from_the_start_of_an_assignment():
     assert commits.position(P0, 3) == 5
 
 
-def test_a_partition_that_was_given_up_is_not_committed_late():
+def test_a_revoked_partition_is_not_committed_late():
     commits = Commits()
     commits.done(P0, 5)
     commits.done(P1, 7)

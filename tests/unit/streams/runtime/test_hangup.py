@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from streams.runtime.supervisor import Child, pass_on, start, stop
 
-#: Notes each SIGHUP once there is a file `listen`; asked to stop before or after, it ends.
+#: Records each SIGHUP once a file `listen` exists. SIGTERM before or after ends it.
 LISTENS_LATE = """
 import os, pathlib, signal, sys, time
 folder = pathlib.Path(os.environ["FOLDER"])

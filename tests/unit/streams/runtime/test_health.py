@@ -86,7 +86,7 @@ async def test_a_body_is_read_for_a_bounded_time_after_the_answer(port):
     assert answer.startswith(b"HTTP/1.1 200")
 
 
-async def test_a_length_beside_an_encoding_is_refused_and_nothing_behind_it_is_answered(port):
+async def test_a_length_beside_an_encoding_is_refused_and_requests_after_it_get_no_answer(port):
     answer = await rest_of(
         b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -107,6 +107,6 @@ async def test_the_stage_keeps_its_own_signal_handlers(intake):
     await stop()
 
 
-async def test_a_port_that_is_taken_is_an_error_of_the_stage(intake):
+async def test_a_port_in_use_is_an_error_of_the_stage(intake):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await serve_health(Settings(health_port=taken.getsockname()[1]), intake)

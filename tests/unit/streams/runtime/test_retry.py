@@ -14,7 +14,7 @@ def policy(jitter: float = 1.0) -> RetryPolicy:
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True), st.none() | st.floats(0, 1e6))
-def test_a_wait_lies_between_what_the_other_side_asked_for_and_that_plus_the_cap(attempts, jitter, retry_after):
+def test_a_wait_is_between_the_requested_delay_and_that_plus_the_cap(attempts, jitter, retry_after):
     wait = policy(jitter).wait_s(attempts, retry_after)
     asked = min(retry_after or 0, MOST_ASKED_S)
     assert asked <= wait <= asked + 60

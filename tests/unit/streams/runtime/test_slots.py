@@ -1,4 +1,4 @@
-"""Slots are handed on in order, never held by more than there are, and none is lost when a taker goes."""
+"""Slots go to waiters in order, never to more than there are, and none is lost when a waiter is cancelled."""
 
 import asyncio
 

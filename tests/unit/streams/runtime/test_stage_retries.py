@@ -19,7 +19,7 @@ async def test_later_waits_longer_each_time_up_to_the_cap():
     assert broker.sent == []
 
 
-async def test_what_the_other_side_asked_for_is_waited_for_and_jitter_comes_on_top():
+async def test_the_stage_waits_for_the_requested_delay_plus_jitter():
     one = stage(answering(Later("throttled", "busy", retry_after=60)), ListBroker())
     assert await one.process(delivery()) == 61
 
@@ -46,7 +46,7 @@ async def test_tries_that_failed_for_another_reason_do_not_count():
     assert await one.process(event) is not None
 
 
-async def test_one_event_that_fails_while_others_succeed_is_given_up_and_an_outage_never_is():
+async def test_one_event_that_fails_while_others_succeed_becomes_a_letter_and_an_outage_does_not():
     broker = ListBroker()
     poisoned = delivery()
     one = stage(answering(()), broker)
@@ -72,7 +72,7 @@ async def test_one_event_that_fails_while_others_succeed_is_given_up_and_an_outa
 @pytest.mark.parametrize(
     "answer", [Misconfigured("key-refused", "the key was refused"), Later("busy", "come back later", retry_after=1)]
 )
-async def test_what_says_nothing_about_the_event_is_never_held_against_it(answer: HandlerResult):
+async def test_a_failure_that_is_not_the_events_fault_never_counts_against_it(answer: HandlerResult):
     broker, one = ListBroker(), delivery()
     refusing = stage(answering(()), broker)
 

@@ -119,7 +119,7 @@ async def test_a_gap_in_which_nothing_was_ever_readable_is_no_gap():
     assert world.acked == {P0: 5}
 
 
-async def test_a_record_delivered_again_is_not_taken_twice():
+async def test_a_record_delivered_again_enters_the_window_once():
     world = World()
     assert await world.admit(P0, 0)
     assert not await world.window.admit(Delivery(P0, None, 0, None))

@@ -42,7 +42,7 @@ def test_what_counts_rare_faults_is_there_at_0_from_the_start():
     assert value("hangtag_events_total", stage="a-new-stage", outcome="dead_letter") == 0
 
 
-def test_what_is_asked_for_and_gone_is_not_told_of():
+def test_a_metric_whose_source_is_gone_serves_no_value():
     registry, there = CollectorRegistry(), {("one",): 1.0}
     asked = metrics.CallbackGauge("things", "Things.", ("name",), registry)
     asked.watch(lambda: there)
@@ -60,7 +60,7 @@ def test_an_exemplar_names_as_much_as_openmetrics_has_room_for(length, kept):
     metrics.SECONDS.observe(1, named)
 
 
-async def test_who_takes_openmetrics_is_told_which_upload_it_was_and_others_get_plain_text():
+async def test_openmetrics_has_exemplars_and_the_plain_format_has_none():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     metrics.SECONDS.observe(7, metrics.exemplar(upload_id="the-slow-one"))

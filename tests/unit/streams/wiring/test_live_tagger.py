@@ -39,7 +39,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_files_that_are_new_changed_or_gone_are_noticed(own):
+async def test_new_changed_and_removed_files_are_noticed(own):
     live = LiveTagger(own)
     versions = [live.current.lexicon.version]
 
@@ -56,7 +56,7 @@ async def test_files_that_are_new_changed_or_gone_are_noticed(own):
         await until(lambda: live.current.lexicon.version == versions[0])
 
 
-async def test_a_folder_that_vanishes_leaves_the_old_lexicon_and_is_told_once(own):
+async def test_a_folder_that_vanishes_leaves_the_old_lexicon_and_is_reported_once(own):
     live = LiveTagger(own)
     old = live.current
 
@@ -71,7 +71,7 @@ async def test_a_folder_that_vanishes_leaves_the_old_lexicon_and_is_told_once(ow
     assert "is not a folder" in error["problem"]
 
 
-async def test_asked_to_it_reads_again_though_nothing_changed(own):
+async def test_a_signal_makes_it_read_again_though_nothing_changed(own):
     live = LiveTagger(own)
 
     async with following(live, 0) as said:

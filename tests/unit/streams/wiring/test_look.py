@@ -59,7 +59,7 @@ def test_the_schema_is_sound_and_small_enough_for_strict_servers(catalogue: Cata
     assert len(json.dumps(body)) < 20_000
 
 
-def test_the_colours_told_without_a_model_are_values_of_the_lexicon(catalogue: Catalogue):
+def test_the_colours_found_without_a_model_are_values_of_the_lexicon(catalogue: Catalogue):
     (colours,) = (aspect for aspect in catalogue.aspects if aspect.name == "colour")
     assert set(COLOURS) <= colours.values.keys()
 

@@ -1,4 +1,4 @@
-"""What the name of a photo's host leads to: looked up once, checked, asked one after the other, told by certificate."""
+"""The addresses of a photo's host: looked up once, checked, tried one after the other, verified by certificate."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ from ocr_worker.server.web_photos import Network, WebLimits, WebPhotos, is_publi
 from schemas.outcomes import Later, Never
 
 
-async def test_a_name_is_looked_up_once_and_the_address_checked_is_the_one_asked():
+async def test_a_name_is_looked_up_once_and_the_request_goes_to_the_checked_address():
     """A name server that changes its mind (DNS rebinding) finds nobody asking again."""
     answers = iter((["127.0.0.2"], ["127.0.0.1"]))
     calls: list[str] = []
@@ -62,7 +62,7 @@ INSIDE = (
 
 
 @pytest.mark.parametrize("addresses", [(address,) for address in INSIDE] + [("1.1.1.1", "127.0.0.1")], ids=" ".join)
-async def test_a_name_that_leads_inside_is_not_asked_even_when_it_leads_outside_too(addresses):
+async def test_a_name_with_an_inside_address_gets_no_request_even_with_an_outside_one_too(addresses):
     async with host(whole(b"planted")) as (port, seen):
         photos = WebPhotos([f"http://cdn.test:{port}/"], LIMITS, Network(pointing(*addresses)))
         outcome = await photos.get(f"http://cdn.test:{port}/1.jpg")
@@ -76,7 +76,7 @@ def test_addresses_of_the_open_internet_are_public():
     assert all(map(is_public, ("1.1.1.1", "2606:4700:4700::1111", "64:ff9b::101:101")))
 
 
-async def test_the_next_address_is_asked_when_nobody_answers_at_the_first():
+async def test_the_next_address_is_tried_when_the_first_does_not_answer():
     async with host(whole(b"photo"), "127.0.0.2") as (port, _):
         network = Network(pointing("127.0.0.3", "127.0.0.2"), loopback)
         photos = WebPhotos([f"http://cdn.test:{port}/"], LIMITS, network)
@@ -84,7 +84,7 @@ async def test_the_next_address_is_asked_when_nobody_answers_at_the_first():
         assert await photos.get(f"http://cdn.test:{port}/1.jpg") == b"photo"
 
 
-async def test_the_next_address_is_asked_when_the_first_drops_every_packet():
+async def test_the_next_address_is_tried_when_the_first_drops_every_packet():
     async with host(whole(b"photo"), "127.0.0.2") as (port, _):
         network = Network(pointing("127.0.0.3", "127.0.0.2"), loopback)
         limits = WebLimits(seconds=30, connect_seconds=1.5)

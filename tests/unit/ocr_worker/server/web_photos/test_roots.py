@@ -59,7 +59,7 @@ ELSEWHERE = (
 
 
 @pytest.mark.parametrize("uri", ELSEWHERE)
-async def test_nothing_outside_the_roots_is_looked_up_or_asked(uri):
+async def test_nothing_outside_the_roots_is_looked_up_or_requested(uri):
     calls: list[str] = []
     network = Network(pointing("127.0.0.1", calls=calls), loopback)
     async with host(whole(b"planted")) as (port, seen):

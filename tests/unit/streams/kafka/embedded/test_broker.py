@@ -1,4 +1,4 @@
-"""The embedded broker serves real clients, and breaks when told to."""
+"""The embedded broker serves real clients, and fails on request."""
 
 import contextlib
 import json
@@ -67,7 +67,7 @@ def test_keys_values_and_repeated_headers_come_back_in_order(broker: EmbeddedBro
     ]
 
 
-def test_each_topic_has_the_partitions_it_was_given(broker: EmbeddedBroker):
+def test_each_topic_has_its_number_of_partitions(broker: EmbeddedBroker):
     broker.create_topic("later", 7)
     listed = AdminClient({"bootstrap.servers": broker.bootstrap_servers}).list_topics(timeout=5).topics
     assert {name: len(topic.partitions) for name, topic in listed.items()} == {"photos": 3, "single": 1, "later": 7}
@@ -135,7 +135,7 @@ def test_a_broker_that_is_down_refuses_and_one_that_is_up_again_has_kept_its_mes
     assert [m.value() for m in consume(broker.bootstrap_servers, "single", 1)] == [b"before"]
 
 
-def test_a_round_trip_takes_as_long_as_told(broker: EmbeddedBroker):
+def test_a_round_trip_takes_as_long_as_configured(broker: EmbeddedBroker):
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
     admin.list_topics(timeout=5)
     broker.rtt(300)
@@ -162,7 +162,7 @@ def test_what_it_cannot_do_is_refused_in_words(broker: EmbeddedBroker):
         broker.errors("Produce", "REQUEST_TIMED_OUT")
 
 
-def test_a_missing_librdkafka_is_said_so(monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_librdkafka_is_reported(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("streams.kafka.librdkafka.files", lambda _: None)
     monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
     with pytest.raises(LibraryMissingError, match="reinstall confluent-kafka from its wheel"):
@@ -188,7 +188,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_the_command_serves_on_the_chosen_port_until_it_is_told_to_stop():
+def test_the_command_serves_on_the_chosen_port_until_it_gets_a_signal():
     port = free_port()
     with command("--port", str(port), "--partitions", "2", "--topic-prefix", "mine") as (process, address):
         assert address == f"127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""The bucket's own rule: signed as AWS demands, set beside the rules of others, or told as a command."""
+"""The bucket's own rule: signed as AWS requires, set beside the rules of others, or printed as a command."""
 
 import base64
 import hashlib
@@ -149,7 +149,7 @@ def test_no_rule_is_for_the_whole_store(s3, monkeypatch, key, prefixes, code):
     ("answer", "told"),
     [((403, "<Error><Code>AccessDenied</Code></Error>"), "403 AccessDenied"), ((200, "hello"), "not an S3 server")],
 )
-def test_who_may_not_is_told_why_and_nothing_is_changed(s3, answer, told):
+def test_without_the_right_the_reason_is_reported_and_nothing_changes(s3, answer, told):
     s3.rules = answer
     said = setup()
     assert (said.exit_code, s3.rules) == (1, answer)
@@ -157,7 +157,7 @@ def test_who_may_not_is_told_why_and_nothing_is_changed(s3, answer, told):
     assert "planted-secret" not in said.output
 
 
-def test_without_a_key_the_command_is_told_and_nothing_counts_as_set(s3, monkeypatch):
+def test_without_a_key_the_command_is_printed_and_nothing_counts_as_set(s3, monkeypatch):
     assert setup("--print").exit_code == 0
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     said = setup()
@@ -177,7 +177,7 @@ def test_a_folder_on_disk_needs_no_rule(monkeypatch, tmp_path):
         ("az://photos/shop", "az storage account management-policy create "),
     ],
 )
-def test_other_clouds_are_told_by_their_own_command(url, part):
+def test_for_other_clouds_their_own_command_is_printed(url, part):
     bucket = Bucket.of(url)
     assert bucket is not None
     text = command(bucket, ("uploads/",), 6)
