@@ -5,9 +5,9 @@ ARG PYTHON=python:3.11.15-slim-bookworm
 FROM ${PYTHON} AS locks
 WORKDIR /src
 COPY requirements/ requirements/
-# A stage decodes no photo, so its image goes without the engines' packages and takes PostgreSQL's driver along. An OCR
-# worker before a vLLM server decodes photos and runs no engine. Every process can send traces (extra `otel`).
-# tests/contract/test_dockerfile.py holds each list against what the processes import.
+# A stage decodes no photo, so its image has PostgreSQL's driver and not the engines' packages. An OCR worker before a
+# vLLM server decodes photos and runs no engine. Every process can send traces (extra `otel`).
+# tests/contract/test_dockerfile.py compares each list with the imports of the processes.
 RUN awk '/^[a-z]/ {take = /^(editables|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
       requirements/runtime.lock > build.lock \
  && awk '/^[a-z]/ {take = !/^(flatbuffers|omegaconf|onnxruntime|pyclipper|pyyaml|rapidocr|shapely|tqdm|editables|hatchling|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
@@ -63,7 +63,7 @@ COPY deploy/docker/with-secrets /usr/local/bin/with-secrets
 ENV PATH=/opt/hangtag/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /var/lib/hangtag
 USER 10001:10001
-# `-e 73`: a stage that halted on purpose ends with 0, so that `restart: on-failure` leaves it alone (docs/streams.md).
+# `-e 73`: a stage that halted on purpose exits with 0, so `restart: on-failure` does not restart it (docs/streams.md).
 ENTRYPOINT ["tini", "-e", "73", "--", "with-secrets", "hangtag"]
 CMD ["--help"]
 

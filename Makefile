@@ -1,7 +1,7 @@
-# Every target works on a fresh machine with Python 3.11+, pip and make. `make help` lists them.
+# Every target works on a new machine with Python 3.11+, pip and make. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
-# The folder of photos stands for its files: their names have spaces, which make cannot carry.
+# The folder of photos stands for its files: their names contain spaces, which make cannot handle.
 SOURCES := $(shell find schemas ocr_worker rules klaviyo_sink streams -type f -not -name '*.pyc') samples/photos pyproject.toml README.md
 # --without-pip: Debian's python3 has no ensurepip, and the outer pip can install into .venv.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
@@ -56,17 +56,17 @@ bench: .venv/dev .venv/hangtag ## Measure speed against peers on a real Kafka; w
 	$(BIN)/python bench/chain.py
 
 .PHONY: audit
-audit: .venv-audit/locked ## Ask PyPI for known weaknesses of the locked dependencies
+audit: .venv-audit/locked ## Look up known weaknesses of the locked dependencies at PyPI
 	for lock in runtime ui vllm; do \
 	  .venv-audit/bin/pip-audit -r requirements/$$lock.lock --require-hashes --disable-pip --strict || exit 1; done
 
 .PHONY: sbom
-sbom: .venv-audit/locked ## Write hangtag.cdx.json, a bill of materials (CycloneDX) of what is installed with us
+sbom: .venv-audit/locked ## Write hangtag.cdx.json, a bill of materials (CycloneDX) of all dependencies
 	.venv-audit/bin/cyclonedx-py requirements requirements/runtime.lock --pyproject pyproject.toml \
 	  --mc-type application --output-reproducible --of JSON -o hangtag.cdx.json
 
 .PHONY: docs
-docs: .venv/hangtag ## Write what is generated from the code
+docs: .venv/hangtag ## Write the pages and schemas that are generated from the code
 	$(BIN)/python docs/generate.py
 
 .PHONY: docs-site
@@ -93,7 +93,7 @@ lock: ## Choose dependency versions again (needs uv)
 	  requirements/s3.in -o requirements/s3.lock
 
 .PHONY: clean
-clean: ## Remove what the targets made
+clean: ## Remove the files that the targets made
 	rm -rf .venv .venv-audit .venv-docs .venv-s3 .venv-ui .venv-vllm hangtag.cdx.json site deploy/*/target examples/node/node_modules \
 	  tests/contract/asyncapi/node_modules tests/contract/klaviyo/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -111,7 +111,7 @@ clean: ## Remove what the targets made
 	$(PIP) install --require-hashes --no-deps -r $<
 	@touch $@
 
-# The built wheel, not the checkout: what is tested is what is shipped.
+# Installs the built wheel and not the checkout, so that the tests run what is shipped.
 .venv/hangtag: .venv/runtime $(SOURCES)
 	@echo 'Building and installing hangtag'
 	@$(PIP) install -q --no-deps --no-index --no-build-isolation --force-reinstall .
@@ -120,7 +120,7 @@ clean: ## Remove what the targets made
 .venv-ui/bin/python:
 	$(PYTHON) -m venv --without-pip .venv-ui
 
-# An environment of its own: Gradio wants an older Pillow, and an older tomlkit than hatchling does.
+# An environment of its own: Gradio needs an older Pillow, and an older tomlkit than hatchling.
 .venv-ui/locked: requirements/ui.lock | .venv-ui/bin/python
 	@echo 'Installing the page into .venv-ui (about 750 MB, once)'
 	$(UI_PIP) install --require-hashes --no-deps -r $<
@@ -146,7 +146,7 @@ clean: ## Remove what the targets made
 	$(PYTHON) -m venv --without-pip .venv-audit
 
 .venv-audit/locked: requirements/audit.lock | .venv-audit/bin/python
-	@echo 'Installing what looks at dependencies into .venv-audit'
+	@echo 'Installing the tools for dependencies into .venv-audit'
 	$(PYTHON) -m pip --python .venv-audit/bin/python --disable-pip-version-check install -q --require-hashes --no-deps -r $<
 	@touch $@
 
@@ -154,7 +154,7 @@ clean: ## Remove what the targets made
 	$(PYTHON) -m venv --without-pip .venv-docs
 
 .venv-docs/locked: requirements/docs.lock | .venv-docs/bin/python
-	@echo 'Installing what builds the pages into .venv-docs'
+	@echo 'Installing mkdocs into .venv-docs'
 	$(PYTHON) -m pip --python .venv-docs/bin/python --disable-pip-version-check install -q --require-hashes --no-deps -r $<
 	@touch $@
 
