@@ -88,7 +88,7 @@ def test_every_variable_of_a_service_is_a_valid_setting(name, monkeypatch, secre
             assert registry._http.auth is None, "an empty password is nobody's"
 
 
-def test_what_a_shop_may_set_is_passed_on_where_it_is_heeded_and_never_empty():
+def test_compose_passes_a_shops_settings_to_their_services_and_never_empty_ones():
     text = (ROOT / ".env.example").read_text()
     shown = dict(re.findall(r"^# (HANGTAG_\w+)=(.+)$", text, re.MULTILINE))
     passed = {
@@ -192,7 +192,7 @@ def test_every_secret_is_a_file_that_is_made_as_the_docs_say(secret_files):
     assert (secret_files / "certificates").stat().st_mode & 0o777 == 0o755
 
 
-def test_what_is_mounted_is_there():
+def test_mounted_files_exist():
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = re.match(r"(?:\$\{[^}]*\}|[^:])+", volume)[0]
@@ -208,7 +208,7 @@ def test_vllm_is_started_as_hangtag_would():
     assert SERVICES["vllm"]["image"].endswith(f":v{IMAGE_VLLM}")
 
 
-def test_nobody_but_its_worker_reaches_vllm_and_either_may_be_started_again():
+def test_only_its_worker_reaches_vllm_and_either_may_be_restarted():
     assert [name for name in SERVICES if _networks(name) & _networks("vllm")] == ["ocr-gpu", "vllm"]
     assert COMPOSE["networks"]["vllm"] == {"internal": True}
     assert not [name for name, service in SERVICES.items() if "network_mode" in service]
@@ -239,7 +239,7 @@ def test_the_bucket_deletes_photos_when_the_topics_delete_their_events():
     assert f"-ttl={WEEK.days}d" in SERVICES["bucket"]["entrypoint"][-1]
 
 
-def test_what_crashed_is_started_again_and_what_halted_is_not():
+def test_a_crashed_service_is_restarted_and_a_halted_one_is_not():
     assert all(service["restart"].startswith("on-failure") for name, service in OURS.items() if name != "hangtag")
 
 

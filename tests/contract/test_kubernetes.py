@@ -97,7 +97,7 @@ def test_every_stage_and_the_gateway_can_ask_who_was_forgotten(rendered):
     assert set(reach) == STAGES | {"gateway"}
 
 
-def test_whoever_publishes_reaches_kafka_and_a_schema_registry(rendered):
+def test_every_publisher_reaches_kafka_and_a_schema_registry(rendered):
     reach = {
         name: set(_of(rendered, "NetworkPolicy")[name]["spec"]["podSelector"]["matchExpressions"][0]["values"])
         for name in ("to-kafka", "to-registry")

@@ -96,7 +96,7 @@ def libraries(wheel: importlib.metadata.Distribution) -> set[str]:
 
 
 @pytest.mark.parametrize("wheel", list(wheels()), ids=lambda wheel: wheel.name)
-def test_a_runtime_wheel_holds_what_may_be_shipped(wheel):
+def test_a_runtime_wheel_contains_only_allowed_licences_and_libraries(wheel):
     texts = licences(wheel)
     name = wheel.name.replace("_", "-")
     assert texts or name in BARE

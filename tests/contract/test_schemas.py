@@ -103,7 +103,7 @@ def test_every_event_we_write_fits_its_checked_in_schema_and_reads_back(kind, da
     assert decode(kind, value) == event
 
 
-def test_a_flow_without_a_look_writes_what_it_wrote_before_there_was_one():
+def test_read_evidence_has_no_new_fields():
     line = {"text": "100% COTTON", "bbox": (1, 2, 3, 4), "rule": "material/cotton#1"}
     assert events.Evidence(**line).model_dump(exclude_none=True).keys() == line.keys()
     shown = events.Evidence(**line, kind="seen", score=0.5).model_dump()

@@ -17,7 +17,7 @@ def settings(broker) -> Settings:
 
 
 @pytest.mark.parametrize("error", ["KAFKA_STORAGE_ERROR", "NOT_ENOUGH_REPLICAS", "POLICY_VIOLATION"])
-async def test_a_broker_that_takes_no_messages_for_a_while_loses_none(broker, settings, tmp_path, error):
+async def test_a_broker_that_refuses_messages_for_a_while_loses_none(broker, settings, tmp_path, error):
     """
     A full disk, too few replicas, a policy: the answer is not delivered, so the upload is not done.
 

@@ -66,7 +66,7 @@ def test_every_photo_reaches_its_end_and_the_summary_says_which(photos):
 
 
 @pytest.mark.parametrize("end", ["one Ctrl-C", "two Ctrl-C", "SIGTERM", "SIGKILL"])
-def test_however_it_ends_no_process_is_left_and_no_port_is_open(photos, end):
+def test_no_process_and_no_open_port_is_left_after_any_end(photos, end):
     demo = subprocess.Popen([*DEMO, "--photos", photos], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         parent = psutil.Process(demo.pid)

@@ -9,7 +9,7 @@ from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.reader import follow
 
 
-def test_what_is_older_is_passed_over():
+def test_older_messages_are_skipped():
     now = time.time()
     with EmbeddedBroker({"t": 2, "empty": 1}) as broker:
         producer = Producer({"bootstrap.servers": broker.bootstrap_servers})

@@ -100,7 +100,7 @@ async def test_forget_and_a_full_replay_leave_nothing_of_the_shopper_and_all_of_
     assert (await world.forget())["style_profiles"] == 0
 
 
-async def test_nothing_of_a_forgotten_shopper_is_anywhere_whatever_is_replayed(anywhere, monkeypatch, tmp_path):
+async def test_after_every_replay_no_trace_of_a_forgotten_shopper_exists(anywhere, monkeypatch, tmp_path):
     """Photos and their versions, the database's files, topics from then on, gateways, Klaviyo, temporary files."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -159,7 +159,7 @@ async def test_soft_keeps_the_profile_and_removes_our_properties(world):
     assert (profile["external_id"], profile["properties"]) == (GONE, {})
 
 
-async def test_the_command_tells_what_was_removed_and_what_is_left_to_do(world, monkeypatch):
+async def test_the_command_prints_what_it_removed_and_what_is_left_to_do(world, monkeypatch):
     world.set_environment(monkeypatch)
     await world.upload(GONE, "g1")
     # Begun long ago and cut off, so that there is nothing to wait for.

@@ -101,7 +101,7 @@ EXPECTED = {
 }
 
 
-async def test_after_a_restart_every_status_is_right_and_only_what_came_last_is_read(settings, monkeypatch):
+async def test_after_a_restart_every_status_is_right_and_only_the_newest_messages_are_read(settings, monkeypatch):
     grow(settings.bootstrap_servers, INDEXED, shoppers=SHOPPERS)
     await asyncio.to_thread(project, settings)
     grow(settings.bootstrap_servers, SINCE, shoppers=SHOPPERS, first=INDEXED)
@@ -161,7 +161,7 @@ def published(settings: Settings) -> int:
 
 
 @pytest.mark.parametrize("indexed", [True, False])
-async def test_a_key_is_published_once_by_all_gateways_though_its_photo_is_deleted_and_they_start_anew(
+async def test_all_gateways_publish_a_key_once_also_after_its_photo_is_deleted_and_after_restarts(
     settings, tmp_path, indexed
 ):
     if indexed:
@@ -182,7 +182,7 @@ async def test_a_key_is_published_once_by_all_gateways_though_its_photo_is_delet
     assert published(settings) == 1
 
 
-async def test_a_gateway_that_ended_before_it_noted_what_it_published_is_found_out(settings, tmp_path):
+async def test_an_upload_of_a_gateway_that_died_before_recording_it_is_found_in_the_topic(settings, tmp_path):
     async with gateway(settings) as (client, follower):
         await until(lambda: follower.caught_up)
         assert (await client.post("/uploads", **form())).status_code == 202
@@ -206,7 +206,7 @@ def stored_photo(settings: Settings) -> PhotoUploaded:
     return PhotoUploaded(upload_id=upload_id, shopper_id="anna", uploaded_at=now(), photo=Photo(uri=str(stored)))
 
 
-async def test_what_was_published_before_keys_were_recorded_is_not_published_again(settings):
+async def test_an_upload_from_before_keys_were_recorded_is_not_published_again(settings):
     value, headers = encode(await asyncio.to_thread(stored_photo, settings), source="test")
     producer = Producer({"bootstrap.servers": settings.bootstrap_servers, "partitioner": "murmur2_random"})
     an_hour_ago = now() - timedelta(hours=1)

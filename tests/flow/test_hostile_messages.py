@@ -67,7 +67,7 @@ async def fill(settings: Settings) -> None:
         "trace u1",
     ],
 )
-def test_no_command_shows_what_steers_a_terminal(settings, tmp_path, command, as_json):
+def test_no_command_prints_control_characters_of_a_message(settings, tmp_path, command, as_json):
     environment = {
         "HANGTAG_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "HANGTAG_STATE_URL": f"sqlite:///{tmp_path}/none.db",

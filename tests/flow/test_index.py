@@ -94,13 +94,13 @@ def test_a_trace_by_the_index_is_the_trace_of_the_topics(grown, kind):
     assert (tagged is not None) == (kind == 3)
 
 
-def test_an_upload_that_nobody_has_seen_costs_nothing_to_look_for(grown, read):
+def test_the_lookup_of_an_unknown_upload_reads_no_messages(grown, read):
     with grown.index() as index:
         assert trace_upload(grown.settings, "no-such-upload", index=index).steps == ()
     assert read == []
 
 
-def test_what_came_after_the_index_was_written_is_found_too(tmp_path):
+def test_messages_after_the_end_of_the_index_are_found_too(tmp_path):
     with world(tmp_path, 4) as made:
         grow(made.settings.bootstrap_servers, 40, shoppers=7)
         made.project()
@@ -153,7 +153,7 @@ def _claims(settings: Settings, index: UploadIndex, shopper_id: str) -> Claims:
     return claims
 
 
-def test_who_else_claims_a_name_is_the_same_by_the_index_and_by_the_topics(grown):
+def test_the_index_and_the_topics_find_the_same_claimants_of_a_name(grown):
     shopper_id = shopper_of(3, SHOPPERS)
     names = topics_with_claims(grown.settings)
     by_topics = Claims()
@@ -164,7 +164,7 @@ def test_who_else_claims_a_name_is_the_same_by_the_index_and_by_the_topics(grown
     assert by_topics.names
 
 
-def test_whoever_is_forgotten_leaves_the_index_and_does_not_come_back(tmp_path):
+def test_a_forgotten_shopper_leaves_the_index_and_does_not_come_back(tmp_path):
     with world(tmp_path, 2) as made:
         grow(made.settings.bootstrap_servers, 60, shoppers=3)
         made.project()
@@ -198,7 +198,7 @@ def test_rebuilt_it_says_the_same(grown, tmp_path):
         assert sorted(found[0].places) == sorted(found[1].places)
 
 
-def test_an_index_of_another_kafka_cluster_is_built_anew(tmp_path):
+def test_an_index_of_another_kafka_cluster_is_rebuilt(tmp_path):
     with world(tmp_path, 2) as made:
         grow(made.settings.bootstrap_servers, 20, shoppers=7)
         made.project()

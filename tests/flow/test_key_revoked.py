@@ -30,7 +30,7 @@ def until(condition, *, limit_s: float = 60) -> None:
         time.sleep(0.2)
 
 
-def test_the_stage_waits_for_whoever_mends_the_key_and_then_goes_on_by_itself(settings, tmp_path):
+def test_the_stage_waits_until_the_key_is_fixed_and_then_continues_by_itself(settings, tmp_path):
     topics, log = make_topics(settings), tmp_path / "sync.log"
     own = {
         "bootstrap_servers": settings.bootstrap_servers,

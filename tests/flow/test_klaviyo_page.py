@@ -115,7 +115,7 @@ def terminal(tmp_path) -> Iterator[Terminal]:
     opened.close()
 
 
-def test_a_text_goes_out_and_after_the_withdrawal_none(terminal):
+def test_a_text_is_sent_and_after_the_withdrawal_none(terminal):
     first, *steps = commands()
     assert first.startswith("make .venv/hangtag")
 

@@ -112,7 +112,7 @@ def test_without_kafka_there_is_one_line():
     assert told.stderr == "no Kafka at 127.0.0.1:1. Start it, or set HANGTAG_BOOTSTRAP_SERVERS\n"
 
 
-def test_who_watches_goes_on_watching_while_kafka_is_away(broker, tmp_path):
+def test_watch_continues_while_kafka_is_away(broker, tmp_path):
     command = [sys.executable, "-m", "streams", "lag", "--watch", "--json", "--every", "0.3"]
     with (tmp_path / "out").open("w") as out, (tmp_path / "errors").open("w") as errors:
         process = subprocess.Popen(

@@ -119,7 +119,7 @@ async def flow(tmp_path, behaviour: LookStandIn | None, **more: Any) -> AsyncIte
 READ = {"material/polyester", "material/chiffon", "pattern/floral"}
 
 
-async def test_what_was_seen_reaches_the_profile_beside_what_was_read(tmp_path):
+async def test_seen_tags_reach_the_profile_beside_read_tags(tmp_path):
     behaviour = LookStandIn(garments=[DRESS], picture={"scene": "beach"}, key="look-key")
     async with flow(tmp_path, behaviour, look_timeout_s=60) as running:
         text, tagged, profile, event = await running.run()
@@ -172,7 +172,7 @@ async def test_a_bad_look_costs_no_text_and_adds_no_tag(tmp_path, behaviour, lim
 @pytest.mark.parametrize(
     ("mode", "styles", "named"), [("merged", ["v-neck"], False), ("off", [], False), ("separate", [], True)]
 )
-async def test_a_setting_says_what_becomes_of_seen_tags_at_klaviyo(tmp_path, mode, styles, named):
+async def test_a_setting_decides_how_seen_tags_are_written_to_klaviyo(tmp_path, mode, styles, named):
     behaviour = LookStandIn(garments=[DRESS], picture={"scene": "beach"})
     async with flow(tmp_path, behaviour, look_timeout_s=60, klaviyo_seen=mode) as running:
         _, _, profile, event = await running.run()

@@ -145,7 +145,7 @@ def test_a_pasted_picture_is_read_too(open_page):
     expect(page.locator("#tags")).to_contain_text("Polyester 65 %", timeout=PATIENCE_MS)
 
 
-def test_what_is_no_photo_gets_a_clear_sentence_and_the_page_goes_on(served, open_page, tmp_path):
+def test_a_file_that_is_no_photo_gets_a_clear_sentence_and_the_page_continues(served, open_page, tmp_path):
     page = open_page("zh-CN")
     page.set_input_files(FIELD, {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"no photo at all"})
     expect(page.locator("#verdict")).to_contain_text("不支持这种文件", timeout=PATIENCE_MS)

@@ -57,7 +57,7 @@ def read(broker: EmbeddedBroker, published: Published) -> tuple[PhotoUploaded, d
     return decode(PhotoUploaded, message.value()), dict(message.headers()), message.key()
 
 
-async def test_the_report_says_where_the_event_lies_and_the_event_where_the_photo_lies(producer, broker, store):
+async def test_the_report_has_the_place_of_the_event_and_the_event_the_address_of_the_photo(producer, broker, store):
     upload = Upload(photo=b"photo", name="Dress.JPG", shopper_id="店 42", locale="zh-CN", content_type="image/jpeg")
     async with producer:
         answer = await producer.publish(upload)
@@ -107,7 +107,7 @@ async def test_nothing_is_published_for_a_photo_that_could_not_be_stored(broker)
     ],
     ids=["no id", "line break", "long id", "long upload id", "e-mail", "no identity", "missing", "folder"],
 )
-async def test_what_is_no_upload_is_refused_before_anything_is_stored(producer, tmp_path, upload, reason, named):
+async def test_an_invalid_upload_is_refused_before_anything_is_stored(producer, tmp_path, upload, reason, named):
     answer = await producer.publish(upload)
     assert isinstance(answer, Never)
     assert answer.reason == reason
@@ -187,7 +187,7 @@ def test_closing_waits_for_a_photo_that_is_being_stored(broker):
     assert closed.reason == "closed"
 
 
-async def test_what_takes_too_long_when_closing_is_worth_another_try(broker, monkeypatch):
+async def test_an_upload_that_closing_interrupts_can_be_retried(broker, monkeypatch):
     monkeypatch.setattr("schemas.producer._GOODBYE_S", 0.2)
     photos = SlowPhotos(600)
     producer = UploadProducer(emitter(broker), photos)
@@ -198,7 +198,7 @@ async def test_what_takes_too_long_when_closing_is_worth_another_try(broker, mon
     assert isinstance(answer, Later)
 
 
-async def test_an_emitter_that_is_closed_leaves_nobody_waiting():
+async def test_closing_an_emitter_ends_every_wait():
     away = Emitter({"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "delivery.timeout.ms": 500})
     waiting = asyncio.create_task(away.deliver(TOPIC, key=b"k", value=b"v", headers=[]))
     await asyncio.sleep(0)

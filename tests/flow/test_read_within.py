@@ -91,7 +91,7 @@ def test_the_edges_of_each_partition_are_queried_once(settings, monkeypatch, par
     assert [one.queries for one in consumers] == [TOPICS["outfit.uploads"]]
 
 
-def test_what_lies_outside_the_time_is_left_out(settings):
+def test_records_outside_the_window_of_time_are_left_out(settings):
     now = time.time()
     names = ["outfit.uploads"]
     assert len(list(follow(settings, names, within=Within(now - 300, now + 300)))) == SHOPPERS * EACH

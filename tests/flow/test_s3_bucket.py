@@ -114,7 +114,7 @@ def test_a_wrong_clock_of_this_machine_deletes_nothing_of_a_bucket(s3, s3_enviro
     assert (said.exit_code, json.loads(said.stdout)["deleted"]) == (0, 0)
 
 
-async def test_nothing_is_left_of_a_shopper_who_is_forgotten(s3, bucket):
+async def test_no_object_of_a_forgotten_shopper_remains(s3, bucket):
     settings = Settings(store_url=f"s3://{bucket}/shop")
     store = make_store(settings)
     both = [(shopper, f"u{at}") for shopper in ("王 芳", "王 芳2") for at in range(21)]
@@ -134,7 +134,7 @@ async def test_nothing_is_left_of_a_shopper_who_is_forgotten(s3, bucket):
     assert all(key.startswith("shop/uploads/=E7=8E=8B=20=E8=8A=B32/") for key in left)
 
 
-async def test_nothing_is_left_of_a_shopper_in_a_versioned_bucket_whatever_the_names(s3, s3_environment, bucket):
+async def test_no_version_of_a_forgotten_shoppers_photos_remains_under_any_name(s3, s3_environment, bucket):
     enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
     s3.send("PUT", f"{bucket}?versioning=", content=enabled.encode())
     settings = Settings(store_url=f"s3://{bucket}/shop")

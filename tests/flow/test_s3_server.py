@@ -126,7 +126,7 @@ async def test_no_address_that_cannot_be_keeps_an_upload_waiting(bucket, name: s
     assert (type(answer), answer.reason) == (Never, "invalid-upload")
 
 
-async def test_a_bucket_tells_its_time_to_whoever_may_write(s3, bucket, monkeypatch):
+async def test_a_bucket_returns_its_time_to_a_client_that_may_write(s3, bucket, monkeypatch):
     store = PhotoStore(f"s3://{bucket}", max_bytes=10)
     told = await store.time()
     assert abs(told - now()) < timedelta(minutes=1)
@@ -172,7 +172,7 @@ async def test_photos_and_marks_are_encrypted_as_the_operator_says(s3, s3_enviro
         assert [one[f"x-amz-server-side-encryption{name}"] for one in (stored, mark)] == [value] * 2
 
 
-async def test_what_a_bucket_tells_of_a_strangers_photos_becomes_their_uploads(s3, bucket):
+async def test_a_buckets_notifications_become_uploads(s3, bucket):
     store, queue = PhotoStore(f"s3://{bucket}", max_bytes=10), s3.make_queue(bucket)
     key = "uploads/王 芳 + co%2F#1/red dress+连衣裙.2.jpg"
     labels = {"x_amz_meta_email": "mei@shop.cn", "x_amz_meta_klaviyo_id": "01ABC", "x_amz_meta_locale": "zh-CN"}

@@ -22,7 +22,7 @@ def parts() -> tuple[Reader, Tagger]:
     return Reader(_engine("rapid", settings), _config(settings)), Tagger(load_lexicon())
 
 
-def test_every_sample_says_what_is_expected_of_it():
+def test_expected_toml_lists_every_sample():
     assert {one["file"] for one in EXPECTED} == {path.name for path in (SAMPLES / "photos").iterdir()}
 
 

@@ -83,7 +83,7 @@ async def test_one_upload_is_one_trace_and_stays_one_when_it_is_delivered_again(
     assert len({facts(span)["hangtag.upload_id"] for span in knowing}) == 1
 
 
-async def test_spans_hold_no_text_and_nobody_to_be_reached(tmp_path, collector):
+async def test_spans_contain_no_text_and_no_address(tmp_path, collector):
     async with chain(tmp_path, lambda name: to(collector, name)) as running:
         read = await running.deliver("recognize", await running.publish(photo()))
         await running.deliver("sync", await running.deliver("tag", read))
@@ -93,7 +93,7 @@ async def test_spans_hold_no_text_and_nobody_to_be_reached(tmp_path, collector):
         assert secret.encode() not in everything
 
 
-async def test_a_trace_that_a_producer_began_goes_on_to_klaviyo_without_opentelemetry(tmp_path):
+async def test_a_producers_trace_continues_to_klaviyo_without_opentelemetry(tmp_path):
     async with chain(tmp_path, lambda _name: NO_SPANS) as running:
         theirs = f"00-{'ab' * 16}-{'cd' * 8}-01".encode()
         assert "traceparent" not in dict((await running.publish(photo())).headers)

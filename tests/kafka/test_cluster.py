@@ -169,7 +169,7 @@ def test_in_the_foreground_it_keeps_its_data_folder_and_ends_on_ctrl_c(
 
 
 @pytest.mark.usefixtures("kafka_libraries")
-def test_killed_outright_it_leaves_neither_processes_nor_data(script: Callable[..., subprocess.Popen[str]]):
+def test_a_killed_cluster_leaves_neither_processes_nor_data(script: Callable[..., subprocess.Popen[str]]):
     process = script("--port", "19092")
     assert process.stdout
     process.stdout.readline()

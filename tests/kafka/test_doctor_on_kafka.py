@@ -9,7 +9,7 @@ from streams.operations.checks.broker_version import RELEASES
 from streams.operations.doctor import examine
 
 
-async def test_it_tells_which_kafka_it_is_and_that_nobody_reads(kafka, topic_prefix):
+async def test_doctor_names_the_kafka_version_and_groups_without_readers(kafka, topic_prefix):
     settings = Settings(bootstrap_servers=kafka, topic_prefix=topic_prefix, group_prefix=topic_prefix)
 
     async def look() -> list[Checked]:

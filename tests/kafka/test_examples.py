@@ -82,7 +82,7 @@ def subscribers(kafka: str, topic: str) -> Iterator[dict[str, subprocess.Popen[s
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_subscriber_reads_what_it_knows_and_commits_what_it_read(language, kafka, topic, subscribers):
+def test_a_subscriber_reads_known_events_and_commits_what_it_handled(language, kafka, topic, subscribers):
     if trouble := missing(language, "tags"):
         pytest.skip(f"the subscriber in {language} was not run: {trouble}")
     process = subscribers[language]

@@ -61,7 +61,7 @@ async def test_records_that_retention_deleted_do_not_stop_the_stage(settings, tm
         await asyncio.to_thread(hear, settings, lambda heard: sum(one.startswith("new") for one in heard) == 12)
 
 
-async def test_a_transaction_of_a_producer_leaves_a_gap_that_is_none(settings, tmp_path):
+async def test_a_transactions_marker_is_no_gap(settings, tmp_path):
     """Commit markers take offsets that no one can read."""
     producer = Producer({"bootstrap.servers": settings.bootstrap_servers, "transactional.id": settings.topic_prefix})
     producer.init_transactions()

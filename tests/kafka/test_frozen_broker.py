@@ -73,7 +73,7 @@ def test_the_exporter_lives_on_and_is_right_again(cluster: KafkaCluster, tmp_pat
         assert process.wait(10) == 0
 
 
-def test_who_watches_goes_on_watching(cluster: KafkaCluster, tmp_path: Path):
+def test_watch_continues_after_a_frozen_broker(cluster: KafkaCluster, tmp_path: Path):
     command = [sys.executable, "-m", "streams", "lag", "--watch", "--json", "--every", "0.5"]
     environment = child_environment(bootstrap_servers=cluster.bootstrap_servers)
     with (tmp_path / "out").open("w") as out, (tmp_path / "log").open("w") as log:

@@ -92,7 +92,7 @@ def test_offsets_equal_the_tools_and_seconds_the_times_of_publishing(settings, u
     assert {at: one.state for at, one in told.items()} == dict.fromkeys(told, "unassigned")
 
 
-def test_what_was_never_committed_counts_as_waiting_everywhere(settings, uploads_log):
+def test_partitions_without_a_commit_count_as_lag_everywhere(settings, uploads_log):
     for partition, count in enumerate((20, 80, 90)):
         write(settings, uploads_log, count, partition=partition)
     commit(settings, uploads_log, {0: 0})
@@ -147,7 +147,7 @@ def test_markers_at_the_end_of_a_transaction_are_no_work(settings, uploads_log):
     assert (told.committed, told.high, told.lag, told.seconds) == (3, 4, 0, 0)
 
 
-def test_what_an_aborted_transaction_wrote_is_no_work(settings, uploads_log):
+def test_records_of_an_aborted_transaction_are_no_lag(settings, uploads_log):
     write(settings, uploads_log, 3, **{"transactional.id": settings.group_prefix}).abort_transaction(30)
     commit(settings, uploads_log, {0: 1})
     told = look(settings)[0]

@@ -134,7 +134,7 @@ async def test_a_second_signal_leaves_at_once_and_loses_nothing(settings, tmp_pa
     assert all(done <= 0 for done, _ in committed(settings).values())
 
 
-async def test_what_fails_for_a_while_goes_through_when_it_is_over(settings, tmp_path):
+async def test_an_event_that_fails_for_a_while_succeeds_after_the_outage(settings, tmp_path):
     outage = tmp_path / "outage"
     outage.touch()
     await publish(settings, uploads(20, behaviour=dict.fromkeys(range(0, 20, 2), "later")))

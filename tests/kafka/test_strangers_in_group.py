@@ -35,7 +35,7 @@ def strangers(settings: Settings) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
-async def test_another_program_is_named_whatever_protocol_it_speaks(settings, protocol):
+async def test_another_program_is_named_with_either_protocol(settings, protocol):
     with member(settings, make_topics(settings).uploads.name, **{"group.protocol": protocol}):
         (sentence,) = strangers(settings)
         assert sentence.startswith("rdkafka at 127.0.0.1 is in the group")

@@ -71,7 +71,7 @@ async def test_no_write_takes_a_body_that_the_closed_official_schema_refuses(sho
     assert taken == []
 
 
-async def test_what_klaviyo_has_and_the_sandbox_has_not_is_named(shop):
+async def test_an_operation_that_the_sandbox_lacks_is_named(shop):
     served = {(verb, route.path) for router in SERVED for route in router.routes for verb in route.methods}
     for (method, path), operation in OPERATIONS.items():
         if (method, path) in served:

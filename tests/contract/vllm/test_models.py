@@ -47,7 +47,7 @@ def protocol(name: str) -> Any:
     return theirs(name, f"{_OPENAI}.chat_completion.protocol", f"{_OPENAI}.protocol")
 
 
-def test_nothing_bad_is_known_of_this_vllm_with_this_transformers():
+def test_this_vllm_with_this_transformers_is_not_a_known_bad_combination():
     assert fault_of(vllm.__version__, version("transformers")) is None
 
 

@@ -267,7 +267,7 @@ async def test_the_command_caps_the_pixels_that_a_photo_may_cost(school):
         ({}, b"\xff\xd8\xff no picture", Refused("unreadable", "")),
     ],
 )
-async def test_what_vllm_refuses_has_a_name(school, config, jpeg, named):
+async def test_a_refusal_of_vllm_has_a_reason(school, config, jpeg, named):
     engine = VllmEngine(HunyuanConfig(**{"url": school.vllm, "key": SecretStr("a vLLM server's key")} | config))
     outcome = await engine.recognize(Prepared(jpeg or sent(school.lessons[0].photo), (1, 1)))
     await engine.aclose()

@@ -30,7 +30,7 @@ async def test_an_invalid_address_is_a_dead_letter_that_does_not_quote_it(sink, 
 
 
 @COMPANY
-async def test_a_profile_too_large_for_klaviyo_stops_nobody_else_and_none_of_it_is_sent(sink, sandbox, outfit, others):
+async def test_a_profile_too_large_for_klaviyo_stops_no_other_and_is_not_sent(sink, sandbox, outfit, others):
     """Seven uploads of 200 tags with long names: some 100 kB, of which a profile on an event may have 95."""
     uploads = [
         outfit(f"u{i}", *(f"material/{'x' * 60}-{i}-{number}" for number in range(200)), shopper_id="large")
@@ -56,7 +56,7 @@ async def test_ids_as_long_as_may_be_arrive_letter_for_letter(sink, sandbox, out
 
 
 @COMPANY
-async def test_emoji_and_what_else_unicode_has_arrive_letter_for_letter(sink, sandbox, outfit, others):
+async def test_emoji_and_other_unicode_arrive_unchanged(sink, sandbox, outfit, others):
     event = outfit(f"上传{EMOJI}", shopper_id=EMOJI, lexicon_version=EMOJI)
     [written] = await sync_in_company(sink, outfit, others, event)
     assert written.outcome == "written"

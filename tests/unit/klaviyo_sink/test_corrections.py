@@ -56,7 +56,7 @@ async def test_a_replay_with_another_lexicon_sets_off_no_flow_even_if_it_is_not_
     assert len(state["events"]) == 1
 
 
-async def test_an_original_that_comes_after_its_correction_undoes_nothing(sink, sandbox, outfit, retagged):
+async def test_an_original_that_arrives_after_its_correction_does_not_undo_it(sink, sandbox, outfit, retagged):
     assert (await sink.sync(retagged("u1", "material/linen"))).outcome == "written"
     assert await sink.sync(outfit("u1", "material/cotton")) == Written("unchanged", "single", 1)
     state = await sandbox.state()

@@ -41,7 +41,7 @@ async def write(config, clock, uploads):
     await sink.aclose()
 
 
-async def test_what_is_shown_is_what_is_then_sent(config, clock, sandbox, outfit):
+async def test_a_dry_run_shows_the_requests_that_are_then_sent(config, clock, sandbox, outfit):
     await write(config, clock, [outfit("u1", "material/silk")])
     before, posts = remembered(config), await sandbox.posts()
     outcomes, [(request, body)] = await rehearse(config, clock, [outfit("u2", "material/cotton")])
@@ -73,7 +73,7 @@ async def test_no_key_no_network_and_no_file_are_needed_and_none_is_made(config,
     assert not (tmp_path / "none").exists()
 
 
-async def test_states_alone_are_followed_through_an_import_job_that_is_none(config, clock, sandbox, outfit):
+async def test_a_dry_run_shows_states_as_an_import_job(config, clock, sandbox, outfit):
     uploads = [outfit(f"u{i}", shopper_id=f"s{i}") for i in range(8)]
     await write(config, clock, uploads)
     # Tagged otherwise, then back to what Klaviyo has: its profiles need a write, its events do not.

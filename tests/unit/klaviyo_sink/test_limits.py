@@ -89,7 +89,7 @@ def test_stored_and_read_back_it_is_the_same():
 
 
 @pytest.mark.parametrize("stored", ["", "[", "[]", '{"ticks": 3}', '{"ticks": [["a", 1]]}'])
-def test_what_is_damaged_is_forgotten_and_holds_nobody_up(stored):
+def test_a_damaged_budget_row_is_dropped_and_delays_no_request(stored):
     assert Spent.read(stored) == Spent()
 
 
@@ -102,7 +102,7 @@ def test_a_429_closes_halves_and_is_forgiven():
     assert grant(spent, JOBS, 9, START + 61)[1].slots == 9
 
 
-def test_what_others_of_the_account_spend_is_obeyed_until_the_window_ends():
+def test_requests_of_others_in_the_account_count_until_the_window_ends():
     spent = told(Spent(), limit=150, left=14, reset_s=20, now=START)
     spent, given_now = grant(spent, JOBS, 9, START)
     assert given_now.slots == 2
@@ -140,7 +140,7 @@ def test_a_process_whose_clock_is_wrong_closes_the_budget_to_nobody(wrong):
 
 
 @pytest.mark.parametrize("ahead_s", [3, 60, 3600, 86400])
-def test_a_clock_that_ran_ahead_for_a_while_stops_nobody_for_longer_than_a_minute(ahead_s):
+def test_a_clock_that_ran_ahead_delays_requests_for_a_minute_at_most(ahead_s):
     spent, grant_now = grant(Spent(), EVENTS, 9999, START + ahead_s)
     spent = throttled(spent, 5, START + ahead_s)
     assert grant_now.slots == 322
@@ -152,7 +152,7 @@ def test_a_clock_that_ran_ahead_for_a_while_stops_nobody_for_longer_than_a_minut
     assert standing(spent, EVENTS, START + 14 + waited).left > 0
 
 
-def test_what_a_clock_ahead_has_spent_still_counts():
+def test_requests_recorded_by_a_clock_ahead_still_count():
     spent = Spent()
     for second in range(20):
         spent, _ = grant(spent, EVENTS, 9999, START + 3600 + second)

@@ -27,7 +27,7 @@ def act_out(seed, database=None):
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, SCHEDULES // 3))
-def test_whatever_happens_klaviyo_ends_with_the_fold_and_without_the_forgotten(first):
+def test_after_any_faults_klaviyo_has_the_fold_and_no_forgotten_shopper(first):
     for seed in range(first, first + SCHEDULES // 3):
         act_out(seed)
 

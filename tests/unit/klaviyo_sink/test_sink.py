@@ -100,7 +100,7 @@ async def test_uploads_of_one_shopper_go_one_at_a_time_and_shoppers_go_side_by_s
 
 
 @pytest.mark.parametrize("count", [3, 60])
-async def test_a_damaged_style_profile_stops_nobody_else_and_its_uploads_can_be_sent_later(
+async def test_a_damaged_style_profile_stops_no_other_and_its_uploads_can_be_sent_later(
     sink, config, sandbox, outfit, count
 ):
     first = [outfit("u1", shopper_id=f"s{i}") for i in range(count)]
@@ -130,7 +130,7 @@ async def test_a_damaged_style_profile_stops_nobody_else_and_its_uploads_can_be_
         ({"revision": "2024-05-15"}, "not-served"),
     ],
 )
-async def test_a_wrong_set_up_is_misconfigured_and_mends_itself_once_mended(config, clock, outfit, change, reason):
+async def test_a_wrong_set_up_is_misconfigured_and_works_after_the_fix(config, clock, outfit, change, reason):
     async with opened(replace(config, **change), clock) as wrong:
         failure = await wrong.sync(outfit())
         assert isinstance(failure, Misconfigured)
@@ -140,7 +140,7 @@ async def test_a_wrong_set_up_is_misconfigured_and_mends_itself_once_mended(conf
         assert await mended.sync(outfit()) == Written("written", "single", 1)
 
 
-async def test_a_429_closes_that_way_alone_for_as_long_as_klaviyo_says(sink, sandbox, clock, outfit):
+async def test_a_429_closes_only_that_operation_for_as_long_as_klaviyo_says(sink, sandbox, clock, outfit):
     await sandbox.order(faults=[{"status": 429, "retry_after": "2"}], requests=1)
     refused = await sink.sync(outfit("u1"))
     assert (refused.reason, refused.retry_after) == ("throttled", 2)
@@ -171,7 +171,7 @@ async def test_an_outage_is_later_and_costs_nothing(sink, sandbox, outfit, fault
     assert len((await sandbox.state())["events"]) == 1
 
 
-async def test_nobody_there_and_no_answer_in_time_are_later(config, clock, outfit):
+async def test_a_refused_connection_and_a_timeout_are_later(config, clock, outfit):
     with listen("127.0.0.1", 0) as silent:
         for url, reason in ((url_of(silent), "timeout"), ("http://127.0.0.1:9", "unreachable")):
             async with opened(replace(config, url=url, timeout_s=0.2), clock) as sink:
@@ -194,7 +194,7 @@ async def test_a_refused_event_is_final_and_blocks_no_one(sink, sandbox, outfit)
         ({"identity": Identity(klaviyo_id="01MERGED")}, "profile-not-found"),
     ],
 )
-async def test_what_klaviyo_would_refuse_or_drop_is_never(sink, sandbox, outfit, fields, reason):
+async def test_an_upload_that_klaviyo_would_refuse_or_drop_is_never(sink, sandbox, outfit, fields, reason):
     failure = await sink.sync(outfit(**fields))
     assert isinstance(failure, Never)
     assert failure.reason == reason

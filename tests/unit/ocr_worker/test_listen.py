@@ -8,7 +8,7 @@ from streams.cli.support.boundary import CommandError
 from streams.cli.support.listen import listen
 
 
-def test_who_connects_before_anything_is_served_waits():
+def test_a_client_that_connects_before_the_server_is_ready_waits():
     listener, url = listen("127.0.0.1", 0)
     with listener, socket.create_connection(listener.getsockname()) as caller:
         assert caller.getpeername() == listener.getsockname()

@@ -80,7 +80,7 @@ async def test_a_sharp_label_of_which_most_is_read_with_a_low_score_is_foreign(r
 
 
 @needs_font
-async def test_what_is_known_of_a_label_in_several_scripts_is_kept(read):
+async def test_lines_in_known_scripts_of_a_label_are_kept(read):
     reading = await read(label("80% COTTON", "80% ХЛОПОК", "20% POLYESTER", "20% ПОЛИЭСТЕР", "MADE IN CHINA"))
 
     assert reading.quality.verdict == "script_unsupported"

@@ -30,7 +30,7 @@ def own(tmp_path: Path) -> Path:
     return folder
 
 
-def test_tag_shows_tags_shares_and_what_was_dropped():
+def test_tag_shows_tags_shares_and_dropped_words():
     result = run("tag", "面料: 棉65% 聚酯纤维35% 不含羊毛")
 
     assert result.exit_code == 0
@@ -39,7 +39,7 @@ def test_tag_shows_tags_shares_and_what_was_dropped():
     assert "negated: without" in result.stdout
 
 
-def test_tag_tells_what_was_seen_from_what_was_read_and_why_some_is_dropped():
+def test_tag_separates_seen_from_read_tags_and_shows_reasons():
     seen = ("--seen", "scene/beach=0.9", "--seen", "style/round-neck", "--seen", "style/slim=0.2")
     result = run("tag", "V领T恤", *seen)
 

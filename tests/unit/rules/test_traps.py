@@ -52,9 +52,7 @@ def test_goods_that_are_no_clothes_give_no_material(ids: Callable[[str], set[str
         ("Linen dress with a detachable belt", "category/belt", "category/dress"),
     ],
 )
-def test_what_describes_a_detail_says_nothing_of_the_garment(
-    ids: Callable[[str], set[str]], text: str, gone: str, stays: str
-):
+def test_a_word_about_a_detail_gives_no_tag(ids: Callable[[str], set[str]], text: str, gone: str, stays: str):
     assert gone not in ids(text)
     assert stays in ids(text)
 
@@ -124,7 +122,7 @@ def test_titles_name_seasons_and_sexes_in_one_letter(ids: Callable[[str], set[st
 
 
 @pytest.mark.parametrize("text", ["女", "MEN", "春", "Women", "春秋战国"])
-def test_such_a_letter_alone_gives_nothing(ids: Callable[[str], set[str]], text: str):
+def test_a_single_such_letter_gives_no_tag(ids: Callable[[str], set[str]], text: str):
     assert ids(text) == set()
 
 

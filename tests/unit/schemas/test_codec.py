@@ -71,7 +71,7 @@ def test_unknown_fields_are_ignored():
         (json.dumps(VALID | {"identity": {}}).encode(), "invalid-event"),
     ],
 )
-def test_what_is_no_event_is_refused_with_a_reason(value, reason):
+def test_bytes_that_are_no_event_are_refused_with_a_reason(value, reason):
     with pytest.raises(UndecodableError) as refused:
         decode(PhotoUploaded, value)
     assert refused.value.reason == reason

@@ -27,7 +27,7 @@ def upload(email: str | None = None, **fields: str) -> PhotoUploaded:
 
 @pytest.mark.parametrize("steers", STEERING, ids=ascii)
 @pytest.mark.parametrize("field", ["upload_id", "shopper_id", "klaviyo_id", "external_id", "locale", "content_type"])
-def test_no_field_that_is_shown_holds_what_steers(field, steers):
+def test_no_displayed_field_contains_control_characters(field, steers):
     assert unfit_field(upload(**{field: f"a{steers}b"})).endswith(field)
     assert unfit_field(upload(**{field: "店 a-1_é 👩‍🦰"})) is None
 
@@ -50,7 +50,7 @@ def test_no_field_that_is_shown_holds_what_steers(field, steers):
     ],
     ids=ascii,
 )
-def test_what_no_mail_server_takes_is_no_address(address):
+def test_text_that_no_mail_server_accepts_is_no_address(address):
     assert unfit_field(upload(address)) == "identity.email"
 
 
@@ -83,7 +83,7 @@ async def test_the_producer_refuses_it_before_anything_is_stored(fields, named):
 
 
 @given(st.text(st.characters()))
-def test_what_is_written_out_steers_nothing_and_reads_the_same(text):
+def test_escaped_text_has_no_control_characters_and_reads_the_same(text):
     shown = escaped(text)
     assert escaped(shown) == shown
     assert not any(one in shown for one in ("\x1b", "\n", "\x9b", "\u202e", "\u2028", "\u2066", "\x00", "\x7f"))

@@ -32,7 +32,7 @@ UNFIT = {
 
 
 @pytest.mark.parametrize("make", SPECIAL.values(), ids=SPECIAL)
-def test_what_is_no_regular_file_of_bounded_size_is_refused_and_not_waited_for(tmp_path: Path, make):
+def test_only_a_regular_file_of_limited_size_is_read_and_others_do_not_block(tmp_path: Path, make):
     path = tmp_path / "a.toml"
     make(path)
     with pytest.raises(UnfitFileError):
@@ -53,7 +53,7 @@ def test_dots_and_brackets_in_strings_and_comments_are_no_nesting():
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from("ab.[]{}=,\"'#\n 1\\"), max_size=60))
-def test_what_python_reads_is_read_alike_and_what_it_refuses_is_refused(text: str):
+def test_the_reader_accepts_and_refuses_the_same_toml_as_python(text: str):
     try:
         wanted = tomllib.loads(text)
     except tomllib.TOMLDecodeError:

@@ -22,7 +22,7 @@ def test_only_the_trace_context_is_read_from_the_headers():
 @example(b"00-" + b"0" * 32 + GOOD[35:])
 @example(GOOD.upper())
 @example(b"01" + GOOD[2:] + b"-of a later version")
-def test_what_is_no_trace_context_never_becomes_a_header(value: bytes):
+def test_an_invalid_trace_context_never_becomes_a_header(value: bytes):
     for name in ("traceparent", "tracestate"):
         found = trace_headers([("traceparent", GOOD), (name, value)])
         assert all(text.isascii() and text.isprintable() for text in found.values())
@@ -30,7 +30,7 @@ def test_what_is_no_trace_context_never_becomes_a_header(value: bytes):
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.none() | st.binary(max_size=9)), max_size=5))
-def test_unwatched_steps_hand_on_what_came(headers):
+def test_without_a_tracer_the_headers_are_passed_on_unchanged(headers):
     with NO_SPANS.begin("tag", "consumer", headers) as span:
         span.note(upload_id="u1")
         assert span.carried is headers

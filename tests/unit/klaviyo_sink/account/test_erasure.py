@@ -35,7 +35,7 @@ async def test_a_forgotten_shopper_is_erased_and_does_not_come_back(
     assert (state["profiles"], state["events"], state["deletions"]) == ([], [], 1)
 
 
-async def test_what_we_wrote_is_removed_and_the_rest_of_the_profile_stays(config, clock, sandbox, outfit):
+async def test_our_properties_are_removed_and_the_rest_of_the_profile_stays(config, clock, sandbox, outfit):
     names = PropertyNames(aliases={"preferred_materials": "materials"})
     sink = await open_sink(replace(config, names=names), now=clock.now)
     look = Engine(name="look", model="m", revision="r")
@@ -61,7 +61,7 @@ async def test_what_we_wrote_is_removed_and_the_rest_of_the_profile_stays(config
         (2, True, "POST /api/profile-import"),
     ],
 )
-async def test_who_is_forgotten_while_a_write_waits_for_the_limits_is_not_written(
+async def test_a_shopper_forgotten_while_a_write_waits_for_the_limits_is_not_written(
     config, clock, sandbox, outfit, forget_shopper, count, known, operation
 ):
     def tagged(tag, day):
@@ -99,7 +99,7 @@ async def test_who_is_forgotten_while_a_write_waits_for_the_limits_is_not_writte
     assert len(after["profiles"]) == (count if known else count - 1)
 
 
-async def test_who_is_forgotten_while_a_single_waits_to_go_by_its_next_name_is_not_written(
+async def test_a_shopper_forgotten_while_a_single_waits_for_its_next_identifier_is_not_written(
     config, clock, sandbox, outfit, forget_shopper
 ):
     identity = Identity(klaviyo_id="01GONE", external_id="s1")

@@ -38,7 +38,7 @@ async def set_up(client, clock, *, live=True, campaigns=None, names=DEFAULT_NAME
 
 
 @pytest.mark.parametrize(("count", "most"), [(10, 10), (15, 15), (20, 65)])
-async def test_setting_up_takes_what_klaviyos_limits_ask_for_and_no_more(client, clock, count, most):
+async def test_setting_up_takes_the_time_of_klaviyos_limits_and_no_more(client, clock, count, most):
     # One new flow a second, 15 a minute: from the 16th on they wait for the next minute.
     [example] = read_campaigns(None)
     campaigns = [example.model_copy(update={"name": f"campaign {number}"}) for number in range(count)]

@@ -101,7 +101,7 @@ async def test_nothing_is_set_live_while_anything_differs_and_setup_prints_the_d
     assert detail.endswith('"NEW" in the campaign')
 
 
-async def test_what_differs_is_replaced_by_a_new_flow_set_live_before_the_old_one_stops():
+async def test_a_differing_flow_is_replaced_by_a_new_one_set_live_before_the_old_one_stops():
     account = Account()
     await set_up(account, live=True)
     account.changes.clear()
@@ -117,7 +117,7 @@ async def test_what_differs_is_replaced_by_a_new_flow_set_live_before_the_old_on
 
 
 @pytest.mark.parametrize("interrupted", range(4))
-async def test_a_replacement_that_was_interrupted_goes_on_where_it_stopped(interrupted):
+async def test_an_interrupted_replacement_continues_where_it_stopped(interrupted):
     account = Account()
     await set_up(account, live=True)
     account.changes.clear()

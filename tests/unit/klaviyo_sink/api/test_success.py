@@ -38,7 +38,7 @@ def answering(config, answer):
         httpx.Response(201),
     ],
 )
-async def test_an_upload_is_not_lost_to_an_answer_that_is_none_of_klaviyos(config, outfit, sink, sandbox, answer):
+async def test_an_answer_that_is_not_klaviyos_loses_no_upload(config, outfit, sink, sandbox, answer):
     real = sink._client._http
     sink._client._http = answering(config, answer)._http
     failure = await sink.sync(outfit())

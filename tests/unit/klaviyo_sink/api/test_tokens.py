@@ -112,13 +112,13 @@ async def test_a_jump_of_the_clock_neither_ends_a_token_nor_stops_its_renewal(fi
         assert (await http.get("/")).status_code == 200
 
 
-async def test_a_token_that_lasts_waits_for_nobody_who_renews(file):
+async def test_a_valid_token_is_used_without_waiting_for_a_renewal(file):
     with file.locked():
         async with asyncio.timeout(5):
             assert await get(file, 100) == {200}
 
 
-async def test_a_token_endpoint_that_says_nothing_holds_up_nobody_whose_token_lasts(file, merchant):
+async def test_a_silent_token_endpoint_does_not_delay_a_valid_token(file, merchant):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hanging = replace(file, token_url=f"http://127.0.0.1:{silent.getsockname()[1]}/oauth/token")
         async with signing(hanging, lambda: 990, f"http://127.0.0.1:{merchant.server_port}") as http:
@@ -149,7 +149,7 @@ def test_the_file_is_private_again_after_each_save(file):
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
 
 
-def test_what_a_killed_process_left_half_written_is_removed(file):
+def test_a_half_written_file_of_a_killed_process_is_removed(file):
     left = file.path.with_name(f"{file.path.name}.new")
     left.write_text('{"access_token": "half')
     left.chmod(0o644)

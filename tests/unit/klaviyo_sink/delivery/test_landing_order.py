@@ -70,7 +70,7 @@ def refusal(status):
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_mending_write_that_fails_is_made_up_for_by_whoever_comes_next(url, outfit, status):
+async def test_after_a_failed_correcting_write_the_next_write_corrects_the_profile(url, outfit, status):
     newer_landed, refused = asyncio.Event(), []
 
     async def older_lands_last(request, profile):
@@ -94,7 +94,7 @@ async def test_a_mending_write_that_fails_is_made_up_for_by_whoever_comes_next(u
     assert klaviyo.landed[-1] == ("s1", 2)
 
 
-async def test_what_a_process_left_on_its_way_when_it_ended_may_land_after_several_newer_writes(url, outfit):
+async def test_a_request_of_a_dead_process_may_land_after_several_newer_writes(url, outfit):
     left = asyncio.Event()
 
     async def oldest_lands_last(_request, profile):
@@ -119,7 +119,7 @@ async def test_what_a_process_left_on_its_way_when_it_ended_may_land_after_sever
             await asyncio.sleep(0.01)
 
 
-async def test_nobody_hears_of_a_lookup_that_failed_when_all_who_waited_for_it_gave_up():
+async def test_a_failed_lookup_without_waiting_callers_raises_nowhere():
     failing, logged = asyncio.Event(), []
 
     async def find_current(_shoppers):
@@ -173,7 +173,7 @@ async def test_a_database_error_leaves_no_request_behind_to_land_late(url, outfi
     assert versions[-1] == 2
 
 
-async def test_who_is_forgotten_while_a_write_waits_for_a_connection_is_not_written(url, outfit, forget_shopper):
+async def test_a_shopper_forgotten_while_a_write_waits_for_a_connection_is_not_written(url, outfit, forget_shopper):
     free = asyncio.Event()
 
     async def busy(_request, profile):

@@ -253,7 +253,7 @@ async def test_jobs_on_their_way_are_few_however_many_wait(config, clock, outfit
     assert most == 4
 
 
-async def test_closing_answers_whoever_still_waits(config, clock, sandbox, outfit):
+async def test_closing_answers_every_waiting_caller(config, clock, sandbox, outfit):
     await sandbox.order(latency_s=[1, 1])
     sink = await open_sink(config, now=clock.now)
     calls = [asyncio.create_task(sink.sync(outfit(f"u{i}"))) for i in range(3)]

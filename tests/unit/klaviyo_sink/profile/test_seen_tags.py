@@ -47,7 +47,7 @@ def test_seen_tags_have_lists_of_their_own_and_a_tag_with_both_kinds_was_read():
     assert {"outfit_seen_materials", "outfit_seen_interests", "outfit_seen_sizes"}.isdisjoint(profile)
 
 
-def test_merged_lists_both_together_and_off_says_none():
+def test_merged_lists_both_kinds_together_and_off_lists_no_seen_tags():
     merged, off = said("merged", EVENT), said("off", EVENT)
 
     assert (merged["outfit_styles"], merged["outfit_categories"]) == (("v-neck",), ("dress",))
@@ -61,7 +61,7 @@ def test_a_value_that_was_read_in_any_upload_stands_in_the_read_list_alone():
     assert (profile["outfit_styles"], profile["outfit_seen_styles"]) == (("v-neck",), ("slim",))
 
 
-def test_without_a_look_a_profile_its_row_and_an_event_are_what_they_were():
+def test_without_a_look_a_profile_its_row_and_an_event_do_not_change():
     plain = outfit("u1", "style/v-neck")
     profile = fold(StyleProfile(), [contribution(plain)])
 

@@ -40,7 +40,7 @@ def test_a_tag_of_one_upload_stays_a_year_and_of_several_longer():
     assert materials(once, *often, upload("z", "material/linen", day=721)) == ("linen",)
 
 
-def test_nothing_fades_while_nothing_new_comes_and_never_if_so_wished():
+def test_nothing_fades_without_a_newer_upload_and_never_with_half_life_0():
     assert materials(upload("a", "material/silk")) == ("silk",)
     forever = Recency(timedelta(0))
     assert materials(upload("a", "material/silk"), upload("z", "style/slim", day=9999), recency=forever) == ("silk",)

@@ -82,7 +82,7 @@ async def test_a_text_needs_consent_and_withdrawal_stops_it(api):
 @pytest.mark.parametrize(
     ("attributes", "reason"), [({}, "no phone number"), ({"phone_number": PHONE}, "never agreed to SMS")]
 )
-async def test_who_cannot_be_texted_is_skipped_with_the_reason(api, attributes, reason):
+async def test_a_profile_that_cannot_be_texted_is_skipped_with_the_reason(api, attributes, reason):
     await flow(api, sms())
     await api.write("POST", "/api/profile-import", profile(**ADA, **attributes))
     await look(api, 1)
@@ -253,7 +253,7 @@ async def test_a_condition_that_klaviyo_has_and_the_sandbox_has_not_is_named(api
     assert problem["source"]["pointer"].startswith("/data/attributes/definition/condition_groups/0/conditions/0")
 
 
-async def test_looking_at_a_segment_takes_no_one_s_entry_away_and_old_members_start_nothing(api):
+async def test_reading_a_segment_removes_no_entry_and_old_members_start_no_flow(api):
     definition = {"name": "S", "definition": likes("silk")}
     segment = (await api.write("POST", "/api/segments", of("segment", definition)))["data"]["id"]
     await api.write("POST", "/api/profile-import", profile(email="old@shop.cn", properties={"likes": ["silk"]}))

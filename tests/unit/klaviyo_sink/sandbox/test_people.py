@@ -127,7 +127,7 @@ async def test_a_pointer_names_places_of_the_body_and_nothing_of_ours(api):
     assert {one["source"]["pointer"] for one in answer.json()["errors"]} == {f"{at}/value", f"{at}/colour"}
 
 
-async def test_what_is_no_object_is_refused_in_klaviyo_s_words(api):
+async def test_a_body_that_is_no_object_is_refused_with_klaviyos_message(api):
     body = of("segment", {"name": "S", "definition": []})
     problem = await api.refused(400, "POST", "/api/segments", body)
     assert problem["detail"] == "'definition' must be an object."

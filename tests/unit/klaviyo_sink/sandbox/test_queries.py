@@ -41,7 +41,7 @@ async def emails(api, **query: str):
         ("less-than(created,2020-01-01T00:00:00Z)", []),
     ],
 )
-async def test_a_filter_finds_what_it_says(api, filter_, found):
+async def test_a_filter_finds_the_matching_profiles(api, filter_, found):
     await fill(
         api, {"email": "ada@shop.cn", "external_id": "a,b)"}, {"email": "bo@shop.cn"}, {"email": "o'neil@shop.cn"}
     )
@@ -67,7 +67,7 @@ async def test_a_filter_finds_what_it_says(api, filter_, found):
         ({"shoe": "1"}, "shoe"),
     ],
 )
-async def test_what_klaviyo_does_not_take_is_refused_with_its_name(api, query, parameter):
+async def test_an_unknown_parameter_is_refused_with_its_name(api, query, parameter):
     problem = await api.refused(400, "GET", "/api/profiles", query=query)
     assert problem["source"] == {"parameter": parameter}
 
@@ -80,7 +80,7 @@ async def test_what_klaviyo_does_not_take_is_refused_with_its_name(api, query, p
         ({"filter": 'equals(_kx,"x")'}, "_kx"),
     ],
 )
-async def test_what_klaviyo_takes_and_the_sandbox_has_not_is_named(api, query, missing):
+async def test_a_parameter_that_the_sandbox_lacks_is_named(api, query, missing):
     problem = await api.refused(501, "GET", "/api/profiles", query=query)
     assert missing in problem["detail"]
 
@@ -165,11 +165,11 @@ def literal(value) -> str:
 
 
 @given(wanted=filters)
-def test_what_is_written_is_read_back(wanted):
+def test_a_written_filter_is_read_back(wanted):
     assert parse(written(wanted)) == wanted
 
 
 @given(text=st.text("equalsandornot(),[]\"'\\ a1.-", max_size=60))
-def test_no_text_whatever_breaks_the_reader(text):
+def test_no_text_breaks_the_filters_parser(text):
     with suppress(GrammarError):
         parse(text)

@@ -100,7 +100,7 @@ async def test_a_key_without_the_scope_is_forbidden(clock):
 
 
 @pytest.mark.parametrize("call", [("PATCH", "/api/profiles/"), ("POST", "/api/shoes"), ("DELETE", "/api/events")])
-async def test_what_klaviyo_does_not_serve_is_refused_in_its_own_form(api, call):
+async def test_an_unknown_path_is_refused_in_klaviyos_form(api, call):
     answer = await api.request(*call, json={}, headers=HEADERS)
     assert answer.status_code in {404, 405}
     assert problem(answer)["code"] in {"not_found", "method_not_allowed"}
@@ -136,7 +136,7 @@ async def test_a_body_of_the_wrong_shape_is_refused_with_a_pointer(api, body, po
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'{"data": NaN}', b"\xff", b"[" * 100_000])
-async def test_no_bytes_whatever_break_it(api, raw):
+async def test_no_bytes_break_the_sandbox(api, raw):
     assert (await api.post("/api/events", content=raw)).status_code == 400
 
 
@@ -208,7 +208,7 @@ async def test_identifiers_of_two_profiles_conflict(api):
     assert problem(answer)["meta"]["duplicate_profile_id"] in {one["id"] for one in (await state(api))["profiles"]}
 
 
-async def test_what_was_written_can_be_found_and_read_back_in_pages(api):
+async def test_written_objects_can_be_found_and_read_in_pages(api):
     for i in range(5):
         await api.post("/api/events", json=event(f"x{i}"), headers=HEADERS)
     [found] = (await api.get("/api/profiles", params={"filter": 'equals(external_id,"s1")'})).json()["data"]
@@ -275,7 +275,7 @@ async def test_faults_come_in_the_configured_share_and_end_on_request(api):
     assert (await api.post("/sandbox/faults", json={"faults": [{"status": 200}]})).status_code == 422
 
 
-async def test_the_page_escapes_whatever_it_shows(api):
+async def test_the_page_escapes_all_its_values(api):
     evil = "<script>alert(1)</script>"
     named = {"type": "profile", "attributes": {"external_id": evil, "properties": {evil: [evil], "n": 1}}}
     metric = {"data": {"type": "metric", "attributes": {"name": evil}}}

@@ -38,7 +38,7 @@ def test_one_of_many_has_the_turn(engine):
     assert sorted(turns) == ["first", *["under way"] * 7]
 
 
-def test_what_was_published_stays_so(engine):
+def test_a_published_key_stays_published(engine):
     first = attempt(engine)
     assert (first.turn, first.began) == ("first", AT)
     end(engine, "u1", first, published=True, patience=PATIENCE)
@@ -64,7 +64,7 @@ def test_a_try_that_fails_late_does_not_end_the_next_try(engine):
     assert turn(engine, at=AT + PATIENCE)[0] == "again"
 
 
-def test_a_try_that_publishes_late_is_recorded_whatever_the_next_try_does(engine):
+def test_a_try_that_publishes_late_is_recorded_also_after_a_next_try(engine):
     first = attempt(engine)
     second = attempt(engine, at=AT + PATIENCE)
     end(engine, "u1", first, published=True, patience=PATIENCE)
@@ -94,7 +94,7 @@ def test_another_photo_never_has_the_turn(engine):
     assert turn(engine, at=AT + 2 * PATIENCE, sha256="b") == ("under way", "a", AT)
 
 
-def test_nothing_is_noted_of_a_forgotten_shopper(engine):
+def test_no_key_of_a_forgotten_shopper_is_recorded(engine):
     turn(engine)
     forget(engine, "s1", at=AT)
     assert turn(engine)[0] == "forgotten"

@@ -68,7 +68,7 @@ def test_a_silent_server_is_reported_in_one_line_without_its_password():
     assert "s3cret" not in str(unavailable.value)
 
 
-def test_whoever_only_looks_reads_the_erasure_ledger_and_can_write_nothing(url):
+def test_a_read_only_connection_reads_the_erasure_ledger_and_cannot_write(url):
     forget(writing := open_database(url), "s-forgotten", at=AT)
     looking = open_for_reading(url)
     # A writer's open transaction holds nobody up who looks.
@@ -181,7 +181,7 @@ def test_processes_never_spend_more_together_than_one_may(url):
         state.close()
 
 
-def test_a_dry_run_knows_what_it_holds_and_writes_nothing_there(url, outfit):
+def test_a_dry_run_reads_the_database_and_writes_nothing_to_it(url, outfit):
     state = open_state(url)
     written = outfit("dry-1", "material/silk", shopper_id="dry")
     [first] = state.fold([written])

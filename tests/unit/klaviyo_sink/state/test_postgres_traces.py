@@ -63,7 +63,7 @@ def test_nothing_of_a_forgotten_shopper_stays_in_tables_indexes_and_statistics(p
     assert outside_the_log(postgres.files_with(STAYS.encode()))
 
 
-def test_nor_of_the_last_shopper_there_was(postgres, engine):
+def test_no_trace_of_the_last_shopper_stays_either(postgres, engine):
     write(engine, GONE)
     postgres.execute("ANALYZE")
     forget(engine, GONE, at=AT)

@@ -52,7 +52,7 @@ def test_the_oldest_entries_go_first_and_never_more_than_the_limit(engine):
     assert left() == {"new", "a day old"}
 
 
-def test_the_cost_goes_by_what_is_dropped_and_not_by_what_is_kept(engine, url):
+def test_pruning_costs_as_much_as_it_drops_and_not_as_much_as_it_keeps(engine, url):
     rows = [entry(f"u{number}", AT) for number in range(20_000)]
     with engine.begin() as connection:
         connection.execute(insert(written_events), [*rows, *(entry(f"old{one}", AT - 40 * DAY) for one in range(5))])
@@ -89,7 +89,7 @@ def test_an_event_that_comes_again_after_its_entry_was_dropped_keeps_its_name_an
     state.close()
 
 
-def test_the_file_keeps_nothing_of_what_was_dropped(engine, url):
+def test_the_file_contains_no_dropped_entry(engine, url):
     with engine.begin() as connection:
         connection.execute(insert(written_events), [entry("a-name-to-look-for", AT - 40 * DAY)])
     prune_written(engine, before=AT)

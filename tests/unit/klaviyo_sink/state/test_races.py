@@ -27,7 +27,7 @@ def state(url):
     state.close()
 
 
-def test_folding_keeps_nobody_from_writing_and_sees_what_they_wrote(state, url, outfit):
+def test_folding_blocks_no_other_writer_and_sees_its_rows(state, url, outfit):
     theirs = [outfit("u2", "material/silk")]
 
     class Meddled:
@@ -44,7 +44,7 @@ def test_folding_keeps_nobody_from_writing_and_sees_what_they_wrote(state, url, 
     assert (folded.version, len(folded.profile.uploads)) == (2, 2)
 
 
-def test_who_is_forgotten_while_a_batch_is_folded_gets_no_row(state, url, outfit, forget_shopper):
+def test_a_shopper_forgotten_while_a_batch_is_folded_gets_no_row(state, url, outfit, forget_shopper):
     gone = ["s1"]
 
     class Forgetting:
@@ -80,7 +80,7 @@ def test_the_older_of_two_writes_that_ends_last_mends(state, outfit):
     assert state.fold([silk])[0].ticket, "whoever comes meanwhile must not take the row for clean"
 
 
-def test_the_older_of_two_writes_that_ends_first_mends_too_since_the_other_may_never_end(state, outfit):
+def test_the_older_of_two_writes_also_corrects_because_the_newer_may_never_end(state, outfit):
     cotton, silk = outfit("u1"), outfit("u2", "material/silk")
     [mine], [theirs] = state.fold([cotton]), state.fold([silk])
     assert state.settle([ended(cotton, mine, 1)], at=AT)["s1"].duty is Duty.MEND
@@ -89,7 +89,7 @@ def test_the_older_of_two_writes_that_ends_first_mends_too_since_the_other_may_n
 
 
 @pytest.mark.parametrize("version", [2, None])
-def test_as_long_as_an_older_write_may_land_each_write_is_unsure(state, outfit, version):
+def test_while_an_older_write_may_land_each_write_is_unsure(state, outfit, version):
     cotton, silk, dress = outfit("u1"), outfit("u2", "material/silk"), outfit("u3", "category/dress")
     state.fold([cotton])
     [second] = state.fold([silk])
@@ -100,7 +100,7 @@ def test_as_long_as_an_older_write_may_land_each_write_is_unsure(state, outfit, 
     assert may_land_later(third.dirty), "the first write is still on its way"
 
 
-def test_a_write_that_failed_leaves_the_duty_to_whoever_writes_next(state, outfit):
+def test_after_a_failed_write_the_row_stays_dirty_for_the_next_writer(state, outfit):
     cotton = outfit("u1")
     [mine] = state.fold([cotton])
     assert state.settle([ended(cotton, mine, None)], at=AT)["s1"].dirty == FAILED
@@ -128,7 +128,7 @@ def test_a_row_stored_since_it_was_read_is_read_again(state, outfit):
     assert [one.upload_id for one in folded.profile.uploads] == ["u1", "u2"]
 
 
-def test_a_writer_that_is_always_overtaken_gives_up_and_changes_nothing(state, outfit):
+def test_a_writer_that_always_meets_a_newer_row_stops_and_changes_nothing(state, outfit):
     state.fold([outfit("u1")])
     interrupt_stores(state, times=1 + FOLD_ATTEMPTS)
     with pytest.raises(OvertakenError):

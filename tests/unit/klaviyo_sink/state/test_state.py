@@ -83,7 +83,7 @@ def test_a_relative_path_gets_private_folders_and_a_private_file(tmp_path, monke
     assert modes == {".hangtag": 0o700, ".hangtag/deep": 0o700, ".hangtag/deep/state.db": 0o600}
 
 
-def test_what_cannot_be_opened_says_why(tmp_path):
+def test_a_database_that_cannot_be_opened_has_a_reason(tmp_path):
     (tmp_path / "photo.db").write_bytes(b"\xff\xd8\xff" * 2000)
     for url, says in (
         (f"sqlite:///{tmp_path}/photo.db", "not a database"),
@@ -109,7 +109,7 @@ def test_a_database_of_a_newer_version_is_left_alone(url):
         open_state(url)
 
 
-def test_the_version_counts_the_changes_of_what_the_profile_says(state, outfit):
+def test_the_version_counts_the_changes_of_the_profile(state, outfit):
     versions = [
         state.fold([event])[0].version
         for event in (outfit("u1"), outfit("u1"), outfit("u2", "material/silk"), outfit("u0", "pattern/floral"))
@@ -143,7 +143,7 @@ def test_an_upload_written_under_an_older_name_is_known(state, url, outfit, more
     assert [one.known for one in state.fold([event, *others])] == [True, False, False]
 
 
-def test_an_upload_has_one_name_whatever_the_shopper_is_called(state, outfit):
+def test_an_uploads_event_has_one_name_for_every_name_of_the_shopper(state, outfit):
     by_email = outfit("u1", identity=Identity(email="ada@shop.cn"))
     first, second = state.fold([outfit("u1"), by_email])
     assert first.unique_id == second.unique_id
@@ -153,7 +153,7 @@ def test_an_upload_has_one_name_whatever_the_shopper_is_called(state, outfit):
 
 
 @pytest.mark.parametrize("damaged", [b"", b"[[", b"{}", b"null", b'{"uploads": 3}', b'[["\xff\xfe"]]'])
-def test_a_damaged_row_concerns_its_own_shopper_alone_and_is_left_as_it_is(state, url, outfit, damaged):
+def test_a_damaged_row_affects_only_its_own_shopper_and_stays(state, url, outfit, damaged):
     state.fold([outfit("u1"), outfit("u1", shopper_id="s2")])
     with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
         raw.execute("UPDATE style_profiles SET profile = CAST(? AS TEXT) WHERE shopper_id = 's1'", (damaged,))
@@ -186,7 +186,7 @@ def test_a_row_with_a_value_of_another_kind_or_times_without_a_zone_is_damaged(s
     assert len(other.profile.uploads) == 1
 
 
-def test_forgetting_waits_for_nobody_who_reads(state, url):
+def test_forgetting_does_not_wait_for_readers(state, url):
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM style_profiles").fetchall()
@@ -198,7 +198,7 @@ def test_forgetting_waits_for_nobody_who_reads(state, url):
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_S * 1000
 
 
-def test_what_forget_would_delete_is_counted_while_another_writes(state, url, outfit):
+def test_rows_that_forget_would_delete_are_counted_while_another_process_writes(state, url, outfit):
     for upload in (outfit("u1"), outfit("u2"), outfit("u3", shopper_id="s2")):
         write(state, upload)
     writing, counting = open_database(url), open_database(url)

@@ -86,7 +86,7 @@ def test_nothing_of_a_forgotten_shopper_is_stored(engine):
         assert claimants(connection, {claim.digest, "other"}) == {claim.digest: {"s2"}}
 
 
-def test_what_the_topics_dropped_is_dropped_and_dead_letters_stay_as_long_as_theirs(engine):
+def test_entries_are_dropped_with_their_topics_and_dead_letters_stay_longer(engine):
     day = timedelta(days=1)
     rows = [
         row("new", at=AT),

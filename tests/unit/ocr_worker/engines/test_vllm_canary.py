@@ -59,7 +59,7 @@ async def server():
 
 
 @pytest.mark.parametrize("version", ["0.28.0", "0.33.0", "0.12.0", "what"])
-async def test_a_server_that_keeps_photos_apart_is_used_whatever_its_version(server, version):
+async def test_a_server_that_keeps_photos_apart_is_used_in_every_version(server, version):
     outcome = await server(version=version).read(0x12345678)
 
     assert isinstance(outcome, Reading)
@@ -68,7 +68,7 @@ async def test_a_server_that_keeps_photos_apart_is_used_whatever_its_version(ser
 
 
 @pytest.mark.parametrize("version", ["0.28.0", "0.33.0"])
-async def test_a_server_that_mixes_photos_is_sent_none_whatever_its_version(server, version):
+async def test_a_server_that_mixes_photos_gets_none_in_every_version(server, version):
     bad = server(version=version, mixes=True)
     outcomes = await asyncio.gather(*(bad.read(code) for code in range(1, 9)))
 
@@ -100,7 +100,7 @@ async def test_a_server_that_begins_to_mix_is_found_out_within_minutes_and_photo
     assert isinstance(await turning.read(3), Misconfigured)
 
 
-async def test_a_server_that_is_mended_is_used_again(server):
+async def test_a_repaired_server_is_used_again(server):
     mended = server(mixes=True)
     assert isinstance(await mended.read(1), Misconfigured)
     mended.behaviour.mixes = False
@@ -183,6 +183,6 @@ def test_garbage_in_place_of_a_text_is_an_exchange_when_it_comes_again():
         ("dev", None, None),
     ],
 )
-def test_what_is_known_of_releases_chooses_the_words(vllm, transformers, fault):
+def test_the_known_releases_only_choose_the_message(vllm, transformers, fault):
     found = fault_of(vllm, transformers)
     assert (found is None) if fault is None else (found is not None and fault in found)

@@ -61,7 +61,7 @@ async def answers(served: Served) -> bool:
     return wire.sent.startswith(b"HTTP/1.1 401") and wire.closed
 
 
-async def test_heads_that_never_end_keep_nobody_out_and_are_closed(served: Served):
+async def test_endless_heads_block_no_other_client_and_are_closed(served: Served):
     half = [await served.connect() for _ in range(60)]
     for wire in half:
         await wire.send(HEAD)

@@ -103,7 +103,7 @@ async def test_a_request_under_way_at_the_end_closes_its_connection_itself(serve
         assert (place.in_use, place.free) == (0, [])
 
 
-async def test_workers_that_nobody_asks_any_more_are_let_go(serve):
+async def test_connections_to_unused_workers_are_closed(serve):
     now = [0.0]
     old, new = serve(Gate()), serve(Gate())
     connections = Connections(clock=lambda: now[0])

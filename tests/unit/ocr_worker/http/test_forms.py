@@ -33,7 +33,7 @@ async def test_a_photo_needs_no_file_name(worker, draw, disposition):
 @pytest.mark.parametrize(
     "preamble", [b"This is a message in MIME format.\r\n", b"\r\n", b"--X\r\n--XY\r\n", b"a" * 50_000 + b"\r\n"]
 )
-async def test_what_stands_before_the_first_boundary_is_skipped(worker, draw, preamble):
+async def test_text_before_the_first_boundary_is_skipped(worker, draw, preamble):
     async with worker(ScriptedEngine()) as client:
         answer = await client.post("/ocr", content=form(draw(), preamble=preamble), headers=TYPE)
 

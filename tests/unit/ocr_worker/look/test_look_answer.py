@@ -42,7 +42,7 @@ def test_a_sound_answer_gives_its_values_with_box_and_probability():
     assert [one.score for one in found] == [1.0, 1.0]
 
 
-def test_what_is_not_visible_gives_nothing():
+def test_a_value_that_is_not_visible_gives_no_tag():
     assert taken(answer(NOT_VISIBLE, NOT_VISIBLE)) == []
     assert taken('{"garments": [], "scene": "not_visible"}') == []
 
@@ -102,11 +102,11 @@ def test_no_token_raises(content, logprob):
     assert found is None or all(0 <= one.score <= 1 for one in found)
 
 
-def test_tokens_that_do_not_add_up_to_the_answer_tell_nothing():
+def test_tokens_that_do_not_form_the_answer_give_no_scores():
     assert values_in(answer(), letters("other"), "stop", CATALOGUE) is None
 
 
-def test_a_value_counts_against_its_rivals_and_not_against_what_could_never_stand_there():
+def test_a_value_competes_only_with_values_that_could_be_in_its_place():
     red, blue, space = math.log(0.3), math.log(0.1), math.log(0.6)
     tokens = [
         token('{"colour": "', -0.1, (('{"colour": "', -0.1),)),

@@ -53,7 +53,7 @@ async def test_light_changes_the_name_of_no_bright_colour(light):
     assert main_colour(np.full((8, 8, 3), red, np.uint8))[0] in {"red", "burgundy"}
 
 
-async def test_a_middle_of_many_colours_tells_nothing():
+async def test_a_middle_of_many_colours_gives_no_colour():
     image = Image.new("RGB", (800, 800))
     for at, colour in enumerate(("#c8202c", "#3f7fd0", "#f6d43c", "#2f8a4a") * 4):
         ImageDraw.Draw(image).rectangle((0, at * 50, 800, at * 50 + 49), fill=colour)

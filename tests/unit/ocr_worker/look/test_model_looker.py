@@ -13,7 +13,7 @@ from ocr_worker.look.catalogue import NOT_VISIBLE
 from ocr_worker.look.stand_in import LookStandIn
 
 
-async def test_what_the_model_chose_comes_with_box_in_px_and_probability(draw):
+async def test_the_models_values_have_a_box_in_px_and_a_probability(draw):
     behaviour = LookStandIn(garments=[DRESS], picture={"scene": "beach"}, sure=0.8)
     seen = await look_at(looker(behaviour), draw((2000, 1000)))
 
@@ -82,7 +82,7 @@ async def test_a_slow_server_is_waited_for_no_longer_than_the_limit(draw):
 
 
 @pytest.mark.parametrize("behaviour", [LookStandIn(failure=500), LookStandIn(lie="cut", garments=[DRESS])])
-async def test_after_failures_in_a_row_the_server_is_left_alone_and_then_tried_once(draw, behaviour):
+async def test_after_failures_in_a_row_the_server_is_skipped_and_then_tried_once(draw, behaviour):
     now = [0.0]
     looks = looker(behaviour, clock=lambda: now[0])
     for _ in range(20):
@@ -101,7 +101,7 @@ async def test_after_failures_in_a_row_the_server_is_left_alone_and_then_tried_o
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-async def test_a_server_that_does_not_take_our_key_or_model_is_left_alone_at_once(draw, status):
+async def test_a_server_that_refuses_our_key_or_model_is_skipped_at_once(draw, status):
     behaviour = LookStandIn(failure=status)
     looks = looker(behaviour)
     for _ in range(3):

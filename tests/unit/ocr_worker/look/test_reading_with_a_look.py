@@ -61,14 +61,14 @@ async def read(photo: bytes, looks, engine: ScriptedEngine | None = None):
         await reader.aclose()
 
 
-async def test_the_reading_brings_what_was_seen(draw):
+async def test_the_reading_contains_the_seen_values(draw):
     outcome = await read(draw(), looker(LookStandIn(garments=[DRESS])))
     assert [one.tag for one in outcome.seen.values] == ["category/dress", "colour/red"]
     assert len(outcome.texts) == 4
     assert "look" in outcome.timings_ms
 
 
-async def test_without_a_looker_a_reading_is_what_it_was(draw):
+async def test_without_a_look_a_reading_does_not_change(draw):
     outcome = await read(draw(), None)
     assert "seen" not in outcome.model_dump()
     assert "look" not in outcome.timings_ms

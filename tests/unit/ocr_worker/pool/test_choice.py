@@ -71,7 +71,7 @@ async def test_waiting_for_a_turn_does_not_use_up_a_photo_s_time():
 
 
 @pytest.mark.parametrize("failure", [httpx.ConnectError("refused"), 502, 503, 504])
-async def test_what_nobody_looked_at_is_read_elsewhere(failure):
+async def test_a_photo_that_no_worker_read_goes_to_another_worker(failure):
     asked: list[str] = []
     async with scripted(Clock(), {"bad": failure, "good": 200}, asked) as workers:
         outcome = await workers.read(b"photo")

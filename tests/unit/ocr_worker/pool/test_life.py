@@ -112,7 +112,7 @@ STEPS = st.sampled_from([200, 400, 500, 502, 503, "gone", "broke"])
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.lists(STEPS, max_size=6), min_size=1, max_size=3))
-def test_whatever_the_workers_do_every_photo_ends_in_time_and_none_is_read_twice(scripts):
+def test_with_any_behaviour_of_workers_every_photo_ends_in_time_and_none_is_read_twice(scripts):
     """Each worker follows its script and then answers well for ever."""
 
     async def scenario() -> None:

@@ -89,7 +89,7 @@ async def test_photos_that_end_their_worker_take_no_good_one_with_them(draw):
     assert len(deaths) <= len(poison) * (1 + TRIES_ALONE)
 
 
-async def test_what_was_under_way_beside_it_is_read_alone_and_nobody_is_blamed():
+async def test_photos_in_flight_beside_it_are_read_alone_and_not_blamed():
     alone: list[bool] = []
     under_way = asyncio.Semaphore(0)
 

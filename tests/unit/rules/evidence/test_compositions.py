@@ -55,7 +55,9 @@ def test_only_the_main_part_makes_the_garments_material(
     assert {tag for tag in ids(label) if tag.startswith("material/")} == {f"material/{value}" for value in main}
 
 
-def test_a_lining_alone_makes_no_material(ids: Callable[[str], set[str]], reasons: Callable[[str], dict[str, str]]):
+def test_a_lining_without_a_shell_gives_no_material(
+    ids: Callable[[str], set[str]], reasons: Callable[[str], dict[str, str]]
+):
     assert ids("里料: 聚酯纤维100%") == set()
     assert reasons("里料: 聚酯纤维100%") == {"material/polyester": "only the lining"}
 
@@ -256,7 +258,7 @@ def test_shares_that_leave_a_gap_are_unsure(tagged: Callable[[str], Tagging]):
     assert all(tag.share_unsure for tag in tagged("66% cotton 35% linen").tags)
 
 
-def test_words_that_nobody_knows_stand_between_only_where_it_adds_up(shares: Callable[[str], dict[str, float]]):
+def test_unknown_words_are_allowed_between_shares_only_where_the_total_fits(shares: Callable[[str], dict[str, float]]):
     assert shares("60% superfine highland merino 40% acrylic") == {"merino": 60, "wool": 60, "acrylic": 40}
     assert shares("30% more warmth from wool") == {}
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 
-def test_nought_percent_alone_may_be_a_hundred_cut_off(ids: Callable[[str], set[str]]):
+def test_a_single_zero_percent_may_be_a_cut_hundred(ids: Callable[[str], set[str]]):
     assert "material/cotton" in ids("纯棉\n0% cotton")
 
 
-def test_letters_alone_are_no_percentage_but_a_hundred(shares: Callable[[str], dict[str, float]]):
+def test_letters_without_digits_are_a_percentage_only_as_a_hundred(shares: Callable[[str], dict[str, float]]):
     assert shares("oil% cotton") == {}
     assert shares("lOO% cotton") == {"cotton": 100}
 
@@ -23,7 +23,7 @@ def test_letters_alone_are_no_percentage_but_a_hundred(shares: Callable[[str], d
         ("64% wool 36$ silk", {"wool": 64, "silk": 36}),
     ],
 )
-def test_a_hundred_and_a_sign_are_mended_where_they_make_a_whole(
+def test_a_misread_hundred_and_sign_are_corrected_where_the_total_fits(
     shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]
 ):
     assert shares(label) == expected

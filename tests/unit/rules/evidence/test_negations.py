@@ -53,7 +53,7 @@ def test_cotton_that_is_not_there_is_no_tag(ids: Callable[[str], set[str]], text
         ("Art. No. 123 cotton shirt", "material/cotton"),
     ],
 )
-def test_what_the_negation_does_not_reach_stays(ids: Callable[[str], set[str]], text: str, tag: str):
+def test_words_beyond_the_reach_of_a_negation_stay(ids: Callable[[str], set[str]], text: str, tag: str):
     assert tag in ids(text)
 
 
@@ -84,7 +84,7 @@ def test_a_field_with_the_value_no_gives_no_tag(ids: Callable[[str], set[str]], 
     assert ids(text) == set()
 
 
-def test_an_answer_takes_away_what_it_answers_only(ids: Callable[[str], set[str]]):
+def test_a_field_with_the_value_no_removes_only_its_own_word(ids: Callable[[str], set[str]]):
     assert "material/linen" in ids("Leather: no\nLinen: 100%")
 
 

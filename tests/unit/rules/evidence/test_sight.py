@@ -124,7 +124,7 @@ def test_no_look_and_a_look_that_saw_nothing_give_the_same_tags(tagger: Tagger):
         st.tuples(st.sampled_from(["colour/red", "style/slim", "category/x", "scene/snow"]), st.floats(0, 1))
     )
 )
-def test_what_was_read_stays_whatever_was_seen(tagger: Tagger, values):
+def test_read_tags_stay_beside_any_seen_tags(tagger: Tagger, values):
     lines = lines_of("RED SLIM FIT JEANS 100% COTTON")
     read = {tag.id: tag for tag in tagger.tag(lines).tags}
     both = {tag.id: tag for tag in tagger.tag(lines, saw(*values)).tags}

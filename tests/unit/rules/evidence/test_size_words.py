@@ -49,7 +49,7 @@ def test_a_size_is_read(ids: Callable[[str], set[str]], text: str, sizes: set[st
         "XS\nS\nM\nL\nXL",
     ],
 )
-def test_what_is_no_garments_size_is_not(ids: Callable[[str], set[str]], text: str):
+def test_a_size_of_something_else_is_no_garments_size(ids: Callable[[str], set[str]], text: str):
     assert not {tag for tag in ids(text) if tag.startswith("size/")}
 
 

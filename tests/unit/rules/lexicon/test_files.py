@@ -179,7 +179,7 @@ def test_a_hostile_file_is_refused_with_its_name_in_one_line(tmp_path, text):
     assert refused.value.brief().isprintable()
 
 
-def test_what_is_no_file_in_a_lexicons_folder_is_refused_and_not_waited_for(tmp_path):
+def test_a_file_that_is_no_regular_file_in_a_lexicons_folder_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "device.toml").symlink_to("/dev/zero")

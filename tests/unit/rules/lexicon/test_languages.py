@@ -58,7 +58,7 @@ def test_the_main_part_gives_tags_and_the_lining_none(ids: Callable[[str], set[s
         ("Nem vasalható", "care/do-not-iron"),
     ],
 )
-def test_what_one_must_not_do_is_read_in_many_languages(ids: Callable[[str], set[str]], text: str, tag: str):
+def test_prohibitions_are_read_in_many_languages(ids: Callable[[str], set[str]], text: str, tag: str):
     assert ids(text) == {tag}
 
 
@@ -85,7 +85,7 @@ def test_compounds_are_cut_in_two(ids: Callable[[str], set[str]], text: str, tag
         ("Schmale Hose mit Bund", "category/pants"),
     ],
 )
-def test_a_word_means_what_it_means_in_the_language_of_its_text(ids: Callable[[str], set[str]], text: str, tag: str):
+def test_a_word_has_the_meaning_of_the_language_of_its_text(ids: Callable[[str], set[str]], text: str, tag: str):
     assert tag in ids(text)
 
 

@@ -40,7 +40,7 @@ def test_a_file_that_is_not_read_is_named(tmp_path: Path):
     assert "move its .toml files up" in warnings
 
 
-def test_what_does_nothing_is_named(tmp_path: Path):
+def test_entries_without_an_effect_are_named(tmp_path: Path):
     write(tmp_path, "material.toml", '[coton]\noff = true\n\n[silk]\nwithout = ["satin", "蚕丝"]\n')
 
     assert [warning.message for warning in own_files(tmp_path).warnings] == [
@@ -67,7 +67,7 @@ def test_an_aspect_or_interest_that_is_switched_off_is_named_only_where_there_is
         ('[cotton]\nwords = "pima"\n', r'write words = \["pima"\]'),
     ],
 )
-def test_a_slip_gets_a_message_for_whoever_made_it(tmp_path: Path, text: str, message: str):
+def test_a_slip_gets_a_helpful_message(tmp_path: Path, text: str, message: str):
     write(tmp_path, "material.toml", text)
 
     with pytest.raises(LexiconError, match=message):

@@ -63,7 +63,7 @@ def test_the_rates_are_those_of_the_counts():
     assert (Counts().precision, Counts().recall, Counts().f1) == (1, 1, 1)
 
 
-def test_misses_say_what_is_wrong(tagger: Tagger):
+def test_misses_list_the_differences(tagger: Tagger):
     report = evaluate(tagger, [Labelled(text="纯色 风衣", tags=frozenset({"category/dress"}))])
 
     assert report.misses[0].missed == ("category/dress",)

@@ -38,7 +38,7 @@ def test_a_word_dropped_as_lone_is_unread(tagger: Tagger, lexicon: Lexicon):
     assert [one.line for one in unread.most(5, {}, Languages(lexicon.languages))] == ["blue ridge mountains"]
 
 
-def test_what_is_private_is_masked():
+def test_private_text_is_masked():
     assert masked_of("ann@example.com") == "…"
     assert not any(map(str.isdigit, masked_of("tel: +44 20 7946 0958")))
     assert masked_of("收件人: 王小明") == "…"

@@ -58,7 +58,7 @@ ALPHABET = "ab棉花 "
     st.lists(st.text(alphabet=ALPHABET, min_size=1, max_size=4).filter(str.strip), min_size=1, max_size=8),
     st.text(alphabet=ALPHABET, max_size=30),
 )
-def test_what_is_found_stands_in_the_text_in_order_and_does_not_overlap(words: list[str], text: str):
+def test_found_words_are_in_the_text_in_order_and_do_not_overlap(words: list[str], text: str):
     framed = f"\n{text}\n"
     matches = Matcher([Term(word, "word", word) for word in words]).find(framed)
 

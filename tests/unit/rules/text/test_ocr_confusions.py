@@ -37,7 +37,7 @@ def test_it_is_found_for_less_than_if_it_were_read_well(
 
 
 @pytest.mark.parametrize("text", ["丝绵被", "海绵", "HEATHER 100%", "corto", "button 5%", "棉\n花糖"])
-def test_what_only_looks_like_a_misreading_is_no_tag(ids: Callable[[str], set[str]], text: str):
+def test_a_word_that_only_looks_like_a_misreading_is_no_tag(ids: Callable[[str], set[str]], text: str):
     assert not {tag for tag in ids(text) if tag.startswith("material/")}
 
 

@@ -189,7 +189,7 @@ async def test_an_object_of_another_bucket_is_not_ours(bucket):
         changed(MINIO, "s3:ObjectCreated:Put", "s3:ObjectAccessed:Get"),
     ],
 )
-async def test_what_puts_no_object_there_is_ignored(tmp_path, notification):
+async def test_notifications_without_a_new_object_are_ignored(tmp_path, notification):
     store = PhotoStore(f"file:{tmp_path}", max_bytes=1000)
     assert await announce(notification, template=PLAIN, store=store) == ()
 
@@ -221,7 +221,7 @@ def test_anything_else_is_no_notification(text: str):
         read(text)
 
 
-async def test_a_stage_keys_uploads_by_shopper_and_keeps_the_bytes_of_what_is_none(bucket):
+async def test_a_stage_keys_uploads_by_shopper_and_keeps_the_bytes_of_invalid_messages(bucket):
     sent: list[tuple[str, bytes | None, bytes | None, Headers]] = []
 
     class Kafka:

@@ -56,7 +56,7 @@ async def recognized(tmp_path: Path, texts: tuple[TextLine, ...], verdict: str, 
 
 
 @pytest.mark.parametrize("seen", [None, NOTHING, BEACH], ids=["no look", "nothing seen", "seen"])
-async def test_what_was_seen_goes_on_beside_the_text(tmp_path, seen):
+async def test_the_event_contains_seen_values_beside_the_text(tmp_path, seen):
     (text,) = await recognized(tmp_path, (LINE,), "ok", seen)
     assert isinstance(text, TextRecognized)
     assert text.texts == (LINE,)

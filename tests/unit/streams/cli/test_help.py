@@ -31,7 +31,7 @@ def test_every_command_explains_itself_by_h_and_help_alike(words):
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_what_is_off_by_default_has_no_option_that_switches_it_off(words):
+def test_a_flag_that_is_off_by_default_has_no_option_that_switches_it_off(words):
     command = COMMANDS[words]
     assert isinstance(command, TyperCommand | TyperGroup)
     for option in command.params:

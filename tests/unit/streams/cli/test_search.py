@@ -42,7 +42,7 @@ def test_it_looks_on_until_now_and_then_everywhere(capsys, whole_in, ended_in, p
 
 
 @pytest.mark.parametrize("narrow", [Within(), Within(AGO)])
-def test_what_was_not_narrowed_is_not_looked_at_twice(narrow):
+def test_a_search_without_limits_reads_the_topics_once(narrow):
     assert looked(narrow, whole_in=[], ended_in=[]) == [narrow]
 
 

@@ -15,7 +15,7 @@ def steering(text: str) -> set[str]:
 
 
 @given(st.text(st.characters(codec=None)))
-def test_json_means_the_same_and_steers_nothing(text: str):
+def test_escaped_json_means_the_same_and_has_no_control_characters(text: str):
     line = json_line({text: [text]})
     assert json.loads(line) == {text: [text]}
     assert not steering(line)
@@ -23,7 +23,7 @@ def test_json_means_the_same_and_steers_nothing(text: str):
 
 
 @given(st.text(st.characters(codec=None)))
-def test_what_steers_is_spelled_out_and_can_always_be_sent(text: str):
+def test_control_characters_are_escaped_and_can_always_be_encoded(text: str):
     assert not steering(plain(text))
     plain(text).encode()
 

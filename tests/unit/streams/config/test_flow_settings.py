@@ -52,7 +52,7 @@ def test_the_command_says_it_in_one_line(monkeypatch):
 
 
 @given(st.dictionaries(st.sampled_from(["in_flight", "pending", "span"]), SIZES))
-def test_what_sync_holds_fits_around_what_was_set(values):
+def test_syncs_defaults_fit_around_set_values(values):
     ours = Settings.model_construct(_fields_set=set(values), **(Settings(_env_file=None).model_dump() | values))
     effective = [ours.in_flight, ours.pending, ours.span]
     if effective != sorted(effective):

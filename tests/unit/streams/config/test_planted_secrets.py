@@ -79,7 +79,7 @@ def shown(error: BaseException | None) -> str:
     return said
 
 
-def test_the_settings_themselves_show_none(settings):
+def test_the_settings_show_no_secret(settings):
     assert len(secrets(Settings)) >= 9
     for one in (settings, settings.for_sync(), S3Access(**secrets(S3Access))):
         for said in (repr(one), str(one), f"{one}", one.model_dump_json(), repr(one.model_dump())):
@@ -87,7 +87,7 @@ def test_the_settings_themselves_show_none(settings):
     assert all(MARK in one.get_secret_value() for one in settings.model_dump().values() if isinstance(one, SecretStr))
 
 
-async def test_what_is_made_of_them_shows_none_and_no_failed_call_does(settings):
+async def test_objects_made_of_settings_and_their_failed_calls_show_no_secret(settings):
     config = make_sink_config(settings)
     pool, emitter = (
         make_pool(settings),
@@ -138,7 +138,7 @@ def test_no_address_takes_a_name_or_a_password(name, address):
     assert MARK not in f"{refused.value!r} {refused.value}"
 
 
-def test_whatever_is_named_as_an_address_is_one_or_a_secret():
+def test_every_setting_named_as_an_address_is_one_or_a_secret():
     named = {name for name in Settings.model_fields if name.endswith(("_url", "_urls", "_endpoint", "_roots"))}
     assert named == {*addresses(), "state_url"}
     told = (Path(__file__).parents[4] / "docs" / "security.md").read_text()

@@ -87,7 +87,7 @@ async def test_a_profile_that_others_use_is_erased_only_when_the_operator_says_s
     assert (done, len(klaviyo.erased) + len(klaviyo.cleared)) == (["01H"], 1)
 
 
-def test_a_profile_is_shared_by_whoever_uses_any_of_its_names():
+def test_a_profile_is_shared_by_every_shopper_with_one_of_its_names():
     claims = Claims()
     claims.add_names("ada", [OWN])
     profile = Profile("01H", (OWN,), frozenset({ID, EMAIL, OWN}))

@@ -84,7 +84,7 @@ async def test_a_clock_a_month_behind_hides_no_entry_and_a_removed_entry_no_long
     known.close()
 
 
-async def test_while_the_database_cannot_be_read_what_was_known_counts(url, tmp_path):
+async def test_while_the_database_cannot_be_read_the_last_known_entries_count(url, tmp_path):
     clock = Clock()
     forget_now(url, "s1")
     known = ForgottenShoppers(url, clock=clock)

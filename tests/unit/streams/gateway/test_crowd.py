@@ -33,7 +33,7 @@ async def upload(port: int, request: bytes, all_connected: asyncio.Barrier) -> i
         writer.close()
 
 
-async def test_whoever_sends_everything_reads_202_or_503():
+async def test_a_client_that_sends_everything_reads_202_or_503():
     world = World(gate=asyncio.Event())
     app = app_of(world, photo_bytes=PHOTO_BYTES + 1000)
     protocol = bounded_http(ConnectionPolicy(most=4 * SHOPPERS))

@@ -22,7 +22,7 @@ from streams.kafka.within import Within
 from streams.runtime.dead_letters import letter_headers
 
 
-async def test_what_nobody_foresaw_ends_the_gateway(monkeypatch):
+async def test_an_unexpected_error_ends_the_gateway(monkeypatch):
     def unforeseen(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
 

@@ -35,7 +35,7 @@ def test_an_upload_that_changes_again_is_as_young_as_its_last_change():
     assert [kept.get(f"u{number}") is not None for number in range(4)] == [True, False, True, True]
 
 
-def test_nothing_is_kept_for_longer_than_it_says():
+def test_no_upload_is_kept_longer_than_configured():
     kept = memory()
     note(kept, "old", 61)
     note(kept, "new", 1)
@@ -54,7 +54,7 @@ async def test_a_waiting_caller_gets_a_change_after_the_upload_left_the_memory()
     assert await waiting == newer != seen
 
 
-async def test_a_wait_without_a_change_ends_with_what_was_seen():
+async def test_a_wait_without_a_change_ends_with_the_last_status():
     kept = memory()
     unknown = Status(upload_id="u9", changed_at=NOW)
     assert await kept.other_than(unknown, limit_s=0.01) == unknown
@@ -80,7 +80,7 @@ async def test_many_uploads_are_dropped_at_once():
     assert [kept.get(f"u{number}") is not None for number in range(4)] == [True, False, True, False]
 
 
-def test_what_is_known_from_elsewhere_does_not_replace_what_is_known_here():
+def test_a_status_from_the_index_does_not_replace_a_newer_one_in_memory():
     kept = memory()
     here = note(kept, "u0", 1)
     kept.recall(Status(upload_id="u0", changed_at=NOW - timedelta(days=3)))

@@ -10,7 +10,7 @@ from streams.kafka.reader import UnreadableTopicError
 from streams.wiring.clock import now
 
 
-async def test_it_runs_while_the_process_leads_and_goes_on_after_any_failure(monkeypatch):
+async def test_the_task_runs_while_the_process_leads_and_continues_after_any_failure(monkeypatch):
     leads, runs = False, []
     failures = [UnreadableTopicError("no topic"), RuntimeError("nobody foresaw it")]
 

@@ -93,7 +93,7 @@ def test_bytes_of_strangers_are_of_no_upload_and_those_with_our_header_are():
     assert dead.key == ("u1", "s1")
 
 
-def test_only_what_a_shopper_does_not_have_by_itself_is_claimed():
+def test_only_names_and_photos_beyond_a_shoppers_own_are_claims():
     own = "s3://b/photos/uploads/s1/u1.jpg"
     assert claimed(uploaded(own)) == set()
     assert claimed(SYNCED) == set()

@@ -44,7 +44,7 @@ def test_a_call_without_an_answer_times_out():
     assert time.monotonic() - began < 30
 
 
-def test_what_the_question_raises_reaches_the_parent_whole():
+def test_an_exception_of_the_call_reaches_the_parent_unchanged():
     settings = Settings(bootstrap_servers="127.0.0.1:1")
     with isolated_looks(settings, patience_s=0.5) as looks, pytest.raises(NoKafkaError) as told:
         looks.ask()

@@ -78,7 +78,7 @@ def test_records_without_a_key_are_reported_as_such(broker):
     assert found.count == 20
 
 
-def test_a_random_partitioner_is_none_that_hashes(broker):
+def test_a_random_partitioner_is_recognized_as_random(broker):
     found = misplaced(produced(broker, "random", KEYS), PARTITIONS)
     assert found is not None
     assert "no known hash of the key" in found.cause
@@ -92,7 +92,7 @@ def test_records_from_before_partitions_were_added_are_no_foreign_producer(fewer
 
 
 @given(st.lists(st.builds(Placement, st.none() | st.binary(max_size=40), st.integers(0, PARTITIONS - 1)), max_size=30))
-def test_whatever_lies_in_a_topic_can_be_judged(placements):
+def test_records_of_any_form_can_be_judged(placements):
     found = misplaced(placements, PARTITIONS)
     right = [one for one in placements if one.key is not None and one.partition == partition_of(one.key, PARTITIONS)]
     assert (found is None) == (len(right) == len(placements))

@@ -110,7 +110,7 @@ def test_an_invalid_answer_is_reported_with_what_to_do(settings, registry, answe
     assert "planted" not in f"{told.value!r}{told.value}"
 
 
-def test_a_schema_that_would_break_what_is_there_is_refused(settings, registry):
+def test_a_schema_that_would_break_the_registered_one_is_refused(settings, registry):
     registry.answers |= {"GET versions": (200, [1]), "POST versions": (409, {"error_code": 409})}
     with pytest.raises(RegistryError, match="set another HANGTAG_TOPIC_PREFIX"):
         register_missing(settings)

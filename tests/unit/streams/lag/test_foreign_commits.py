@@ -7,7 +7,7 @@ from streams.lag.foreign_commits import FRESH_S, ForeignCommits
 PLACE = GroupPartition("hangtag.tag", "outfit.texts", 3)
 
 
-def test_a_stage_s_own_commits_say_nothing():
+def test_a_stages_own_commits_are_not_reported():
     known = ForeignCommits()
     assert not any(known.is_fresh(PLACE, 10 * at, ours=True, at=at) for at in range(10))
     assert not known.is_fresh(PLACE, None, ours=True, at=11)

@@ -23,12 +23,12 @@ def verdict(*window: PartitionOffsets):
     return judge(PLACE, window, STALLED_S)
 
 
-def test_lag_counts_what_is_ahead_and_seconds_the_age_of_the_first_of_it():
+def test_lag_counts_waiting_records_and_seconds_is_the_age_of_the_first():
     told = verdict(reading(1000, 7, 10, oldest=940.5))
     assert (told.lag, told.seconds, told.estimated, told.state) == (3, 59.5, False, "ok")
 
 
-def test_before_the_first_commit_all_that_the_log_holds_lies_ahead():
+def test_before_the_first_commit_the_whole_log_is_lag():
     told = verdict(reading(1000, None, 30, low=20, oldest=940))
     assert (told.lag, told.seconds, told.expired, told.state) == (10, 60, 0, "no-commit")
 
@@ -39,7 +39,7 @@ def test_a_log_that_holds_nothing_needs_no_commit(high):
     assert (told.lag, told.seconds, told.state) == (0, 0, "idle")
 
 
-def test_who_caught_up_is_idle_once_nothing_comes():
+def test_a_group_that_caught_up_is_idle_without_new_records():
     busy = reading(1000, 7, 10, oldest=999), reading(1005, 10, 10)
     assert verdict(*busy).state == "ok"
     assert verdict(reading(1005, 10, 10), reading(1010, 10, 10)).state == "idle"
@@ -67,7 +67,7 @@ def test_a_stall_is_reported_even_when_no_member_is_left():
     assert verdict(*window).state == "stalled"
 
 
-def test_nobody_reading_is_unassigned_and_not_knowing_is_not():
+def test_a_partition_without_a_reader_is_unassigned_and_unknown_readers_are_not():
     assert verdict(reading(1000, 10, 10, owner=None)).state == "unassigned"
     assert verdict(reading(1000, 10, 10, owner=None, owner_known=False)).state == "idle"
 
@@ -77,12 +77,12 @@ def test_expired_records_no_longer_count_as_lag_but_are_reported():
     assert (told.lag, told.expired) == (10, 15)
 
 
-def test_the_age_of_an_expired_record_is_what_it_was_when_it_could_still_be_read():
+def test_an_expired_record_keeps_the_age_from_when_it_could_be_read():
     told = verdict(reading(1000, 5, 30, oldest=700), reading(1100, 5, 30, low=20, oldest=850))
     assert (told.seconds, told.estimated) == (400, True)
 
 
-def test_else_it_lies_on_the_line_through_the_records_that_are_left():
+def test_an_unknown_age_lies_on_the_line_through_the_remaining_records():
     # Ten offsets in 100 s: fifteen offsets earlier is 150 s earlier.
     told = verdict(replace(reading(1000, 5, 31, low=20, oldest=800), newest=RecordTime(30, 900)))
     assert (told.seconds, told.estimated) == (1000 - 800 + 150, True)
@@ -135,7 +135,7 @@ def histories(draw) -> list[PartitionOffsets]:
 
 
 @given(histories())
-def test_a_verdict_holds_together_whatever_was_seen(looks):
+def test_a_verdict_is_consistent_for_any_measurements(looks):
     window: tuple[PartitionOffsets, ...] = ()
     for look in looks:
         window = remember(window, look, STALLED_S)

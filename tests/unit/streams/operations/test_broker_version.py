@@ -53,7 +53,7 @@ def test_the_highest_metadata_version_names_the_release(level, version):
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(min_size=1, max_size=200))
-def test_whatever_else_answers_is_of_no_known_version(body):
+def test_another_kind_of_broker_has_no_known_version(body):
     with answering(framed(body)) as port:
         assert kafka_version("127.0.0.1", port) is None
 

@@ -87,7 +87,7 @@ async def test_a_light_letter_is_replayed_whole(log):
 
 
 @pytest.mark.parametrize("named", ["payments.orders", "outfit.texts", "outfit.uploads.dlq", ""])
-async def test_a_letter_goes_back_to_no_other_topic_than_its_own_whatever_its_headers_name(named):
+async def test_a_letter_goes_back_only_to_its_own_topic_with_any_headers(named):
     emitter = Sends()
     letter = letter_of(seen(0, topic=named))
     assert not letter.replayable

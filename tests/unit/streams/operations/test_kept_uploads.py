@@ -42,7 +42,7 @@ def tagged(upload_id: str, version: str, minutes: int) -> OutfitTagged:
 
 
 @given(st.lists(IDS, max_size=30), st.lists(TAGS, max_size=30), st.integers(0, 30))
-def test_it_finds_what_dictionaries_find(texts, tags, past):
+def test_kept_uploads_equal_those_of_plain_dictionaries(texts, tags, past):
     events = [tagged(*one) for one in tags]
     places, said = {upload_id: at for at, upload_id in enumerate(texts)}, {}
     for event in events:

@@ -53,7 +53,7 @@ def test_a_number_may_be_written_as_people_do(text):
 
 
 @pytest.mark.parametrize("text", ["ten", "0", "-5", "10T", ""])
-def test_what_is_no_number_is_refused(text):
+def test_text_that_is_no_number_is_refused(text):
     told = CliRunner().invoke(app, ["plan", f"--uploads-per-day={text}"])
     assert told.exit_code == 2
     assert "write 44000, 250k or 10M" in " ".join(told.stderr.replace("│", " ").split())

@@ -96,7 +96,7 @@ def test_the_new_event_is_the_upload_as_backfill(lexicon):
 
 
 @pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=1)])
-def test_a_correction_is_later_than_what_it_corrects_whatever_the_clocks_say(lexicon, ahead):
+def test_a_correction_is_later_than_its_original_with_any_clocks(lexicon, ahead):
     before = said_by(tagged(lexicon(COTTON.format("棉")), "cotton", "linen", at=NOON + ahead))
     change = change_of(text("cotton", "linen"), before, lexicon(LINEN), NOON)
 
@@ -112,7 +112,7 @@ def test_an_upload_left_without_a_tag_is_corrected_by_an_empty_list(lexicon):
     assert (change.removed, change.event.tags, change.event.backfill) == (("material/cotton",), (), True)
 
 
-def test_a_published_change_is_none_the_next_time(lexicon):
+def test_a_published_change_is_not_found_again(lexicon):
     new = lexicon(LINEN)
     change = change_of(
         text("cotton", "linen"), said_by(tagged(lexicon(COTTON.format("棉")), "cotton", "linen")), new, NOON

@@ -84,7 +84,7 @@ class Bucket(PhotoStore):
         return NOW
 
 
-async def test_a_bucket_tells_by_its_own_time_what_is_old_whatever_this_machine_believes(folder):
+async def test_a_buckets_own_time_decides_what_is_old_with_any_local_clock(folder):
     store = Bucket(f"file:{folder}", max_bytes=1000)
     await put(store, folder, "new", at=NOW)
     await put(store, folder, "old", at=NOW - WEEK)
@@ -156,7 +156,7 @@ async def test_a_sweep_that_only_looks_removes_nothing_and_one_that_was_beaten_t
     assert set(photos(folder)) == {"new"}
 
 
-async def test_what_lies_beside_the_photos_is_none_of_ours(store, folder):
+async def test_objects_beside_the_photos_are_not_touched(store, folder):
     (folder / "holiday.jpg").write_bytes(b"mine")
     os.utime(folder / "holiday.jpg", (1, 1))
     _ = [swept async for swept in sweep(store, FOLDERS, before=NOW)]
@@ -187,7 +187,7 @@ def test_photos_that_a_bucket_tells_of_are_swept_where_they_lie(key, folders):
         ("elsewhere/{shopper_id}/{upload_id}.{ext}", ()),
     ],
 )
-def test_a_template_is_of_the_whole_key_and_a_folder_of_what_lies_below_the_stores_url(key, starts):
+def test_a_template_matches_the_whole_key_and_a_folder_is_below_the_stores_url(key, starts):
     settings = Settings(store_url="s3://photos/shop", notifications_topic="s3", notifications_key=key)
     assert tuple(one.start for one in swept_folders(settings)) == ("read/", "uploads/", *starts)
 
@@ -197,7 +197,7 @@ def test_an_invalid_key_template_is_reported():
         swept_folders(Settings(notifications_topic="s3", notifications_key="uploads/{upload_id}"))
 
 
-async def test_where_photos_have_no_folder_of_their_own_only_what_the_template_matches_is_deleted(store, folder):
+async def test_without_a_folder_for_photos_only_keys_that_match_the_template_are_deleted(store, folder):
     for key in ("uploads/s/u.jpg", "photos-s/u.jpg", "photos-s/u/v.jpg", "catalog/products.csv", "backups/db.dump"):
         (folder / key).parent.mkdir(parents=True, exist_ok=True)
         (folder / key).write_bytes(b"x")

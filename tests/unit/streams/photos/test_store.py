@@ -32,7 +32,7 @@ async def test_shoppers_whose_ids_look_alike_do_not_share_a_folder(store):
     assert await store.get(one) == b"1"
 
 
-async def test_the_same_upload_stored_twice_lies_there_once(store):
+async def test_the_same_upload_stored_twice_is_one_object(store):
     first = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
     again = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
     assert again == AlreadyStored(first)

@@ -42,7 +42,7 @@ def test_a_partition_whose_records_wait_is_paused_and_the_others_are_polled(monk
     assert consumer.paused == {0}
 
 
-def test_a_paused_partition_goes_on_before_its_records_run_out(monkeypatch):
+def test_a_paused_partition_resumes_before_its_records_run_out(monkeypatch):
     full, consumer = pressure(monkeypatch, 8), Partitions(0, 1)
     full.add(0, 8)
     full.may_poll(consumer, never)

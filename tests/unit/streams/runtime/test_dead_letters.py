@@ -37,7 +37,7 @@ def test_a_mark_from_outside_does_not_come_through():
     assert ("hangtag.replayed", b"t:0:5") not in letter_headers([("hangtag.replayed", b"t:0:5")], LETTER)
 
 
-def test_foreign_headers_say_nothing():
+def test_foreign_headers_are_no_dead_letter():
     assert read_letter([("a", b"1")]) is None
     assert read_letter([*letter_headers([], LETTER)[:-1], ("hangtag.attempts", b"many")]) is None
     assert earlier_attempts([("hangtag.attempts", b"\xff")]) == 0

@@ -108,13 +108,13 @@ def test_a_commit_carries_the_epoch_of_the_record_before_it():
         (60, 3, LogBounds(0, 10, None), 0, "no leader epoch", None),
     ],
 )
-def test_a_stage_goes_on_at_the_first_record_that_it_has_not_worked_on(done, epoch, bounds, offset, reason, kept):
+def test_a_stage_continues_at_its_first_unprocessed_record(done, epoch, bounds, offset, reason, kept):
     restart = restart_at(done, epoch, bounds, lambda _epoch: 40)
     assert (restart.offset, restart.epoch) == (offset, kept)
     assert reason in restart.reason
 
 
-def test_what_is_done_is_known_from_the_start_of_an_assignment():
+def test_the_committed_position_is_known_from_the_start_of_an_assignment():
     commits = Commits()
     assert (commits.position(P0, None), commits.position(P0, 3)) == (None, 3)
     commits.done(P0, 5)

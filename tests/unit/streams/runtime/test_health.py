@@ -56,7 +56,7 @@ async def rest_of(sent: bytes, port: int) -> bytes:
         writer.close()
 
 
-async def test_it_answers_what_the_stage_is(port, intake):
+async def test_the_health_pages_answer_the_state_of_the_stage(port, intake):
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
 
         async def answer(path: str) -> tuple[int, str]:
@@ -71,7 +71,7 @@ async def test_it_answers_what_the_stage_is(port, intake):
         assert "server" not in (await http.get("/healthz")).headers
 
 
-async def test_heads_that_never_end_keep_nobody_out_and_are_closed(port):
+async def test_endless_heads_block_no_other_client_and_are_closed(port):
     half = [asyncio.create_task(rest_of(b"GET /healthz HTTP/1.1\r\nHost: x\r\n", port)) for _ in range(60)]
     await asyncio.sleep(0)
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:

@@ -29,7 +29,7 @@ async def test_slots_are_handed_on_in_the_order_of_asking():
     assert order == [0, 1, 2, 3, 4]
 
 
-async def test_who_comes_late_does_not_pass_whom_a_slot_was_handed():
+async def test_a_late_caller_does_not_overtake_a_waiter_with_a_slot():
     slots, order = Slots(1), []
 
     async def take(name: str) -> None:
@@ -63,7 +63,7 @@ async def test_a_slot_handed_to_a_taker_that_is_cancelled_goes_to_the_next():
 @given(
     count=st.integers(1, 3), steps=st.lists(st.tuples(st.sampled_from(["add", "give", "cancel"]), st.integers(0, 9)))
 )
-def test_whatever_comes_and_goes_the_slots_stay_as_many(count: int, steps: list[tuple[str, int]]):
+def test_the_number_of_slots_stays_the_same(count: int, steps: list[tuple[str, int]]):
     async def run() -> None:
         slots, held, most = Slots(count), 0, 0
         takers: list[tuple[asyncio.Task[None], asyncio.Event]] = []

@@ -24,7 +24,7 @@ async def test_answers_are_delivered_under_the_shoppers_key_with_the_trace_carri
 
 
 @pytest.mark.parametrize("hangs", [True, False])
-async def test_what_hears_of_the_delivery_cannot_hold_the_event_up(capsys, hangs):
+async def test_a_delivery_callback_cannot_delay_the_event(capsys, hangs):
     async def hears(_events: tuple[Event, ...]) -> None:
         if hangs:
             await asyncio.Event().wait()
@@ -56,7 +56,7 @@ async def test_no_answer_is_fine():
         (b'{"upload_id": "u"}', "invalid-event"),
     ],
 )
-async def test_what_cannot_be_decoded_becomes_a_letter_with_its_original_bytes(value: bytes, reason: str):
+async def test_a_record_that_cannot_be_decoded_becomes_a_letter_with_its_original_bytes(value: bytes, reason: str):
     broker = ListBroker()
     one = delivery(value, [("twice", b"1"), ("twice", b"2"), ("null", None)])
     assert await stage(answering(()), broker).process(one) is None
@@ -75,7 +75,7 @@ async def test_a_letter_refused_for_good_halts_the_stage():
         await stage(answering(Never("no", "no")), broker).process(delivery())
 
 
-async def test_a_letter_too_large_for_its_topic_goes_without_its_value_and_halts_nothing():
+async def test_a_letter_too_large_for_its_topic_is_written_without_its_value_and_halts_no_stage():
     broker = ListBroker()
     broker.refusals["outfit.uploads.dlq"] = [Never("refused-by-kafka", "too large")]
     foreign = [("big", b"x" * 1000)]

@@ -15,7 +15,7 @@ async def test_a_closed_window_takes_nothing_until_it_is_opened_again():
     assert await world.admit(P0, 0)
 
 
-async def test_draining_finishes_what_was_queued():
+async def test_draining_finishes_queued_records():
     world = World()
     for offset in range(3):
         await world.admit(P0, offset, b"a")
@@ -45,7 +45,7 @@ async def test_draining_does_not_wait_for_retries():
     assert world.acked == {}
 
 
-async def test_what_waits_for_a_retry_before_it_is_dropped_with_it_when_the_partition_closes():
+async def test_records_behind_a_waiting_retry_are_dropped_with_it_when_the_partition_closes():
     world = World(overlap=True)
     world.window._sleep = lambda _delay: asyncio.Event().wait()
     await world.admit(P0, 0, b"a")
@@ -59,7 +59,7 @@ async def test_what_waits_for_a_retry_before_it_is_dropped_with_it_when_the_part
     assert world.window.pending == 0
 
 
-async def test_work_that_ends_after_the_drain_moves_nothing():
+async def test_work_that_ends_after_the_drain_moves_no_position():
     world = World()
     released = asyncio.Event()
 

@@ -29,7 +29,7 @@ def test_a_library_repeats_itself_only_so_often():
     assert once.filter(logging.LogRecord("aiokafka", 40, "", 0, "something else", (), None))
 
 
-def test_json_lines_carry_the_event_and_what_is_bound(capsys):
+def test_json_lines_contain_the_event_and_the_bound_values(capsys):
     set_up_logs(Settings(log_format="json"))
     token = UPLOAD_ID.set("u1")
     step = SPAN.set(Span([("traceparent", f"00-{'ab' * 16}-{'cd' * 8}-01".encode())]))
@@ -62,7 +62,7 @@ def test_a_traceback_never_shows_local_variables(capsys, form):
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_nothing_that_came_from_outside_steers_a_terminal_or_forges_a_line(capsys, form):
+def test_no_foreign_text_controls_a_terminal_or_forges_a_line(capsys, form):
     hostile = "u\u202eevil\u2028x\u2066\x1b[31mc\nforged\x9b\x00\ud800"
     set_up_logs(Settings(log_format=form))
     structlog.get_logger().warning("dead letter", reason=hostile, message=hostile, upload_id=hostile)

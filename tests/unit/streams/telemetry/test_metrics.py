@@ -36,7 +36,7 @@ def value(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, labels)
 
 
-def test_what_counts_rare_faults_is_there_at_0_from_the_start():
+def test_counters_of_rare_faults_start_at_0():
     metrics.expect("a-new-stage")
     assert value("hangtag_dead_letters_total", stage="a-new-stage", reason="bug") == 0
     assert value("hangtag_events_total", stage="a-new-stage", outcome="dead_letter") == 0

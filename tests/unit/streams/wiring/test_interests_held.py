@@ -33,7 +33,7 @@ def test_only_uninteresting_rules_are_passed_over(made, days):
     assert interests_held(INTERESTS)(uploads, as_of) == plain
 
 
-def test_what_was_seen_is_the_half_that_text_does_not_say():
+def test_a_seen_tag_completes_an_interest_with_a_read_tag():
     def held(read: str, *seen: str, counts: bool = True) -> set[str]:
         upload = Contribution(START, "u", START, "l", (read,), (), seen, looked=True)
         return set(interests_held(INTERESTS, seen=counts)([upload], START))

@@ -81,7 +81,7 @@ async def test_a_signal_makes_it_read_again_though_nothing_changed(own):
     assert [line["event"] for line in said] == ["lexicon reloaded, unchanged"]
 
 
-async def test_the_shipped_lexicon_alone_is_read_again_on_demand_only():
+async def test_without_an_own_folder_the_lexicon_is_read_again_only_on_a_signal():
     live = LiveTagger(None)
 
     async with following(live, 0.02) as said:
@@ -99,7 +99,7 @@ def test_a_mistake_at_the_start_has_no_old_lexicon_to_go_on_with(own):
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000, ".".join(["a"] * 20_000) + "=1"])
-async def test_a_file_that_nobody_could_mean_leaves_the_old_lexicon_in_its_place(own, text):
+async def test_an_invalid_file_leaves_the_old_lexicon_in_place(own, text):
     live = LiveTagger(own)
     old = live.current
     async with following(live, 0.02) as said:
@@ -113,7 +113,7 @@ async def test_a_file_that_nobody_could_mean_leaves_the_old_lexicon_in_its_place
     assert all("not reloaded" in one["event"] for one in said)
 
 
-async def test_an_error_nobody_foresaw_leaves_the_old_lexicon_in_its_place(own, monkeypatch):
+async def test_an_unexpected_error_leaves_the_old_lexicon_in_place(own, monkeypatch):
     def unforeseen(_own: object) -> None:
         raise MemoryError
 

@@ -76,7 +76,7 @@ def test_the_key_is_a_secret():
     assert "very-secret" not in repr(Settings(look_key="very-secret"))
 
 
-def test_nothing_of_a_look_is_loaded_where_nothing_looks():
+def test_a_worker_without_a_look_loads_no_module_of_it():
     code = (
         "import sys; from streams.config.settings import Settings; from streams.wiring.look import make_looker;"
         "make_looker(Settings());"

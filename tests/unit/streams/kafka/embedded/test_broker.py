@@ -93,7 +93,7 @@ async def test_aiokafka_produces_consumes_and_commits(broker: EmbeddedBroker):
 
 
 @pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
-def test_kcat_reads_what_was_produced(broker: EmbeddedBroker):
+def test_kcat_reads_produced_messages(broker: EmbeddedBroker):
     produce(broker.bootstrap_servers, "single", b"hello")
     command = ["kcat", "-C", "-q", "-e", "-b", broker.bootstrap_servers, "-t", "single", "-f", "%k|%h|%s"]
     assert subprocess.run(command, capture_output=True, check=True, timeout=20).stdout == b"shopper|h=1,h=2|hello"
@@ -144,7 +144,7 @@ def test_a_round_trip_takes_as_long_as_configured(broker: EmbeddedBroker):
     assert time.monotonic() - began >= 0.3
 
 
-def test_what_it_cannot_do_is_refused_in_words(broker: EmbeddedBroker):
+def test_an_unsupported_request_is_refused_with_a_message(broker: EmbeddedBroker):
     for wrong, words in (
         (lambda: broker.errors("JoinGruop", "REQUEST_TIMED_OUT"), "no faults for 'JoinGruop'; known: Produce"),
         (lambda: broker.errors("Produce", "NO_SUCH"), "'NO_SUCH' is not the name of a Kafka error"),

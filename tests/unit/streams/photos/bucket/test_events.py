@@ -54,6 +54,6 @@ def test_a_template_that_names_no_shopper_is_refused(template: str):
     st.text(st.characters(exclude_categories=["C"]), min_size=1),
     st.text(st.characters(exclude_categories=["C"]), min_size=1),
 )
-def test_what_our_own_store_wrote_is_read_back_as_the_same_upload(shopper_id: str, upload_id: str):
+def test_the_key_of_a_stored_photo_is_read_as_the_same_upload(shopper_id: str, upload_id: str):
     key = f"uploads/{segment(shopper_id)}/{segment(upload_id)}.jpg"
     assert PLAIN.read(place(key)) == Ids(shopper_id, upload_id)
