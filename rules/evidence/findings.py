@@ -267,6 +267,4 @@ class _Judge:
 
 def _numbered(text: str, matches: Sequence[Match]) -> bool:
     """Return whether a label numbers its fabrics: then no percentage is one of the whole garment."""
-    if _SECOND.search(text) is None:
-        return False
     return any(term.kind in ("field", "part") and _SECOND.match(text, stop) for _, stop, term in matches)

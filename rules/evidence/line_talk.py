@@ -18,7 +18,12 @@ GIVES_WAY = "another word in the line overrides it"
 #: What comes with a garment: where it gives way, so does what it is made of.
 _ACCESSORIES = frozenset({"category/belt", "category/tie"})
 #: Names of accounts and pages: no word in them is about clothes.
-_HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+|[\w-]+\.(?:com|cn|net|org|co|shop|studio|store)\b\S*")
+_HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+")
+#: The end of a host's name, and what is before it. Searched from the point, which few words have.
+_DOMAIN = re.compile(r"\.(?:com|cn|net|org|co|shop|studio|store)\b\S*")
+_HOST = re.compile(r"[\w-]+$")
+#: Longest name of a host, in characters.
+_LONGEST_HOST = 63
 #: At most this many words between a word and the detail that it describes: "green led lights", not "leather bag with
 #: buttons". Chinese has nothing between them.
 _BETWEEN = re.compile(
@@ -29,8 +34,6 @@ _BETWEEN = re.compile(
 _OF = re.compile(" (?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) ")
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
-#: Kinds of matches that override others.
-_TELLING = ("goods", "detail", "part")
 #: What the word before a hidden part is not: a colour or pattern of the garment. Materials are a matter of labels.
 _OF_HIDDEN = frozenset({"colour", "pattern"})
 #: Longest distance to a detail, in characters.
@@ -62,13 +65,10 @@ class LineTalk:
     def __init__(self, page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> None:
         self._page = page
         self._vocabulary = vocabulary
-        kinds, words = {match.term.kind for match in matches}, {match.term.text for match in matches}
-        self._telling = not (kinds.isdisjoint(_TELLING) and vocabulary.weak.keys().isdisjoint(words))
+        self._telling = not vocabulary.overriding.isdisjoint([match.term.text for match in matches])
         self._by_line = page.by_line(matches) if self._telling else {}
         self._lines: dict[int, _Line] = {}
-        text = page.text
-        handles = _HANDLE.finditer(text) if "@" in text or "." in text else ()
-        self._handles = [found.span() for found in handles]
+        self._handles = _handles_in(page.text)
 
     def against(self, match: Match) -> str | None:
         """Return why a word is not about the garment, or None."""
@@ -145,3 +145,15 @@ class LineTalk:
         """Return the first match that begins between two positions."""
         at = bisect_left(matches, start, key=attrgetter("start"))
         return matches[at] if at < len(matches) and matches[at].start <= stop else None
+
+
+def _handles_in(text: str) -> list[tuple[int, int]]:
+    """Return where names of accounts and pages are, in order."""
+    if "@" not in text and "." not in text:
+        return []
+    found = [handle.span() for handle in _HANDLE.finditer(text)]
+    for domain in _DOMAIN.finditer(text):
+        host = _HOST.search(text, max(0, domain.start() - _LONGEST_HOST), domain.start())
+        if host is not None:
+            found.append((host.start(), domain.end()))
+    return sorted(found)

@@ -59,7 +59,8 @@ class Negations:
         """
         spent: set[int] = set()
         answered = self._answered(text, line, spent)
-        if not any(match.term.kind == "negation" or match.term.text in self._openings for match in line):
+        kinds = {match.term.kind for match in line}
+        if "negation" not in kinds and self._openings.keys().isdisjoint([match.term.text for match in line]):
             return answered
         backwards = self._sweep(text, reversed(line), "after", spent)
         return backwards | self._sweep(text, line, "before", spent) | answered
@@ -75,7 +76,7 @@ class Negations:
     def _answered(self, text: str, line: Sequence[Match], spent: set[int]) -> dict[int, str]:
         """Find the words in a question with the answer no: "Wool: no"."""
         taken: dict[int, str] = {}
-        for match in line:
+        for match in line if ":" in text else ():
             if match.term.categories and ":" in text[match.stop : match.stop + 3]:
                 answer = self._answer.match(text, match.stop)
                 if answer is not None:

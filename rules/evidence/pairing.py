@@ -81,8 +81,10 @@ def _following(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
 def _columns(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
     """Pair "cotton/polyester 65/35%": all fibres, then as many percentages, or the other way round."""
     middle = len(figures) // 2
+    if middle < 2 or len(figures) % 2 or type(figures[0]) is not type(figures[1]):  # noqa: PLR2004 - two make a column
+        return []
     one, other = figures[:middle], figures[middle:]
-    if len(one) < 2 or len(one) != len(other) or not fits(one[-1], other[0]):  # noqa: PLR2004 - two make a column
+    if not fits(one[-1], other[0]):
         return []
     fibres, percents = (one, other) if isinstance(one[0], Fibre) else (other, one)
     if any(after.start - before.stop > _APART for before, after in pairwise(percents)):

@@ -61,6 +61,8 @@ def _percent_at(text: str, sign: int) -> Percent | None:
     if number is None:
         return None
     digits = number[1]
+    if digits.isdecimal():
+        return Percent(number.start(), number.end(), float(digits), mended=False) if float(digits) <= _WHOLE else None
     value = float(digits.translate(_DIGITS))
     # "lOO%" is a number, "oil%" is not.
     read = value == _WHOLE or any(map(str.isdigit, digits))

@@ -91,13 +91,12 @@ def somebody_elses(page: Page, line: int) -> bool:
 
 def chart_lines(page: Page) -> frozenset[int]:
     """Return the starts of lines whose letter sizes are a choice of sizes, not one garment's."""
-    letters = {
-        start: set(_LETTERS.findall(page.text, start, stop))
-        for start, stop in zip(page.starts, page.starts[1:], strict=False)
-    }
+    letters: dict[int, set[str]] = {}
+    for found in _LETTERS.finditer(page.text):
+        letters.setdefault(page.line_start(found.start()), set()).add(found[0])
     if len(set().union(*letters.values())) >= _CHART_PAGE:
-        return frozenset(letters)
-    return frozenset(start for start, found in letters.items() if len(found) >= _CHART_LINE)
+        return frozenset(page.starts)
+    return frozenset(start for start, said in letters.items() if len(said) >= _CHART_LINE)
 
 
 def _in_word(character: str) -> bool:

@@ -61,6 +61,12 @@ class Vocabulary:
             if entry.weak
             for form in normal_words(list(entry.weak))
         }
+        #: The words that may override others in their line.
+        self.overriding = self.weak.keys() | {
+            term.text
+            for term in words
+            if term.kind in ("goods", "detail") or (term.kind == "part" and term.owner in self.hidden)
+        }
         #: The material that a tag is about, if any.
         self.fibres = {
             tag_id: next(tag for tag in tags if self.entries[tag].category == MATERIAL)
@@ -102,7 +108,7 @@ class Vocabulary:
 
     def is_filled(self, gap: str) -> bool:
         """Return whether a gap contains only fillers."""
-        return self._fillers.fullmatch(gap) is not None
+        return gap in ("", " ") or self._fillers.fullmatch(gap) is not None
 
     def past_ending(self, text: str, stop: int) -> int:
         """Return the end of a part's name including a common ending: "领子部分", "lining fabric"."""

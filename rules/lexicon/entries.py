@@ -1,5 +1,6 @@
 """The fields of a lexicon entry. Knows nothing about merging or matching."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +73,8 @@ class Entry(Data):
     path: Path = Field(repr=False)
     line: int
 
-    @property
+    # Looked up for every word of every photo, so kept.
+    @cached_property
     def category(self) -> str:
         """The id's first half."""
         return self.id.partition("/")[0]

@@ -41,17 +41,13 @@ class Language(Data):
     beside_percent: dict[TagId, Texts] = Field(default_factory=dict)
     #: Phrases by tag that contain a word and mean something else.
     traps: dict[TagId, Texts] = Field(default_factory=dict)
-    #: Names of garment parts, by the part's name in context.toml.
+    #: What the language adds to the tables of the same names in `Context`: to parts and negations by their names...
     parts: dict[str, Texts] = Field(default_factory=dict)
-    #: Words that negate, by the negation's name in context.toml.
     negations: dict[str, Texts] = Field(default_factory=dict)
-    #: Names of fields before a composition.
+    #: ...and to each of the others a list of its own.
     fields: Texts = ()
-    #: Words that may be between a percentage and its fibre.
     fillers: Texts = ()
-    #: Words that continue a negation to the next word of a list.
     joiners: Texts = ()
-    #: Trade words that are no tags.
     trade: Texts = ()
     compounds: Compounds = Compounds()
 

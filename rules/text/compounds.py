@@ -20,12 +20,14 @@ class Compounds:
     def __init__(self, first: Iterable[str], last: Iterable[str]) -> None:
         self._first = frozenset(normal_words(list(first)))
         self._last = frozenset(normal_words(list(last)))
+        #: The ends of the last halves, to pass over most words at once.
+        self._ends = frozenset(word[-_LAST:] for word in self._last)
 
     def splits(self, text: str, known: Collection[str]) -> Iterator[tuple[int, int, str]]:
         """Yield the compounds in a normalized text: their position, and the two words."""
         for found in _LONG_WORD.finditer(text) if self._first else ():
             word = found[0]
-            if word not in known:
+            if word[-_LAST:] in self._ends and word not in known:
                 cut = self._cut(word)
                 if cut:
                     yield found.start(), found.end(), f"{word[:cut]} {word[cut:]}"

@@ -45,54 +45,51 @@ def blocks_of(lines: Sequence[TextLine]) -> list[Block]:
 
 
 def _rows(lines: Sequence[TextLine]) -> list[Row]:
-    bands: list[list[TextLine]] = []
+    # By place, and by content for lines at one place. Plain tuples, because they are compared fastest.
+    placed = sorted(
+        [
+            (top, bottom, left, right, line.text, line.score, number)
+            for number, line in enumerate(lines)
+            for left, top, right, bottom in (line.placed,)
+        ]
+    )
+    #: Lines at one height, with the upper and lower edge of the first.
+    bands: list[tuple[int, int, list[Row]]] = []
     lowest = -1
-    for line in sorted(lines, key=_place_from_top):
-        _, top, _, bottom = line.placed
+    for top, bottom, left, right, _, _, number in placed:
+        row = Row([lines[number]], (left, top, right, bottom))
         # Most lines are below all previous ones, and need not be compared with them.
-        for band in bands[: -_LOOK_BACK - 1 : -1] if top < lowest else ():
-            _, upper, _, lower = band[0].placed
+        for upper, lower, band in bands[: -_LOOK_BACK - 1 : -1] if top < lowest else ():
             if lower > top and min(bottom, lower) - max(top, upper) >= _SAME_ROW * min(bottom - top, lower - upper) > 0:
-                band.append(line)
+                band.append(row)
                 break
         else:
-            bands.append([line])
+            bands.append((top, bottom, [row]))
         lowest = max(lowest, bottom)
-    rows: list[Row] = []
-    for band in bands:
-        if len(band) > 1:
-            rows += _split(band)
-        else:
-            rows.append(Row(band, band[0].placed))
+    rows = [row for _, _, band in bands for row in (band if len(band) == 1 else _split(band))]
     rows.sort(key=_corner)
     return rows
-
-
-def _place_from_top(line: TextLine) -> tuple[int, int, int, int, str, float]:
-    """Return a sort key by place, and by content for lines at one place."""
-    left, top, right, bottom = line.placed
-    return top, bottom, left, right, line.text, line.score
 
 
 def _corner(row: Row) -> tuple[int, int]:
     return row.bbox[1], row.bbox[0]
 
 
-def _split(band: list[TextLine]) -> list[Row]:
-    """Split a band of lines at one height where the gap to the next line is too wide."""
-    band.sort(key=lambda line: (line.placed, line.text, line.score))
+def _split(band: list[Row]) -> list[Row]:
+    """Join the lines of a band at one height to rows, up to where the gap to the next line is too wide."""
+    band.sort(key=lambda row: (row.bbox, row.lines[0].text, row.lines[0].score))
     pieces = [[band[0]]]
-    for line in band[1:]:
-        last = pieces[-1][-1].placed
-        if line.placed[0] - last[2] <= _COLUMN_GAP * (last[3] - last[1]):
-            pieces[-1].append(line)
+    for row in band[1:]:
+        last = pieces[-1][-1].bbox
+        if row.bbox[0] - last[2] <= _COLUMN_GAP * (last[3] - last[1]):
+            pieces[-1].append(row)
         else:
-            pieces.append([line])
-    return [Row(piece, _around(piece)) for piece in pieces]
+            pieces.append([row])
+    return [Row([line for row in piece for line in row.lines], _around(piece)) for piece in pieces]
 
 
-def _around(lines: list[TextLine]) -> BBox:
-    lefts, tops, rights, bottoms = zip(*(line.placed for line in lines), strict=True)
+def _around(rows: list[Row]) -> BBox:
+    lefts, tops, rights, bottoms = zip(*(row.bbox for row in rows), strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 

@@ -84,7 +84,10 @@ class Repair:
         yield from self._compounds.splits(text, self._known)
         for percent in _PERCENT.finditer(text) if "%" in text else ():
             start, stop = percent.span()
-            for near in (_BEFORE.search(text, max(0, start - _LONGEST), start), _AFTER.match(text, stop)):
+            # Most percentages have a fibre on one side only.
+            follows = text[start - 1] not in "\n%"
+            before = _BEFORE.search(text, max(0, start - _LONGEST), start) if follows else None
+            for near in (before, _AFTER.match(text, stop)):
                 right = self._nearest_fibre(near[1]) if near is not None else None
                 if near is not None and right is not None:
                     yield *near.span(1), right

@@ -18,20 +18,31 @@ _LATIN = "\u2000"
 
 def find_on(page: Page, matcher: Matcher) -> list[Match]:
     """Find the matcher's words on a page, in order. A word that crosses lines has a line break in its text."""
+    text, starts = page.text, page.starts
+    #: Lines that end a block: nothing continues behind them.
     last_lines = {number - 1 for number in page.blocks}
     pieces: list[str] = []
     begin = 0
     seams: list[int] = []
     #: Positions in the joined text where line breaks were removed.
     closed: list[int] = []
-    for number, after in enumerate(page.starts[1:-1]):
-        joint = "\n" if number in last_lines else _joint(page, number, after, matcher)
-        if joint != "\n":
-            pieces += (page.text[begin : after - 1], joint)
-            begin = after
-            seams.append(after - 1 - len(closed))
-            closed += seams[-1:] if not joint else ()
-    found = matcher.find("".join([*pieces, page.text[begin:]]), seams)
+    for number, after in enumerate(starts[1:-1]):
+        if number in last_lines:
+            continue
+        before, behind = text[after - 2], text[after]
+        if before > _LATIN and behind > _LATIN and is_cjk(before) and is_cjk(behind):
+            if not _runs_on(page.lines[number].placed, page.lines[number + 1].placed):
+                continue
+            joint = ""
+        else:
+            hyphen = page.lines[number].text.rstrip().endswith("-") and before != "\n" != behind
+            joint = "" if hyphen and _is_split(text, starts[number], after, starts[number + 2], matcher) else " "
+        pieces += (text[begin : after - 1], joint)
+        begin = after
+        seams.append(after - 1 - len(closed))
+        if not joint:
+            closed.append(seams[-1])
+    found = matcher.find("".join([*pieces, text[begin:]]), seams)
     if not closed:
         return found
     return [
@@ -40,17 +51,11 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
     ]
 
 
-def _joint(page: Page, number: int, after: int, matcher: Matcher) -> str:
-    """Return what replaces the line break between a line and the next, which begins at `after`."""
-    before, behind = page.text[after - 2], page.text[after]
-    if before > _LATIN and is_cjk(before) and is_cjk(behind):
-        return "" if _runs_on(page.lines[number].placed, page.lines[number + 1].placed) else "\n"
-    if page.lines[number].text.rstrip()[-1:] == "-" and before != "\n" != behind:
-        upper = page.text[page.starts[number] : after].split()
-        lower = page.text[after : page.starts[number + 2]].split()
-        # A line of accents only has become a space.
-        return "" if upper and lower and matcher.knows(upper[-1] + lower[0]) else " "
-    return " "
+def _is_split(text: str, start: int, after: int, stop: int, matcher: Matcher) -> bool:
+    """Return whether a line that ends with a hyphen and the next, which begins at `after`, share a known word."""
+    upper, lower = text[start:after].split(), text[after:stop].split()
+    # A line of accents only has become a space.
+    return bool(upper and lower) and matcher.knows(upper[-1] + lower[0])
 
 
 def _runs_on(upper: BBox, lower: BBox) -> bool:
