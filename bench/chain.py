@@ -34,7 +34,7 @@ PHOTO_BYTES = 150_000
 
 
 def ours(lane: Lane, stage: str) -> list[str]:
-    """Give the command of one of our stages."""
+    """Return the command of one of our stages."""
     return [sys.executable, "ours.py", lane.bootstrap, lane.topics.uploads.name, "-", lane.prefix, stage]
 
 
@@ -46,7 +46,7 @@ def stages(bootstrap: str, events: int) -> list[dict[str, float | str]]:
 
 
 def cpu_s(process: subprocess.Popen[bytes]) -> float:
-    """Give the CPU seconds a process has used."""
+    """Return the CPU seconds a process has used."""
     times = psutil.Process(process.pid).cpu_times()
     return times.user + times.system
 

@@ -33,7 +33,7 @@ EACH = 8
 
 
 def commands(uploads: int) -> dict[str, list[str]]:
-    """Give the commands to measure, by name; the upload they look for lies in the middle."""
+    """Return the commands to measure, by name; their upload is in the middle of the topics."""
     middle = uploads // 2 + 3
     shopper = shopper_of(middle, uploads // EACH)
     return {
@@ -47,7 +47,7 @@ def commands(uploads: int) -> dict[str, list[str]]:
 
 
 def measure(words: list[str], environment: dict[str, str]) -> dict[str, float | int]:
-    """Run a command, and give its wall and CPU seconds, its largest memory in MB, and its exit code."""
+    """Run a command, and return its wall and CPU seconds, its largest memory in MB, and its exit code."""
     began = time.monotonic()
     command = [sys.executable, "-m", "streams", *words]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)

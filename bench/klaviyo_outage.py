@@ -158,7 +158,7 @@ async def storm(scale: float, settings: Settings, url: str) -> dict[str, Any]:
                 break
             await asyncio.sleep(0.5)
         caught_up = time.monotonic() - began
-        # Whatever would still come twice has its chance.
+        # A second copy still has time to arrive.
         await asyncio.sleep(10)
         state = await state_of(http)
     effects = Counter(one["properties"]["upload_id"] for one in state["events"])

@@ -159,7 +159,7 @@ def empty(cluster: KafkaCluster, events: list[OutfitTagged], processes: int, spe
         "share_of_bulk_ceiling": round(per_s / (BULK_CEILING * speed), 2),
         "cpu_ms_per_event": {name: round(cpu / (last - first) * 1000, 3) for name, cpu in spent.items()},
         "cpu_percent": {"machine": machine, "of it ours": round(ours_share, 1)},
-        # What these costs leave room for where nobody else wants the cores and none ever waits.
+        # The rate that these costs allow on idle cores without waiting.
         "per_s_at_most": round((psutil.cpu_count() or 1) * (last - first) / sum(spent.values())),
         "answers": answered,
         "lost": len(events) - answered["events"],

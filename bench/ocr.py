@@ -154,7 +154,7 @@ async def load(pool: OcrPool, clients: int, lost: list[str]) -> AsyncIterator[li
 
 
 async def busy_share(urls: list[str], stand_ins: list[str], seconds: float, service_s: float) -> tuple[float, float]:
-    """Load the workers; give the share of the stand-ins' slots kept busy, and photos per second."""
+    """Load the workers; return the share of the stand-ins' busy slots, and photos per second."""
     lost: list[str] = []
 
     async def served(asker: httpx.AsyncClient) -> int:

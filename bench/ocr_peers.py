@@ -84,7 +84,7 @@ class Contestant:
 
 
 def posted(client: httpx.AsyncClient, url: str, name: str) -> Ask:
-    """Give a caller that posts a photo to `url` as the form field `name`."""
+    """Return a caller that posts a photo to `url` as the form field `name`."""
 
     async def ask(photo: bytes) -> None:
         answer = await client.post(f"{url}/ocr", files={name: ("photo.jpg", photo, "image/jpeg")})
@@ -96,7 +96,7 @@ def posted(client: httpx.AsyncClient, url: str, name: str) -> Ask:
 
 
 def bare_loop(threads: int) -> Ask:
-    """Give a caller of RapidOCR itself, with the worker's settings, on so many threads."""
+    """Return a caller of RapidOCR itself, with the worker's settings, on so many threads."""
     ocr = RapidOCR(params=PARAMS)
     pool = ThreadPoolExecutor(threads)
 

@@ -2,7 +2,7 @@
 How fast tagging is, beside a plain regex alternation and flashtext, in one run on this machine.
 
 Prints a table and writes bench/results/rules.json. A photo here has 40 lines: 14 that say something of
-clothes (from tests/data/rules) and 26 of what else stands on labels and screenshots; `dense` photos have
+clothes (from tests/data/rules) and 26 other lines of labels and screenshots; `dense` photos have
 nothing but the former. flashtext takes part when Python can import it; it is no dependency of ours:
 `pip install --target /tmp/flashtext flashtext==2.7`, then run with `PYTHONPATH=/tmp/flashtext`.
 """
@@ -36,7 +36,7 @@ from rules.text.match import Matcher  # noqa: E402 - same
 from rules.text.normalize import normalize  # noqa: E402 - same
 from schemas.events import TextLine  # noqa: E402 - same
 
-#: What else stands on labels and screenshots, between bars.
+#: Other texts of labels and screenshots, between bars.
 _OTHER = (
     "¥299.00|6 901234 567892|客服 9:00|2026-03-14|www.example.com|Art. 4412-07|RN 77388|中国 上海|CA 41220|12:45|"
     "浙江省杭州市余杭区文一西路969号|5G 87%|已售 3200+|收藏|分享|购物车|消息|首页|我的|加入购物车|立即购买|"

@@ -34,7 +34,7 @@ found in this order counts. Lists are written as JSON: `["http://a:8000", "http:
 
 
 def configuration() -> str:
-    """Give docs/configuration.md as text."""
+    """Return docs/configuration.md as text."""
     rows = []
     for name, field in Settings.model_fields.items():
         default = field.default
@@ -53,7 +53,7 @@ def configuration() -> str:
 
 
 def tree() -> str:
-    """Give each folder of code with the first sentence of its package, in the order of the import layers."""
+    """Return each folder of code with the first sentence of its package, in the order of the import layers."""
     layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     lines = []
     for package in PACKAGES:
@@ -73,13 +73,13 @@ def _sentence(package: Path) -> str:
 
 
 def architecture() -> str:
-    """Give docs/architecture.md with today's tree between its marks."""
+    """Return docs/architecture.md with today's tree between its marks."""
     before, _, rest = (ROOT / "docs" / "architecture.md").read_text().partition(TREE_FROM)
     return f"{before}{TREE_FROM}\n```text\n{tree()}\n```\n{TREE_TO}{rest.partition(TREE_TO)[2]}"
 
 
 def commands() -> str:
-    """Give docs/commands.md as text: the help of every command."""
+    """Return docs/commands.md as text: the help of every command."""
     command = typer.main.get_command(app)
     context = command.make_context("hangtag", [], resilient_parsing=True)
     text = typer.cli.get_docs_for_click(obj=command, ctx=context, name="hangtag")
@@ -96,7 +96,7 @@ def commands() -> str:
 
 
 def asyncapi() -> str:
-    """Give schemas/asyncapi.yaml as text."""
+    """Return schemas/asyncapi.yaml as text."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     examples = {path.stem: json.loads(path.read_text()) for path in (ROOT / "schemas" / "examples").glob("*.json")}
     text = yaml.safe_dump(document(version, examples), allow_unicode=True, sort_keys=False, width=120)
@@ -104,7 +104,7 @@ def asyncapi() -> str:
 
 
 def files() -> dict[Path, str]:
-    """Give every generated file's text."""
+    """Return every generated file's text."""
     schemas = {ROOT / "schemas" / "jsonschema" / name: text for name, text in json_schemas().items()}
     own = {
         ROOT / "docs" / "architecture.md": architecture(),

@@ -37,7 +37,7 @@ async def read(event: Event) -> HandlerResult:
 
 
 def plan() -> StagePlan:
-    """Plan the stage under test as its command does; only what lies outside the stream core is replaced."""
+    """Plan the stage under test as its command does; only parts outside the stream core are replaced."""
     if stage == "recognize":
         return stages.recognize(settings)
     if stage == "tag":

@@ -1,5 +1,5 @@
 """
-The sandbox's pages in a real browser: what came in is shown beside its name, and as text whatever it says.
+The sandbox's pages in a real browser: each value appears beside its name, and as plain text whatever it contains.
 
 `HANGTAG_TEST_SCREENSHOTS=docs/images` keeps pictures of them.
 """
@@ -26,7 +26,7 @@ from klaviyo_sink.sandbox.server import listen, make_server, url_of
 playwright = pytest.importorskip("playwright.async_api", reason="no browser test: playwright is not installed")
 CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
-    # A browser is 300 MB that nobody needs to work on the code (apt-get install chromium).
+    # A browser is 300 MB, and work on the code does not need it (apt-get install chromium).
     pytest.skip("no browser test: chromium is not installed", allow_module_level=True)
 
 KEY = "pk_browser"

@@ -61,7 +61,7 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def start_vllm(tmp_path_factory) -> Iterator[Callable[..., str]]:
-    """Start the very command that `hangtag ocr vllm` prints, and give its URL."""
+    """Start the very command that `hangtag ocr vllm` prints, and return its URL."""
     with ExitStack() as running:
 
         def start(vllm: str, model: str, *more: str, options: tuple[str, ...] = (), **variables: str) -> str:

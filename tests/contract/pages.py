@@ -40,7 +40,7 @@ class Command(NamedTuple):
     words: list[str]
 
     def __str__(self) -> str:
-        """Give the page and the command, for the name of a test."""
+        """Return the page and the command, for the name of a test."""
         return f"{self.block.page}: {' '.join(self.words or self.variables)}"[:100]
 
 
@@ -54,7 +54,7 @@ def blocks(page: str) -> list[Block]:
 
 
 def prose(page: str) -> str:
-    """Give a page without its blocks."""
+    """Return a page without its blocks."""
     return _FENCED.sub("", (ROOT / page).read_text(encoding="utf-8"))
 
 
@@ -75,7 +75,7 @@ def commands(page: str) -> list[Command]:
 
 
 def _lines(block: Block) -> Iterator[str]:
-    """Give the lines that a shell reads: continued and quoted lines as one, without prompts and what commands print."""
+    """Yield the lines that a shell reads: continued and quoted lines as one, without prompts and output."""
     whole = ""
     for line in block.text.splitlines():
         if block.language == "console" and not whole:

@@ -30,7 +30,7 @@ FILES = ("HANGTAG_KAFKA_TLS_CA", "HANGTAG_KAFKA_TLS_CERT", "HANGTAG_KAFKA_TLS_KE
 
 @pytest.fixture(scope="module")
 def secret_files(tmp_path_factory):
-    """Give the folder of secrets, made as the docs say."""
+    """Return the folder of secrets, made as the docs say."""
     at = tmp_path_factory.mktemp("shop")
     block = re.search(r"```bash\n# Secrets\n(.*?)```", (ROOT / "docs/deployment.md").read_text(), re.DOTALL)[1]
     subprocess.run(["bash", "-euc", block], cwd=at, check=True)
@@ -181,7 +181,7 @@ def test_every_secret_is_a_file_that_is_made_as_the_docs_say(secret_files):
     assert used == COMPOSE["secrets"].keys()
     made = {path.name: path.read_text() for path in secret_files.iterdir() if path.is_file()}
     assert made.keys() == used
-    # Whoever has a registry that asks for a user fills this one.
+    # A shop whose registry needs a user fills this file.
     assert [name for name, value in made.items() if not value] == ["HANGTAG_SCHEMA_REGISTRY_PASSWORD"]
     assert made["POSTGRES_PASSWORD"].strip() in made["HANGTAG_STATE_URL"]
     sandbox = SERVICES["klaviyo"]["command"]
@@ -196,7 +196,7 @@ def test_mounted_files_exist():
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = re.match(r"(?:\$\{[^}]*\}|[^:])+", volume)[0]
-            # What lies among the secrets is made with them.
+            # The folder of certificates is made with the secrets.
             assert source in COMPOSE["volumes"] or source.startswith("${SECRETS:-") or (ROOT / source).is_dir()
     assert (ROOT / "deploy/prometheus/prometheus.yml").is_file()
     for kind in ("datasources", "dashboards"):
@@ -263,7 +263,7 @@ def _aliases(name):
 
 
 def _secrets(name):
-    """Give the secrets of a service, and the variables that they become."""
+    """Return the secrets of a service, and the variables that they become."""
     given = [one if isinstance(one, dict) else {"source": one} for one in SERVICES[name].get("secrets", [])]
     return {one["source"]: one.get("target", one["source"]) for one in given}
 

@@ -69,7 +69,7 @@ def test_the_pages_name_services_and_deployments_that_exist():
 
 
 def _exported():
-    """Give every series' name that our processes export, with its labels."""
+    """Return every series' name that our processes export, with its labels."""
     names = {name: set(labels) for name, (labels, _) in LAG_METRICS.items()} | {"up": {"job"}, "ALERTS": {"alertstate"}}
     ours = [*vars(metrics).values(), *vars(canary_metrics).values(), *vars(middleware).values()]
     kept = [metric for metric in ours if isinstance(metric, MetricWrapperBase)]
@@ -167,7 +167,7 @@ def test_the_runbook_names_no_alert_or_panel_that_is_not_there():
         assert named in ALERTS or any(named.startswith(panel) for panel in panels), named
 
 
-# promtool comes with Prometheus (apt-get install prometheus), which nobody needs to work on the code.
+# promtool comes with Prometheus (apt-get install prometheus), and work on the code does not need it.
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here")
 @pytest.mark.parametrize("words", ["check config prometheus.yml", "check rules rules.yml", "test rules tests.yml"])
 def test_prometheus_takes_the_rules_and_they_ring_when_they_should(words):

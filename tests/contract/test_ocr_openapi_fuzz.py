@@ -55,7 +55,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[requests.Session]:
-    """Keep connections open, and keep proxies of whoever runs the tests out of it."""
+    """Keep connections open, and ignore proxies of the environment."""
     with requests.Session() as kept:
         kept.trust_env = False
         yield kept

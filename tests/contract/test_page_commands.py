@@ -93,7 +93,7 @@ SETTINGS = {f"HANGTAG_{name.upper()}" for name in Settings.model_fields}
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with everything that is in a clone, and with the reader's own files."""
+    """Return a folder with everything that is in a clone, and with the reader's own files."""
     folder = tmp_path_factory.mktemp("clone")
     for path in ROOT.iterdir():
         if not path.name.startswith(".venv"):

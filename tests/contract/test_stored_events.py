@@ -1,7 +1,7 @@
 """
 Events that were once published go through today's code: kept messages, dead letters and other teams' producers.
 
-What lies in schemas/examples/ (recorded by record_events.py) and in stored_events/ (corners that v1 allowed, also by
+The events in schemas/examples/ (recorded by record_events.py) and in stored_events/ (corners that v1 allowed, also by
 writers that are not ours) is added to with each version, and never changed or removed.
 """
 
@@ -53,7 +53,7 @@ def test_a_stored_event_is_understood_in_full(path):
 
 
 def _holds(now: Any, stored: Any) -> None:
-    """Whatever the schemas know of a stored value is still there; times may be written otherwise."""
+    """Every known field of a stored value is still there; times may be written differently."""
     if isinstance(stored, dict):
         for name in stored.keys() - {"channel"}:
             _holds(now[name], stored[name])

@@ -20,7 +20,7 @@ KEY, TOKEN = "pk_planted_secret", "planted-token"
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    """Serve on a free port, in a thread; gives the URL."""
+    """Serve on a free port, in a thread; returns the URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

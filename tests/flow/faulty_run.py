@@ -27,7 +27,7 @@ from streams.kafka.reader import follow
 from streams.wiring.kafka import make_emitter, make_topics
 from streams.wiring.photos import make_store
 
-#: By the variable's name; each lies in a file of that name, as Docker and Kubernetes mount it.
+#: By the variable's name; each is in a file of that name, as Docker and Kubernetes mount it.
 SECRETS = {
     "HANGTAG_KLAVIYO_KEY": "pk_planted_key",
     "HANGTAG_KLAVIYO_ERASURE_KEY": "pk_planted_erasure_key",

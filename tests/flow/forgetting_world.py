@@ -108,7 +108,7 @@ class World:
     async def make_topics(self) -> None:
         for topic in make_topics(self.settings).all():
             emitter = make_emitter(self.settings)
-            # The embedded broker makes a topic for whoever writes to it.
+            # The embedded broker creates a topic when a client writes to it.
             assert await emitter.send(topic.name, key=b"k", value=b"{}", headers=[]) is None
             await emitter.aclose()
 
@@ -216,7 +216,7 @@ class Gateway:
         assert self.crashes == []
 
     def text(self) -> str:
-        """Give all that it remembers."""
+        """Return everything in its memory."""
         return repr((vars(self.memory), vars(self.forgotten)))
 
 

@@ -30,7 +30,7 @@ from schemas.events import (
 from schemas.topics import topics
 from streams.runtime.dead_letters import letter_headers
 
-#: Stand in the templates for an upload's own values; of the same kind and about the same length as those.
+#: Placeholders in the templates for an upload's own values, of the same kind and about the same length.
 _UPLOAD, _SHOPPER = "upload-template", "shopper-template"
 _AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _LINES = tuple(

@@ -64,12 +64,12 @@ class S3Server:
         self.send("PUT", name, content=f"{where}</CreateBucketConfiguration>".encode())
 
     def keys(self, bucket: str) -> list[str]:
-        """Give all keys of a bucket, as S3 has them."""
+        """Return all keys of a bucket, as S3 has them."""
         found = ET.fromstring(self.send("GET", f"{bucket}?list-type=2&max-keys=1000").content)  # noqa: S314 - as above
         return [one.text or "" for one in found.iter(f"{{{_XML}}}Key")]
 
     def make_queue(self, bucket: str) -> str:
-        """Have the bucket tell a queue what happens to its objects; gives the queue's address."""
+        """Have the bucket tell a queue what happens to its objects; returns the queue's address."""
         queue = self.ask("sqs", "CreateQueue", QueueName=bucket).findtext(".//{*}QueueUrl")
         told = "".join(f"<Event>s3:{one}:*</Event>" for one in ("ObjectCreated", "ObjectRemoved"))
         arn = f"<Queue>arn:aws:sqs:{REGION}:{ACCOUNT}:{bucket}</Queue>"
@@ -80,12 +80,12 @@ class S3Server:
         return queue
 
     def messages(self, queue: str) -> list[bytes]:
-        """Take what lies in a queue: the bodies, as a connector copies them to Kafka."""
+        """Return the message bodies of a queue, as a connector copies them to Kafka."""
         found = self.ask("sqs", "ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages="10")
         return [(one.text or "").encode() for one in found.findall(".//{*}Body")]
 
     def virtual_hosted(self, bucket: str) -> dict[str, str]:
-        """Give what to set to have the bucket in the server's name; none leads to loopback, so S3 is the proxy, too."""
+        """Return the settings for a bucket in the server's name. No name leads to loopback, so S3 is the proxy too."""
         server = f"http://{bucket}.s3.{REGION}.amazonaws.com"
         style = {"AWS_ENDPOINT": server, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true"}
         return style | {"AWS_PROXY_URL": self.url, "HTTP_PROXY": self.url}

@@ -1,7 +1,7 @@
 """
-A run where all goes wrong says to nobody what a shopper photographed, who they are, or a secret.
+A run in which everything fails shows no text of a photo, no shopper's address and no secret.
 
-Exempt are the values of events, and of dead letters: what was sent, byte for byte, for whoever may read topics.
+Exempt are the values of events and dead letters, which are the original messages for readers of the topics.
 """
 
 import json

@@ -78,7 +78,7 @@ async def test_forget_and_a_full_replay_leave_nothing_of_the_shopper_and_all_of_
     assert await world.remains(0)
     done = await world.forget()
     assert done == {"style_profiles": 1, "written_events": 2, "photos": 4, "klaviyo_profiles": 1}
-    # Whatever a stage had under way has ended before photos and Klaviyo are turned to.
+    # The stages' events in flight end before the command removes photos and asks Klaviyo.
     assert len(world.waited) == 1
     assert 25 < world.waited[0] <= 30
     assert await world.remains(before) == []
@@ -131,7 +131,7 @@ async def test_after_every_replay_no_trace_of_a_forgotten_shopper_exists(anywher
         assert len(await asyncio.to_thread(world.messages)) > before
         assert await world.remains(before) == []
         assert GONE not in gateway.text()
-    # One that starts now reads all that lies in the topics.
+    # A gateway that starts now reads everything in the topics.
     async with Gateway(world.settings) as gateway:
         assert GONE not in gateway.text()
         assert STAYS in gateway.text()

@@ -1,4 +1,4 @@
-"""Whoever is forgotten takes nothing along that others use: names at Klaviyo, photos."""
+"""Forgetting a shopper keeps what other shoppers use: names at Klaviyo, photos."""
 
 import asyncio
 import json

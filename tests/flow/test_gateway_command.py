@@ -168,7 +168,7 @@ async def test_uploads_go_in_and_feedback_comes_out_of_every_gateway(broker, set
 
 
 async def told(lines: AsyncIterator[str]) -> dict[str, Any]:
-    """Give the next thing a stream tells."""
+    """Return the next event of a stream."""
     async for line in lines:
         if line.startswith("data: "):
             status: dict[str, Any] = json.loads(line.removeprefix("data: "))

@@ -134,7 +134,7 @@ async def test_a_message_that_comes_later_finds_the_rest_of_its_upload_in_the_in
     await asyncio.to_thread(project, settings)
     async with gateway(settings) as (client, follower):
         await until(lambda: follower.caught_up)
-        # The whole chain once more: the status must not begin anew.
+        # The whole chain once more: the status must not start again.
         grow(settings.bootstrap_servers, 1, shoppers=SHOPPERS, first=3)
         await until(lambda: follower._memory.get(upload_of(3)) is not None)
         assert facts((await client.get(f"/uploads/{upload_of(3)}")).json()) == ("synced", True, False, False, 3)

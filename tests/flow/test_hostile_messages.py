@@ -1,4 +1,4 @@
-"""What anybody may put on a topic steers the terminal of nobody who looks, whichever command they look with."""
+"""No content of a topic controls the terminal of an operator, with any command that shows it."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def settings() -> Iterator[Settings]:
 
 
 async def fill(settings: Settings) -> None:
-    """Publish what is no event at all, an event of a hostile producer, and a dead letter that nobody of ours wrote."""
+    """Publish bytes that are no event, an event of a hostile producer, and a dead letter that no stage wrote."""
     emitter = make_emitter(settings)
     planted: list[tuple[str, bytes | None]] = [(STEERING, HOSTILE)]
     facts = {"exception_class": STEERING, "message": STEERING, "reason": STEERING, "attempts": 1}
@@ -103,7 +103,7 @@ def test_a_replay_writes_to_no_topic_that_a_header_names(settings, tmp_path):
 
     async def send() -> None:
         emitter = make_emitter(settings)
-        # The embedded broker makes a topic for whoever writes to it.
+        # The embedded broker creates a topic when a client writes to it.
         assert await emitter.send("payments.orders", key=b"k", value=b"order", headers=[]) is None
         dlq = f"{NAMES.uploads.name}.dlq"
         assert await emitter.send(dlq, key=b"k", value=b"not an order", headers=letter_headers([], stolen)) is None

@@ -1,7 +1,7 @@
 """
 A photo without much text, from the OCR worker's look to the sandbox's profile: recognize, tag and sync as they run.
 
-The model's server is a stand-in that is good, lying, slow or cut; the text comes through whatever it does.
+The model's server is a stand-in that is correct, wrong, slow or cut. The text arrives in every case.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Flow:
     klaviyo: str
 
     async def run(self) -> tuple[TextRecognized, OutfitTagged, dict[str, Any], dict[str, Any]]:
-        """Bring one photo through; gives both events, the profile's properties, and those of Klaviyo's event."""
+        """Bring one photo through; returns both events, the profile's properties, and those of Klaviyo's event."""
         text = await self.chain.deliver("recognize", await self.chain.publish(photo()))
         tags = await self.chain.deliver("tag", text)
         await self.chain.deliver("sync", tags)
@@ -80,7 +80,7 @@ async def served(app: Any) -> AsyncIterator[str]:
     try:
         yield url_of(listening)
     finally:
-        # A slow look may still be under way: nobody waits for its answer.
+        # A slow look may still be in flight: nothing waits for its answer.
         server.should_exit = server.force_exit = True
         await serving
 

@@ -85,7 +85,7 @@ def open_page(served, browser):
 
 
 def uploads(folder: Path) -> list[Path]:
-    """What lies on the disk besides the samples' thumbnails; Gradio leaves an empty file for each upload."""
+    """The files on disk besides the samples' thumbnails; Gradio leaves an empty file for each upload."""
     (own,) = (folder / "tmp").glob("hangtag-ui-*")
     files = [path for path in own.rglob("*") if path.is_file() and path.name != "image.webp"]
     return [path for path in files if path.stat().st_size]
@@ -100,7 +100,7 @@ def test_a_photo_comes_back_with_numbered_boxes_tags_and_their_evidence(served, 
     cotton = page.locator("#tags tr", has_text="material/cotton")
     expect(cotton).to_contain_text("棉 95 %")
     expect(cotton).to_contain_text("material/cotton#composition")
-    # The evidence's number is that of a line that says so.
+    # The evidence's number is the number of a line with that text.
     number = cotton.locator(".number").inner_text()
     expect(page.locator("#lines tr").filter(has=page.get_by_text(number, exact=True))).to_contain_text("棉95%")
     expect(page.locator("#timings")).to_contain_text("打标签")

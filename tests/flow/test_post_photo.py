@@ -17,7 +17,7 @@ TOKEN = "planted"
 
 @pytest.fixture
 def gateway(broker, tmp_path) -> Iterator[str]:
-    """Start a gateway, and give its URL."""
+    """Start a gateway, and return its URL."""
     environment = child_environment(
         bootstrap_servers=broker.address,
         store_url=f"file:{tmp_path}",

@@ -49,7 +49,7 @@ def stored(tmp_path: Path) -> list[Path]:
 
 
 def read(broker: EmbeddedBroker, published: Published) -> tuple[PhotoUploaded, dict[str, bytes], bytes]:
-    """Read the event where the delivery report says it lies."""
+    """Read the event at the place of the delivery report."""
     consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "test", "log_level": 0})
     consumer.assign([TopicPartition(published.topic, published.partition, published.offset)])
     message = consumer.poll(10)

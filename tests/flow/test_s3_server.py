@@ -22,7 +22,7 @@ announce = partial(agent.announce, template=KeyTemplate("uploads/{shopper_id}/{u
 
 
 async def everything(store: PhotoStore, uri: str) -> dict[str, object]:
-    """Ask a store for all it can do; gives its answers, and failures raised as if they were answers."""
+    """Ask a store for all it can do; returns its answers, and failures raised as if they were answers."""
 
     async def listed() -> object:
         try:

@@ -1,4 +1,4 @@
-"""A member whose group refuses it says so and joins again; one that never gets an assignment leaves."""
+"""A member that its group refuses logs it and joins again; one that never gets an assignment exits."""
 
 import asyncio
 import time

@@ -74,7 +74,7 @@ def to(collector: ThreadingHTTPServer, process: str) -> OtelSpans:
 
 
 def taken(collector: ThreadingHTTPServer) -> list:
-    """Give the spans that came, in the order they began; each knows its process."""
+    """Return the spans that came, in the order they began; each knows its process."""
     found = []
     for body in collector.bodies:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:

@@ -32,12 +32,12 @@ class KafkaFailedError(RuntimeError):
 
 
 def libraries() -> Path:
-    """Give the folder of Kafka's jars; raises as `fetched`."""
+    """Return the folder of Kafka's jars; raises as `fetched`."""
     return fetched("kafka")
 
 
 def java(main_class: str, *arguments: str) -> list[str]:
-    """Give the command line that runs a class of Kafka's; raises as `libraries`."""
+    """Return the command line that runs a class of Kafka's; raises as `libraries`."""
     return ["java", f"@{DEPLOY / 'jvm.options'}", "-cp", f"{libraries()}/*", main_class, *arguments]
 
 
@@ -45,7 +45,7 @@ class KafkaCluster:
     """
     Apache Kafka in KRaft mode: every broker is a controller too, on ports of 127.0.0.1 outside the kernel's own range.
 
-    A context manager. Without a `data_dir`, data and logs lie in a temporary folder that goes with the cluster. No
+    A context manager. Without a `data_dir`, data and logs are in a temporary folder that ends with the cluster. No
     process stays behind, however this one ends. Brokers are numbered from 1. With three, a topic's default is three
     replicas, of which two must have a message (`min.insync.replicas=2`).
     """
@@ -106,11 +106,11 @@ class KafkaCluster:
         return ",".join(f"{HOST}:{port}" for port in self._ports.values())
 
     def log(self, number: int) -> Path:
-        """Give the file with a broker's warnings and errors."""
+        """Return the file with a broker's warnings and errors."""
         return self.data_dir / f"broker-{number}.log"
 
     def pid(self, number: int) -> int:
-        """Give a running broker's process id."""
+        """Return a running broker's process id."""
         return self._processes[number].pid
 
     def start(self, number: int) -> None:
@@ -155,7 +155,7 @@ class KafkaCluster:
     @staticmethod
     def tool(main_class: str, *arguments: str) -> str:
         """
-        Run one of Kafka's command line tools, by its class (docs/kafka.md), and give what it prints.
+        Run one of Kafka's command line tools, by its class (docs/kafka.md), and return what it prints.
 
         Raises:
             KafkaFailedError: it failed; its output is quoted.

@@ -48,7 +48,7 @@ def _missing() -> str | None:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
-    """Give the bootstrap servers of a one-broker cluster, or of the one HANGTAG_TEST_BOOTSTRAP names."""
+    """Provide the bootstrap servers of a one-broker cluster, or of the one HANGTAG_TEST_BOOTSTRAP names."""
     if ELSEWHERE:
         yield ELSEWHERE
         return
@@ -58,20 +58,20 @@ def kafka() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kafka_libraries() -> str:
-    """Say that a test starts a Kafka of its own; gives the class path."""
+    """Say that a test starts a Kafka of its own; returns the class path."""
     return str(libraries())
 
 
 @pytest.fixture(scope="module")
 def three_brokers() -> Iterator[KafkaCluster]:
-    """Give a three-broker cluster of this module's own, to stop, kill and freeze brokers of."""
+    """Provide a three-broker cluster of this module's own, to stop, kill and freeze brokers of."""
     with KafkaCluster(3) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def topic_prefix(kafka: str) -> Iterator[str]:
-    """Give a prefix whose topics, all of schemas.topics, exist and are empty; they are deleted afterwards."""
+    """Provide a prefix whose topics, all of schemas.topics, exist and are empty; they are deleted afterwards."""
     prefix = f"test-{uuid.uuid4().hex[:12]}"
     admin = AdminClient({"bootstrap.servers": kafka})
     wanted = [
@@ -91,7 +91,7 @@ def topic_prefix(kafka: str) -> Iterator[str]:
 
 @pytest.fixture
 def settings(kafka: str, topic_prefix: str) -> Settings:
-    """Give a stage's settings on these topics, quick to notice and to commit. A module may change some of them."""
+    """Return a stage's settings on these topics, quick to notice and to commit. A module may change some of them."""
     return Settings(
         bootstrap_servers=kafka,
         topic_prefix=topic_prefix,

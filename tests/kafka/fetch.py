@@ -41,7 +41,7 @@ class ServerMissingError(RuntimeError):
 @cache
 def fetched(name: str) -> Path:
     """
-    Give the folder of a server's jars, fetched if this is the first time. Progress goes to stderr.
+    Return the folder of a server's jars, fetched if this is the first time. Progress goes to stderr.
 
     Raises:
         ServerMissingError: java or maven are missing, or maven could not fetch.

@@ -24,7 +24,7 @@ from confluent_kafka.admin import (
 )
 
 USER, PASSWORD = "hangtag", "planted-password"
-#: What the brokers' own listener says of whoever comes: that is the test's administrator.
+#: The user of the brokers' own listener, which accepts every client: the test's administrator.
 _SUPER = "User:ANONYMOUS"
 
 
@@ -38,7 +38,7 @@ class SecuredKafka(KafkaCluster):
         self._secured = {name: free_port() for name in ("SASL", "MTLS", "EXPIRED")}
 
     def at(self, listener: str) -> str:
-        """Give the address of SASL, MTLS or EXPIRED."""
+        """Return the address of SASL, MTLS or EXPIRED."""
         return f"{HOST}:{self._secured[listener]}"
 
     @cached_property
@@ -103,7 +103,7 @@ def make_certificates(folder: Path) -> None:
 
 @contextmanager
 def token_endpoint() -> Iterator[str]:
-    """Serve OAuth 2.0 tokens for the client credentials of USER and PASSWORD, and for no others; gives the address."""
+    """Serve OAuth 2.0 tokens for the client credentials of USER and PASSWORD only; return the address."""
 
     class Endpoint(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

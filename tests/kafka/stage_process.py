@@ -1,8 +1,8 @@
 """
-Run a `recognize` stage whose OCR is a stand-in, as a process of its own.
+Run a `recognize` stage whose OCR is a stand-in, as a separate process.
 
 Everything else is the real thing: Faust, window, stage, producer, dead letters, signals, exit codes.
-An upload says by its `locale` what the stand-in does: `bug` raises until there is a file `fixed` in
+An upload's `locale` selects what the stand-in does: `bug` raises until there is a file `fixed` in
 the folder of the first argument, `later` fails while there is a file `outage`, `slow-5000` takes
 5 s; anything else takes a long-tailed time around the mean of the second argument, in ms.
 """
@@ -29,7 +29,7 @@ TAIL = 20
 
 
 def recognized(event: PhotoUploaded) -> TextRecognized:
-    """Give every photo the same line of text."""
+    """Return every photo the same line of text."""
     return TextRecognized(
         **event.carried(),
         photo=PhotoRead(uri=event.photo.uri, sha256="0" * 64, width=1, height=1),

@@ -1,4 +1,4 @@
-"""The Kafka that other tests stand on behaves like production's, breaks on demand and leaves nothing behind."""
+"""The Kafka of the other tests behaves like production's, fails on request and leaves nothing behind."""
 
 import contextlib
 import signal
@@ -93,7 +93,7 @@ def test_kafkas_own_tools_run(kafka: str, topic_prefix: str):
 
 
 def replicas(admin: AdminClient, topic: str) -> tuple[int, int]:
-    """Give the leader of a topic's only partition, and how many replicas are in sync; (-1, 0) if unknown."""
+    """Return the leader of a topic's only partition, and how many replicas are in sync; (-1, 0) if unknown."""
     try:
         found = admin.list_topics(timeout=3).topics.get(topic)
     except KafkaException:

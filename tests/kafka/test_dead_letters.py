@@ -1,4 +1,4 @@
-"""Dead letters on a real Kafka: set aside byte for byte, replayed when the fault is mended."""
+"""Dead letters on a real Kafka: they keep the original bytes, and a replay after the fix processes them."""
 
 import asyncio
 import json

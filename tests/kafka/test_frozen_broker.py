@@ -1,4 +1,4 @@
-"""What watches Kafka outlives a broker that freezes: it says so meanwhile, and goes on afterwards."""
+"""Lag and doctor survive a frozen broker: they report it, and continue afterwards."""
 
 import signal
 import subprocess

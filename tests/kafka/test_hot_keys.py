@@ -1,4 +1,4 @@
-"""One id with a great share of the uploads: its photos are read side by side, and nobody else waits for them."""
+"""One id with a great share of the uploads: its photos are read concurrently, and other shoppers do not wait."""
 
 import asyncio
 import time

@@ -46,7 +46,7 @@ def cluster(kafka_libraries, certificates) -> Iterator[SecuredKafka]:
 
 @pytest.fixture
 def prefix(cluster) -> str:
-    """Give a prefix whose topics exist, and are nobody's yet."""
+    """Return a prefix whose topics exist and are empty."""
     prefix = f"secured-{uuid.uuid4().hex[:6]}"
     for done in cluster.admin.create_topics([NewTopic(topic.name, 2) for topic in topics(prefix).all()]).values():
         done.result()
@@ -85,7 +85,7 @@ def grant(cluster: SecuredKafka, prefix: str, *processes: str) -> None:
 
 
 def ways(cluster: SecuredKafka, certificates: Path, tokens: str) -> dict[str, dict[str, object]]:
-    """Give the settings of each way to say who we are."""
+    """Return the settings of each way of authentication."""
     sasl = {
         "kafka_protocol": "sasl_ssl",
         "bootstrap_servers": cluster.at("SASL"),
@@ -145,7 +145,7 @@ async def test_a_stage_works_with_no_other_rights_than_the_documented(
 
 
 async def test_a_stage_logs_a_topic_that_it_may_not_see_as_missing(cluster, certificates, tokens, prefix, tmp_path):
-    """Kafka does not say that a topic exists to whom it does not concern."""
+    """Kafka hides a topic from a client without rights to it."""
     settings = settings_of(certificates, prefix, **ways(cluster, certificates, tokens)["PLAIN"])
     with stage(settings, tmp_path) as running:
         await asyncio.to_thread(running.await_said, "or let this user see them")

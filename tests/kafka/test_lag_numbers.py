@@ -188,5 +188,5 @@ def test_lag_follows_added_partitions_and_a_deleted_topic(settings, uploads_log)
             assert time.monotonic() < deadline, seen
             time.sleep(0.1)
         assert len(seen.readings) == 6, "the other stages are read on"
-    # For whoever deletes the topics after the test.
+    # For the fixture, which deletes the topics after the test.
     admin.create_topics([NewTopic(uploads_log, 1)], operation_timeout=30)[uploads_log].result()

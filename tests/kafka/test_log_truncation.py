@@ -21,7 +21,7 @@ OLD, CUT_TO = 60, 40
 
 @pytest.fixture(scope="module")
 def fragile(kafka_libraries, tmp_path_factory) -> Iterator[KafkaCluster]:
-    """Give a one-broker cluster whose files a test may damage."""
+    """Provide a one-broker cluster whose files a test may damage."""
     assert kafka_libraries
     with KafkaCluster(1, data_dir=tmp_path_factory.mktemp("fragile")) as cluster:
         yield cluster

@@ -53,7 +53,7 @@ async def test_a_kill_while_the_head_is_slow_loses_nothing(settings, tmp_path, w
     these = uploads(40, shoppers=8, behaviour={0: "slow-8000"})
     await publish(settings, these)
     with stage(settings, tmp_path) as first:
-        # Whoever waits behind the slow one is its own shopper; all others overtake.
+        # Only the slow one's own shopper waits behind it; all others overtake.
         others = {upload.id for upload in these if upload.shopper != "s0"}
         await asyncio.to_thread(hear, settings, lambda heard: others <= set(heard))
         await asyncio.sleep(1.5)  # time for a wrong commit to happen

@@ -31,7 +31,7 @@ PEER = Path(__file__).with_name("registry_peer")
 
 @pytest.fixture(scope="module")
 def registry(kafka_libraries: str) -> Iterator[str]:
-    """Give the address of a registry of this module's own."""
+    """Provide the address of a registry of this module's own."""
     try:
         fetched("registry")
     except ServerMissingError as error:

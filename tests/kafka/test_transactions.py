@@ -1,4 +1,4 @@
-"""Uploads from transactional producers: aborted ones are not worked on, and markers cost neither lines nor tries."""
+"""Uploads from transactional producers: stages skip aborted ones, and markers cause neither log lines nor retries."""
 
 import asyncio
 

@@ -38,7 +38,7 @@ class Upload:
 
 
 def uploads(count: int, *, shoppers: int = 20, behaviour: dict[int, str] | None = None) -> list[Upload]:
-    """Make uploads dealt round among shoppers."""
+    """Make uploads of the shoppers in turn."""
     return [Upload(number, f"s{number % shoppers}", (behaviour or {}).get(number)) for number in range(count)]
 
 
@@ -160,7 +160,7 @@ class StageProcess:
 
 @asynccontextmanager
 async def supervised(settings: Settings, folder: Path, *, mean_ms: float = 0, **changed: object) -> AsyncIterator[Path]:
-    """Run a stage process under the supervisor, as in production; gives its log."""
+    """Run a stage process under the supervisor, as in production; returns its log."""
     log, stopping = folder / "supervised.log", asyncio.Event()
     environment = child_environment(**settings.model_dump(exclude_unset=True) | changed)
     child = Child(

@@ -1,5 +1,5 @@
 """
-Compare the sandbox's table of Klaviyo's operations with an official SDK, or write the table anew.
+Compare the sandbox's table of Klaviyo's operations with an official SDK, or write the table again.
 
     python tests/contract/klaviyo/operations.py                    # new and removed operations of the installed SDK
     python tests/contract/klaviyo/operations.py --write SPEC.json  # SPEC.json: openapi/stable.json of klaviyo/openapi

@@ -17,7 +17,7 @@ def spec() -> dict[str, Any]:
 
 
 def successes(spec, operation):
-    """Give the schemas of an operation's 2xx answers by status; None for an answer without a body."""
+    """Return the schemas of an operation's 2xx answers by status; None for an answer without a body."""
     answers = operations(spec)[tuple(operation.split(" "))]["responses"]
     good = {int(status): answer.get("content") for status, answer in answers.items() if status.startswith("2")}
     return {status: content and content[JSON]["schema"] for status, content in good.items()}

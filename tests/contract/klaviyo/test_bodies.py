@@ -1,5 +1,5 @@
 """
-Our bodies, and whatever the sandbox accepts, are accepted by the official schema, closed.
+The official schema, closed, accepts our bodies, and every body that the sandbox accepts.
 
 One direction only: the sandbox may refuse more (limits, identifiers) but never accepts what Klaviyo's schema refuses.
 """

@@ -41,7 +41,7 @@ def row(identity: Identity, *, with_event: bool = True) -> Row:
 
 
 def bodies() -> dict[str, tuple[str, bytes]]:
-    """Give every body that can leave the process, with the SDK's module for it."""
+    """Return every body that can leave the process, with the SDK's module for it."""
     [campaign] = read_campaigns(None)
     of_interest = campaign.model_copy(update={"tags": ("interest/sustainable",)})
     names = PropertyNames(aliases={"preferred_materials": "materials"})

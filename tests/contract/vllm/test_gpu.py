@@ -33,7 +33,7 @@ def workers(start_vllm, start_workers) -> list[str]:
     if not url and asked["WEIGHTS"]:
         url, key = start_vllm(asked["VLLM"] or "vllm", asked["WEIGHTS"]), "a vLLM server's key"
     if not url:
-        # Neither a GPU nor the weights can be fetched by a test: their licence has to be accepted by a person.
+        # A test can fetch neither a GPU nor the weights, because a person has to accept their licence.
         pytest.skip("needs HunyuanOCR on a GPU: set HANGTAG_TEST_VLLM_URL or HANGTAG_TEST_WEIGHTS (docs/ocr.md)")
     return start_workers(url, key, revision=REVISION, workers=2, slots=32)
 

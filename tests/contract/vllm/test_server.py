@@ -285,7 +285,7 @@ def noise(seed: int) -> bytes:
 
 
 async def test_every_answer_of_a_look_at_noise_keeps_to_the_schema(school):
-    """The model is no judge of clothes: whatever it says is bound to the closed list by the server."""
+    """The tiny model knows no clothes, but the server restricts its answers to the closed list."""
     aspects = (
         Aspect("category", "garment", {one: Value(f"category/{one}", one) for one in ("dress", "jeans", "coat")}),
         Aspect("scene", "picture", {one: Value(f"scene/{one}", one) for one in ("beach", "street")}),

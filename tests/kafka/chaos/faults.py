@@ -58,7 +58,7 @@ def _cut_newest(log: Path, rng: random.Random) -> int:
     found = batches(log)
     left = len(found) - rng.randint(1, max(1, len(found) // 10))
     if any(batch.is_marker for batch in found):
-        # A transaction whose marker is lost stays open for ever, and nobody may read behind it.
+        # A transaction whose marker is lost stays open for ever, and no client may read behind it.
         while left > 0 and not found[left - 1].is_marker:
             left -= 1
     keep(log, max(0, left))

@@ -1,4 +1,4 @@
-"""Publishes uploads in order and at a pace, and outlives whatever happens to the brokers meanwhile."""
+"""Publishes uploads in order and at a fixed rate, and survives every fault of the brokers."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def feed(settings: Settings, these: Sequence[Upload], per_s: float, *, transacti
     Publish all, one transaction for each if wanted; blocks.
 
     Returns:
-        The ids of uploads in aborted transactions, which nobody may work on.
+        The ids of uploads in aborted transactions, which no stage may process.
 
     """
     send = _Transactions(settings) if transactions else _Plain(settings)

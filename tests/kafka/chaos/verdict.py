@@ -113,7 +113,7 @@ async def judge(
 
 
 def ends_of_uploads(settings: Settings, aborted: set[str]) -> dict[int, int]:
-    """Find where the last record for the workers ends in each partition; markers and aborted ones may lie behind it."""
+    """Find the end of the last record for the workers in each partition; markers and aborted records may follow it."""
     ends: dict[int, int] = {}
     for seen in follow(settings, [make_topics(settings).uploads.name]):
         if is_foreign(seen.value) or _id_of(seen) not in aborted:

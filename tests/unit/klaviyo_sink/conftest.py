@@ -65,7 +65,7 @@ def forget_shopper() -> Callable[..., None]:
 
 @dataclass
 class Clock:
-    """A clock that stands until it is turned."""
+    """A clock that stands still until the test advances it."""
 
     at: datetime = NOON
     seconds: float = 0.0

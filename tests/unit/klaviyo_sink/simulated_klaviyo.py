@@ -42,7 +42,7 @@ class SimulatedKlaviyo:
     #: Profile ids that were merged into another profile.
     merged: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     calm: bool = False
-    #: Requests whose bytes have left: they land whatever becomes of the process that sent them.
+    #: Requests whose bytes have left. They land even if the process that sent them dies.
     on_their_way: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def writable(self, name: tuple[str, str]) -> bool:

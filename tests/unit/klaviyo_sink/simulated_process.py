@@ -55,7 +55,7 @@ class Process:
         self.tasks: set[asyncio.Task] = set()
 
     def write_again(self, event):
-        """Write a shopper again whose row was left dirty, whoever owns the shopper by now."""
+        """Write a shopper again whose row stayed dirty, also after another process took over the partition."""
         if event.shopper_id in self.busy:
             self.follow_ups.add(event)
         else:

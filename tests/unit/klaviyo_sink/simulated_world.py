@@ -1,5 +1,5 @@
 """
-One schedule: two sync processes, a topic, a database and Klaviyo, with whatever a seed makes go wrong.
+One schedule: two sync processes, a topic, a database and Klaviyo, with the faults of a seed.
 
 The topic delivers each shopper's uploads in order to the process that owns the shopper, again until they are done; a
 rebalance moves shoppers while the old owner's batch is still on its way, and delivers some done uploads once more.
@@ -58,13 +58,13 @@ class World:
         # Schedules differ in what happens to them: all of it at once would hide most of it.
         self.weights = [weight * chance.choice((0, 1, 1, 3)) for weight in WEIGHTS]
         self.weights[:3] = WEIGHTS[:3]
-        #: Few uploads are tagged anew often, which changes profiles without an event.
+        #: Few uploads are tagged again often, which changes profiles without an event.
         self.uploads = chance.choice((0, 1, 5))
         self.longest = chance.choice((1, 40))
         self.rounds = chance.choice(ROUNDS)
         #: What Klaviyo had when the database was restored: a version never falls below.
         self.restored: Counter[str] = Counter()
-        #: Shoppers whose row a process left dirty and ended before it looked again: their next upload mends it.
+        #: Shoppers whose row stayed dirty because a process died before it looked again: their next upload corrects it.
         self.left_alone: set[str] = set()
         self.under_way: Counter[object] = Counter()
         self.faults: list[str] = []
@@ -144,7 +144,7 @@ class World:
             return
         for process in self.processes:
             await process.crash()
-        # Whoever restores takes longer than a request.
+        # A restore takes longer than a request.
         await asyncio.sleep(TIMEOUT_S)
         self.database.restore(self.saved)
         for shopper in self.forgotten:

@@ -13,7 +13,7 @@ EMOJI = "👩🏽‍🦰🧥🇫🇷\u200d\u202e顾客"
 
 
 async def sync_in_company(sink, outfit, others, *events: OutfitTagged):
-    """Give what became of the events, and of so many others that came with them."""
+    """Return what became of the events, and of so many others that came with them."""
     company = [outfit(f"other-{i}", shopper_id=f"other-{i}") for i in range(others)]
     outcomes = await asyncio.gather(*map(sink.sync, [*company, *events]))
     assert {one.outcome for one in outcomes[:others]} <= {"written"}

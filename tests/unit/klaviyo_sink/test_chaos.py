@@ -1,4 +1,4 @@
-"""Whatever order, repetition, crash and fault: Klaviyo ends up saying what the plain fold says, each upload once."""
+"""With any order, repetition, crash and fault, Klaviyo ends with the plain fold and each upload once."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""An upload tagged anew: the profile follows, and Klaviyo never hears of the upload twice."""
+"""An upload that is tagged again: the profile follows, and Klaviyo gets no second event."""
 
 import asyncio
 from datetime import timedelta

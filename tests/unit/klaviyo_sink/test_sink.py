@@ -1,4 +1,4 @@
-"""The sink against the real sandbox: one effect per upload, whatever goes wrong on the way."""
+"""The sink against the real sandbox: one effect per upload, with every kind of fault."""
 
 import asyncio
 import sqlite3

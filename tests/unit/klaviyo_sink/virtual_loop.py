@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to whatever is due next: hours pass in milliseconds, each time the same way."""
+"""An event loop whose clock jumps to the next due time: hours pass in milliseconds, and each run is the same."""
 
 import asyncio
 import heapq
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class _NoFiles:
-    """Stands in for the selector: nothing to wait for but time."""
+    """Stands in for the selector: the loop waits only for time."""
 
     def __init__(self, loop: "VirtualLoop") -> None:
         self.loop = loop

@@ -72,7 +72,7 @@ def rapid() -> Iterator[RapidEngine]:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Serve an app with uvicorn on a free loopback port; gives its URL."""
+    """Serve an app with uvicorn on a free loopback port; returns its URL."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def served(app: FastAPI) -> str:
@@ -107,7 +107,7 @@ def worker():
 
 @pytest.fixture
 def certificate(tmp_path):
-    """Make a certificate and its key for names such as `DNS:cdn.test` or `IP:127.0.0.1`; gives both files."""
+    """Make a certificate and its key for names such as `DNS:cdn.test` or `IP:127.0.0.1`; returns both files."""
     if shutil.which("openssl") is None:
         # A library that makes certificates would be a dependency for three tests.
         pytest.skip("certificates are made with openssl")
@@ -135,6 +135,6 @@ def certificate(tmp_path):
 
 @pytest.fixture
 def unused_port() -> int:
-    """A loopback port on which nobody listens."""
+    """A loopback port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])

@@ -69,7 +69,7 @@ def serving(*options: str, **settings: object) -> Iterator[tuple[subprocess.Pope
 
 
 async def turned_away(url: str) -> None:
-    """Come anew, again and again, until nobody is let in."""
+    """Connect again and again until the server refuses."""
     try:
         while True:
             async with httpx.AsyncClient(base_url=url, trust_env=False) as newcomer:

@@ -1,4 +1,4 @@
-"""One photo from bytes to reading: who waits for whom."""
+"""One photo from bytes to reading: which steps wait for each other."""
 
 import asyncio
 import itertools

@@ -35,7 +35,7 @@ async def host(answer, address="127.0.0.1", port=0, tls=None):
 
 @contextmanager
 def black_hole(address: str, port: int):
-    """A place that drops every packet: nobody accepts there, and its queue of one is full."""
+    """An address that drops every packet: nothing accepts there, and its queue of one is full."""
     with ExitStack() as held:
         held.enter_context(socket.create_server((address, port), backlog=0))
         for _ in range(4):

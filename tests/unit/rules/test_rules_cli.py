@@ -13,7 +13,7 @@ LABELLED = Path(__file__).parents[2] / "data" / "rules" / "labelled.jsonl"
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Away from the `.env` and the environment of whoever runs the tests."""
+    """Away from the `.env` and the environment of the person who runs the tests."""
     monkeypatch.delenv("HANGTAG_LEXICON", raising=False)
     monkeypatch.chdir(tmp_path)
 

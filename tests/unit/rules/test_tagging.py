@@ -1,4 +1,4 @@
-"""Lines in, tags out: scores, evidence, and whatever a reader may hand over."""
+"""Lines in, tags out: scores, evidence, and any lines that a reader may return."""
 
 import time
 from collections.abc import Callable
@@ -171,7 +171,7 @@ def test_a_line_break_within_a_line_is_a_space():
     "unit", ["cotton ", "棉65% ", "不含棉", "a", "100%", "纯 棉 ", "x1 ", "dress ", "EU 38 z ", "no "]
 )
 def test_the_time_grows_no_faster_than_the_text(unit: str):
-    """Ten times the text must not take a hundred times as long; the slack is for whoever shares the machine."""
+    """Ten times the text must not take a hundred times as long; the slack is for other programs on the machine."""
 
     def seconds(size: int) -> float:
         start = time.process_time()

@@ -71,7 +71,7 @@ def app_of(world: World, memory: Memory | None = None, *, photo_bytes: int = 100
     """Make a gateway of this world; with a memory of its own it is another one beside the first."""
     memory = memory or world.memory
     values = GatewayConfig(SecretStr("planted"), photo_bytes, in_flight=2, streams=1, remember_s=60, **config)
-    producer = UploadProducer(world, world)  # type: ignore[arg-type] # it stands for both
+    producer = UploadProducer(world, world)  # type: ignore[arg-type] # it replaces both
     return create_app(
         values,
         producer,

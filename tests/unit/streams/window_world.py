@@ -1,4 +1,4 @@
-"""A window whose work ends when the test says so, and which checks the window's promises."""
+"""A window whose work ends when the test decides, and which checks the window's promises."""
 
 import asyncio
 from collections import defaultdict
@@ -12,7 +12,7 @@ P0, P1 = Partition("t", 0), Partition("t", 1)
 
 @dataclass
 class World:
-    """A hand-cranked outside: work ends when the test says so, and every promise is checked as it happens."""
+    """A world that the test controls: work ends when the test decides, and every step checks the promises."""
 
     in_flight: int = 3
     pending: int = 6

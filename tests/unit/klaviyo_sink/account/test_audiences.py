@@ -1,4 +1,4 @@
-"""Whatever the campaign and the shoppers: the sandbox's segment holds whom the flow texts, and nobody else."""
+"""For every campaign and all shoppers: the sandbox's segment contains exactly those whom the flow texts."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ async def order(client, shopper):
 
 
 async def audiences(campaign, names, people, folder):
-    """Give whom the flow texted, and who is in the segment."""
+    """Return the shoppers whom the flow texted, and those in the segment."""
     transport = httpx.ASGITransport(create_app(KEY.get_secret_value(), now=lambda: NOON, speed=1000))
     client = KlaviyoClient("http://k", PrivateKey(KEY), revision="2026-07-15", timeout_s=9, transport=transport)
     config = SinkConfig("http://k", KEY, state_url=f"sqlite:///{folder}/state.db", names=names)

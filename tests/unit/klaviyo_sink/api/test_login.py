@@ -57,7 +57,7 @@ def page_of(login):
 
 
 def visit(address):
-    # The line is printed before the listener stands.
+    # The line is printed before the listener is open.
     for _ in range(100):
         try:
             return httpx.get(address, trust_env=False)

@@ -39,7 +39,7 @@ async def get(file, now, *, times=1):
 
 
 async def renewal(http):
-    """Let what was begun end, which nobody with a token that lasts waits for."""
+    """Let the started renewals end; callers with a valid token do not wait for them."""
     if http.auth._renewal is not None:
         await asyncio.wait([http.auth._renewal])
 

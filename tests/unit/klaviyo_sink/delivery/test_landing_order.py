@@ -1,4 +1,4 @@
-"""Writes wait, fail and overtake each other: Klaviyo ends with the newest state, and with nobody who was forgotten."""
+"""Writes wait, fail and overtake each other: Klaviyo ends with the newest state and no forgotten shopper."""
 
 import asyncio
 import gc

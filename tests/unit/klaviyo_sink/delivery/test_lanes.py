@@ -197,7 +197,7 @@ async def test_states_that_another_process_overtook_leave_their_place_among_the_
             did.append("states")
             return {row.key: Delivered("bulk", row.version) for row in rows}
 
-    async def here(call, given, **also):  # noqa: ANN003 - whatever a call takes
+    async def here(call, given, **also):  # noqa: ANN003 - any arguments of a call
         return call(given, **also)
 
     follow_ups = FollowUps(events.append, 30)

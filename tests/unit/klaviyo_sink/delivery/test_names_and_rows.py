@@ -1,4 +1,4 @@
-"""What is wrong with one name or one row is judged for certain, wherever it stands and however often it comes."""
+"""A fault of one name or row is found at every place in a job, however often it occurs."""
 
 import asyncio
 import json

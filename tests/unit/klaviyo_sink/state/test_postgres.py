@@ -71,7 +71,7 @@ def test_a_silent_server_is_reported_in_one_line_without_its_password():
 def test_a_read_only_connection_reads_the_erasure_ledger_and_cannot_write(url):
     forget(writing := open_database(url), "s-forgotten", at=AT)
     looking = open_for_reading(url)
-    # A writer's open transaction holds nobody up who looks.
+    # A writer's open transaction does not delay a reader.
     with writing.begin() as theirs, looking.connect() as connection:
         theirs.execute(text("LOCK TABLE forgotten_shoppers IN EXCLUSIVE MODE"))
         assert digest("s-forgotten") in forgotten_since(connection, None, now=AT)[0]

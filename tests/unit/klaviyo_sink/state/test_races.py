@@ -1,4 +1,4 @@
-"""Several write one shopper's profile at once: whoever is late is overtaken, and nothing is lost."""
+"""Several processes write one shopper's profile at once: a late one repeats its work, and nothing is lost."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor

@@ -193,7 +193,7 @@ def test_forgetting_does_not_wait_for_readers(state, url):
         begun = time.monotonic()
         forget(state._engine, "s1", at=AT)
         assert time.monotonic() - begun < BUSY_S / 2
-    # And the connection waits again for whoever writes.
+    # And the connection waits for writers again.
     with state._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_S * 1000
 

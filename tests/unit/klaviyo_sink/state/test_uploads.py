@@ -1,4 +1,4 @@
-"""The index of uploads in the database: one writer at a time, nobody forgotten, and nothing older than the topics."""
+"""The index of uploads in the database: one writer at a time, no forgotten shopper, nothing older than the topics."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""PaddleOCR-VL against a stand-in for vLLM: the request, both forms of its answers, and what is none."""
+"""PaddleOCR-VL against a stand-in for vLLM: the request, both forms of its answers, and invalid answers."""
 
 import math
 from io import BytesIO

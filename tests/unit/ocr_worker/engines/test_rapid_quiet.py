@@ -1,4 +1,4 @@
-"""The CPU engine tells nobody of its use."""
+"""The CPU engine sends no telemetry."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Whoever shows no token can hold little of a server, and each request gets its own body and its own deadline."""
+"""A client without a token can use little of a server, and each request has its own body and deadline."""
 
 import asyncio
 

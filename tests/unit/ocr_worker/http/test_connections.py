@@ -1,4 +1,4 @@
-"""Many requests at once each have a connection, one after the other share one, and forgotten workers are let go."""
+"""Concurrent requests have a connection each, later ones reuse one, and connections to unused workers close."""
 
 import asyncio
 import socket

@@ -46,7 +46,7 @@ def gif(stuffing: bytes) -> bytes:
 
 
 def tiff(entries: list[tuple[int, int, int, bytes]], body: bytes = b"", order: str = "<") -> bytes:
-    """A TIFF of these entries: tag, type, count, value. What `body` holds stands right behind them."""
+    """A TIFF of these entries: tag, type, count, value. `body` follows them directly."""
     parts = [struct.pack(f"{order}HHL", *entry[:3]) + entry[3] for entry in sorted(entries)]
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}L", DIRECTORY)
     return head + struct.pack(f"{order}H", len(parts)) + b"".join(parts) + bytes(4) + body

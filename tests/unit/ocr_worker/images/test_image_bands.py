@@ -1,4 +1,4 @@
-"""Large pictures become RGB a band of rows at a time, and nobody can tell."""
+"""Large pictures become RGB one band of rows at a time, with the same pixels."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""Photos and engines share one budget of bytes: nobody takes more than there is, and nobody is starved."""
+"""Photos and engines share one budget of bytes: it is never exceeded, and every waiting photo gets its turn."""
 
 import struct
 import subprocess

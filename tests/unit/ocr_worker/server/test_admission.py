@@ -1,4 +1,4 @@
-"""A full worker says so, and when to come back."""
+"""A full worker answers 503 with Retry-After."""
 
 from contextlib import ExitStack
 

@@ -1,4 +1,4 @@
-"""A worker with a token: whom it reads for, and what it never tells."""
+"""A worker with a token: it reads only for callers with the token, and never shows it."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""Sizes: those with numbers, single letters behind a field, and the charts that are nobody's size."""
+"""Sizes: those with numbers, single letters after a field, and size charts, which give no size."""
 
 from collections.abc import Callable
 

@@ -101,7 +101,7 @@ def test_a_mistake_is_reported_with_its_place(write: Callable[..., Path], text: 
 
 
 def test_one_chinese_letter_is_a_word(write: Callable[..., Path]):
-    """It counts only where it stands alone, so it does no harm."""
+    """It counts only as a separate word, so it does no harm."""
     assert load_lexicon(write('[new]\nen = "N"\nzh = "新"\nwords = ["葛"]\n')).entries["material/new"].words == ("葛",)
 
 

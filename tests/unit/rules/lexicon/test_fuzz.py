@@ -1,4 +1,4 @@
-"""Whatever lies in a lexicon's folder is read, or refused with its place; nothing else comes of it."""
+"""Every file in a lexicon's folder is read, or refused with its place, and nothing else happens."""
 
 import json
 from pathlib import Path

@@ -92,7 +92,7 @@ def test_an_own_category_may_opt_out_of_it(tmp_path: Path):
     assert [tag.id for tag in tags] == ["mood/calm"]
 
 
-#: What may stand where a lexicon file stood a moment before.
+#: What may replace a lexicon file.
 CHANGED = {
     "pipe": (os.mkfifo, "is not a regular file"),
     "large": (lambda path: path.write_text("#" * 1_000_001), "has more than 1,000,000 bytes"),

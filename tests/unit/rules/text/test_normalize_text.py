@@ -48,7 +48,7 @@ def test_four_letters_or_more_are_pulled_together_and_fewer_are_not():
 
 @given(st.lists(st.text(alphabet=st.characters(codec=None)), max_size=6))
 def test_as_many_lines_come_out_as_go_in(lines: list[str]):
-    """Whatever is in them: the way back from a position to its line depends on it."""
+    """For any content, because the mapping from a position to its line depends on it."""
     text = normalize("\n".join(line.replace("\n", " ") for line in lines)).text
 
     assert text.count("\n") == max(len(lines), 1) + 1

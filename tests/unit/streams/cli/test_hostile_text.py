@@ -43,7 +43,7 @@ def recognized(*texts: str) -> TextRecognized:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 async def test_hostile_text_is_in_no_request_to_klaviyo_and_in_no_log(text, tmp_path, capfd):
-    """It stands beside an honest line, and in one line with it: the honest tag comes through, the rest does not."""
+    """It is beside an honest line, and in one line with it: the honest tag comes through, the rest does not."""
     set_up_logs(Settings(log_format="json"))
     tagger, requests = Tagger(load_lexicon(None)), []
     config = SinkConfig(
@@ -64,7 +64,7 @@ async def test_hostile_text_is_in_no_request_to_klaviyo_and_in_no_log(text, tmp_
             assert "material/cotton" in {one.id for one in tagged.tags}
             assert all(one.labels.en.isprintable() and one.labels.zh.isprintable() for one in tagged.tags)
             assert isinstance(await sink.sync(tagged), Written)
-            # Whoever reads the event gets one line of JSON, whatever stands in it.
+            # A reader of the event gets one line of JSON with any content.
             assert b"\n" not in encode(tagged, source="test")[0]
     finally:
         await sink.aclose()

@@ -1,4 +1,4 @@
-"""Nothing that a table shows is cut: what stands there is an id to be copied."""
+"""Tables cut nothing, because a person copies ids from them."""
 
 import subprocess
 import sys

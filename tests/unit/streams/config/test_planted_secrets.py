@@ -30,7 +30,7 @@ NOBODY = "127.0.0.1:1"
 
 
 def inside(annotation: object) -> Iterator[object]:
-    """Give a type and all that it is made of."""
+    """Provide a type and all that it is made of."""
     yield annotation
     for part in get_args(annotation):
         yield from inside(part)

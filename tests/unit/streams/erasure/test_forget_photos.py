@@ -1,4 +1,4 @@
-"""A forgotten shopper's photos go, whatever stands beside them, and nobody else's."""
+"""Forgetting removes the shopper's photos, whatever is beside them, and no others."""
 
 from collections.abc import AsyncIterator
 
@@ -47,7 +47,7 @@ async def test_a_photo_that_may_be_somebody_elses_stays_even_if_an_event_names_i
         assert "other shoppers" in done.troubles[0]
         assert await store.get(uri) == b"1"
     else:
-        # In the shopper's own folder it is theirs, whoever names it.
+        # A photo in the shopper's own folder is theirs, whoever names it.
         assert done.removed == 1
 
 

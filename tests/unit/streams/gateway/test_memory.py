@@ -1,4 +1,4 @@
-"""The memory keeps what changed last, in whatever order messages come, and loses nobody who waits."""
+"""The memory keeps the newest statuses for any order of messages, and answers every waiting caller."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""An upload's entry: the same in whatever order and however often its messages come, and bounded."""
+"""An upload's entry: the same for any order and repetition of its messages, and bounded."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What became of an upload: the same whatever order the topics are read in, and forgotten in time."""
+"""The status of an upload: the same for any order of the topics, and dropped in time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

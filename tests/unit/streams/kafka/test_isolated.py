@@ -1,4 +1,4 @@
-"""A question to Kafka in a child process: the crash of the child ends neither the parent nor the next question."""
+"""A call to Kafka in a child process: the child's crash ends neither the parent nor the next call."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Which partitioner put records where they lie, tried with producers that really use each one."""
+"""Which partitioner chose the partitions of records, tested with producers that really use each one."""
 
 import random
 
@@ -21,7 +21,7 @@ def broker():
 
 
 def produced(broker: EmbeddedBroker, partitioner: str, keys: list[bytes | None]) -> list[Placement]:
-    """Publish by librdkafka, with one of its partitioners; give where the records came to lie."""
+    """Publish with librdkafka and one of its partitioners; return the partitions of the records."""
     placed: list[Placement] = []
     producer = Producer(
         {

@@ -145,7 +145,7 @@ def test_a_frame_is_a_zero_byte_and_the_id_and_comes_off_again():
 
 
 def test_our_schemas_say_the_same_in_the_draft_that_registries_know():
-    """Draft 7 ignores what stands beside a `$ref`, where only words stand, and knows no newer keywords."""
+    """Draft 7 ignores keywords beside a `$ref`, where we only have descriptions, and knows no newer keywords."""
     newer = {"prefixItems", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "minContains"}
 
     def look(part: object) -> Iterator[set[str]]:

@@ -1,4 +1,4 @@
-"""Asking a broker for its version: whatever answers, there is a version, none, or no answer."""
+"""Reading a broker's version: for any answer the result is a version, none, or no answer."""
 
 import socket
 import struct
@@ -15,7 +15,7 @@ from streams.operations.checks.broker_version import RELEASES, kafka_version
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[int]:
-    """Listen, answer one request with these bytes, and hang up; gives the port."""
+    """Listen, answer one request with these bytes, and hang up; returns the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer_one() -> None:

@@ -33,7 +33,7 @@ def seen(offset: int, *, reason: str = "bug", topic: str = "outfit.uploads", siz
 
 @pytest.fixture
 def log(monkeypatch) -> list[Seen]:
-    """What lies in the topic."""
+    """The messages of the topic."""
     messages: list[Seen] = []
 
     def follow(_settings: Settings, names: list[str], **_: object) -> Iterator[Seen]:
@@ -66,7 +66,7 @@ def test_letters_that_are_not_chosen_are_not_kept_in_memory(monkeypatch):
         assert bool(found) is ("reason" not in chosen)
         return most
 
-    # 15 MB of values lie there.
+    # There are 15 MB of values.
     assert peak(reason="another") < 1_000_000
     assert peak(values=False) < 10_000_000
 

@@ -26,7 +26,7 @@ async def put(store: PhotoStore, folder: Path, upload_id: str, *, at: datetime) 
 
 
 def photos(folder: Path) -> dict[str, datetime]:
-    """Give the photos on disk, as anybody sees them, and when each was stored."""
+    """Return the photos on disk, as anybody sees them, and when each was stored."""
     found = [path for path in folder.rglob("*") if path.is_file()]
     return {path.stem: datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in found}
 

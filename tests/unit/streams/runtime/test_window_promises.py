@@ -44,10 +44,10 @@ def test_any_interleaving_keeps_every_promise(
     overlap: bool,
 ):
     """
-    Completions, retries, gaps and rebalances in any order: the checks stand in `World`.
+    Completions, retries, gaps and rebalances in any order; `World` contains the checks.
 
     After a rebalance the records from the last acknowledged position on are delivered again, as
-    Kafka would; at the end everything drains and every position stands behind the last record.
+    Kafka would; at the end everything drains and every position is behind the last record.
     """
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""Metrics say what they should, to whoever asks, before anything rare has happened."""
+"""Metrics have their values in every format, before anything rare has happened."""
 
 import asyncio
 import shutil
@@ -82,7 +82,7 @@ async def test_openmetrics_has_exemplars_and_the_plain_format_has_none():
     assert build.labels.keys() == {"version", "python"}
 
 
-# promtool comes with Prometheus (apt-get install prometheus), which nobody needs to work on the code.
+# promtool comes with Prometheus (apt-get install prometheus), and work on the code does not need it.
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here")
 @pytest.mark.parametrize("process", ["stage", "ocr", "lag"])
 def test_prometheus_finds_no_fault_with_our_names(process):

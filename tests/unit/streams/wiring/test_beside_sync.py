@@ -1,4 +1,4 @@
-"""The ledger of written events is pruned every hour, by the leader alone, whatever the database does."""
+"""The leader alone prunes the ledger of written events every hour, with any fault of the database."""
 
 from datetime import UTC, datetime, timedelta
 

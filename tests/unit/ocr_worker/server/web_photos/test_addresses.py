@@ -11,7 +11,7 @@ from schemas.outcomes import Later, Never
 
 
 async def test_a_name_is_looked_up_once_and_the_request_goes_to_the_checked_address():
-    """A name server that changes its mind (DNS rebinding) finds nobody asking again."""
+    """A name server with changing answers (DNS rebinding) gets only one request."""
     answers = iter((["127.0.0.2"], ["127.0.0.1"]))
     calls: list[str] = []
 

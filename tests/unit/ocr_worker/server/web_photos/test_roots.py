@@ -1,4 +1,4 @@
-"""Which http(s) addresses lie below the allowed roots, as every parser sees them; all others are left alone."""
+"""Which http(s) addresses are below the allowed roots, for every parser; all others are never opened."""
 
 from urllib.parse import urlsplit
 

@@ -1,4 +1,4 @@
-"""Photos by their http(s) address, over real sockets: whatever the host gives or does is a value, in bounded time."""
+"""Photos by their http(s) address, over real sockets: every behaviour of the host becomes a value, in bounded time."""
 
 import asyncio
 import gzip

@@ -41,7 +41,7 @@ def test_a_request_is_signed_as_in_the_example_of_the_documentation():
 
 
 class S3(BaseHTTPRequestHandler):
-    """A bucket that has rules, or none, or lets nobody see them."""
+    """A bucket with rules, without rules, or that shows them to no one."""
 
     def do_GET(self):
         self.server.seen.append(self.path)
@@ -87,7 +87,7 @@ def s3(monkeypatch) -> Iterator[ThreadingHTTPServer]:
 
 
 def rules(document: str) -> dict[str, tuple[str, str]]:
-    """Give each rule's prefix and days, by its name."""
+    """Return each rule's prefix and days, by its name."""
     root = ET.fromstring(document)  # noqa: S314 - written by the code under test
     return {
         rule.findtext("{*}ID"): (rule.findtext("{*}Filter/{*}Prefix"), rule.findtext("{*}Expiration/{*}Days"))
