@@ -25,7 +25,7 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help="One JSON object per line."),
 ) -> None:
     """
-    Check Kafka, topics, schemas, lag, partitioner, store, OCR workers, lexicon, Klaviyo, clock, state, files and disk.
+    Check Kafka, topics, schemas, lag, partitioner, store, OCR, look, lexicon, Klaviyo, clock, state, files and disk.
 
     Each line says ok, warn or fail, and what to do. Changes nothing: it writes one small object to the photo store and
     deletes it again. Exits 1 if a check fails.

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Final
 
 from streams.config.settings import Settings
-from streams.operations.checks import kafka, klaviyo, machine, photos, schemas
+from streams.operations.checks import kafka, klaviyo, look, machine, photos, schemas
 from streams.operations.checks.answer import Checked, Machine, fail
 
 #: Longest time for a check, in seconds.
@@ -25,6 +25,7 @@ CHECKS: Final[dict[str, Check]] = {
     "partitioner": kafka.partitioner,
     "store": photos.store,
     "ocr": photos.ocr,
+    "look": look.look,
     "lexicon": machine.lexicon,
     "klaviyo": klaviyo.klaviyo,
     "clock": klaviyo.clock,

@@ -27,6 +27,19 @@ def make_looker(settings: Settings) -> AnyLooker | None:
 
         return MainColourLooker()
     from ocr_worker.look.model import LookConfig, ModelLooker
+
+    config = LookConfig(settings.look_url, settings.look_model, settings.look_key, settings.look_timeout_s)
+    return ModelLooker(config, catalogue_in(settings))
+
+
+def catalogue_in(settings: Settings) -> Catalogue:
+    """
+    Return the closed list of the configured lexicon.
+
+    Raises:
+        UnusableError: The lexicon has mistakes.
+
+    """
     from rules.lexicon.load import load_lexicon
     from rules.lexicon.problems import LexiconError
 
@@ -34,8 +47,7 @@ def make_looker(settings: Settings) -> AnyLooker | None:
         lexicon = load_lexicon(settings.lexicon)
     except LexiconError as error:
         raise UnusableError(f"HANGTAG_LEXICON: {error.brief()}") from None
-    config = LookConfig(settings.look_url, settings.look_model, settings.look_key, settings.look_timeout_s)
-    return ModelLooker(config, catalogue_of(lexicon))
+    return catalogue_of(lexicon)
 
 
 def catalogue_of(lexicon: Lexicon) -> Catalogue:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Final
 
 import httpx
 from pydantic import SecretStr, ValidationError
@@ -37,6 +38,8 @@ _OUTCOMES: Mapping[int, Later | Misconfigured | Refused] = MappingProxyType(
         HTTPStatus.GATEWAY_TIMEOUT: Later("vllm-down", "the vLLM server is down (HTTP 504)"),
     }
 )
+#: Reason of an answer that has not the form of a chat completion.
+BAD_ANSWER: Final = "vllm-bad-answer"
 _BAD_ANSWER = "the vLLM server's response is not a chat completion"
 
 
@@ -73,7 +76,7 @@ class VllmClient:
         try:
             choice = ChatAnswer.model_validate_json(answer.content).choices[0]
         except ValidationError as error:
-            return Later("vllm-bad-answer", f"{_BAD_ANSWER} ({error.error_count()} faults)", tries=TRIES)
+            return Later(BAD_ANSWER, f"{_BAD_ANSWER} ({error.error_count()} faults)", tries=TRIES)
         if choice.finish_reason in {"abort", "error"}:
             return Later("vllm-failed", f"the vLLM server gave up ({choice.finish_reason})", tries=TRIES)
         return choice

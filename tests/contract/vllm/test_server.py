@@ -130,7 +130,7 @@ def school(tmp_path_factory, start_vllm, start_workers) -> School:
         str(folder / "model"),
         *("--dtype", "float32", "--enforce-eager"),
         # Between two marks of JSON a model without sense could write blanks for ever.
-        *("--structured-outputs-config", json.dumps({"disable_any_whitespace": True})),
+        *("--structured-outputs-config", json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})),
         options=("--batch", str(BATCH)),
         VLLM_CPU_KVCACHE_SPACE="1",
         HF_HUB_OFFLINE="1",

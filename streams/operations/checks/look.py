@@ -1,0 +1,42 @@
+"""Check of the server that looks at photos, if one is configured. It gets an empty picture, never a shopper's."""
+
+from typing import Final
+
+from ocr_worker.engines.vllm.chat import Choice
+from ocr_worker.engines.vllm.client import BAD_ANSWER, VllmClient
+from ocr_worker.images.plain_photo import plain_photo
+from ocr_worker.look.answer import values_in
+from ocr_worker.look.chat import look_request
+from schemas.outcomes import Later, Misconfigured
+from streams.config.settings import Settings
+from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
+from streams.wiring.look import catalogue_in
+
+_SETTINGS: Final = "set HANGTAG_LOOK_URL, HANGTAG_LOOK_MODEL and HANGTAG_LOOK_KEY as the server has them"
+_SERVER: Final = "start it, or unset HANGTAG_LOOK_URL; until then the text of photos flows on without looks"
+_STRUCTURED: Final = (
+    "use a server with structured output by JSON schema, and with logprobs (docs/ocr.md); "
+    "its looks give no tags as it is"
+)
+
+
+async def look(settings: Settings, _machine: Machine) -> list[Checked]:
+    """Check that the server answers by the lexicon's schema within the time limit of a look."""
+    if settings.look_url is None:
+        colour = "only the main colour is found, without a model" if settings.look_colour else "no photo is looked at"
+        return [ok("look", f"no server is configured: {colour}")]
+    catalogue = catalogue_in(settings)
+    client = VllmClient(settings.look_url, settings.look_key, settings.look_timeout_s)
+    try:
+        answer = await client.complete(look_request(plain_photo(), settings.look_model, catalogue))
+    finally:
+        await client.aclose()
+    if isinstance(answer, Misconfigured):
+        return [fail("look", answer.message, _SETTINGS)]
+    if not isinstance(answer, Choice):
+        has_form = not (isinstance(answer, Later) and answer.reason == BAD_ANSWER)
+        return [warn("look", answer.message, _SERVER if has_form else _STRUCTURED)]
+    content, tokens = answer.message.content or "", answer.logprobs.content
+    if values_in(content, tokens, answer.finish_reason, catalogue) is None:
+        return [warn("look", f"{settings.look_model} does not keep to the schema", _STRUCTURED)]
+    return [ok("look", f"{settings.look_model} answers by the schema")]

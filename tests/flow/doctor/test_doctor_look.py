@@ -1,0 +1,51 @@
+"""`hangtag doctor look`: whether the server that looks at photos answers in the form that gives tags."""
+
+import pytest
+from doctor_world import serving
+from pydantic import SecretStr
+
+from ocr_worker.look.stand_in import LookStandIn, look_stand_in_app
+from streams.operations.doctor import examine
+
+KEY = "planted-look-key"
+
+
+async def looked(settings, behaviour: LookStandIn, **changed: object):
+    behaviour.key = KEY
+    with serving(look_stand_in_app(behaviour)) as url:
+        values = {"look_url": url, "look_key": SecretStr(KEY)} | changed
+        found = [line async for line in examine(settings.model_copy(update=values), None, ("look",))]
+    assert KEY not in repr(found)
+    assert len(found) == 1
+    return found[0]
+
+
+async def test_without_a_server_nothing_is_wrong(settings):
+    (line,) = [line async for line in examine(settings, None, ("look",))]
+    assert (line.name, line.status) == ("look", "ok")
+    assert "no photo is looked at" in line.finding
+
+
+async def test_a_server_that_answers_by_the_schema_is_fine_and_gets_no_photo_of_a_shopper(settings):
+    behaviour = LookStandIn(garments=[{"category": "dress"}])
+    line = await looked(settings, behaviour)
+    assert (line.status, len(behaviour.asked)) == ("ok", 1)
+    assert settings.look_model in line.finding
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "changed", "status", "advice"),
+    [
+        (LookStandIn(), {"look_key": SecretStr("another")}, "fail", "HANGTAG_LOOK_KEY"),
+        (LookStandIn(failure=503), {}, "warn", "the text of photos flows on"),
+        (LookStandIn(seconds=5), {"look_timeout_s": 0.3}, "warn", "the text of photos flows on"),
+        (LookStandIn(lie="prose"), {}, "warn", "structured output"),
+        (LookStandIn(garments=[{"category": "dress"}], lie="unknown_value"), {}, "warn", "structured output"),
+        (LookStandIn(garments=[{"category": "dress"}], lie="no_logprobs"), {}, "warn", "logprobs"),
+    ],
+    ids=["another key", "full", "slow", "prose", "unknown value", "no logprobs"],
+)
+async def test_each_fault_has_its_advice(settings, behaviour, changed, status, advice):
+    line = await looked(settings, behaviour, **changed)
+    assert line.status == status
+    assert advice in line.advice
