@@ -72,6 +72,7 @@ READERS_FILES = (
     "labels.jsonl",
     "last-week.jsonl",
     "my-lexicon/material.toml",
+    "my-photos/photo.jpg",
     "photo.jpg",
 )
 #: What `make` puts into folders of a clone.
