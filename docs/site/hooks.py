@@ -5,6 +5,7 @@ mkdocs calls these functions by their names (https://www.mkdocs.org/user-guide/c
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,25 @@ def on_files(files: Files, *, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Point links to files outside docs/ at their copies; a folder is shown by its first file."""
-    return _OUTSIDE.sub(lambda link: f"](files/{_files_of(ROOT / link[1])[0].relative_to(ROOT)}", _examples(markdown))
+    """Point links to files outside docs/ at their copies (a folder's link at its first file), and indent lists."""
+    text = _OUTSIDE.sub(lambda link: f"](files/{_files_of(ROOT / link[1])[0].relative_to(ROOT)}", _examples(markdown))
+    return "\n".join(_indented(text.split("\n")))
+
+
+def _indented(lines: list[str]) -> Iterator[str]:
+    """
+    Indent what belongs to a list item by four columns per level, which Python-Markdown requires.
+
+    The pages indent it by the width of the item's marker (`- ` two columns, `1. ` three), as GitHub requires.
+    """
+    fence: int | None = None
+    for line in lines:
+        text = line.lstrip(" ")
+        indent = len(line) - len(text)
+        within = indent if fence is None else min(fence, indent)
+        yield " " * 4 * -(-within // 3) + line[within:]
+        if text.startswith("```"):
+            fence = indent if fence is None else None
 
 
 def _examples(text: str) -> str:
