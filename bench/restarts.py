@@ -2,8 +2,8 @@
 How long uploads wait while one of three processes of a stage stops on SIGTERM and another takes its place.
 
 For both group protocols, on a real Kafka of this machine: the longest time from an upload to its text, of shoppers
-whose partition stays with its process, and of those whose partition moves. Prints a table, writes
-bench/results/restarts.json.
+whose partition stays with its process, and of those whose partition moves. Prints the smallest, the middle and the
+largest of all rounds, and writes each to bench/results/restarts.json.
 """
 
 import argparse
@@ -17,6 +17,8 @@ import uuid
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
@@ -36,23 +38,27 @@ from streams.kafka.reader import follow  # noqa: E402 - same
 PARTITIONS, PROCESSES = 12, 3
 #: Seconds of traffic before the signal, and after it.
 BEFORE_S, AFTER_S = 8, 15
+FIGURES = ("usual_s", "before_s", "stayed_s", "moved_s")
 
 
 def main() -> None:
     """Run both protocols and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--per-s", type=float, default=100)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=10)
     arguments = parser.parse_args()
-    rows = []
+    rows: list[dict[str, Any]] = []
     with KafkaCluster(1) as cluster, tempfile.TemporaryDirectory() as folder:
-        for protocol in ("classic", "consumer"):
-            for _ in range(arguments.rounds):
-                found = asyncio.run(restart(cluster.bootstrap_servers, Path(folder), protocol, arguments.per_s))
-                rows.append({"protocol": protocol} | found)
-    table = Table("protocol", "longest before, s", "after: same process, s", "after: moved, s", "uploads")
-    for row in rows:
-        table.add_row(*map(str, row.values()))
+        for at in range(2 * arguments.rounds):
+            # In turn, so that both see the same load of the machine.
+            protocol = ("classic", "consumer")[at % 2]
+            found = asyncio.run(restart(cluster.bootstrap_servers, Path(folder), protocol, arguments.per_s))
+            rows.append({"protocol": protocol} | found)
+            print(rows[-1], file=sys.stderr, flush=True)
+    table = Table("protocol", "usual wait, s", "longest before", "longest after, same process", "longest after, moved")
+    for protocol in ("classic", "consumer"):
+        mine = [row for row in rows if row["protocol"] == protocol]
+        table.add_row(protocol, *(_spread(row[name] for row in mine) for name in FIGURES))
     Console().print(table)
     results = HERE / "results"
     results.mkdir(exist_ok=True)
@@ -110,12 +116,20 @@ def _waits(settings: Settings, signalled: float, moved: set[int], kept: set[int]
     waits = [(one, done[one.upload_id] - one.timestamp) for one in came.values()]
     # From a second before the signal, since what was begun then waits for the end of the stop.
     after = [(one.partition, wait) for one, wait in waits if one.timestamp > signalled - 1]
+    before = [wait for one, wait in waits if signalled - BEFORE_S / 2 < one.timestamp < signalled - 1]
     return {
-        "before_s": _longest(wait for one, wait in waits if signalled - BEFORE_S / 2 < one.timestamp < signalled - 1),
+        "usual_s": round(median(before), 3),
+        "before_s": _longest(before),
         "stayed_s": _longest(wait for partition, wait in after if partition in kept),
         "moved_s": _longest(wait for partition, wait in after if partition in moved),
         "uploads": len(came),
     }
+
+
+def _spread(figures: Iterable[float]) -> str:
+    """Write the smallest, the middle and the largest of some figures."""
+    found = sorted(figures)
+    return f"{found[0]} / {median(found):.3g} / {found[-1]}"
 
 
 def _longest(waits: Iterable[float]) -> float:

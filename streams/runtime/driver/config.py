@@ -7,11 +7,11 @@ from streams.kafka.clients import ClientConfig, client_config
 from streams.kafka.strangers import OURS
 
 #: A fetch returns at most this much compressed data from all partitions together.
-_FETCH_BYTES = 1_048_576
+FETCH_BYTES = 1_048_576
 #: librdkafka stops fetching while this much waits to be polled.
 _QUEUED_KBYTES = 8_192
 #: The largest zstd batch that librdkafka inflates, and the largest response that it reads.
-_INFLATED_BYTES = 33_554_432
+INFLATED_BYTES = 33_554_432
 #: Seconds that a drain may take longer than `drain_s`.
 _SLACK_S = 10
 
@@ -35,10 +35,10 @@ def consumer_config(settings: Settings, group: str) -> ClientConfig:
         # Records of aborted transactions are not worked on.
         "isolation.level": "read_committed",
         "check.crcs": True,
-        "fetch.max.bytes": _FETCH_BYTES,
-        "fetch.message.max.bytes": _FETCH_BYTES,
+        "fetch.max.bytes": FETCH_BYTES,
+        "fetch.message.max.bytes": FETCH_BYTES,
         "queued.max.messages.kbytes": _QUEUED_KBYTES,
-        "receive.message.max.bytes": _INFLATED_BYTES,
+        "receive.message.max.bytes": INFLATED_BYTES,
         # Partitions added to a topic are found this soon (five minutes otherwise).
         "topic.metadata.refresh.interval.ms": int(settings.metadata_max_age_s * 1000),
         # Kafka waits as long for a member in a rebalance. The thread polls even while the window is full.
