@@ -106,7 +106,14 @@ def test_a_fabric_in_a_comparison_gives_no_tag(ids: Ids, text: str, kept: str, t
 
 
 @pytest.mark.parametrize(
-    "text", ["保湿护肤四件套装", "羊毛大衣 丝绸收纳袋", "Earrings in a velvet gift box", "儿童玩具毛绒小狗"]
+    "text",
+    [
+        "保湿护肤四件套装",
+        "Velvet bedsheet set with pillow covers",
+        "羊毛大衣 丝绸收纳袋",
+        "Earrings in a velvet gift box",
+        "儿童玩具毛绒小狗",
+    ],
 )
 def test_cosmetics_toys_and_packaging_are_no_clothes(ids: Ids, text: str):
     assert not {"category/outfit-set", "material/silk", "material/velvet", "material/plush"} & ids(text)
@@ -129,6 +136,11 @@ def test_a_negation_behind_its_word_does_not_reach_the_next(ids: Ids, text: str,
         ("蝴蝶领结衬衫", {"category/shirt"}, "category/tie"),
         ("男士西装西裤", {"category/suit-pants"}, "category/suit"),
         ("vestido azul com cinto", {"category/dress"}, "category/belt"),
+        ("Men Striped Polo Neck T-Shirt", {"category/t-shirt", "style/polo-collar"}, "style/turtleneck"),
+        ("Wool polo neck sweater", {"category/sweater", "style/turtleneck"}, "style/polo-collar"),
+        ("Ankle length wool socks", {"category/socks"}, "style/ankle-pants"),
+        ("Printed saree with blouse piece", {"category/sari"}, "category/blouse"),
+        ("Top in jersey with buttons along one shoulder", {"material/jersey"}, "style/one-shoulder"),
     ],
 )
 def test_the_line_decides_the_meaning_of_a_word(ids: Ids, text: str, tags: set[str], taken: str):
@@ -179,6 +191,21 @@ def test_one_letter_of_another_word_gives_nothing(ids: Ids, text: str, tag: str)
 def test_one_garment_has_one_head(ids: Ids, text: str, tags: set[str], taken: str):
     assert tags <= ids(text)
     assert taken not in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("Black cocktail dress", {"category/dress", "occasion/party"}),
+        ("Linen wrap dress", {"category/dress", "style/wrap"}),
+        ("Satin mini dress", {"category/dress", "style/mini"}),
+        ("Padded ski jacket", {"category/jacket", "occasion/skiing"}),
+        ("Grey logo tee", {"category/t-shirt", "pattern/logo"}),
+        ("白色麻花毛衣", {"category/sweater", "material/cable-knit"}),
+    ],
+)
+def test_a_garment_named_for_its_purpose_or_look_is_still_that_garment(ids: Ids, text: str, tags: set[str]):
+    assert tags <= ids(text)
 
 
 def test_a_slash_carries_a_negation_to_a_treatment_and_not_to_a_new_instruction(ids: Ids):

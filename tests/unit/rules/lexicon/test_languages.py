@@ -70,6 +70,9 @@ def test_prohibitions_are_read_in_many_languages(ids: Callable[[str], set[str]],
         ("Maxikleider", {"category/maxi-dress", "category/dress"}),
         ("Leinenhosen", {"material/linen", "category/pants"}),
         ("Seidenblusen", {"material/silk", "category/blouse"}),
+        ("Satinkleider", {"material/satin", "category/dress"}),
+        ("Lederimitatjacken", {"material/faux-leather", "category/jacket"}),
+        ("Sommerkleid", {"season/summer", "category/dress"}),
     ],
 )
 def test_compounds_are_cut_in_two(ids: Callable[[str], set[str]], text: str, tags: set[str]):
