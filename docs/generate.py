@@ -1,4 +1,4 @@
-"""Write the generated pages (configuration, commands, the tree in architecture.md) and the documents in schemas/."""
+"""Write the generated pages (reference, and the tree in architecture.md) and the documents in schemas/."""
 
 import ast
 import json
@@ -12,6 +12,7 @@ import typer.main
 import yaml
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
+from reference import events, http, metrics_page
 
 from schemas.asyncapi import document
 from schemas.export import json_schemas
@@ -110,6 +111,9 @@ def files() -> dict[Path, str]:
         ROOT / "docs" / "architecture.md": architecture(),
         ROOT / "docs" / "commands.md": commands(),
         ROOT / "docs" / "configuration.md": configuration(),
+        ROOT / "docs" / "events.md": events(),
+        ROOT / "docs" / "http.md": http(),
+        ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "schemas" / "asyncapi.yaml": asyncapi(),
     }
     return own | schemas

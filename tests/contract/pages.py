@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 #: Generated pages are left out: docs/generate.py writes them from the code itself.
-GENERATED = {"docs/commands.md", "docs/configuration.md"}
+GENERATED = {f"docs/{name}.md" for name in ("commands", "configuration", "events", "http", "metrics")}
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for pattern in ("*.md", "docs/*.md", "samples/**/*.md", "examples/**/*.md")
