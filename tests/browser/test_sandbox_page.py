@@ -142,7 +142,7 @@ async def rows(page: "playwright.Page", title: str) -> list[str]:
     return [" ".join(one.split()) for one in await table.all_inner_texts()]
 
 
-async def test_an_empty_account_says_so_on_every_page(url, page):
+async def test_every_page_of_an_empty_account_shows_that_it_is_empty(url, page):
     assert await page.title() == "Klaviyo sandbox"
     for name in PAGES[:-2]:
         await page.goto(f"{url}/sandbox/{name}" if name else url)
@@ -166,7 +166,7 @@ async def test_profiles_events_and_texts_are_shown_and_nothing_in_them_runs(url,
     await picture(page, "overview")
 
 
-async def test_an_empty_list_stands_beside_its_own_name(url, page):
+async def test_an_empty_list_is_beside_its_own_name(url, page):
     await fill(url)
     await page.goto(f"{url}/sandbox/profiles")
     for name, value in (("outfit_styles", "empty"), ("outfit_categories", "t-shirt"), ("outfit_version", "7")):
@@ -201,7 +201,7 @@ async def test_a_flow_shows_its_steps_and_who_did_not_pass_and_why(url, page):
     assert "POST /api/flows" in await page.inner_text("table")
 
 
-async def test_a_graph_shows_who_stands_where_and_messages_that_were_skipped_say_why(url, page):
+async def test_a_graph_shows_each_profiles_step_and_why_messages_were_skipped(url, page):
     await fill_with_a_graph(url)
     await page.goto(f"{url}/sandbox/flows")
     steps = await page.inner_text(".card:has-text('After a photo') ol")

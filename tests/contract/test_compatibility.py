@@ -145,7 +145,7 @@ def test_the_old_schema_can_read_our_events(change):
 
 @pytest.mark.parametrize("written_by_us", [True, False])
 @pytest.mark.parametrize("name", NOW)
-def test_a_new_optional_field_breaks_nobody(name, written_by_us):
+def test_a_new_optional_field_breaks_no_reader(name, written_by_us):
     changed = deepcopy(NOW[name])
     put("properties", "mood", value={"type": "string", "description": "New."})(changed)
     changed["description"] = "Says it better."

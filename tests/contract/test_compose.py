@@ -50,7 +50,7 @@ def _client():
 # Compose is a plugin that not every Docker has; the other tests here read the file themselves.
 @pytest.mark.skipif(_client() is None, reason="no docker compose here")
 @pytest.mark.parametrize("profile", ["cpu", "gpu", "*"])
-def test_the_compose_client_takes_the_file(profile):
+def test_the_compose_client_accepts_the_file(profile):
     command = [*_client(), "-f", str(ROOT / "docker-compose.yml"), "--env-file", str(ROOT / ".env.example")]
     told = subprocess.run([*command, "--profile", profile, "config", "-q"], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
@@ -162,7 +162,7 @@ def test_every_address_is_a_service_on_a_shared_network():
                 assert _networks(name) & _networks(aliases[host]), f"{name} does not reach {host}"
 
 
-def test_prometheus_asks_where_processes_answer():
+def test_prometheus_scrapes_the_ports_of_the_processes():
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
     aliases = {alias: name for name in SERVICES for alias in _aliases(name)}
     asked = set()

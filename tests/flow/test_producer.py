@@ -207,7 +207,7 @@ async def test_closing_an_emitter_ends_every_wait():
     assert isinstance(await asyncio.wait_for(away.deliver(TOPIC, key=b"k", value=b"v", headers=[]), 10), Later)
 
 
-def test_the_command_tells_of_each_photo_and_fails_if_one_was_not_published(broker, tmp_path):
+def test_the_command_reports_each_photo_and_fails_if_one_was_not_published(broker, tmp_path):
     photo = tmp_path / "裙子.jpg"
     photo.write_bytes(b"photo")
     said = hangtag_upload(broker, tmp_path, photo, "--shopper", "s-42", "--json")

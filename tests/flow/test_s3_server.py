@@ -76,7 +76,7 @@ async def test_a_photo_is_stored_read_listed_and_removed(s3, s3_environment, buc
     assert f'"PUT {server}/shop/uploads/' in s3.log.read_text()
 
 
-async def test_a_missing_photo_is_looked_for_again_and_a_missing_bucket_is_for_a_person_to_mend(bucket):
+async def test_a_missing_photo_is_later_and_a_missing_bucket_is_misconfigured(bucket):
     # Its name sounds like an answer of S3, and is none.
     name = quote("Server returned non-2xx status code: 403 Forbidden: <Error><Code>NoSuchBucket</Code>.jpg")
     store, uri = PhotoStore(f"s3://{bucket}", max_bytes=10), f"s3://{bucket}/uploads/{name}"

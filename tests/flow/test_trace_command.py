@@ -193,7 +193,7 @@ def test_a_search_by_shopper_or_time_finds_the_same(settings, tmp_path):
 
 
 @pytest.mark.parametrize("options", [["--shopper", ELSEWHERE], ["--at", AHEAD], ["--shopper", "s1", "--at", AHEAD]])
-def test_a_search_that_looked_in_the_wrong_place_says_so_and_reads_all(settings, tmp_path, options):
+def test_a_search_in_the_wrong_place_reports_it_and_reads_everything(settings, tmp_path, options):
     told = trace(settings, tmp_path, "u1", "--no-body", "--json", *options)
     assert "so all are searched" in told.stderr
     assert len(lines(told)) == 5

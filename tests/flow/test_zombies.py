@@ -14,7 +14,7 @@ def settings_for(address: str, **changed: float) -> Settings:
     return Settings(bootstrap_servers=address, session_timeout_s=6, commit_interval_s=0.3, **changed)
 
 
-async def test_a_member_that_its_group_refuses_once_says_so_and_joins_again(broker, tmp_path):
+async def test_a_member_that_its_group_refuses_once_logs_it_and_joins_again(broker, tmp_path):
     """With Faust's own driver it would live on, silent and idle, for ever."""
     settings = settings_for(broker.address)
     broker.strike(**REFUSED, count=1)
@@ -24,7 +24,7 @@ async def test_a_member_that_its_group_refuses_once_says_so_and_joins_again(brok
         assert running.said("GROUP_AUTHORIZATION_FAILED")
 
 
-async def test_members_go_on_after_an_error_in_the_middle_of_a_rebalance(broker, tmp_path):
+async def test_members_continue_after_an_error_in_the_middle_of_a_rebalance(broker, tmp_path):
     settings = settings_for(broker.address)
     await publish(settings, uploads(20))
     with stage(settings, tmp_path) as first:

@@ -18,7 +18,9 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"halt_in_a_row": 200, "halt_share": 1.0})
 
 
-async def test_a_hundred_poison_records_among_ten_thousand_are_set_aside_and_replayed_after_a_fix(settings, tmp_path):
+async def test_a_hundred_poison_records_among_ten_thousand_become_letters_and_are_replayed_after_a_fix(
+    settings, tmp_path
+):
     emitter, topic = make_emitter(settings), make_topics(settings).uploads.name
     good = [upload for upload in uploads(10_000, shoppers=500) if upload.number % 100]
     poison = [Upload(number, f"s{number % 500}", "bug") for number in range(0, 10_000, 100)]
@@ -55,7 +57,7 @@ async def test_a_hundred_poison_records_among_ten_thousand_are_set_aside_and_rep
     await emitter.aclose()
 
 
-async def test_a_stage_that_sets_too_much_aside_halts_and_says_so(settings, tmp_path):
+async def test_a_stage_with_too_many_dead_letters_halts_and_logs_it(settings, tmp_path):
     await publish(settings, uploads(300, behaviour=dict.fromkeys(range(300), "bug")))
     with stage(settings, tmp_path, halt_in_a_row=50) as running:
         assert await asyncio.to_thread(running.process.wait, 40) == 73

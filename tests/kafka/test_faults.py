@@ -12,7 +12,7 @@ from schemas.topics import topics
 from streams.wiring.clock import now
 
 
-async def test_a_topic_made_again_is_read_from_its_beginning(settings, tmp_path):
+async def test_a_recreated_topic_is_read_from_its_beginning(settings, tmp_path):
     """Faust remembers the old offsets and would drop everything below them without a word."""
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     name = topics(settings.topic_prefix).uploads.name

@@ -100,7 +100,7 @@ def test_watch_continues_after_a_frozen_broker(cluster: KafkaCluster, tmp_path: 
 
 
 @pytest.mark.parametrize("words", [("lag",), ("lag", "--over", "3"), ("doctor", "broker", "topics", "lag")])
-def test_a_command_that_meets_a_frozen_broker_says_so_in_words(cluster: KafkaCluster, words):
+def test_a_command_reports_a_frozen_broker_in_words(cluster: KafkaCluster, words):
     cluster.pause(1)
     try:
         told = subprocess.run(

@@ -24,7 +24,7 @@ def elsewhere(count: int) -> list[Upload]:
     return [Upload(0, one) for one in shoppers if partition_of(one.encode(), PARTITIONS) != hot][:count]
 
 
-async def test_photos_of_one_id_are_read_side_by_side_in_order_and_hold_up_no_other_partition(
+async def test_photos_of_one_id_are_read_concurrently_in_order_and_delay_no_other_partition(
     settings: Settings, tmp_path
 ):
     (tmp_path / "outage").touch()

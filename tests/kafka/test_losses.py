@@ -79,7 +79,7 @@ async def test_restarts_lose_nothing(settings, tmp_path):
     assert hear_all(settings).duplicates == 0
 
 
-async def test_bytes_that_are_no_event_are_set_aside(settings, tmp_path):
+async def test_bytes_that_are_no_event_become_a_letter(settings, tmp_path):
     """Loss 4: Faust acknowledges and skips what its codec rejects."""
     emitter = make_emitter(settings)
     poison = b"\x00\xffnot json"

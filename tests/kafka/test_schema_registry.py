@@ -78,7 +78,7 @@ def register(registry: str, subject: str, schema: dict[str, object]) -> int:
     return httpx.post(f"{registry}/subjects/{subject}/versions", json=body, trust_env=False).status_code
 
 
-def test_schemas_are_registered_once_and_let_readers_of_old_ones_go_on(settings, registry):
+def test_schemas_are_registered_once_and_old_readers_continue(settings, registry):
     tags = f"{settings.topic_prefix}.tags-value"
     assert f"registered {tags}" in hangtag(settings, "topics", "apply")
     assert "registered" not in hangtag(settings, "topics", "apply")

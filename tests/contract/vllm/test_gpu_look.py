@@ -61,7 +61,7 @@ async def test_the_model_names_only_what_a_picture_shows_and_how_sure_it_is(look
     assert len({value.score for value in values}) > 1
 
 
-async def test_the_model_sees_the_same_in_a_photo_whatever_photos_are_asked_with_it(looker, photos):
+async def test_the_model_reads_a_photo_the_same_beside_any_other_photos(looker, photos):
     alone = await look(looker, photos[0])
     together = await asyncio.gather(*(look(looker, photo) for photo in photos[:8]))
 

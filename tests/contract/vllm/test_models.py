@@ -125,7 +125,7 @@ def test_vllm_s_parser_takes_our_command():
     assert parsed.allowed_media_domains == ["none.invalid"]
 
 
-def test_vllm_s_parser_takes_our_command_for_paddle_vl():
+def test_vllms_parser_accepts_our_command_for_paddle_vl():
     make_arg_parser = theirs("make_arg_parser", "vllm.entrypoints.launchers.cli_args", f"{_OPENAI}.cli_args")
     parser = theirs("FlexibleArgumentParser", "vllm.utils.argparse_utils", "vllm.utils")
 

@@ -16,7 +16,7 @@ async def test_a_sound_world_gives_no_complaint_and_nothing_stays_behind_in_the_
     assert list((tmp_path / "photos").iterdir()) == []
 
 
-async def test_a_check_that_hangs_does_not_hold_up_the_others(settings):
+async def test_a_hanging_check_does_not_delay_the_others(settings):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hanging = settings.model_copy(update={"klaviyo_url": f"http://127.0.0.1:{silent.getsockname()[1]}"})
         found = [line async for line in examine(hanging, only=("klaviyo", "broker", "store"), patience_s=1.5)]
@@ -26,7 +26,7 @@ async def test_a_check_that_hangs_does_not_hold_up_the_others(settings):
     assert {told["broker"][0], told["store"][0]} == {"ok"}
 
 
-def test_the_command_tells_a_machine_and_fails_when_something_does(settings):
+def test_the_json_output_and_the_exit_code_report_a_failed_check(settings):
     def doctor(*arguments: str, **changed: str) -> tuple[int, list[dict[str, str]]]:
         told = CliRunner().invoke(app, ["doctor", "--json", *arguments], env=child_environment(**changed))
         return told.exit_code, [json.loads(line) for line in told.stdout.splitlines()]

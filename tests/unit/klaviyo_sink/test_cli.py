@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "streams", "klaviyo"]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_the_sandbox_tells_its_address_serves_there_and_stops(stop):
+def test_the_sandbox_prints_its_address_serves_there_and_stops(stop):
     started = subprocess.Popen(
         [*COMMAND, "sandbox", "--port", "0", "--key", "pk_mine"], stdout=subprocess.PIPE, text=True
     )
@@ -48,7 +48,7 @@ def test_a_port_in_use_ends_the_command_with_one_line():
     assert f"cannot listen on 127.0.0.1:{port}" in done.stdout + done.stderr
 
 
-def test_a_canary_sent_again_and_again_tells_prometheus_when_it_was_last_seen():
+def test_a_repeated_canary_exports_the_time_it_was_last_seen():
     sandbox = subprocess.Popen([*COMMAND, "sandbox", "--port", "0", "--key", "pk"], stdout=subprocess.PIPE, text=True)
     url = sandbox.stdout.readline().split()[-1]
     before = time.time()

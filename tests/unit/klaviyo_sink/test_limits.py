@@ -129,7 +129,7 @@ def spoilt(at: float) -> Spent:
 
 
 @pytest.mark.parametrize("wrong", [MONTH, -MONTH, 3600, -3600])
-def test_a_process_whose_clock_is_wrong_closes_the_budget_to_nobody(wrong):
+def test_a_process_with_a_wrong_clock_does_not_close_the_budget(wrong):
     spent, given = grant(spoilt(START + wrong), EVENTS, 10, START)
     if given.slots < 10:
         # An hour at most, which is what Klaviyo itself might ask for.

@@ -207,7 +207,7 @@ async def test_an_upload_with_absurdly_many_tags_does_not_poison_its_shopper(sin
     assert await sink.sync(outfit("u2")) == Written("written", "single", 1)
 
 
-async def test_old_uploads_and_marked_ones_set_off_no_flow(sink, sandbox, clock, outfit):
+async def test_old_and_backfilled_uploads_start_no_flow(sink, sandbox, clock, outfit):
     await sink.sync(outfit("marked", backfill=True))
     await sink.sync(outfit("old", uploaded_at=clock.at - timedelta(days=1, seconds=1)))
     await sink.sync(outfit("new", uploaded_at=clock.at - timedelta(hours=23)))

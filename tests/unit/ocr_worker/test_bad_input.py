@@ -95,7 +95,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_what_is_no_sound_photo_is_a_clear_problem_and_the_worker_goes_on(worker, draw, name):
+async def test_a_broken_photo_is_a_clear_problem_and_the_worker_continues(worker, draw, name):
     make, status, code = BAD[name]
     bad = make()
     async with worker(ScriptedEngine(), OcrConfig()) as client:
@@ -121,7 +121,7 @@ async def test_what_is_no_sound_photo_is_a_clear_problem_and_the_worker_goes_on(
         ("one pixel", lambda: saved(Image.new("RGB", (1, 1), "white"), "PNG")),
     ],
 )
-async def test_what_is_odd_but_sound_is_read_by_the_real_engine_in_bounded_time(worker, rapid, name, photo):
+async def test_the_real_engine_reads_odd_but_valid_photos_in_bounded_time(worker, rapid, name, photo):
     data = photo()
     async with worker(rapid, OcrConfig()) as client:
         started = time.monotonic()
@@ -134,7 +134,7 @@ async def test_what_is_odd_but_sound_is_read_by_the_real_engine_in_bounded_time(
 
 
 @pytest.mark.parametrize("declared", ["text/plain", "application/pdf", "image/png", "nonsense", "image/svg+xml"])
-async def test_a_declared_type_is_never_believed(worker, draw, declared):
+async def test_a_declared_content_type_does_not_count(worker, draw, declared):
     async with worker(ScriptedEngine()) as client:
         right = await client.post("/ocr", files={"image": ("a.exe", draw(), declared)})
         wrong = await client.post("/ocr", files={"image": ("a.jpg", b"MZ\x90\x00", declared)})

@@ -157,7 +157,7 @@ def test_vllm_exec_without_a_key_is_refused(tmp_path):
     assert (done.returncode, "HANGTAG_OCR_VLLM_KEY" in done.stderr) == (2, True)
 
 
-def test_vllm_exec_without_vllm_says_so(tmp_path):
+def test_vllm_exec_without_vllm_ends_with_one_line(tmp_path):
     done = exec_vllm(str(tmp_path / "nothing"))
 
     assert (done.returncode, "Cannot run" in done.stderr) == (1, True)

@@ -17,7 +17,7 @@ def test_a_client_that_connects_before_the_server_is_ready_waits():
 
 # A machine may have been set up without IPv6, a container for one.
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
-def test_an_ipv6_address_stands_in_brackets():
+def test_an_ipv6_address_is_in_brackets():
     listener, url = listen("::1", 0, "https")
     with listener:
         assert url == f"https://[::1]:{listener.getsockname()[1]}"

@@ -54,7 +54,7 @@ def test_a_dropped_word_has_its_reason(reasons: Callable[[str], dict[str, str]])
     assert reasons("全场包邮") == {"promotion/free-shipping": "never a tag"}
 
 
-def test_one_chinese_letter_counts_only_where_it_stands_alone(ids: Callable[[str], set[str]]):
+def test_one_chinese_letter_counts_only_as_a_separate_word(ids: Callable[[str], set[str]]):
     assert ids("棉") == {"material/cotton"}
     assert ids("棉/麻") >= {"material/cotton"}
     assert ids("棉T恤") == {"material/cotton", "category/t-shirt"}

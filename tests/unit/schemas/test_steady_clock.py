@@ -38,7 +38,7 @@ def test_a_jump_that_is_reversed_within_the_hour_changes_nothing(days, minutes):
 
 
 @given(DAYS)
-def test_a_machine_that_stays_where_it_jumped_to_is_believed_after_an_hour(days):
+def test_a_clock_that_stays_where_it_jumped_to_counts_after_an_hour(days):
     machine = Machine()
     clock = SteadyClock(machine.wall, lambda: machine.booted)
     # As after a pause: its time was wrong before.

@@ -81,7 +81,7 @@ def test_segment_and_flow_admit_the_same_shoppers(asked, people, listed):
     assert members == texted
 
 
-def test_tags_of_two_uploads_together_admit_nobody(tmp_path):
+def test_tags_of_two_uploads_together_admit_no_shopper(tmp_path):
     both, one, other = {"material/cotton", "category/t-shirt"}, {"material/cotton"}, {"category/t-shirt"}
     people = [([both], True, False), ([one, other], True, False), ([both], False, False), ([both], True, True)]
     campaign = EXAMPLE.model_copy(update={"tags": tuple(sorted(both))})

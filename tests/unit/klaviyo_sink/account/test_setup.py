@@ -155,7 +155,7 @@ async def test_of_two_metrics_of_one_name_the_campaign_must_say_which():
     assert "BY_API" not in json.dumps([account.flows, account.segments])
 
 
-async def test_an_integration_that_no_metric_of_the_name_is_of_is_an_error():
+async def test_an_integration_without_a_metric_of_the_name_is_an_error():
     with pytest.raises(SetupError, match="'Magento'; there is 'Placed Order' of Shopify"):
         await set_up(Account(), campaign(order_integration="Magento"))
 

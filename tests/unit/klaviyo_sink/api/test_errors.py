@@ -73,11 +73,11 @@ def test_a_retry_after_that_is_no_count_of_seconds_is_left_to_the_policy(text):
     assert asked(failure_of(429, {"retry-after": text}, b""), 1)
 
 
-def test_a_503_that_says_when_is_believed():
+def test_a_503_with_retry_after_is_obeyed():
     assert asked(failure_of(503, httpx.Headers({"Retry-After": "3"}), b""), 3)
 
 
-def test_the_message_tells_code_title_and_pointer_and_no_detail():
+def test_the_message_has_code_title_and_pointer_and_no_detail():
     failure = failure_of(400, {}, body("invalid", "Bad value.", "ada@shop.cn is bad", pointer="/data/attributes/x"))
     assert failure.message == "Klaviyo answered 400: invalid: Bad value. at /data/attributes/x"
 

@@ -56,7 +56,7 @@ def test_merged_lists_both_kinds_together_and_off_lists_no_seen_tags():
         assert not [name for name in profile if "seen" in name]
 
 
-def test_a_value_that_was_read_in_any_upload_stands_in_the_read_list_alone():
+def test_a_value_that_was_read_in_any_upload_is_only_in_the_read_list():
     profile = said("separate", EVENT, looked_at("u2", ("style/v-neck",), ("style/slim",)))
     assert (profile["outfit_styles"], profile["outfit_seen_styles"]) == (("v-neck",), ("slim",))
 
@@ -82,7 +82,7 @@ def test_words_fit_the_tags_of_both_kinds():
     assert (profile["outfit_materials"], profile["outfit_seen_styles"]) == (("Material/Cotton",), ("Style/V-Neck",))
 
 
-def test_an_event_tells_them_apart():
+def test_an_event_separates_seen_from_read_tags():
     separate, merged, off = (event_properties(EVENT, mode) for mode in ("separate", "merged", "off"))
 
     assert separate["tags"] == off["tags"] == ("category/dress", "material/cotton")

@@ -171,7 +171,7 @@ async def test_joining_a_list_or_a_segment_starts_its_flow_once(api):
     assert sorted(body for _to, body, _status in await texts(api)) == ["listed!", "segmented!"]
 
 
-async def test_smart_sending_skips_the_second_text_of_a_day_and_says_so(api, clock):
+async def test_smart_sending_skips_the_second_text_of_a_day_with_the_reason(api, clock):
     await flow(api, sms(smart_sending_enabled=True))
     await api.order("consent", emails=[ADA["email"]])
     await look(api, 1)

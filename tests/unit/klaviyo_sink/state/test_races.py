@@ -69,7 +69,7 @@ def ended(event, folded, version):
     return Write(event.shopper_id, folded.ticket, version, events, unsure=may_land_later(folded.dirty))
 
 
-def test_the_older_of_two_writes_that_ends_last_mends(state, outfit):
+def test_the_older_of_two_writes_corrects_if_it_ends_last(state, outfit):
     cotton, silk = outfit("u1"), outfit("u2", "material/silk")
     [mine], [theirs] = state.fold([cotton]), state.fold([silk])
     assert state.settle([ended(silk, theirs, 2)], at=AT)["s1"].duty is Duty.LEFT

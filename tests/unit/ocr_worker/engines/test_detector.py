@@ -84,7 +84,7 @@ def test_a_line_that_a_window_cuts_is_found_whole():
     assert max(x2 for _, _, x2, _ in lines) == 720
 
 
-def test_where_doubt_is_all_over_one_look_at_the_whole_picture_is_cheaper():
+def test_with_doubt_everywhere_one_look_at_the_whole_picture_is_cheaper():
     model = DarkLines()
     small = [(x, y, x + 120, y + 14) for x in range(20, 900, 300) for y in range(20, 740, 60)]
 
@@ -126,7 +126,7 @@ def test_a_picture_that_was_enlarged_for_the_model_has_lines_in_its_own_px():
         (box(0, 0, 1000, 250), 0.8, True),
     ],
 )
-def test_what_is_small_unsure_or_a_shape_is_not_plain(line, score, plain):
+def test_small_unsure_or_shapeless_lines_are_not_plain(line, score, plain):
     assert is_plain(line, score, SHAPE) is plain
 
 

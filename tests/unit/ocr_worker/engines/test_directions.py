@@ -78,7 +78,7 @@ async def test_columns_of_chinese_are_read_from_the_right_in_every_orientation(r
     assert not tags & NEGATED
 
 
-async def test_a_mirrored_photo_is_read_in_the_mirror_and_says_so(read):
+async def test_a_mirrored_photo_is_read_in_the_mirror_with_a_verdict(read):
     reading, tags = await read((PHOTOS / "mirrored.jpg").read_bytes())
 
     assert reading.quality.verdict == "mirrored"

@@ -67,7 +67,7 @@ async def test_every_form_of_answer_becomes_lines_in_px_with_their_own_scores(fo
     assert outcome.quality.verdict == "ok"
 
 
-async def test_the_request_is_the_one_the_model_wants():
+async def test_the_request_has_the_form_that_the_model_expects():
     behaviour = StandIn(key="right")
     await read(behaviour, coded(1), key=SecretStr("right"))
 
@@ -177,7 +177,7 @@ async def test_a_full_vllm_says_later_and_the_others_are_read():
 
 
 @pytest.mark.parametrize("lie", ["not_json", "no_logprobs"])
-async def test_what_is_no_answer_is_tried_a_few_times(lie):
+async def test_an_invalid_answer_is_retried_a_few_times(lie):
     outcome = await read(StandIn(lie=lie), coded(1))
 
     assert isinstance(outcome, Later)
@@ -195,7 +195,7 @@ async def test_after_a_senseless_answer_the_engine_asks_again_at_a_higher_temper
     assert [body["temperature"] for body in behaviour.seen] == [0.0, 0.2]
 
 
-async def test_a_loop_that_stays_one_gives_its_lines_once_and_says_so():
+async def test_a_lasting_loop_gives_its_lines_once_with_a_verdict():
     behaviour = StandIn(lie="loop")
     outcome = await read(behaviour, coded(0x5A5A5A5A, (320, 160)))
 
@@ -223,7 +223,7 @@ async def test_nothing_to_read_is_no_fault():
 
 
 @pytest.mark.parametrize("size", [(4000, 3000), (3000, 40), (20, 3000), (60, 40)])
-async def test_what_is_sent_is_a_bare_jpeg_of_bearable_size_and_shape(size):
+async def test_the_request_contains_a_jpeg_without_metadata_of_limited_size(size):
     asked = engine(StandIn())
     exif = Image.Exif()
     exif[0x010E] = "planted"

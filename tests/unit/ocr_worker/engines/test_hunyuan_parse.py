@@ -75,7 +75,7 @@ def test_every_form_gives_back_its_lines_boxes_and_scores(form, lines):
 
 
 @given(st.sampled_from(FORMS), LINES, st.data())
-def test_an_answer_cut_anywhere_keeps_the_lines_before_the_cut_and_says_so(form, lines, data):
+def test_an_answer_cut_anywhere_keeps_the_lines_before_the_cut_with_a_verdict(form, lines, data):
     tokens = write(form, lines)
     answer = judged(tokens[: data.draw(st.integers(0, len(tokens) - 1))], "length")
 
@@ -92,7 +92,7 @@ def test_an_answer_cut_anywhere_keeps_the_lines_before_the_cut_and_says_so(form,
     st.lists(st.tuples(st.text(max_size=3), st.floats())),
     st.sampled_from(["stop", "length", "repetition", None, "?"]),
 )
-def test_no_answer_whatever_raises_or_gives_an_impossible_line(content, tokens, reason):
+def test_no_answer_raises_or_gives_an_impossible_line(content, tokens, reason):
     answer = judge_answer(content, [Token(*token) for token in tokens], reason)
 
     for found in answer.lines:
@@ -104,7 +104,7 @@ def test_no_answer_whatever_raises_or_gives_an_impossible_line(content, tokens, 
 
 
 @given(EDGES, st.floats(1, 1.5), st.integers(1, 5000), st.integers(1, 5000))
-def test_a_box_in_px_lies_inside_the_photo_and_holds_something(box, padding, width, height):
+def test_a_box_in_px_is_inside_the_photo_and_not_empty(box, padding, width, height):
     x1, y1, x2, y2 = to_pixels(box, (width * padding, height), (width, height))
 
     assert 0 <= x1 < x2 <= width
@@ -166,14 +166,14 @@ def test_corners_are_put_in_order_and_clipped():
 
 
 @pytest.mark.parametrize("said", ["这是一张衣服的照片", "(156,68),(783,758)", "a(5,5),(5,5)"])
-def test_an_answer_without_a_single_line_is_astray(said):
+def test_an_answer_without_lines_is_marked_astray(said):
     answer = judge_answer(said, [], "stop")
 
     assert answer.astray
     assert answer.cut_off
 
 
-def test_the_same_line_again_and_again_is_one_line_and_astray():
+def test_a_repeated_line_is_one_line_and_marks_the_answer_astray():
     answer = judged(write("tagged", [("COTTON", (1, 2, 3, 4))] * 5))
 
     assert [found.text for found in answer.lines] == ["COTTON"]
@@ -187,7 +187,7 @@ def test_the_same_word_at_other_places_is_no_loop():
     assert not judged(write("tagged", lines)).astray
 
 
-def test_a_line_that_stutters_is_shortened_and_astray():
+def test_a_stuttering_line_is_shortened_and_marks_the_answer_astray():
     answer = judged(write("tagged", [("WASH " + "COLD " * 30, (1, 2, 3, 4))]))
 
     assert answer.lines[0].text == "WASH COLD"

@@ -53,7 +53,7 @@ async def test_both_forms_of_answer_become_lines_in_px_with_their_own_scores(for
     assert outcome.engine.revision == f"{'c' * 40} vllm-0.28.0"
 
 
-async def test_the_request_is_the_one_the_model_wants():
+async def test_the_request_has_the_form_that_the_model_expects():
     behaviour = StandIn(form="polygon")
     await read(behaviour, coded(1))
 
@@ -106,7 +106,7 @@ async def test_a_small_photo_is_enlarged_twofold_and_none_exceeds_what_the_model
         ("", [], False),
     ],
 )
-def test_what_is_no_line_with_four_points_leaves_the_answer_torn(text, lines, torn):
+def test_a_line_without_four_points_marks_the_answer_torn(text, lines, torn):
     read = spots(text)
     assert [spot.text for spot in read.found] == lines
     assert read.torn == torn

@@ -33,7 +33,7 @@ def test_overlap_is_a_share_and_does_not_depend_on_order(a: Quad, b: Quad):
 
 
 @given(quads)
-def test_a_quad_lies_wholly_in_itself(quad: Quad):
+def test_a_quad_is_completely_inside_itself(quad: Quad):
     assert overlap(quad, quad) == pytest.approx(1, abs=1e-3)
 
 
@@ -45,7 +45,7 @@ def test_tilted_neighbours_do_not_overlap_though_their_upright_boxes_do():
 
 
 @given(quads, st.floats(0.3, 6))
-def test_an_upright_box_lies_in_the_picture_and_is_never_empty(quad: Quad, scale: float):
+def test_an_upright_box_is_inside_the_picture_and_never_empty(quad: Quad, scale: float):
     x1, y1, x2, y2 = upright_box(quad.moved(scale), (400, 300))
 
     assert 0 <= x1 < x2 <= 400

@@ -12,7 +12,7 @@ def line(x: float, y: float, *, h: float = 12, score: float = 0.95, text: str = 
     return Quad(np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], dtype=np.float32), text, score)
 
 
-def test_small_lines_that_stand_together_make_one_region_around_them():
+def test_small_lines_close_together_make_one_region():
     (region,) = unsure_regions([line(100, 100), line(100, 120), line(100, 140)], SIZE)
 
     assert region == (82, 82, 218, 170)
@@ -26,7 +26,7 @@ def test_large_lines_that_were_read_unsurely_are_looked_at_again():
     assert len(unsure_regions([line(100, 100, h=40, score=0.7)], SIZE)) == 1
 
 
-def test_what_was_read_as_single_letters_is_not_looked_at_again():
+def test_single_letters_get_no_second_look():
     assert unsure_regions([line(100, 100, h=40, score=0.6, text="福"), line(400, 400, score=0.7, text="2")], SIZE) == []
 
 

@@ -29,7 +29,7 @@ def test_tiles_cover_the_page_and_overlap(short: int, long: int, upright: bool):
 
 
 @given(*sides)
-def test_no_more_tiles_are_read_than_allowed_and_the_page_says_so(short: int, long: int):
+def test_no_more_tiles_are_read_than_allowed_and_the_verdict_says_too_long(short: int, long: int):
     tiles = tiles_of(short, long, most=3)
 
     assert len(tiles.starts) <= 3

@@ -76,7 +76,7 @@ async def test_failed_and_cancelled_requests_leave_no_connection_in_use():
 
 
 @pytest.mark.parametrize("keep_alive_s", [KEEP_ALIVE_S, 4.0])
-async def test_connections_that_a_burst_left_behind_are_closed_while_a_trickle_goes_on(serve, keep_alive_s):
+async def test_unused_connections_of_a_burst_close_while_a_trickle_continues(serve, keep_alive_s):
     now = [0.0]
     url = serve(Gate(MANY))
     connections = Connections(clock=lambda: now[0], keep_alive_s=keep_alive_s)

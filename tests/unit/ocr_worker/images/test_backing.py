@@ -47,7 +47,7 @@ async def test_white_print_from_the_wild_is_read(rapid):
     assert reading.quality.verdict == "ok"
 
 
-def test_what_white_does_not_hide_stays_on_white():
+def test_print_that_is_visible_on_white_stays_on_white():
     photo = open_photo(transparent("black"), Limits())
 
     assert isinstance(photo, DecodedPhoto)

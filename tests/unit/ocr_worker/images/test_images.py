@@ -131,7 +131,7 @@ def test_every_allowed_format_is_read(kind: str):
         "tiff-over",
     ],
 )
-def test_what_is_no_sound_photo_is_refused_with_its_reason(data: bytes, expected: str):
+def test_a_broken_photo_is_refused_with_its_reason(data: bytes, expected: str):
     assert code(data) == expected
 
 
@@ -177,7 +177,7 @@ def test_a_progressive_jpeg_is_read():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_is_turned_upright_whatever_its_exif_says(orientation: int, kind: str):
+def test_a_photo_is_turned_upright_for_every_exif_orientation(orientation: int, kind: str):
     turned_by = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
     stored = quarters((300, 200))
     if orientation in turned_by:

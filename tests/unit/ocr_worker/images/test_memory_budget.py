@@ -143,7 +143,7 @@ def test_a_bomb_of_60_mp_takes_no_more_than_one_photo_may(name):
     assert float(megabytes) * 1.048576e6 < MOST_FOR_ONE_PHOTO, outcome
 
 
-def test_a_cut_png_that_promises_a_giant_picture_is_not_unpacked_to_mend_it():
+def test_a_cut_png_with_a_giant_header_is_not_unpacked_for_a_repair():
     side = 20_000
     packed = zlib.compress(bytes(400_000_000), 9)
     header = struct.pack(">LLBBBBB", side, side, 8, 0, 0, 0, 0)

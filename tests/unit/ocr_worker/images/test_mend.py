@@ -71,7 +71,7 @@ def noisy(draw, kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_photo_cut_near_its_end_is_read_and_says_so(draw, kind):
+def test_a_photo_cut_near_its_end_is_read_with_a_verdict(draw, kind):
     data = noisy(draw, kind)
 
     photo = opened(data[: len(data) * 95 // 100])
@@ -89,7 +89,7 @@ def test_a_photo_of_which_much_is_missing_is_refused(draw, kind):
     assert isinstance(open_photo(data[: len(data) // 2], Limits()), Refused)
 
 
-async def test_the_verdict_on_a_cut_photo_says_so(draw):
+async def test_a_cut_photo_has_the_verdict_cut_off(draw):
     data = noisy(draw, "JPEG")
     reader = Reader(ScriptedEngine(), OcrConfig())
 

@@ -77,12 +77,12 @@ def test_a_value_that_is_not_visible_gives_no_tag():
         answer() + " " * 9000,
     ],
 )
-def test_an_answer_that_leaves_the_catalogue_is_not_believed_in_part(content):
+def test_an_answer_outside_the_catalogue_is_dropped_whole(content):
     assert taken(content) is None
 
 
 @pytest.mark.parametrize("finish_reason", ["length", "content_filter", "repetition", None])
-def test_an_answer_that_did_not_end_by_itself_is_not_believed(finish_reason):
+def test_an_answer_that_did_not_end_by_itself_is_dropped(finish_reason):
     assert taken(answer(), finish_reason) is None
 
 
@@ -138,6 +138,6 @@ def test_the_same_value_written_in_other_pieces_is_no_rival():
     assert probability("rose-red", COLOURS.choices, tokens, 12) == pytest.approx(0.5 / 0.6, abs=1e-4)
 
 
-def test_a_server_that_reports_no_rivals_makes_nothing_sure():
+def test_a_server_that_reports_no_alternatives_gives_no_scores():
     tokens = [token('{"colour": "', -0.1), token("red", -0.1), token('"}', -0.1)]
     assert probability("red", COLOURS.choices, tokens, 12) == 0.0

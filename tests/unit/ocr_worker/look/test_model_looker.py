@@ -65,7 +65,7 @@ def test_the_schema_of_an_answer_has_closed_lists_only():
 @pytest.mark.parametrize(
     "lie", ["unknown_value", "extra_field", "bad_box", "repetition", "cut", "loop", "refusal", "prose"]
 )
-async def test_an_answer_that_cannot_be_believed_is_a_look_without_values(draw, lie):
+async def test_an_invalid_answer_is_a_look_without_values(draw, lie):
     seen = await look_at(looker(LookStandIn(garments=[DRESS], picture={"scene": "beach"}, lie=lie)), draw())
     assert seen is not None
     assert seen.values == ()

@@ -80,7 +80,7 @@ async def test_nothing_outside_the_store_is_opened(worker, fetch, store, uri):
         (b"", 400, "unreadable"),
     ],
 )
-async def test_whatever_the_store_says_is_a_problem_with_its_own_status(worker, found, status, code):
+async def test_every_failure_of_the_store_is_a_problem_with_its_own_status(worker, found, status, code):
     async def fetch(_: str):
         return found
 
@@ -135,7 +135,7 @@ async def test_a_caller_who_leaves_ends_the_fetching_too(serve):
         await asyncio.gather(post, return_exceptions=True)
 
 
-async def test_the_document_tells_both_ways_and_every_answer(worker, fetch):
+async def test_the_document_describes_both_request_forms_and_every_answer(worker, fetch):
     async with worker(ScriptedEngine(), OcrConfig(token=SecretStr("right")), fetch=fetch) as client:
         document = (await client.get("/openapi.json")).json()
 

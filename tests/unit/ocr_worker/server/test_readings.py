@@ -57,7 +57,7 @@ async def test_a_retry_joins_what_is_under_way():
     assert not line.readings._finished, "nothing is kept that was handed over"
 
 
-async def test_what_waits_in_line_is_dropped_with_its_caller():
+async def test_a_waiting_photo_is_dropped_with_its_caller():
     line = Line()
     first, second = await line.ask(b"first"), await line.ask(b"second")
     await line.leave(second)

@@ -74,7 +74,7 @@ async def test_small_print_shows_where_the_engine_looked_again_and_steps_of_two_
     assert second.closer == ()
 
 
-async def test_an_engine_that_does_not_tell_still_gives_a_look(draw):
+async def test_an_engine_without_steps_still_gives_a_reading(draw):
     seen = await try_photo(draw(), ScriptedEngine(), OcrConfig(), no_tags)
     assert seen.given is None
     assert seen.reading.engine.name == "scripted"
@@ -93,7 +93,7 @@ async def test_a_look_shows_no_text_to_a_log(draw):
     assert repr(seen.jpeg)[2:20] not in repr(seen)
 
 
-async def test_what_a_look_shows_goes_to_the_tags_too(draw):
+async def test_values_of_a_look_become_tags_too(draw):
     given = []
     looks = looker(LookStandIn(garments=[DRESS]))
     shown = await try_photo(draw(), ScriptedEngine(), OcrConfig(), lambda *both: given.append(both) or (), looks)

@@ -107,7 +107,7 @@ async def test_a_file_cannot_be_named_deep_in_a_request_either(page):
     assert (await page.post(JOIN, json=deep)).status_code == 403
 
 
-def test_what_is_no_upload_is_neither_read_nor_deleted(tmp_path):
+def test_a_file_outside_the_uploads_is_neither_read_nor_deleted(tmp_path):
     (tmp_path / "uploads").mkdir()
     outside = tmp_path / "photo.jpg"
     outside.write_bytes(b"photo")

@@ -110,7 +110,7 @@ def test_the_page_says_what_the_owner_can_do_about_a_bad_photo(verdict):
     assert shown.lines == ""
 
 
-def test_before_and_after_tell_what_was_done():
+def test_before_and_after_show_the_changes():
     steps = view(look(), "en").steps
     assert "1000 × 500" in steps
     assert "25% of the tiles" in steps
@@ -163,7 +163,7 @@ def test_the_first_language_is_the_browser_s(header, language):
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "seen in the picture"), ("zh", "看图得出")])
-def test_a_tag_that_was_seen_says_so_and_shows_where(language, said):
+def test_a_seen_tag_is_marked_and_shows_its_place(language, said):
     proof = Evidence(kind="seen", text="", bbox=(300, 200, 900, 800), rule="category/dress", score=0.93)
     dress = COTTON.model_copy(update={"id": "category/dress", "share": None, "evidence": (proof,)})
     shown = view(look(tags=(COTTON, dress)), language)

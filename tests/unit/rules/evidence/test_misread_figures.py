@@ -41,7 +41,7 @@ def test_percentages_with_an_unknown_word_between_them_are_no_column(shares: Cal
 
 
 @pytest.mark.parametrize(("label", "fibre"), [("95% ryaon 5% spandex", "viscose"), ("60% lcotht 40% silk", None)])
-def test_two_swapped_letters_of_a_short_fibre_name_are_put_right(
+def test_two_swapped_letters_of_a_short_fibre_name_are_corrected(
     shares: Callable[[str], dict[str, float]], label: str, fibre: str | None
 ):
     assert shares(label).keys() - {"elastane", "silk"} == ({fibre} if fibre else set())

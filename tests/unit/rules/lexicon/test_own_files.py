@@ -49,7 +49,7 @@ def test_entries_without_an_effect_are_named(tmp_path: Path):
     ]
 
 
-def test_an_aspect_or_interest_that_is_switched_off_is_named_only_where_there_is_none(tmp_path: Path):
+def test_switching_off_an_unknown_aspect_or_interest_is_named(tmp_path: Path):
     write(tmp_path, "look.toml", "[sleeve]\noff = true\n\n[slevee]\noff = true\n")
     write(tmp_path, "interests.toml", "[vacation]\noff = true\n\n[holidays]\noff = true\n")
 

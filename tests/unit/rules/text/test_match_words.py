@@ -17,7 +17,7 @@ def test_a_latin_word_counts_only_by_itself():
     assert found(["tee", "down"], "committee slow downtown tee") == ["tee"]
 
 
-def test_a_latin_word_may_stand_against_chinese():
+def test_a_latin_word_may_touch_chinese():
     assert found(["cotton"], "纯cotton衬衫") == ["cotton"]
 
 

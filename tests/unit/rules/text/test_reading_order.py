@@ -31,7 +31,7 @@ def test_a_wide_gap_begins_another_block(place: Callable[..., TextLine]):
     assert texts([place("first"), place("far below", top=200)]) == [[["first"]], [["far below"]]]
 
 
-def test_lines_without_an_area_stand_alone():
+def test_lines_without_an_area_form_their_own_blocks():
     lines = [TextLine(text=text, bbox=(0, 0, 0, 0), score=1) for text in ("b", "a")]
 
     assert texts(lines) == [[["a"]], [["b"]]]

@@ -172,7 +172,7 @@ async def test_a_store_that_does_not_delete_holds_nothing_up(store, folder):
     assert photos(folder) == ["u1.jpg"]
 
 
-async def test_a_bucket_that_tells_of_a_mark_tells_of_no_photo():
+async def test_a_notification_of_a_mark_is_no_photo():
     put = {"eventName": "ObjectCreated:Put", "eventTime": NOW.isoformat()}
     place = {"bucket": {"name": "photos"}, "object": {"key": "shop/read/uploads/s1/u1.jpg"}}
     told = Notification.model_validate({"Records": [put | {"s3": place}]})

@@ -39,7 +39,7 @@ def test_a_flag_that_is_off_by_default_has_no_option_that_switches_it_off(words)
             assert option.secondary_opts == [], option.name
 
 
-def test_every_command_stands_in_a_panel_of_its_purpose():
+def test_every_command_is_in_the_help_panel_of_its_purpose():
     shown = CliRunner().invoke(app, ["--help"]).output
     for panel in (TRY, RUN, WATCH, MEND, SET_UP):
         assert f" {panel} " in shown

@@ -178,7 +178,7 @@ async def test_an_unencoded_password_is_reported_and_not_shown(url):
         ("SECRETS_DIR", "/nowhere/{}", "HANGTAG_SECRETS_DIR: Path does not point to a directory"),
     ],
 )
-def test_a_command_tells_it_in_one_line(monkeypatch, capsys, name, value, line):
+def test_a_command_reports_it_in_one_line(monkeypatch, capsys, name, value, line):
     monkeypatch.setattr(sys, "argv", ["hangtag", "topics", "list"])
     # Typer puts its own there.
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)

@@ -75,9 +75,7 @@ async def test_a_name_that_klaviyo_refuses_keeps_no_other_from_being_looked_up(s
         (True, True, ("bea",), "remove our properties"),
     ],
 )
-async def test_a_profile_that_others_use_is_erased_only_when_the_operator_says_so(
-    soft, include_shared, used_by, action
-):
+async def test_a_shared_profile_is_erased_only_with_include_shared(soft, include_shared, used_by, action):
     klaviyo = Klaviyo({"01H": {}})
     access = klaviyo.access(soft=soft, include_shared=include_shared)
     assert access.action_for(used_by) == action

@@ -67,7 +67,7 @@ async def posted(world: World) -> AsyncIterator[tuple[EveryAnswer, str]]:
         yield app, (await client.post("/uploads", **form())).headers["location"]
 
 
-async def test_a_stream_tells_each_change_and_ends_with_the_last(world):
+async def test_a_stream_sends_each_change_and_ends_after_the_last(world):
     async with posted(world) as (app, where):
         caller = Listener(app, f"{where}/events")
         first = await asyncio.wait_for(caller.said.get(), 5)

@@ -76,7 +76,7 @@ def test_an_upload_that_is_published_for_ever_takes_no_more_room():
     assert not entry_of(many[:MOST_PLACES]).more
 
 
-def test_a_time_in_the_future_is_not_believed():
+def test_a_time_in_the_future_does_not_count():
     entry = entry_of([(NAMES.uploads, lies(NAMES.uploads, uploaded(), 0, at=10**9))])
     assert entry.seen_at == entry.status.changed_at == NOW
 

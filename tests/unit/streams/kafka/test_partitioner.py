@@ -38,7 +38,7 @@ def produced(broker: EmbeddedBroker, partitioner: str, keys: list[bytes | None])
     return placed
 
 
-def test_keys_lie_where_the_java_client_and_our_producer_put_them(broker):
+def test_partitions_of_keys_equal_those_of_the_java_client_and_our_producer(broker):
     assert misplaced(produced(broker, "murmur2_random", KEYS), PARTITIONS) is None
 
 
@@ -61,7 +61,7 @@ def test_a_key_s_partition_is_that_of_kafka_s_own_test_vectors(key, hashed):
 @pytest.mark.parametrize(
     ("partitioner", "word"), [("consistent_random", "librdkafka's default"), ("fnv1a_random", "sarama's default")]
 )
-def test_a_foreign_partitioner_is_named_even_when_its_records_lie_among_ours(broker, partitioner, word):
+def test_a_foreign_partitioner_is_named_even_among_records_of_ours(broker, partitioner, word):
     mixed = produced(broker, "murmur2_random", KEYS) + produced(broker, partitioner, KEYS)
     found = misplaced(mixed, PARTITIONS)
     assert found is not None

@@ -100,7 +100,7 @@ def test_markers_of_transactions_are_no_work():
     assert (told.lag, told.seconds, told.state) == (0, 0, "idle")
 
 
-def test_a_commit_behind_the_end_means_that_the_topic_was_made_again():
+def test_a_commit_beyond_the_end_means_a_recreated_topic():
     told = verdict(reading(1000, 500, 40, oldest=990))
     assert told.lag == 40
     window = remember([reading(990, 500, 500)], reading(1000, 500, 40), STALLED_S)

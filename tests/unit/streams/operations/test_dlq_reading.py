@@ -104,7 +104,7 @@ async def test_a_letter_without_its_value_is_not_replayed_as_a_tombstone():
     assert emitter.sent == []
 
 
-def test_a_letter_is_of_the_shopper_in_its_key_its_value_and_the_object_it_tells_of():
+def test_a_letter_belongs_to_the_shopper_of_its_key_its_value_or_its_object():
     def of(value: bytes, *, key: bytes | None = None, dlq: str = DLQ) -> set[str]:
         settings = Settings(notifications_topic="bucket", notifications_key="uploads/{shopper_id}/{upload_id}.{ext}")
         return shoppers_in(settings, Seen(dlq, 0, 0, 0.0, key, value, []))

@@ -144,7 +144,7 @@ async def test_a_store_that_fails_is_swept_again_soon(folder):
     assert naps == [{"old"}, {"old"}, set()]
 
 
-async def test_a_sweep_that_only_looks_removes_nothing_and_one_that_was_beaten_to_it_goes_on(store, folder):
+async def test_a_dry_sweep_removes_nothing_and_a_sweep_continues_past_deleted_photos(store, folder):
     for number in range(3):
         await put(store, folder, f"old{number}", at=NOW - WEEK)
     await put(store, folder, "new", at=NOW + timedelta(minutes=1))
@@ -173,7 +173,7 @@ async def test_objects_beside_the_photos_are_not_touched(store, folder):
         ("{shopper_id}/{upload_id}.{ext}", ("",)),
     ],
 )
-def test_photos_that_a_bucket_tells_of_are_swept_where_they_lie(key, folders):
+def test_photos_from_a_buckets_notifications_are_swept_in_their_folder(key, folders):
     found = swept_folders(Settings(notifications_topic="s3", notifications_key=key))
     assert tuple(one.name for one in found) == ("read", "uploads", *folders)
 

@@ -45,7 +45,7 @@ async def test_a_photo_is_never_overwritten_by_another(store, size):
     assert (answer.reason, await store.get(uri)) == ("other-photo", b"1")
 
 
-async def test_of_many_writers_at_once_one_photo_is_kept_and_the_others_hear_so(store):
+async def test_of_many_writers_at_once_one_photo_is_kept_and_the_others_get_a_failure(store):
     photos = [b"%d" % (at % 2) for at in range(20)]
     answers = await asyncio.gather(
         *(store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=photo) for photo in photos)

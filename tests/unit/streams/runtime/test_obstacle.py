@@ -45,7 +45,7 @@ class Log:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.data())
-def test_what_lies_before_the_batch_is_read_and_the_batch_is_one_letter(sizes, data):
+def test_records_before_the_batch_are_read_and_the_batch_becomes_one_letter(sizes, data):
     deadly = data.draw(st.integers(0, len(sizes) - 1))
     log = Log(sizes, deadly)
     first, behind = log.first, log.behind

@@ -81,7 +81,7 @@ async def test_work_that_ends_after_the_drain_moves_no_position():
     assert world.window.pending == 0
 
 
-async def test_a_released_partition_finishes_or_drops_its_work_and_the_others_go_on():
+async def test_a_released_partition_finishes_or_drops_its_work_and_the_others_continue():
     world = World(pending=12)
     for partition in (P0, P1):
         for offset in range(2):

@@ -91,7 +91,7 @@ async def test_without_an_own_folder_the_lexicon_is_read_again_only_on_a_signal(
         await until(lambda: said)
 
 
-def test_a_mistake_at_the_start_has_no_old_lexicon_to_go_on_with(own):
+def test_a_mistake_at_the_start_ends_the_stage(own):
     (own / "material.toml").write_text("[broken\n")
 
     with pytest.raises(LexiconError, match=r"material\.toml:1: is not TOML"):

@@ -115,7 +115,7 @@ async def test_a_name_that_does_not_exist_is_for_later():
     assert outcome.reason == "photo-host-unreachable"
 
 
-async def test_over_https_the_name_itself_must_stand_in_the_certificate(certificate):
+async def test_over_https_the_certificate_must_contain_the_name(certificate):
     cert, key = certificate("DNS:cdn.test")
     served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     served.load_cert_chain(cert, key)

@@ -93,7 +93,7 @@ PIECES = (
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=2), max_size=8).map("".join))
-def test_whatever_is_allowed_another_parser_finds_at_the_root_too(rest: str):
+def test_another_parser_finds_every_allowed_address_below_the_root_too(rest: str):
     uri = f"http://cdn.test{rest}"
 
     if PHOTOS.covers(uri):

@@ -125,7 +125,7 @@ async def test_a_slow_host_costs_a_bounded_time(beginning):
         (OK + b"Content-Length: 10\r\n\r\nshort", Later, "photo-host-unreachable"),
     ],
 )
-async def test_whatever_the_host_says_is_a_value(answer, kind, reason):
+async def test_every_answer_of_the_host_is_a_value(answer, kind, reason):
     async with host(answer) as (port, _):
         outcome = await WebPhotos([f"http://127.0.0.1:{port}/"], LIMITS).get(f"http://127.0.0.1:{port}/")
 
