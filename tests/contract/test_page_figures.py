@@ -6,6 +6,7 @@ import pytest
 from pages import ROOT
 
 from klaviyo_sink.sink import JOB_EVERY_S
+from streams.operations.doctor import CHECKS
 from streams.operations.plan import Load, plan
 
 SCALING = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
@@ -40,3 +41,9 @@ def test_the_scaling_page_states_what_the_worksheet_computes():
 def test_both_pages_state_how_often_a_job_that_is_not_full_leaves():
     for page in ("scaling", "klaviyo"):
         assert f"at most every {JOB_EVERY_S:.2f} s" in (ROOT / f"docs/{page}.md").read_text("utf-8"), page
+
+
+def test_the_operations_page_lists_every_check_of_doctor():
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    table = page.partition("| check | what it checks |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| (\w+) \|", table, re.MULTILINE)) == CHECKS.keys()
