@@ -30,7 +30,7 @@ from rules.lexicon.load import Lexicon, load_lexicon  # noqa: E402 - same
 from rules.quality.evaluate import evaluate  # noqa: E402 - same
 from rules.quality.labelled import Labelled, lines_of, read_labelled  # noqa: E402 - same
 from rules.tagger import Tagger  # noqa: E402 - same
-from rules.text.match import GIVING, Match, Matcher  # noqa: E402 - same
+from rules.text.match import GIVING, Matcher, Span  # noqa: E402 - same
 from rules.text.normalize import is_cjk, normalize  # noqa: E402 - same
 
 _HAN, _KANA_OR_HANGUL = re.compile("[\u4e00-\u9fff]"), re.compile("[\u3040-\u30ff\uac00-\ud7af]")
@@ -45,15 +45,16 @@ class Segmented(Matcher):
         super().__init__(terms(lexicon))
         self._cut = cut
 
-    def find(self, text: str, seams: Sequence[int] = ()) -> list[Match]:
+    def spans(self, text: str, seams: Sequence[int] = ()) -> list[Span]:
         """Find words as ours does, then leave out those whose edges are none of the segmenter's."""
         edges = frozenset(accumulate(map(len, self._cut(text)), initial=0))
 
-        def whole(match: Match) -> bool:
-            begins = match.start in edges or not is_cjk(text[match.start])
-            return begins and (match.stop in edges or not is_cjk(text[match.stop - 1]))
+        def whole(start: int, stop: int) -> bool:
+            begins = start in edges or not is_cjk(text[start])
+            return begins and (stop in edges or not is_cjk(text[stop - 1]))
 
-        return [match for match in super().find(text, seams) if match.term.kind not in GIVING or whole(match)]
+        found = super().spans(text, seams)
+        return [(start, stop, term) for start, stop, term in found if term.kind not in GIVING or whole(start, stop)]
 
 
 def main() -> None:

@@ -5,8 +5,6 @@ Searches the lines of each block as one text and maps the matches back to the pa
 meanings.
 """
 
-from bisect import bisect_right
-
 from rules.text.match import Match, Matcher
 from rules.text.normalize import is_cjk
 from rules.text.page import Page
@@ -42,13 +40,7 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
         seams.append(after - 1 - len(closed))
         if not joint:
             closed.append(seams[-1])
-    found = matcher.find("".join([*pieces, text[begin:]]), seams)
-    if not closed:
-        return found
-    return [
-        Match(start + bisect_right(closed, start), stop + bisect_right(closed, stop - 1), term)
-        for start, stop, term in found
-    ]
+    return matcher.find("".join([*pieces, text[begin:]]), seams, closed)
 
 
 def _is_split(text: str, start: int, after: int, stop: int, matcher: Matcher) -> bool:
