@@ -1,5 +1,6 @@
 """How to run the programs of examples/ in each language, and what is missing for that on this machine."""
 
+import atexit
 import functools
 import re
 import shutil
@@ -51,8 +52,9 @@ def _missing_go() -> str | None:
 
 @functools.cache
 def _built() -> Path:
-    """Build all Go programs, once. The folder goes with the machine's temporary files."""
+    """Build all Go programs, once, into a temporary folder of this process."""
     folder = Path(tempfile.mkdtemp(prefix="hangtag-go-"))
+    atexit.register(shutil.rmtree, folder)
     done = _go("build", "-o", f"{folder}/", "./...")
     assert done.returncode == 0, done.stderr
     return folder
