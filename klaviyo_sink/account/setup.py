@@ -70,6 +70,8 @@ class Setup:
     #: Whether to replace segments and flows that differ.
     replace: bool = False
     waiting: Waiting = lambda _call, _seconds: None
+    #: Called with the number of campaigns whose segment and flow exist, after each of them.
+    progress: Callable[[int], None] = lambda _campaigns: None
 
     async def run(self, campaigns: Sequence[Campaign]) -> list[SetupStep]:
         """
@@ -107,9 +109,10 @@ class Setup:
             plans.append(self._plan(campaign, own.id, orders.id if orders else None))
         segments, flows = await calls.all("/api/segments"), await calls.all("/api/flows")
         going: list[tuple[str, Mapping[str, Any]]] = []
-        for plan in plans:
+        for done, plan in enumerate(plans, start=1):
             await self._segment(calls, plan, segments, steps)
             going += await self._flow(calls, plan, flows, steps)
+            self.progress(done)
         if self.live and all_clear(steps):
             for name, flow in going:
                 await calls.call(

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from streams.config.settings import Settings
 
-#: Seconds of waiting that are worth a line.
-NOTICEABLE_S = 2.0
-
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 app.command()(canary)
 app.command()(preview)
@@ -57,7 +54,9 @@ def setup(
     from dataclasses import asdict
 
     from klaviyo_sink.account.campaigns import read_campaigns
+    from klaviyo_sink.account.pace import most_left_s
     from klaviyo_sink.account.setup import Setup, SetupError, SetupStep, all_clear
+    from streams.cli.klaviyo.waiting import shown
     from streams.config.settings import Settings
     from streams.wiring.klaviyo import make_klaviyo, make_sink_config
 
@@ -72,8 +71,18 @@ def setup(
 
     async def run() -> list[SetupStep]:
         async with make_klaviyo(settings) as client:
-            setting = Setup(client, config.metric, config.names, live, words, replace=replace, waiting=_tell_wait)
-            return await setting.run(wanted)
+            with shown(len(wanted), most_left_s) as progress:
+                setting = Setup(
+                    client,
+                    config.metric,
+                    config.names,
+                    live,
+                    words,
+                    replace=replace,
+                    waiting=progress.waits,
+                    progress=progress.done,
+                )
+                return await setting.run(wanted)
 
     def show(steps: Sequence[SetupStep]) -> None:
         if as_json:
@@ -94,12 +103,6 @@ def setup(
             "no flow was set live, because Klaviyo differs from the campaigns (see above). Change the campaign"
             " or Klaviyo, or run this again with --replace"
         )
-
-
-def _tell_wait(call: str, seconds: float) -> None:
-    # A second passes between two flows anyway (Klaviyo's limit); a minute of silence looks like a hang.
-    if seconds > NOTICEABLE_S:
-        typer.echo(f"waiting {seconds:.0f} s until Klaviyo takes another {call}", err=True)
 
 
 def _names(settings: Settings) -> Mapping[str, str]:

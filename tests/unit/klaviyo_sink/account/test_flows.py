@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from klaviyo_sink.account.campaigns import EXAMPLE, CampaignsError, read_campaigns
 from klaviyo_sink.account.canary import Canary
+from klaviyo_sink.account.pace import most_left_s
 from klaviyo_sink.account.setup import Setup, SetupError
 from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
 from klaviyo_sink.profile.naming import DEFAULT_NAMES, PropertyNames
@@ -47,20 +48,36 @@ async def test_setting_up_takes_the_time_of_klaviyos_limits_and_no_more(client, 
     assert clock.seconds <= most
 
 
-async def test_setup_prints_that_it_waits_for_klaviyos_limits(client, clock):
+@pytest.mark.parametrize("count", [16, 20, 33])
+async def test_setup_shows_a_wait_for_klaviyos_limits_before_it_begins_with_the_time_left(client, clock, count):
     [example] = read_campaigns(None)
-    told = []
+    shown, done, longest = [], [0], {}
 
     async def sleep(seconds):
-        assert told, "before it begins"
+        assert shown, "before it begins"
         clock.seconds += seconds
 
     def waiting(call, seconds):
-        told.append((call, seconds > 2))
+        shown.append(call)
+        if seconds > 2:
+            longest[done[-1]] = call, clock.seconds + most_left_s(count - done[-1], seconds)
 
-    setup = Setup(client, "Outfit Tagged", DEFAULT_NAMES, live=False, now=clock.now, sleep=sleep, waiting=waiting)
-    await setup.run([example.model_copy(update={"name": f"campaign {number}"}) for number in range(16)])
-    assert [call for call, long in told if long] == ["POST /api/segments"]
+    setup = Setup(
+        client,
+        "Outfit Tagged",
+        DEFAULT_NAMES,
+        live=False,
+        now=clock.now,
+        sleep=sleep,
+        waiting=waiting,
+        progress=done.append,
+    )
+    await setup.run([example.model_copy(update={"name": f"campaign {number}"}) for number in range(count)])
+    assert done == list(range(count + 1))
+    assert list(longest) == list(range(15, count, 15))
+    for call, end in longest.values():
+        assert call == "POST /api/segments"
+        assert clock.seconds <= end <= clock.seconds + 2, "the end that was shown"
 
 
 async def consent(sandbox, *shoppers: str):
