@@ -26,6 +26,7 @@ from klaviyo_sink.delivery.behind import BehindCheck
 from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.gatherer import Gatherer
 from klaviyo_sink.delivery.lanes import BREAK_EVEN, BULK_MOST, JOBS_AT_ONCE, Lanes
+from klaviyo_sink.delivery.lookups import Lookups
 from klaviyo_sink.delivery.refusals import refusal
 from klaviyo_sink.delivery.results import LaneName
 from klaviyo_sink.dry_run import DryRun, Unsent, open_rehearsal
@@ -86,7 +87,8 @@ class Sink:
         self._client = open_client(config, now=now, listener=budget, transport=transport)
         self._lanes = Lanes(self._client, budget, self._find_current)
         self._behind = BehindCheck(self._client, budget, self._find_current, config.names.version)
-        self._follow_ups = FollowUps(self._write_again, config.timeout_s)
+        self._look_up = Lookups(self._find_current)
+        self._follow_ups = FollowUps(self._write_again, self._find_dirty, config.timeout_s)
         self._batches = Batches(
             state,
             self._lanes,
@@ -168,7 +170,7 @@ class Sink:
         return answer
 
     def _write_again(self, event: OutfitTagged) -> None:
-        # Nobody awaits the result: a row that is still dirty is written again by itself.
+        # Nobody awaits the result: where the row is still dirty, `Batches` adds the shopper again.
         if not self._closing:
             self._put_in_line(event, ())
 
@@ -233,6 +235,13 @@ class Sink:
 
     def _find_current(self, shoppers: Collection[str]) -> Awaitable[dict[str, Current | None]]:
         return self._in_database(self._state.current, shoppers)
+
+    async def _find_dirty(self, shopper_id: str) -> int | None:
+        try:
+            current = (await self._look_up({shopper_id})).get(shopper_id)
+        except SQLAlchemyError:
+            return None
+        return 0 if current is None else current.dirty
 
     def _in_database(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         return asyncio.wrap_future(self._threads.submit(call, *args, **kwargs))

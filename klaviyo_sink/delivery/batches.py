@@ -204,9 +204,11 @@ class Batches:
                     mending[shopper_id] = shopper
             unsettled = mending
             if tried == MENDING_WRITES:
-                # The rows stay dirty, so that the next try of the events corrects the profile.
+                # The rows stay dirty. The next try of the events corrects the profile, or the follow-up does if the
+                # shopper belongs to another process by then.
                 for shopper in unsettled.values():
                     shopper.state = OVERTAKEN
+                    self.follow_ups.add(shopper.event, shopper.ticket)
                 return
             await self._send_states(unsettled.values(), make_room)
 

@@ -20,8 +20,9 @@ has its profile sent by itself, too.
 A write is `unsure` when another may be on its way that began earlier: that one may land last, and its process end
 before it settles. An unsure write cleans no row. It leaves a negative `dirty` of its own, and as long as a row has one,
 each write that begins is unsure. Whoever left it looks again when all that was on its way has landed (`follow_up.py`);
-if the row says the same by then, nobody wrote meanwhile, and the write that begins now is sure. If that process ends
-before it looks, the row stays dirty, and the shopper's next upload mends it.
+if the row says the same by then, nobody wrote meanwhile, and the write that begins now is sure. If the row says
+something else, it writes nothing and looks again as much later. If that process ends before it looks, the row stays
+dirty, and the shopper's next upload mends it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,6 +69,8 @@ class Current:
     version: int
     #: The Klaviyo properties as JSON.
     text: str
+    #: What the row says of earlier writes.
+    dirty: int = 0
 
     @property
     def properties(self) -> Properties:

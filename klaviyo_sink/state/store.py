@@ -111,10 +111,11 @@ class StateDatabase:
         columns = style_profiles.c
         with reading(self._engine) as connection:
             found: dict[str, Current | None] = dict.fromkeys(forgotten(connection, shoppers))
-            theirs = select(columns.shopper_id, columns.version, columns.said).where(
+            theirs = select(columns.shopper_id, columns.version, columns.said, columns.dirty).where(
                 columns.shopper_id.in_(sorted(set(shoppers) - found.keys()))
             )
-            return found | {row.shopper_id: Current(row.version, row.said) for row in connection.execute(theirs)}
+            rows = connection.execute(theirs)
+            return found | {row.shopper_id: Current(row.version, row.said, row.dirty) for row in rows}
 
     def spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> T:
         """Change what was spent on an operation; no other process can change it meanwhile."""

@@ -200,7 +200,10 @@ async def test_states_that_another_process_overtook_leave_their_place_among_the_
     async def here(call, given, **also):  # noqa: ANN003 - any arguments of a call
         return call(given, **also)
 
-    follow_ups = FollowUps(events.append, 30)
+    async def find_dirty(_shopper_id):
+        return 0
+
+    follow_ups = FollowUps(events.append, find_dirty, 30)
     batches = Batches(Overtaken(), Open(), here, "Outfit Tagged", timedelta(days=1), lambda: NOON, follow_ups)
     outcomes = await batches.write(events, "bulk", {}, lambda: did.append("made room"))
     assert {one.outcome for one in outcomes} == {"written"}
