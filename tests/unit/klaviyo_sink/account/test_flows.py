@@ -1,5 +1,6 @@
 """From a file of campaigns to the text that would go out: set up, acted out in the sandbox, safe to repeat."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from klaviyo_sink.account.setup import Setup, SetupError
 from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
 from klaviyo_sink.profile.naming import DEFAULT_NAMES, PropertyNames
 from klaviyo_sink.sink import open_sink
-from schemas.events import Labels
+from schemas.events import Identity, Labels
 
 NO_WORDS = MappingProxyType({})
 OFFER = "Hi，看到你喜欢纯棉舒适款！夏日新款纯棉T恤限时8折"
@@ -225,6 +226,13 @@ def test_a_file_that_is_no_campaigns_is_refused_in_one_line(tmp_path, text):
 
 async def test_the_canary_returns(client):
     seen = await Canary(client, "Outfit Tagged").run("canary@shop.cn", 5)
+    assert isinstance(seen, float)
+
+
+async def test_the_canary_returns_on_a_profile_with_more_events_than_any_page_has(client, sink, outfit):
+    identity = Identity(email="canary@shop.cn")
+    await asyncio.gather(*(sink.sync(outfit(f"u{number}", identity=identity)) for number in range(205)))
+    seen = await Canary(client, "Outfit Tagged").run("canary@shop.cn", 1)
     assert isinstance(seen, float)
 
 
