@@ -17,7 +17,7 @@ from klaviyo_sink.state.folding import begin_writes, event_names, reckon
 from klaviyo_sink.state.forgetting import forget
 from klaviyo_sink.state.settling import Current, end_writes
 from klaviyo_sink.state.store import StateDatabase
-from klaviyo_sink.state.tables import metadata
+from klaviyo_sink.state.tables import metadata, style_profiles, written_events
 
 
 @dataclass
@@ -66,7 +66,14 @@ class MemoryDatabase:
     def current(self, shoppers):
         found = dict.fromkeys(self.gone & set(shoppers))
         rows = {one: self.rows[one] for one in shoppers if one in self.rows}
-        return found | {one: Current(row.version, row.said) for one, row in rows.items()}
+        return found | {one: Current(row.version, row.said, row.dirty) for one, row in rows.items()}
+
+    def in_ledger(self):
+        return frozenset(self.ledger)
+
+    def unsettled(self):
+        """Return the shoppers whose row says that Klaviyo may not have its newest state."""
+        return {name for name, row in self.rows.items() if row.dirty or row.written_version < row.version}
 
     def forget(self, shopper_id):
         self.gone.add(shopper_id)
@@ -85,6 +92,16 @@ class SqliteDatabase(StateDatabase):
 
     def __init__(self) -> None:
         super().__init__(open_database("sqlite://"), DEFAULT_WORDING)
+
+    def in_ledger(self):
+        with self._engine.connect() as connection:
+            return frozenset(connection.execute(select(written_events.c.unique_id)).scalars())
+
+    def unsettled(self):
+        columns = style_profiles.c
+        late = (columns.dirty != 0) | (columns.written_version < columns.version)
+        with self._engine.connect() as connection:
+            return set(connection.execute(select(columns.shopper_id).where(late)).scalars())
 
     def forget(self, shopper_id):
         forget(self._engine, shopper_id, at=NOON)

@@ -6,7 +6,6 @@ It knows no schedule: the world decides what it works on, and when it ends.
 
 import asyncio
 import itertools
-from contextvars import ContextVar
 from datetime import timedelta
 
 from simulated_klaviyo import TIMEOUT_S, SimulatedClient
@@ -17,9 +16,6 @@ from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.lanes import Lanes
 from klaviyo_sink.limits import Grant
 from schemas.outcomes import Never
-
-#: The batch that a request belongs to.
-BATCH: ContextVar[object] = ContextVar("batch")
 
 
 class FreeBudget:
@@ -41,8 +37,8 @@ class Process:
 
     def __init__(self, world) -> None:
         self.world = world
-        self.client = SimulatedClient(world.klaviyo, world.watch)
-        self.follow_ups = FollowUps(self.write_again, TIMEOUT_S)
+        self.client = SimulatedClient(world.klaviyo, world.watch.request)
+        self.follow_ups = FollowUps(self.write_again, self.find_dirty, TIMEOUT_S)
 
         def find_current(shoppers):
             return world.shaky(world.database.current, shoppers)
@@ -53,6 +49,13 @@ class Process:
         )
         self.busy: set[str] = set()
         self.tasks: set[asyncio.Task] = set()
+
+    async def find_dirty(self, shopper_id):
+        try:
+            current = (await self.world.shaky(self.world.database.current, {shopper_id})).get(shopper_id)
+        except OperationalError:
+            return None
+        return 0 if current is None else current.dirty
 
     def write_again(self, event):
         """Write a shopper again whose row stayed dirty, also after another process took over the partition."""
@@ -67,10 +70,16 @@ class Process:
         self.busy |= set(shoppers)
         task = asyncio.create_task(self.work(shoppers, events, lane))
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self.ended)
+
+    def ended(self, task):
+        """See that a batch ends with outcomes, or with an error of the database."""
+        self.tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        self.world.watch.find(error is None, f"a batch failed: {error!r}")
 
     async def work(self, shoppers, events, lane):
-        BATCH.set(batch := object())
+        batch = self.world.watch.begin()
         try:
             outcomes = await self.batches.write(events, lane, {})
         except OperationalError:
@@ -79,14 +88,15 @@ class Process:
                 self.follow_ups.add(event)
         finally:
             self.busy -= set(shoppers)
-        self.world.find(not self.world.under_way[batch], "a request outlived its batch")
+        self.world.watch.find(not self.world.watch.under_way[batch], "a request outlived its batch")
         for event, outcome in zip(events, outcomes, strict=False):
             if isinstance(outcome, Written | Never):
                 self.world.done(event, outcome)
 
     async def crash(self):
         """End at once, in the middle of everything."""
-        self.world.left_alone |= set(self.follow_ups._waiting)
+        self.world.left_alone |= self.follow_ups.waiting
+        self.world.interrupted |= self.busy
         self.follow_ups.clear()
         for task in [*self.tasks]:
             task.cancel()

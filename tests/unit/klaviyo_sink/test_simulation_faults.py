@@ -8,12 +8,16 @@ import pytest
 from planted import planted
 from test_simulation import act_out
 
+from klaviyo_sink.delivery.batches import Batches
 from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.gone import GoneProfiles
-from klaviyo_sink.delivery.jobs import bring_up_to_date
+from klaviyo_sink.delivery.imports import Imports
+from klaviyo_sink.delivery.jobs import Jobs, bring_up_to_date
 from klaviyo_sink.delivery.lanes import Lanes
+from klaviyo_sink.delivery.lookups import Lookups
+from klaviyo_sink.delivery.waiting import all_finished
 from klaviyo_sink.state.folding import Reckoned, begin_writes, reckon
-from klaviyo_sink.state.settling import dirty_after, duty_after
+from klaviyo_sink.state.settling import dirty_after, duty_after, end_writes, may_land_later
 
 SCHEDULES = 600
 FAULTS = {
@@ -28,7 +32,45 @@ FAULTS = {
     "a single request carries an old state": (Lanes._send, "row.brought_up_to(found.get(shopper_id))", "row"),
     "a job forgets who was forgotten": (bring_up_to_date, 'refused[at] = (Fault.FORGOTTEN, "")', "pass"),
     "a job carries old states": (bring_up_to_date, "piece.bring_up_to(current.get(shopper_id))", "pass"),
+    "an import job carries old states": (
+        Imports.send,
+        "bring_up_to_date(job, await self.find_current({piece.row.event.shopper_id for piece in job}))",
+        "None",
+    ),
+    "a lookup misses who joined it late": (
+        Lookups._ask,
+        "wanted, self._wanted, self._asking = self._wanted, set(), None\n    return await self._find_current(wanted)",
+        "one = await self._find_current(self._wanted)\n    self._wanted, self._asking = set(), None\n    return one",
+    ),
     "one 404 is believed": (GoneProfiles.confirm, "return STILL_THERE", "break"),
+    "an id that is gone is not confirmed": (Lanes._renamed, 'if name == "id" and', 'if name == "" and'),
+    "a row with another name is not sent": (Jobs._without, "[[*rest, *renamed]]", "[[*rest]]"),
+    "a mending write carries the old state": (
+        Batches._settle,
+        "shopper.properties, shopper.version = now.newest.properties, now.newest.version",
+        "pass",
+    ),
+    "a failure is reported as written": (Batches._outcome, "            return one\n", "            pass\n"),
+    "a request outlives its batch": (all_finished, "*work, return_exceptions=True", "*work"),
+    "nobody looks again at a dirty row": (Batches._settle, "if now is not None and now.duty is Duty.LEFT", "if False"),
+    "a row is looked at before all has landed": (FollowUps.add, "self._after_s,", "self._after_s / 10,"),
+    "a follow-up is not cancelled by a newer one": (FollowUps._drop, "pending.cancel()", "pass"),
+    "a write that begins leaves no mark in a known row": (begin_writes, "ticket or one.dirty", "0"),
+    "a write that begins leaves no mark in a new row": (begin_writes, '"dirty": ticket}', '"dirty": 0}'),
+    "all writes of a row have one ticket": (begin_writes, "one.row_version + 1 if begins", "1 if begins"),
+    "the ledger is not read": (begin_writes, "known=name in known", "known=False"),
+    "no write is unsure": (may_land_later, "dirty not in {0, FAILED}", "False"),
+    "an unsure write that fails counts as landed": (
+        dirty_after,
+        "left = -row_version if unsure else FAILED",
+        "left = FAILED",
+    ),
+    "the version that Klaviyo has is not stored": (
+        end_writes,
+        "max(row.written_version, write.version or 0)",
+        "row.written_version",
+    ),
+    "a restored row whose words are Klaviyo's keeps its version": (reckon, "or version < above", ""),
 }
 
 

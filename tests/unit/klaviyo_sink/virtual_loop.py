@@ -27,6 +27,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.now = 0.0
         self._selector = _NoFiles(self)
         self._clock_resolution = 1e-9
+        #: Exceptions that nobody caught: of callbacks, and of tasks whose result nobody took.
+        self.uncaught: list[BaseException] = []
+        self.set_exception_handler(self._note)
+
+    def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.uncaught.append(context.get("exception") or RuntimeError(context["message"]))
 
     def time(self) -> float:
         return self.now
@@ -38,10 +44,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         pass
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run to the end."""
+        """Run to the end; the first exception that nobody caught is raised then."""
         asyncio.set_event_loop(self)
         try:
-            return self.run_until_complete(work)
+            result = self.run_until_complete(work)
+            if self.uncaught:
+                raise self.uncaught[0]
+            return result
         finally:
             heapq.heapify(self._scheduled)
             asyncio.set_event_loop(None)
