@@ -1,5 +1,10 @@
-"""The page in a real browser: a photo goes in, boxes, tags and evidence come out, and nothing leaves the machine."""
+"""
+The page in a real browser: a photo goes in, boxes, tags and evidence come out, and nothing leaves the machine.
 
+`HANGTAG_TEST_SCREENSHOTS=docs/images` keeps a picture of it.
+"""
+
+import os
 import re
 import shutil
 import signal
@@ -19,6 +24,7 @@ PHOTOS = ROOT / "samples/photos"
 FIELD = "#photo input[type=file]"
 #: A first photo on a busy machine.
 PATIENCE_MS = 60_000
+PICTURES = os.environ.get("HANGTAG_TEST_SCREENSHOTS")  # noqa: TID251 - a test's own switch
 
 pytestmark = [
     # Gradio wants an older Pillow than we do: it cannot be in the environment of the other tests.
@@ -104,6 +110,8 @@ def test_a_photo_comes_back_with_numbered_boxes_tags_and_their_evidence(served, 
     number = cotton.locator(".number").inner_text()
     expect(page.locator("#lines tr").filter(has=page.get_by_text(number, exact=True))).to_contain_text("棉95%")
     expect(page.locator("#timings")).to_contain_text("打标签")
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "ocr-ui.png", full_page=True)
     # The photo has been read, so it is nowhere on the disk; and the field takes the next one.
     assert uploads(served[1]) == []
     expect(page.locator(FIELD)).to_have_count(1)
