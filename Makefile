@@ -25,10 +25,10 @@ test: .venv/dev .venv/hangtag .venv-s3/locked ## Run the tests (real Kafka too, 
 	$(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: test-vllm
-test-vllm: .venv/dev .venv/hangtag .venv-vllm/vllm ## Test against vLLM itself, with a tiny model on the CPU (x86-64 Linux, 6 GB)
+test-vllm: .venv/dev .venv/hangtag .venv-vllm/vllm ## Test against vLLM itself, with tiny models on the CPU (x86-64 Linux, 6 GB)
 	PYTHONPATH=. .venv-vllm/bin/python -m pytest --noconftest -W ignore tests/contract/vllm/test_models.py
 	HANGTAG_TEST_VLLM=$(CURDIR)/.venv-vllm/bin/vllm HANGTAG_TEST_VLLM_OLDER=$(CURDIR)/.venv-vllm/older \
-	  $(BIN)/pytest tests/contract/vllm/test_server.py
+	  $(BIN)/pytest tests/contract/vllm/test_servers.py
 
 .PHONY: check
 check: .venv/dev .venv/hangtag ## Format, lint, types and import direction

@@ -64,11 +64,13 @@ def start_vllm(tmp_path_factory) -> Iterator[Callable[..., str]]:
     """Start the very command that `hangtag ocr vllm` prints, and return its URL."""
     with ExitStack() as running:
 
-        def start(vllm: str, model: str, *more: str, options: tuple[str, ...] = (), **variables: str) -> str:
+        def start(
+            vllm: str, model: str, *more: str, engine: str = "hunyuan", options: tuple[str, ...] = (), **variables: str
+        ) -> str:
             port = _free_port()
-            ours = [sys.executable, "-m", "streams", "ocr", "vllm", "--model", model, "--vllm", vllm]
+            ours = [sys.executable, "-m", "streams", "ocr", "vllm", "--engine", engine, "--model", model]
             printed = subprocess.check_output(
-                [*ours, "--port", str(port), *options], text=True, stderr=subprocess.DEVNULL
+                [*ours, "--vllm", vllm, "--port", str(port), *options], text=True, stderr=subprocess.DEVNULL
             )
             words = shlex.split(printed)
             # vLLM reports its usage to its makers, unless this is set.
@@ -83,15 +85,17 @@ def start_vllm(tmp_path_factory) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture(scope="module")
 def start_workers(tmp_path_factory) -> Iterator[Callable[..., list[str]]]:
-    """Start `hangtag ocr serve --engine hunyuan` so many times before one vLLM server, and give their URLs."""
+    """Start `hangtag ocr serve` so many times before one vLLM server, and give their URLs."""
     with ExitStack() as running:
 
-        def start(vllm_url: str, key: str | None, *, revision: str, workers: int, slots: int) -> list[str]:
+        def start(
+            vllm_url: str, key: str | None, *, revision: str, workers: int, slots: int, engine: str = "hunyuan"
+        ) -> list[str]:
             settings = {"ocr_vllm_url": vllm_url, "ocr_vllm_revision": revision, "ocr_slots": slots, "ocr_token": TOKEN}
             environment = child_environment(**settings | ({"ocr_vllm_key": key} if key else {}))
             urls = []
             for port in [_free_port() for _ in range(workers)]:
-                command = [sys.executable, "-m", "streams", "ocr", "serve", "--engine", "hunyuan", "--port", str(port)]
+                command = [sys.executable, "-m", "streams", "ocr", "serve", "--engine", engine, "--port", str(port)]
                 log = tmp_path_factory.mktemp("worker") / "log"
                 url = f"http://127.0.0.1:{port}"
                 running.enter_context(_running(command, environment, f"{url}/readyz", log, patience_s=300))

@@ -4,35 +4,24 @@ A photo without much text, from the OCR worker's look to the sandbox's profile: 
 The model's server is a stand-in that is correct, wrong, slow or cut. The text arrives in every case.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
-from traced_chain import Chain, Topics, photo
+from whole_chain import Flow, served, whole_chain
 
-from klaviyo_sink.sandbox.app import create_app as create_klaviyo
-from klaviyo_sink.sandbox.server import listen, make_server, url_of
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.protocol import Lines
 from ocr_worker.engines.scripted import ScriptedEngine
 from ocr_worker.look.stand_in import LookStandIn, look_stand_in_app
 from ocr_worker.pool.pool import OcrPool, PoolDependencies
 from ocr_worker.server.app import create_app as create_ocr
-from schemas.codec import decode
-from schemas.events import OutfitTagged, TextLine, TextRecognized
-from schemas.spans import NO_SPANS
+from schemas.events import TextLine
 from streams.config.settings import Settings
-from streams.wiring import stages
-from streams.wiring.assembly import assemble
-from streams.wiring.klaviyo import make_sink
 from streams.wiring.look import make_looker
-from streams.wiring.photos import make_store
 
-KEY = "pk_look"
 TEXT = "碎花 雪纺\n面料 涤纶100%"
 DRESS = {"category": "dress", "colour": "blue", "pattern": "striped", "neckline": "v-neck"}
 
@@ -49,71 +38,20 @@ class Prints(ScriptedEngine):
         return Lines(tuple(lines))
 
 
-@dataclass
-class Flow:
-    """The chain, and the profile at the sandbox."""
-
-    chain: Chain
-    klaviyo: str
-
-    async def run(self) -> tuple[TextRecognized, OutfitTagged, dict[str, Any], dict[str, Any]]:
-        """Bring one photo through; returns both events, the profile's properties, and those of Klaviyo's event."""
-        text = await self.chain.deliver("recognize", await self.chain.publish(photo()))
-        tags = await self.chain.deliver("tag", text)
-        await self.chain.deliver("sync", tags)
-        async with httpx.AsyncClient(trust_env=False) as client:
-            state = (await client.get(f"{self.klaviyo}/sandbox/state")).json()
-        (profile,), (event,) = state["profiles"], state["events"]
-        return (
-            decode(TextRecognized, text.value),
-            decode(OutfitTagged, tags.value),
-            profile["properties"],
-            event["properties"],
-        )
-
-
-@asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
-    listening = listen("127.0.0.1", 0)
-    server = make_server(app)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield url_of(listening)
-    finally:
-        # A slow look may still be in flight: nothing waits for its answer.
-        server.should_exit = server.force_exit = True
-        await serving
-
-
 @asynccontextmanager
 async def flow(tmp_path, behaviour: LookStandIn | None, **more: Any) -> AsyncIterator[Flow]:
     async with AsyncExitStack() as running:
-        klaviyo = await running.enter_async_context(served(create_klaviyo(KEY)))
         look = await running.enter_async_context(served(look_stand_in_app(behaviour))) if behaviour else None
-        settings = Settings(
-            store_url=f"file:{tmp_path}/photos",
-            state_url=f"sqlite:///{tmp_path}/state.db",
-            klaviyo_url=klaviyo,
-            klaviyo_key=KEY,
-            klaviyo_categories=("colour", "pattern", "scene"),
-            look_url=look,
-            look_key="look-key" if look else None,
-            **more,
-        )
-        looker = make_looker(settings)
+        more |= {"look_url": look, "look_key": "look-key" if look else None}
+        looker = make_looker(Settings(**more))
         ocr = create_ocr(OcrConfig(), Prints(), looker=looker)
-        sink = await make_sink(settings)
-        running.push_async_callback(sink.aclose)
         if looker is not None:
             running.push_async_callback(looker.aclose)
         await running.enter_async_context(ocr.router.lifespan_context(ocr))
         around = PoolDependencies(transport=httpx.ASGITransport(ocr))
         pool = await running.enter_async_context(OcrPool(["http://ocr"], None, 120, 4, around))
-        kafka = Topics()
-        chain = Chain(kafka, {}, make_store(settings), lambda _name: NO_SPANS)
-        for plan in (stages.recognize(settings, pool=pool), stages.tag(settings), stages.sync(settings, sink=sink)):
-            chain.stages[plan.name] = (await assemble(plan, emitter=kafka)).stage
-        yield Flow(chain, klaviyo)
+        categories = ("colour", "pattern", "scene")
+        yield await running.enter_async_context(whole_chain(tmp_path, pool, klaviyo_categories=categories, **more))
 
 
 READ = {"material/polyester", "material/chiffon", "pattern/floral"}

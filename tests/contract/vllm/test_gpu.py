@@ -1,8 +1,9 @@
 """
-Pool, worker and the HunyuanOCR engine before vLLM with the real weights, on a GPU.
+Pool, worker and engine before vLLM with the real weights, on a GPU.
 
-HANGTAG_TEST_VLLM_URL (and HANGTAG_TEST_VLLM_KEY) name a server that runs; or HANGTAG_TEST_WEIGHTS a folder of weights,
-for which HANGTAG_TEST_VLLM (default: `vllm`) is started as `hangtag ocr vllm` says. Skipped without either.
+HANGTAG_TEST_ENGINE is `hunyuan` (the default) or `paddle-vl`. HANGTAG_TEST_VLLM_URL (and HANGTAG_TEST_VLLM_KEY) name a
+server that runs; or HANGTAG_TEST_WEIGHTS a folder of weights, for which HANGTAG_TEST_VLLM (default: `vllm`) is started
+as `hangtag ocr vllm` says. Skipped without either.
 """
 
 import asyncio
@@ -28,14 +29,15 @@ LEGIBLE = {photo["file"]: (SAMPLES / "photos" / photo["file"]).read_bytes() for 
 
 @pytest.fixture(scope="module")
 def workers(start_vllm, start_workers) -> list[str]:
-    asked = {name: os.environ.get(f"HANGTAG_TEST_{name}") for name in ("VLLM_URL", "VLLM_KEY", "WEIGHTS", "VLLM")}  # noqa: TID251 - switches of the tests
-    url, key = asked["VLLM_URL"], asked["VLLM_KEY"]
-    if not url and asked["WEIGHTS"]:
-        url, key = start_vllm(asked["VLLM"] or "vllm", asked["WEIGHTS"]), "a vLLM server's key"
+    names = ("ENGINE", "VLLM_URL", "VLLM_KEY", "WEIGHTS", "VLLM")
+    given = {name: os.environ.get(f"HANGTAG_TEST_{name}") for name in names}  # noqa: TID251 - switches of the tests
+    url, key, engine = given["VLLM_URL"], given["VLLM_KEY"], given["ENGINE"] or "hunyuan"
+    if not url and given["WEIGHTS"]:
+        url, key = start_vllm(given["VLLM"] or "vllm", given["WEIGHTS"], engine=engine), "a vLLM server's key"
     if not url:
-        # A test can fetch neither a GPU nor the weights, because a person has to accept their licence.
-        pytest.skip("needs HunyuanOCR on a GPU: set HANGTAG_TEST_VLLM_URL or HANGTAG_TEST_WEIGHTS (docs/ocr.md)")
-    return start_workers(url, key, revision=REVISION, workers=2, slots=32)
+        # Neither a GPU nor weights can be fetched by a test: a person accepts their licence.
+        pytest.skip("needs an OCR model on a GPU: set HANGTAG_TEST_VLLM_URL or HANGTAG_TEST_WEIGHTS (docs/ocr.md)")
+    return start_workers(url, key, revision=REVISION, workers=2, slots=32, engine=engine)
 
 
 @pytest.fixture

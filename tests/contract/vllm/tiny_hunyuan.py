@@ -10,13 +10,12 @@ Needs no download: the tokenizer knows bytes and the model's own special tokens,
 
 import json
 import sys
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from teaching import Pupil, byte_tokenizer, learn, prepare
 from transformers import (
     HunYuanVLConfig,
     HunYuanVLForConditionalGeneration,
@@ -39,16 +38,11 @@ TEMPLATE = (
     + "{%- for message in messages -%}{{ said(message.content) }}"
     + "{{ '" + SEP + "' if message.role == 'system' else '" + USER + "' }}{%- endfor -%}"
 )  # fmt: skip
-STEPS, CHECK_EVERY, ENOUGH = 1500, 25, 0.01
 
 
 def processor() -> HunYuanVLProcessor:
     """A token per byte, and photos of 64 x 64 px or more left at their size."""
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bare = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(letters)}, merges=[]))
-    bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    bare.decoder = decoders.ByteLevel()
-    bare.add_special_tokens([BOS, EOS, SEP, USER, PAD, IMAGE_START, IMAGE_END, IMAGE, *MARKERS])
+    bare = byte_tokenizer([BOS, EOS, SEP, USER, PAD, IMAGE_START, IMAGE_END, IMAGE, *MARKERS])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bare,
         bos_token=BOS,
@@ -99,71 +93,6 @@ def question(reads: HunYuanVLProcessor, photo: Image.Image, prompt: str) -> Any:
     return reads(images=[photo], text=[rendered], return_tensors="pt")
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """A question with its answer; shapes are (1, tokens)."""
-
-    asked: Any
-    wanted: torch.Tensor
-
-    def whole(self) -> dict[str, torch.Tensor]:
-        """Question and answer in one, as the model is trained on them."""
-        tokens = torch.cat([self.asked["input_ids"], self.wanted], 1)
-        kinds = torch.cat([self.asked["mm_token_type_ids"], torch.zeros_like(self.wanted)], 1)
-        whole = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens), "mm_token_type_ids": kinds}
-        return {**self.asked, **whole}
-
-    def labels(self) -> torch.Tensor:
-        """The answer alone counts."""
-        return torch.cat([torch.full_like(self.asked["input_ids"], -100), self.wanted], 1)
-
-
-def teach(taught: Any, lessons: list[Lesson]) -> None:
-    """
-    Repeat the lessons until every answer comes by itself, with the repetition penalty that is used in earnest.
-
-    Raises:
-        RuntimeError: it does not learn.
-
-    """
-    exercises = [(lesson.whole(), lesson.labels()) for lesson in lessons]
-    optimizer = torch.optim.AdamW(taught.parameters(), lr=3e-3, weight_decay=0.0)
-    warming = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 20))
-    for step in range(STEPS):
-        optimizer.zero_grad()
-        lost = 0.0
-        for whole, labels in exercises:
-            loss = taught(**whole, labels=labels).loss
-            loss.backward()
-            lost += loss.item() / len(exercises)
-        torch.nn.utils.clip_grad_norm_(taught.parameters(), 1.0)
-        optimizer.step()
-        warming.step()
-        if step % CHECK_EVERY == 0:
-            print(f"step {step}: loss {lost:.4f}", flush=True)
-            if lost < ENOUGH and all(knows(taught, lesson) for lesson in lessons):
-                return
-    raise RuntimeError("the tiny model did not learn its answers")
-
-
-def knows(taught: Any, lesson: Lesson) -> bool:
-    """Whether the answer comes, to the last token."""
-    most = lesson.wanted.shape[1] + 8
-    with torch.no_grad():
-        said = taught.generate(**lesson.asked, do_sample=False, repetition_penalty=1.08, max_new_tokens=most)
-    return torch.equal(said[:, lesson.asked["input_ids"].shape[1] :], lesson.wanted)
-
-
-def line_scores(taught: Any, lesson: Lesson, opening: int, closing: int) -> list[float]:
-    """exp(mean log probability) of the tokens strictly between each opening and closing marker."""
-    with torch.no_grad():
-        logits = taught(**lesson.whole()).logits[0, lesson.asked["input_ids"].shape[1] - 1 : -1]
-    answer = lesson.wanted[0]
-    logprobs = torch.log_softmax(logits.double(), -1).gather(1, answer[:, None])[:, 0]
-    starts, ends = ((answer == marker).nonzero()[:, 0].tolist() for marker in (opening, closing))
-    return [logprobs[start + 1 : end].mean().exp().item() for start, end in zip(starts, ends, strict=True)]
-
-
 def lay_out_as_tencent_does(file: Path) -> None:
     """Write the configuration as the real checkpoint's is: flat, with the older names that vLLM's own model reads."""
     config = json.loads(file.read_text(encoding="utf-8"))
@@ -178,27 +107,11 @@ def lay_out_as_tencent_does(file: Path) -> None:
 
 def main(folder: Path) -> None:
     """Make it, teach it, save it."""
-    torch.manual_seed(7)
-    # So small a model gains nothing from more, and loses much where the cores are busy.
-    torch.set_num_threads(1)
-    given = json.loads((folder / "lessons.json").read_text(encoding="utf-8"))
+    prepare()
     reads = processor()
-    made = model(reads)
-    print(f"{sum(weights.numel() for weights in made.parameters()):,} weights", flush=True)
-    lessons = {
-        photo: Lesson(
-            question(reads, Image.open(folder / photo).convert("RGB"), given["prompt"]),
-            reads.tokenizer(answer + EOS, add_special_tokens=False, return_tensors="pt").input_ids,
-        )
-        for photo, answer in given["answers"].items()
-    }
-    teach(made, list(lessons.values()))
-    made.save_pretrained(folder / "model")
-    reads.save_pretrained(folder / "model")
+    markers = (HOLDER.format(112), HOLDER.format(113))
+    learn(folder, Pupil(model(reads), reads, partial(question, reads), EOS, markers, repetition_penalty=1.08))
     lay_out_as_tencent_does(folder / "model" / "config.json")
-    opening, closing = (reads.tokenizer.convert_tokens_to_ids(HOLDER.format(number)) for number in (112, 113))
-    scores = {photo: line_scores(made, lesson, opening, closing) for photo, lesson in lessons.items()}
-    (folder / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
 
 
 if __name__ == "__main__":
