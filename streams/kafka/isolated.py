@@ -105,11 +105,13 @@ def _serve(link: Connection, make: Callable[[], Callable[[], object]]) -> None:
     while True:
         try:
             link.recv()
-        except EOFError:
+            link.send(_answer(question))
+        except (EOFError, BrokenPipeError):
             return
-        answer, failure = None, None
-        try:
-            answer = question()
-        except Exception as error:  # noqa: BLE001 - the parent raises it
-            failure = error
-        link.send((answer, failure))
+
+
+def _answer(question: Callable[[], object]) -> tuple[object, Exception | None]:
+    try:
+        return question(), None
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        return None, error

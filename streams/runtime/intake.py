@@ -117,6 +117,9 @@ class Intake:
         self._gaps |= {(batch.partition, offset): expected for offset, expected in batch.gaps.items()}
         try:
             for delivery in batch.deliveries:
+                if batch.partition not in self._partitions:
+                    # Revoked: the window has released it, and the poller may not know that yet.
+                    break
                 if self._poller.assignment_of(batch.partition) != batch.assignment:
                     break
                 self.sample.note(delivery.key, batch.partition.number)
@@ -200,10 +203,11 @@ class Intake:
         if lost:
             # Others own them already: what we finish or commit now would be processed twice.
             self._commits.forget(partitions)
+        # Before the release, so that no batch of theirs that waits here is admitted after it.
+        self._partitions -= set(partitions)
         await self._window.release(partitions, 0 if lost else self._settings.drain_s)
         offsets = {one: offset for one, offset in self._commits.pending().items() if one in partitions}
         self._commits.forget(partitions)
-        self._partitions -= set(partitions)
         if not self._partitions:
             self.settled.clear()
             self._unsettled_since = time.monotonic()

@@ -55,7 +55,8 @@ def consumer_config(settings: Settings, group: str) -> ClientConfig:
         return config | {"group.protocol": "consumer", "group.remote.assignor": "uniform"}
     return config | {
         "session.timeout.ms": int(settings.session_timeout_s * 1000),
-        "heartbeat.interval.ms": int(min(3.0, settings.session_timeout_s / 5) * 1000),
+        # A member learns of a rebalance from the response to its heartbeat, so that this long a partition has no owner.
+        "heartbeat.interval.ms": int(min(1.0, settings.session_timeout_s / 5) * 1000),
         # Only partitions that change hands stop during a rebalance.
         "partition.assignment.strategy": "cooperative-sticky",
     }

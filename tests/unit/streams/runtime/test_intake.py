@@ -10,6 +10,7 @@ from streams.runtime.driver.batch import Batch
 from streams.runtime.intake import Intake
 from streams.runtime.stage import Record
 from streams.runtime.track import Delivery, Partition
+from streams.runtime.window import Window
 
 
 class FakePoller:
@@ -42,9 +43,15 @@ def batch(offset: int) -> Batch:
 
 
 @pytest.fixture
-def intake() -> Intake:
-    intake = Intake(Settings(), group="g", topic="t", crash=pytest.fail)
+def crashes() -> list[BaseException]:
+    return []
+
+
+@pytest.fixture
+def intake(crashes: list[BaseException]) -> Intake:
+    intake = Intake(Settings(), group="g", topic="t", crash=crashes.append)
     intake.window, intake._poller = FakeWindow(), FakePoller()  # type: ignore[assignment] # fakes
+    intake._partitions = {P0}
     return intake
 
 
@@ -61,6 +68,29 @@ async def test_batches_of_a_partition_reach_the_window_in_their_order(intake):
     await admitted_all(intake)
     assert intake.window.offsets == [0, 1, 2]
     assert intake._poller.admitted_records == 3
+
+
+async def test_a_batch_that_waits_while_its_partition_is_revoked_reaches_no_window(intake, crashes):
+    worked_on = []
+
+    async def process(delivery: Delivery[Record]) -> None:
+        worked_on.append(delivery.offset)
+
+    intake.window = Window(
+        process,
+        ack=intake.done,
+        first_offset=intake.first_offset,
+        is_natural_gap=intake.is_natural_gap,
+        crash=crashes.append,
+    )
+    await intake.on_assigned([P0], {P0: 0})
+    await intake.admit(batch(0))
+    await admitted_all(intake)
+    assert await intake.on_revoked([P0], lost=False) == {P0: 1}
+    # The poller forgets the assignment a moment later.
+    await intake.admit(batch(1))
+    await admitted_all(intake)
+    assert (worked_on, crashes) == ([0], [])
 
 
 async def test_a_partition_accepts_batches_after_its_task_was_cancelled(intake):
