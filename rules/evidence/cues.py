@@ -18,7 +18,9 @@ from rules.text.match import Match
 from rules.text.page import Page
 
 #: What may stand between a part and the fabric that it is of.
-_CONSISTS = re.compile(r" ?(?:(?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) )?|采用|选用|使用|是|为")
+_CONSISTS = re.compile(
+    r" ?(?:(?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) (?:an? |the |la |le |una? |une )?)?|采用|选用|使用|是|为"
+)
 #: What may stand between a fabric and the part that it is of: "silk blend lining".
 _MIXED = re.compile(r"\s*(?:(?:blend|mix)\s)?")
 #: Kinds of matches that may name a part.

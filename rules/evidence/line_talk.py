@@ -6,7 +6,7 @@ Pure. Looks at one line of a page; knows words only from the vocabulary.
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from rules.evidence.vocabulary import Vocabulary
@@ -31,7 +31,9 @@ _BETWEEN = re.compile(
     r"|avec|mit|con|com|met|und|et|y|e|en|de|di|aus) )[a-z]+ ){0,2}|的"
 )
 #: What may stand between a detail and its material: "semelle en caoutchouc", "buttons of horn".
-_OF = re.compile(" (?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) ")
+_OF = re.compile(" (?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) (?:an? |the |la |le |una? |une )?")
+#: Begins the description of a garment, behind its name: "Short dress in satin".
+_DESCRIBES = re.compile(" (?:in|with|made|featuring|aus|mit|en|avec|de|con|z|с|из) ")
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
 #: What the word before a hidden part is not: a colour or pattern of the garment. Materials are a matter of labels.
@@ -45,7 +47,7 @@ _SOME = 8
 class _Line:
     """The matches of one line that can override others."""
 
-    def __init__(self, line: Sequence[Match], vocabulary: Vocabulary) -> None:
+    def __init__(self, text: str, line: Sequence[Match], vocabulary: Vocabulary) -> None:
         self.goods = [match for match in line if match.term.kind == "goods"]
         self.details = [match for match in line if match.term.kind == "detail" or match.term.owner in vocabulary.hidden]
         self.accessories = [match for match in line if match.term.owner in _ACCESSORIES]
@@ -57,6 +59,12 @@ class _Line:
                 tags = vocabulary.brought[match.term.owner]
                 for name in {*tags, *(f"{tag.partition('/')[0]}/*" for tag in tags)}:
                     self.heads.setdefault(name, []).append(match)
+        #: The ends of the names of garments that are described, by tag; only where a part of one may be named.
+        self.described: dict[str, int] = {}
+        for match in line if any(match.term.owner in vocabulary.part_of for match in line) else ():
+            if match.term.kind in GIVING and _DESCRIBES.match(text, match.stop):
+                for tag in vocabulary.brought[match.term.owner]:
+                    self.described.setdefault(tag, match.stop)
 
 
 class LineTalk:
@@ -80,14 +88,20 @@ class LineTalk:
         number = bisect_right(self._page.starts, match.start) - 1
         line = self._lines.get(number)
         if line is None:
-            line = self._lines[number] = _Line(self._by_line.get(number, ()), self._vocabulary)
-        if match.term.text in self._vocabulary.weak and self._gives_way(match, line):
-            return GIVES_WAY
-        if line.accessories and self._of_accessory(match, line):
+            line = self._lines[number] = _Line(self._page.text, self._by_line.get(number, ()), self._vocabulary)
+        if self._is_overridden(match, line):
             return GIVES_WAY
         if line.goods and self._of_goods(match, line.goods):
             return "about goods that are no clothes"
         return self._detail(match, line.details) if line.details else None
+
+    def _is_overridden(self, match: Match, line: _Line) -> bool:
+        """Return whether another garment in the line takes a word's meaning."""
+        if match.term.text in self._vocabulary.weak and self._gives_way(match, line):
+            return True
+        if line.described and self._of_described(match, line.described):
+            return True
+        return bool(line.accessories) and self._of_accessory(match, line)
 
     def _gives_way(self, match: Match, line: _Line) -> bool:
         """Return whether a more specific garment is named in the line, or next to the word in its part of the line."""
@@ -104,6 +118,14 @@ class LineTalk:
                 if _SEPARATE.search(self._page.text, first.stop, last.start) is None:
                     return True
         return False
+
+    def _of_described(self, match: Match, described: Mapping[str, int]) -> bool:
+        """Return whether a garment is a part of one described before it: "dress in satin with a flared skirt"."""
+        if self._page.text[match.start : match.stop] != match.term.text:
+            # "Dresses in satin, skirts in denim".
+            return False
+        wholes = self._vocabulary.part_of.get(match.term.owner, ())
+        return any(described.get(whole, match.start) < match.start for whole in wholes)
 
     def _of_accessory(self, match: Match, line: _Line) -> bool:
         """Return whether a material is that of an accessory which gives way: "a dress with a leather belt"."""

@@ -61,11 +61,13 @@ class Vocabulary:
             if entry.weak
             for form in normal_words(list(entry.weak))
         }
-        #: The words that may override others in their line.
+        #: The garments of which a garment may be a part.
+        self.part_of = _part_of(lexicon.context.components, self.brought)
+        #: The words that may override others in their line, or be overridden.
         self.overriding = self.weak.keys() | {
             term.text
-            for term in words
-            if term.kind in ("goods", "detail") or (term.kind == "part" and term.owner in self.hidden)
+            for term in (*words, *(term for _, term in local))
+            if term.kind in ("goods", "detail") or term.owner in self.hidden or term.owner in self.part_of
         }
         #: The material that a tag is about, if any.
         self.fibres = {
@@ -154,6 +156,19 @@ def local_terms(lexicon: Lexicon) -> Iterator[tuple[str, Term]]:
     categories = _categories(lexicon)
     for normal, (language, tag, _) in zip(normal_words([claim[2] for claim in claims]), claims, strict=True):
         yield language, Term(normal, "local", tag, categories[tag])
+
+
+def _part_of(
+    components: Mapping[str, Sequence[str]], brought: Mapping[str, Sequence[str]]
+) -> dict[str, frozenset[str]]:
+    """Return, by tag, the garments of which it may be a part; without tags that are none."""
+    wholes = {
+        tag: frozenset(
+            whole for whole, parts in components.items() if whole not in tags and not set(parts).isdisjoint(tags)
+        )
+        for tag, tags in brought.items()
+    }
+    return {tag: of for tag, of in wholes.items() if of}
 
 
 def _categories(lexicon: Lexicon) -> dict[str, frozenset[str]]:

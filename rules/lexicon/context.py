@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from rules.lexicon.entries import Data, Texts
+from schemas.events import TagId
 
 
 class Negation(Data):
@@ -51,6 +52,8 @@ class Context(Data):
     goods: dict[Literal["anywhere", "behind"], Texts] = Field(default_factory=dict)
     #: Details of garments: a word that describes one is not about the garment.
     details: dict[str, Detail] = Field(default_factory=dict)
+    #: Tags of garments that are parts of another one, by its tag: a description of a dress speaks of its skirt.
+    components: dict[TagId, tuple[TagId, ...]] = Field(default_factory=dict)
     #: Phrases that look like a negation but are not ("非常", "not only").
     harmless: dict[str, Texts] = Field(default_factory=dict)
     parts: dict[str, Part] = Field(default_factory=dict)

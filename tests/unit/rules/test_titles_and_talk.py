@@ -65,6 +65,8 @@ def test_a_fabric_before_a_lining_is_its_own_only_where_no_other_part_has_it(ids
         ("Bottes en daim, semelle en cuir", "material/suede", "material/leather"),
         ("Sac en toile avec anses en cuir", "material/canvas", "material/leather"),
         ("Velvet coat with buttons of leather", "material/velvet", "material/leather"),
+        ("Satin slippers. Linings and insoles in a cotton weave.", "material/satin", "material/cotton"),
+        ("Nylon jacket with a ribbed collar", "material/polyamide", "material/rib-knit"),
     ],
 )
 def test_a_detail_is_not_the_garment(ids: Ids, text: str, kept: str, taken: str):
@@ -110,6 +112,7 @@ def test_a_fabric_in_a_comparison_gives_no_tag(ids: Ids, text: str, kept: str, t
     [
         "保湿护肤四件套装",
         "Velvet bedsheet set with pillow covers",
+        "丝绸质感 5G手机",
         "羊毛大衣 丝绸收纳袋",
         "Earrings in a velvet gift box",
         "儿童玩具毛绒小狗",
@@ -206,6 +209,43 @@ def test_one_garment_has_one_head(ids: Ids, text: str, tags: set[str], taken: st
 )
 def test_a_garment_named_for_its_purpose_or_look_is_still_that_garment(ids: Ids, text: str, tags: set[str]):
     assert tags <= ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "taken"),
+    [
+        (
+            "Mini dress in viscose with a V-neck, short sleeves and a gathered skirt",
+            {"category/dress"},
+            "category/skirt",
+        ),
+        (
+            "Gown with a fitted bodice. Gently pleated skirt and a zip.",
+            {"category/evening-dress"},
+            "category/pleated-skirt",
+        ),
+        ("Dress in linen with an A-line skirt", {"category/dress", "style/a-line"}, "category/skirt"),
+        ("Kleid mit weitem Rock und Taschen, Damen", {"category/dress"}, "category/skirt"),
+        ("Jumpsuit in jersey with wide trousers", {"category/jumpsuit"}, "category/pants"),
+    ],
+)
+def test_a_part_of_a_garment_that_is_described_is_no_garment(ids: Ids, text: str, tags: set[str], taken: str):
+    assert tags <= ids(text)
+    assert taken not in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("Dresses in satin, skirts in denim", "category/skirt"),
+        ("Skirt in linen, matches our dress", "category/skirt"),
+        ("Dress, skirt and top", "category/skirt"),
+        ("Easy pull-on trousers", "category/pants"),
+    ],
+)
+def test_garments_side_by_side_are_each_one(ids: Ids, text: str, tag: str):
+    assert tag in ids(text)
+    assert "category/sweater" not in ids(text)
 
 
 def test_a_slash_carries_a_negation_to_a_treatment_and_not_to_a_new_instruction(ids: Ids):
