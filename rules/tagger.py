@@ -22,7 +22,7 @@ from schemas.events import Labels, Seen, Tag, TextLine
 LEAST_SCORE = 0.6
 #: Most evidence per tag.
 _MOST_EVIDENCE = 5
-#: A finding that gives tags, and how they are told of it.
+#: A finding that gives tags, and the evidence lists of these tags.
 _Support = tuple[Finding, list[dict[str, Any]]]
 _TAGS = TypeAdapter(tuple[Tag, ...])
 
@@ -90,12 +90,12 @@ class Tagger:
         given = {one["id"]: one for one in self._tags(findings, lines)}
         sightings = self._sights.judge(seen.values, given) if seen is not None else ()
         self._add_seen(given, sightings)
-        # As plain values, which the model validates and completes at once: that takes half the time.
+        # Plain values, which one call validates and completes. That takes half the time.
         tags = _TAGS.validate_python(tuple(given[tag_id] for tag_id in sorted(given)))
         return Tagging(tags, findings, text, ordered, sightings)
 
     def _add_seen(self, given: dict[str, dict[str, Any]], sightings: Sequence[Sighting]) -> None:
-        """Give the tags that were seen; one that was read too has both kinds of evidence, what was read first."""
+        """Add the tags that were seen. A tag that was also read gets this evidence after that from the text."""
         for one in sorted(sightings, key=lambda one: -one.score):
             if one.reason is not None:
                 continue

@@ -12,14 +12,14 @@ from ocr_worker.images.formats import Format
 
 #: Bytes that every decoder takes: buffers, and one band of rows during conversion to RGB.
 _FIXED = 24_000_000
-#: The RGB picture, scaled down to less than twice the wanted long side.
+#: Bytes per pixel of the RGB picture, and its most pixels: it is less than twice the wanted long side.
 _RGB, _MOST_RGB_PIXELS = 3, 2**24
-#: Bytes that Pillow takes per pixel; 4 for every other mode.
+#: Bytes that Pillow takes per pixel, by mode; `_MOST_STORED` for every mode not listed.
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _MOST_STORED = 4
-#: libwebp's canvas, its previous frame and its internal copy, then a copy for Python, then Pillow's.
+#: For WebP: libwebp's canvas, its previous frame and its internal copy, a copy for Python, and Pillow's.
 _WEBP = 15
-#: Planes of the video decoder, RGB made from them, a copy for Python, then Pillow's.
+#: For HEIC and AVIF: planes of the video decoder, RGB made from them, a copy for Python, and Pillow's.
 _VIDEO = 9
 #: Bytes of one coefficient of a JPEG with several scans.
 _COEFFICIENT = 2

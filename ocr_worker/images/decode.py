@@ -223,7 +223,7 @@ def _rgb(image: Image.Image, long_side: int) -> Pixels:
     width, height = max(1, round(image.width / factor)), max(1, round(image.height / factor))
     rgb = np.empty((height, width, 3), dtype=np.uint8)
     for top, band in _bands(image, rows):
-        # The last band may have less than half a row of the result, which gives no row.
+        # The last band may be too low for even one row of the result.
         target = rgb[top // factor : (top + rows) // factor]
         if len(target):
             cv2.resize(_pixels(to_rgb(band)), (width, len(target)), dst=target, interpolation=cv2.INTER_AREA)

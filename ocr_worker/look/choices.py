@@ -48,9 +48,9 @@ def probability(value: str, choices: Sequence[str], tokens: Sequence[ChatToken],
 
 def _is_rival(text: str, done: str, whole: str, others: Sequence[str]) -> bool:
     """
-    Return whether a token that makes `text` of `done` leads to another value.
+    Return whether a token that turns `done` into `text` leads to another value.
 
-    A token that is a beginning of the chosen value is none: it writes the same value in other pieces.
+    A token with which the chosen value begins is no rival: it splits the same value into other pieces.
     """
     if text == done or _agree(text, whole):
         return False

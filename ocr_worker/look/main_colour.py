@@ -56,7 +56,7 @@ class MainColourLooker:
     engine = Engine(name="main-colour", model="none", revision="1")
 
     def prepare(self, photo: DecodedPhoto) -> Seen:
-        """Return the main colour of the middle, if there is one. All the work happens here, on the CPU."""
+        """Return the main colour of the middle, if there is one. Does all the work, on the CPU."""
         height, width = photo.small.shape[:2]
         left, right = _span(width, _WIDE)
         top, bottom = _span(height, _HIGH)

@@ -217,7 +217,7 @@ class OcrPool:
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return Later(UNREACHABLE, f"no connection to the OCR worker at {worker.url} ({type(error).__name__})")
         except httpx.HTTPError as error:
-            # The worker had the photo, or a part of it. This photo may have crashed it, or another one it had.
+            # The worker had received the photo, at least in part. It may have crashed on this photo or on another one.
             blamed = self._suspects.broke_off(photo.digest, alone=alone)
             return _failure(BROKE_OFF, f"the OCR worker closed the connection ({type(error).__name__})", blamed=blamed)
         outcome = outcome_of(answer, worker.url)

@@ -18,7 +18,7 @@ _NEWEST = 0.2
 _FIRST_GUESS = 1.0
 
 
-#: Seconds that a photo which must be alone keeps others out, while the worker finishes its photos.
+#: For this many seconds after it rejects an `alone` photo, the worker accepts no others, to finish those it has.
 _MAKES_ROOM_S = 5.0
 
 #: Limit on the bytes of all photos being read or waiting: 66 ordinary ones, or 12 of the largest.
@@ -44,7 +44,7 @@ class Admission:
         self._alone = False
         self._bytes = 0
         self._seconds = _FIRST_GUESS
-        #: Photos accepted and not answered yet.
+        #: Photos accepted, but without a response so far.
         self.in_flight = 0
 
     @contextmanager

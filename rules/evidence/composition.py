@@ -47,7 +47,7 @@ class Composition(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Tell whether it has nothing but shares of 0 %."""
+        """Return whether all its shares are 0 %."""
         return not any(share.percent.value for share in self.shares)
 
     @property
@@ -95,7 +95,7 @@ def compositions_in(
     for number, line in lines.items():
         if number != before + 1:
             sections.bind()
-        # A line without figures is no longer about the part that was named some lines before.
+        # A name covers its own line and the next, and further lines only if they contain a percentage or a name.
         about = named == number - 1 or any(not isinstance(item, Fibre) for item in line)
         clause: list[Figure] = []
         for item in line:
@@ -171,7 +171,7 @@ class _Sections:
             last = self._building[-1] if len(self._building) > self._first else None
             starts = [] if last is None else [share.fibre.start for share in last.shares]
             if not starts or self._fibres[-1] not in starts:
-                # Talk ("Coat in a wool blend. Satin lining."): only the fabric right before the name is the part's.
+                # In a sentence ("Coat in a wool blend. Satin lining.") only the fabric right before the name is the part's.
                 last, starts = None, self._fibres[-1:]
             self.parts |= dict.fromkeys(starts, name.part)
             if last is not None:

@@ -17,11 +17,11 @@ from rules.evidence.vocabulary import Vocabulary
 from rules.text.match import Match
 from rules.text.page import Page
 
-#: What may stand between a part and the fabric that it is of.
+#: The text that may stand between the name of a part and its fabric: "lining in silk".
 _CONSISTS = re.compile(
     r" ?(?:(?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) (?:an? |the |la |le |una? |une )?)?|采用|选用|使用|是|为"
 )
-#: What may stand between a fabric and the part that it is of: "silk blend lining".
+#: The text that may stand between a fabric and the part made of it: "silk blend lining".
 _MIXED = re.compile(r"\s*(?:(?:blend|mix)\s)?")
 #: Kinds of matches that may name a part.
 _NAMING = ("part", "field")
@@ -29,9 +29,9 @@ _NAMING = ("part", "field")
 
 @dataclass(slots=True)
 class Cues:
-    """Facts by the start of the match that they are about."""
+    """What the surroundings of a match say about it, by the position where the match starts."""
 
-    #: Names of the negations that negate words.
+    #: For each negated word, the name of its negation.
     negated: dict[int, str] = field(default_factory=dict)
     #: Materials with a percentage.
     shares: dict[int, Share] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Cues:
     compositions: list[Composition] = field(default_factory=list)
     #: Garment parts under which materials are listed.
     parts: dict[int, str] = field(default_factory=dict)
-    #: Words that are the only product word of their line, and not enough.
+    #: Words that give no tag, because they are the only product word of their line.
     lone: set[int] = field(default_factory=set)
     #: Materials announced by a field name or a garment part ("成分: 棉").
     announced: set[int] = field(default_factory=set)
@@ -131,7 +131,7 @@ def _beside_part(
             beside = _CONSISTS.fullmatch(gap) is not None
             named = beside or not gap.strip(" :")
         else:
-            # "羊毛里料" is a lining of wool, but not behind another part: "面料羊毛里料聚酯纤维".
+            # "羊毛里料" means a lining of wool. After the name of another part it does not: "面料羊毛里料聚酯纤维".
             beside = _MIXED.fullmatch(gap) is not None and (gap == "" or text[one.stop - 1].isascii()) and not named
             named = False
         if beside and part.term.kind == "part" and fibre.term.owner in vocabulary.fibres and fibre.start not in shares:

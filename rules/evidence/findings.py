@@ -28,7 +28,7 @@ QUALITY = {"composition": 1.0, "word": 0.95, "beside_percent": 0.9, "misread": 0
 MENDED = 0.9
 #: The categories of sizes, colours and garments.
 SIZE, COLOUR, _GARMENT = "size", "colour", "category/"
-#: What titles name in one letter behind any word: the wearer and the season.
+#: Tags that titles name by one letter right behind another word: the wearer and the season.
 _MARKS = frozenset(
     ("claim/womenswear", "claim/menswear", "season/spring", "season/summer", "season/autumn", "season/winter")
 )

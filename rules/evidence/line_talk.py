@@ -15,11 +15,11 @@ from rules.text.page import Page
 
 #: Why a weak word gives no tag.
 GIVES_WAY = "another word in the line overrides it"
-#: What comes with a garment: where it gives way, so does what it is made of.
+#: Accessories of a garment. If the line overrides one, it also overrides the material of the accessory.
 _ACCESSORIES = frozenset({"category/belt", "category/tie"})
 #: Names of accounts and pages: no word in them is about clothes.
 _HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+")
-#: The end of a host's name, and what is before it. Searched from the point, which few words have.
+#: The end of a host name, and the part before it. The search starts at the dot, because few words contain one.
 _DOMAIN = re.compile(r"\.(?:com|cn|net|org|co|shop|studio|store)\b\S*")
 _HOST = re.compile(r"[\w-]+$")
 #: Longest name of a host, in characters.
@@ -36,11 +36,11 @@ _OF = re.compile(" (?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) (?:an? |the
 _DESCRIBES = re.compile(" (?:in|with|made|featuring|aus|mit|en|avec|de|con|z|с|из) ")
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
-#: What the word before a hidden part is not: a colour or pattern of the garment. Materials are a matter of labels.
+#: A word of these categories before a hidden part is not about the garment. Labels decide about materials.
 _OF_HIDDEN = frozenset({"colour", "pattern"})
 #: Longest distance to a detail, in characters.
 _REACH = 40
-#: Most goods of a line to look at.
+#: Only this many goods of a line are examined.
 _SOME = 8
 
 
@@ -59,7 +59,7 @@ class _Line:
                 tags = vocabulary.brought[match.term.owner]
                 for name in {*tags, *(f"{tag.partition('/')[0]}/*" for tag in tags)}:
                     self.heads.setdefault(name, []).append(match)
-        #: The ends of the names of garments that are described, by tag; only where a part of one may be named.
+        #: The end of the name of each described garment, by tag; empty if the line names no garment that may be a part.
         self.described: dict[str, int] = {}
         for match in line if any(match.term.owner in vocabulary.part_of for match in line) else ():
             if match.term.kind in GIVING and _DESCRIBES.match(text, match.stop):
@@ -143,7 +143,7 @@ class LineTalk:
         return anywhere or self._next(goods, match.stop, stop) is not None
 
     def _detail(self, match: Match, details: Sequence[Match]) -> str | None:
-        """Return which detail of the garment a word describes: "leather insoles", "纯棉裆"; None: none."""
+        """Return which detail of the garment a word describes ("leather insoles", "纯棉裆"), or None."""
         text = self._page.text
         before = details[at - 1] if (at := bisect_left(details, match.start, key=attrgetter("start"))) else None
         of = _OF.match(text, before.stop) if before is not None and before.term.kind == "detail" else None
@@ -155,7 +155,7 @@ class LineTalk:
         if _BETWEEN.fullmatch(text, match.stop, detail.start) is None:
             return None
         if detail.term.kind == "part" and (text[detail.stop] == ":" or not detail.term.text.isascii()):
-            # The heading of a list, or Chinese, in which a list has no marks between its words.
+            # The part is the heading of a list, or the text is Chinese, whose lists have no marks between the words.
             return None
         return self._overridden(match, detail)
 

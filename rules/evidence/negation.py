@@ -24,7 +24,7 @@ _LIST = 60
 _NEGATES = re.compile(r"no |not |do not |dont |不可|请勿|勿|不要|切勿|ne pas |nicht |non |no se ")
 #: The category of care instructions.
 _CARE = "care"
-#: Matches nothing.
+#: A pattern that matches nothing.
 _NEVER = "(?!)"
 _CJK_LETTER = re.compile(f"[{CJK}]")
 _LATIN_WORD = re.compile(r"[^\W\d_]+")
@@ -90,7 +90,7 @@ class Negations:
         last: Match | None = None
         name = ""
         opened = False
-        #: Words since then that may describe the next one: "worn with black jeans", "imitation black leather".
+        #: Words since the negation that may describe the next word: "worn with black jeans", "imitation black leather".
         between: list[Match] = []
         for match in line:
             owner = match.term.owner

@@ -88,7 +88,7 @@ def _columns(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
         return []
     fibres, percents = (one, other) if isinstance(one[0], Fibre) else (other, one)
     if any(after.start - before.stop > _APART for before, after in pairwise(percents)):
-        # A word that nobody knows stands between them: it may be the fibre of the first.
+        # An unknown word stands between the percentages. It may be the fibre of the first one.
         return []
     pairs = [(f, p) for f, p in zip(fibres, percents, strict=True) if isinstance(f, Fibre) and isinstance(p, Percent)]
     return pairs if len(pairs) == middle else []

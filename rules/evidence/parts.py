@@ -25,7 +25,7 @@ _BESIDE = re.compile(r"[ (\[【]*")
 _CLOSED = re.compile(r"[ )\]】]*[\n),;.|/。]")
 #: Ends a clause; a part's name does not reach across it.
 _CLAUSE = re.compile(r"[\n;。|]")
-#: ...nor further than this, which keeps the time linear in a line of any length.
+#: A part's name does not reach further than this many characters, so that the time stays linear in the line.
 _FAR = 400
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 #: The number before a percent sign; a digit may have been read as a letter ("1OO%"). A comma or point belongs to the
 #: number only between digits: "65%棉,35%" are two numbers.
 _BEFORE = re.compile(r"(?<![\w%])(?<!\d[.,])([\doil|]{1,3}(?:[.,]\d{1,2})?) ?%$")
-#: One sign and two zeros can only be a hundred: "J00%", "[00%", or a 1 outside of the photo.
+#: Two zeros can only be the end of 100: OCR misread the 1 ("J00%", "[00%"), or it is outside of the photo.
 _HUNDRED_CUT = re.compile(r"(?<![\w%])(?<!\d[.,])(?:[^\W\d]|[\[\]!/\\])?(00) ?%$")
 #: Turkish labels write the sign first ("%65 pamuk").
 _BEHIND = re.compile(r"%(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%])")

@@ -35,7 +35,7 @@ def lone_words(
     page: Page, lines: Mapping[int, Sequence[Match]], in_company: Collection[str], telling: frozenset[str]
 ) -> Iterator[int]:
     """
-    Yield the starts of words that are their line's only product word, and not enough.
+    Yield the starts of words that give no tag, because they are the only product word of their line.
 
     Takes the matches by line number. Trade words also indicate a product text: promotions, garment parts, field names
     and `trade` words. So do a percentage, a word that is `telling` by itself, and a word that fills the space between

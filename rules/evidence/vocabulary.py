@@ -21,12 +21,12 @@ from schemas.events import Labels
 
 #: The category whose tags have shares.
 MATERIAL = "material"
-#: At most three words, or six Chinese letters, that the lexicon does not know ("100% lenzing ecovero viscose").
+#: A gap of at most three unknown words, or six unknown Chinese letters ("100% lenzing ecovero viscose").
 _FEW_WORDS = re.compile(rf"[ :,()]*(?:[^\W\d_]{{1,20}}[ .()]*){{0,3}}|[ :,()]*[{CJK}]{{0,6}}[ :,()]*")
 
 
 class Vocabulary:
-    """See the module."""
+    """A lexicon in the form that the tagger searches."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.entries = lexicon.entries
@@ -49,7 +49,7 @@ class Vocabulary:
         self.in_company = frozenset(
             normal_words([word for entry in self.entries.values() for word in entry.in_company])
         )
-        #: The parts that nobody sees.
+        #: Parts that are not visible from outside.
         self.hidden = frozenset(
             name for name, part in self.parts.items() if not (part.main or part.filling or part.shows)
         )
@@ -195,7 +195,7 @@ def _between(text: str, one: Figure, other: Figure) -> str:
 
 
 def _only(signs: str, words: Mapping[str, Sequence[str]]) -> re.Pattern[str]:
-    """Compile a pattern of gaps that contain only these signs and words."""
+    """Compile a pattern that matches a gap of only these signs and words."""
     normal = normal_words([word for language in words.values() for word in language])
     choices = sorted({word for word in normal if word}, key=len, reverse=True)
     return re.compile(f"(?:[{signs}]" + "".join(f"|{re.escape(word)}" for word in choices) + ")*")

@@ -52,6 +52,6 @@ class Language(Data):
     compounds: Compounds = Compounds()
 
     def with_elisions(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Give words, and those that begin with a vowel a second time behind each elision."""
+        """Return the words, and each word that begins with a vowel once more behind each elision."""
         melted = [f"{short}{word}" for word in words if _VOWEL.match(word) for short in self.elisions]
         return (*words, *melted)

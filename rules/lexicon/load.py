@@ -36,7 +36,7 @@ class Lexicon:
     entries: Mapping[str, Entry]
     context: Context
     interests: tuple[Interest, ...]
-    #: What a look at the picture may tell.
+    #: The aspects that a look at the picture may return.
     aspects: tuple[Aspect, ...]
     languages: tuple[Language, ...]
     #: Twelve hex digits of a hash over the content: the same content has the same version, however it is split in

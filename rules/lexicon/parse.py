@@ -100,7 +100,7 @@ class Parser:
     def entries(self) -> dict[str, Entry]:
         """Return the entries, by tag id."""
         keys = [key for key in self._kept() if key.partition("/")[0] not in SPECIAL]
-        # Those that are switched off, too: the values of such an aspect stay as they are.
+        # Include aspects that are switched off, so that their values stay valid.
         aspects = {key.partition("/")[2] for key in self._tables if key.startswith("look/")}
         found: dict[str, Entry] = {}
         for key in keys:
@@ -132,7 +132,7 @@ class Parser:
         return tuple(found)
 
     def aspects(self) -> tuple[Aspect, ...]:
-        """Make the aspects that a look at the picture may tell."""
+        """Return the aspects that a look at the picture may return."""
         names = [key.partition("/")[2] for key in self._kept() if key.startswith("look/")]
         made = (self._made(Aspect, f"look/{name}", {**self._fields(f"look/{name}"), "name": name}) for name in names)
         return tuple(filter(None, made))

@@ -20,7 +20,7 @@ from rules.tagger import Tagger
 from rules.text.match import GIVING
 from rules.text.normalize import normal_words
 
-#: Text around a word of each list in which it must be found.
+#: For each list of an entry, the text in which the tagger must find its words.
 _FRAMES = {"words": "{}", "beside_percent": "100% {}", "misread": "100% {}"}
 
 
@@ -57,7 +57,7 @@ def _lines_of(path: Path) -> list[str]:
 
 
 def _claimed(lexicon: Lexicon, files: _Files) -> Iterator[Problem]:
-    """Find words of two entries, words that are twice in one, and traps that are words anyway."""
+    """Find words that two entries have, words that one entry has twice, and traps that are also words."""
     claims: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for term in terms(lexicon):
         claims[term.text].append((term.kind, term.owner))
@@ -102,7 +102,7 @@ def _unreachable(entry: Entry, tagger: Tagger, files: _Files) -> Iterator[Proble
     for name, frame in _FRAMES.items():
         for word in getattr(entry, name):
             text = frame.format(word)
-            # Such words need others next to them, as their examples show.
+            # Words in `in_company` give the tag only next to other words. The examples of their entry check them.
             if not entry.ignored and word not in entry.in_company and not _gives(entry, text, tagger):
                 yield files.problem(entry, word, f"'{word}' never gives the tag{_instead(text, tagger)}")
 

@@ -109,5 +109,5 @@ def _compared(tagger: Tagger, one: Labelled, given: set[str]) -> tuple[set[str],
 
 
 def _was_missing(tag: str, one: Labelled) -> bool:
-    """Tell whether a tag is a value that the text has and that the lexicon lacked when it was labelled."""
+    """Return whether the text has this tag, but the lexicon lacked it when the text was labelled."""
     return tag.partition("/")[2] in one.missing

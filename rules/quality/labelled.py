@@ -16,7 +16,7 @@ from schemas.input_files import UnfitFileError, read_small
 
 #: Most bytes of a labelled file or a corpus.
 _LARGEST = 100_000_000
-#: Height of an invented line in pixels, its distance to the next, and the width of a letter.
+#: For `lines_of`, in pixels: the height of a line, the distance to the next, and the width of a letter.
 _HEIGHT, _STEP, _LETTER = 20, 24, 12
 #: A tag id, `category/*` for every tag of a category, or `*` for every tag.
 TagPattern = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*/(\*|[a-z0-9]+([.-][a-z0-9]+)*)$|^\*$")]

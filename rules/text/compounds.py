@@ -15,12 +15,12 @@ _FIRST, _LAST = 4, 3
 
 
 class Compounds:
-    """The halves of compounds."""
+    """Splits compounds whose two halves are in these lists."""
 
     def __init__(self, first: Iterable[str], last: Iterable[str]) -> None:
         self._first = frozenset(normal_words(list(first)))
         self._last = frozenset(normal_words(list(last)))
-        #: The ends of the last halves, to pass over most words at once.
+        #: The ends of the last halves: a word with another ending is skipped at once.
         self._ends = frozenset(word[-_LAST:] for word in self._last)
 
     def splits(self, text: str, known: Collection[str]) -> Iterator[tuple[int, int, str]]:

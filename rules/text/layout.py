@@ -11,11 +11,11 @@ from schemas.events import BBox, TextLine
 
 #: Lines of one row overlap in height by this share of the lower one...
 _SAME_ROW = 0.5
-#: ...and their distance is at most this many line heights.
+#: ...and the gap between them is at most this many line heights wide.
 _COLUMN_GAP = 4.0
 #: The distance of rows in one block is at most this many line heights...
 _ROW_GAP = 0.9
-#: ...and they share this part of the narrower one's width.
+#: ...and they overlap in width by at least this share of the narrower one.
 _SHARED_WIDTH = 0.3
 #: Number of previous rows to compare with, which keeps the time linear on pages of any size.
 _LOOK_BACK = 8
@@ -45,7 +45,7 @@ def blocks_of(lines: Sequence[TextLine]) -> list[Block]:
 
 
 def _rows(lines: Sequence[TextLine]) -> list[Row]:
-    # By place, and by content for lines at one place. Plain tuples, because they are compared fastest.
+    # Sort by place, then by content for lines at one place. Plain tuples compare fastest.
     placed = sorted(
         [
             (top, bottom, left, right, line.text, line.score, number)
@@ -76,7 +76,7 @@ def _corner(row: Row) -> tuple[int, int]:
 
 
 def _split(band: list[Row]) -> list[Row]:
-    """Join the lines of a band at one height to rows, up to where the gap to the next line is too wide."""
+    """Join lines at one height to rows. A gap that is too wide begins a new row."""
     band.sort(key=lambda row: (row.bbox, row.lines[0].text, row.lines[0].score))
     pieces = [[band[0]]]
     for row in band[1:]:

@@ -27,7 +27,7 @@ _WORTH: dict[Kind, int] = {
     "harmless": 2, "trap": 2, "word": 2, "ignored": 2, "misread": 2, "local": 2, "detail": 2,
     "beside_percent": 1, "negation": 1, "part": 1, "field": 1, "trade": 1, "goods": 1,
 }  # fmt: skip
-#: Kinds within which nothing is worth more than the whole.
+#: Kinds of the highest weight: no choice of words inside such a match is worth more than the match.
 _WHOLE = frozenset(kind for kind, worth in _WORTH.items() if worth > 1)
 #: Kinds that may give a tag.
 GIVING = ("word", "beside_percent", "misread")
@@ -133,7 +133,7 @@ class Matcher:
 
 
 def _covering(found: list[Span], joined: bytearray) -> list[Span]:
-    """Choose from overlapping matches."""
+    """Choose among overlapping matches."""
     found.sort(key=_start)
     chosen: list[Span] = []
     group: list[Span] = []

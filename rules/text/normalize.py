@@ -83,7 +83,7 @@ def _simplifier() -> OpenCC:
 
 @cache
 def _odd_characters() -> tuple[re.Pattern[str], dict[str, str]]:
-    """Return the table of single characters: odd spaces and hyphens become a space; accents and invisible ones go."""
+    """Return the table of single characters: odd spaces and hyphens become a space; others are removed."""
     table = dict.fromkeys(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)), " ")
     del table["\n"]
     invisible = (0xAD, *range(0x300, 0x370), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070))

@@ -32,10 +32,10 @@ _TOKEN = re.compile(rf"[a-z{_SIGNS}]{{4,}}+")
 _PERCENT = re.compile(r"\d[\d.,]* ?%")
 _AFTER = re.compile(r" ?([a-z]{5,}+)")
 _BEFORE = re.compile(r"([a-z]{5,}):? ?$")
-#: In shorter words only two letters are put into the right order ("ryaon"): one letter makes another word of them.
+#: In a shorter word only two swapped letters are corrected ("ryaon"), because changing one letter makes another word.
 _LONG = 6
 _MOST_SIGNS = 4
-#: Distance to look left of a percentage: the longest fibre names.
+#: How many characters left of a percentage are searched: as many as the longest fibre names have.
 _LONGEST = 30
 
 

@@ -10,14 +10,14 @@ from rules.text.normalize import is_cjk
 from rules.text.page import Page
 from schemas.events import BBox
 
-#: Chinese, Japanese and Korean letters begin here.
+#: Chinese, Japanese and Korean letters begin here; Latin ones are before it.
 _LATIN = "\u2000"
 
 
 def find_on(page: Page, matcher: Matcher) -> list[Match]:
     """Find the matcher's words on a page, in order. A word that crosses lines has a line break in its text."""
     text, starts = page.text, page.starts
-    #: Lines that end a block: nothing continues behind them.
+    #: The last line of each block. No word continues after it.
     last_lines = {number - 1 for number in page.blocks}
     pieces: list[str] = []
     begin = 0
@@ -46,7 +46,7 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
 def _is_split(text: str, start: int, after: int, stop: int, matcher: Matcher) -> bool:
     """Return whether a line that ends with a hyphen and the next, which begins at `after`, share a known word."""
     upper, lower = text[start:after].split(), text[after:stop].split()
-    # A line of accents only has become a space.
+    # Normalization leaves only a space of a line that contains only accents.
     return bool(upper and lower) and matcher.knows(upper[-1] + lower[0])
 
 

@@ -11,7 +11,7 @@ from ocr_worker.engines.vllm.command import NO_DOMAIN, VllmServe, weights
 MODEL = "tencent/HunyuanOCR"
 #: A commit of HunyuanOCR 1.5. The repository has no tags, and 1.5 replaced 1.0 in place: never use `main`.
 REVISION = "9e01f897bf8956f77a80c350dc0491d6bbbd43e6"
-#: Visual tokens cost the time, not parallel requests: 2 MP are about 2,080 tokens. (2 ** 21)
+#: The time depends on the visual tokens, not on parallel requests. 2 ** 21 pixels are about 2,080 tokens.
 MAX_PIXELS = 2_097_152
 LICENCE = (
     "The weights are under the Tencent Hunyuan Community License, which does not apply in the European Union,"

@@ -16,15 +16,15 @@ from ocr_worker.engines.rapid.doubt import Window, covered, cut_at_edge, doubts,
 from ocr_worker.engines.rapid.quads import Corners
 from ocr_worker.images.decode import Pixels
 
-#: How surely each px is text, 0..1: float32 (height, width).
+#: The probability that each px is text, 0..1: float32 (height, width).
 Chances = NDArray[np.float32]
 #: At full scale the shorter side of a picture has at least this many px (RapidOCR's own limit).
 _SHORT_SIDE = 736
-#: The model takes sides that are multiples of this.
+#: The model accepts only pictures whose sides are multiples of this many px.
 _STEP = 32
-#: A shape holds print when its middle has so many lines.
+#: A shape contains print if the detector finds at least this many lines in its middle.
 _LINES = 2
-#: Above this share of the picture one look at all of it is cheaper than looks at its windows.
+#: If the windows cover more than this share of the picture, detecting on the whole picture is cheaper.
 _MOST_WINDOWS = 0.6
 
 
@@ -32,11 +32,11 @@ class LineFinder:
     """One detector, safe to use from several threads."""
 
     def __init__(self, detector: Any, *, half_first: bool) -> None:
-        """Take RapidOCR's TextDetector. Without `half_first` it looks once, at full scale."""
+        """`detector` is RapidOCR's TextDetector. Without `half_first`, it runs once, at full scale."""
         self._detector, self._half_first = detector, half_first
 
     def find(self, bgr: Pixels) -> list[Corners]:
-        """Find the lines of a picture: corners clockwise from the top left, whichever way a line runs."""
+        """Return the lines of a picture: corners clockwise from the top left, in any direction of the line."""
         scale = max(1.0, _SHORT_SIDE / min(bgr.shape[:2]))
         full = bgr if scale == 1 else np.asarray(cv2.resize(bgr, None, fx=scale, fy=scale), dtype=np.uint8)
         lines = self._by_halves(full) if self._half_first else self._look(full)[0]
@@ -58,7 +58,7 @@ class LineFinder:
         return certain + [letter for letter in letters if not covered(letter, certain)]
 
     def _look_into(self, full: Pixels, window: Window) -> list[Corners]:
-        """Look at a part of the picture; once more at a wider one if its edge cuts a line."""
+        """Detect lines in a window. If its edge cuts a line, detect again in a wider window."""
         lines = self._look_at(full, window)
         wider = window.wider(cut_at_edge(lines, window, full.shape[:2]), full.shape[:2])
         return lines if wider == window else self._look_at(full, wider)
@@ -68,10 +68,10 @@ class LineFinder:
         return [line + np.array((x1, y1), np.float32) for line in self._look(full[y1:y2, x1:x2])[0]]
 
     def _look(self, bgr: Pixels) -> tuple[list[Corners], Sequence[float], Chances]:
-        """Give lines, how sure each is, and the model's own map."""
+        """Return the lines, the score of each, and the model's map of probabilities."""
         height, width = bgr.shape[:2]
         size = tuple(max(_STEP, round(side / _STEP) * _STEP) for side in (width, height))
-        # 0..255 to -1..1, which is what the model was trained on.
+        # Scale 0..255 to -1..1, the range that the model was trained on.
         chances = self._detector.session(
             cv2.dnn.blobFromImage(cv2.resize(bgr, size), 2 / 255, mean=(127.5, 127.5, 127.5))
         )

@@ -1,7 +1,7 @@
 """
-Which lines a look at half scale found for certain, and where in the picture it leaves doubt. Pure geometry.
+Decides which lines found at half scale are certain, and which parts of the picture need a look at full scale.
 
-All boxes are px at full scale.
+Pure geometry. All boxes are px at full scale.
 """
 
 from collections.abc import Sequence
@@ -13,27 +13,27 @@ from numpy.typing import NDArray
 
 from ocr_worker.engines.rapid.quads import SAME, Corners, shared
 
-#: Print lower than this, px, is found in part at half scale.
+#: Of print less than this many px high, the detector finds only a part at half scale.
 _LEAST_HEIGHT = 40.0
-#: A line takes at most this share of the picture's shorter side, unless it is this many times as long as high. What is
-#: larger and rounder is a shape: a letter or two, a garment, or a page of the smallest print.
+#: A line is at most this share of the picture's shorter side high, or at least this many times as long as high.
+#: Anything else is a shape: a letter or two, a garment, or a page of the smallest print.
 _MOST_HEIGHT, _LONG = 0.25, 2.5
-#: A spot that fills this share of its box is solid. A page of print that can be read is in stripes.
+#: A spot that fills this share of its box is solid. A page of readable print fills less, because it shows as stripes.
 _SOLID = 0.6
-#: A line is found for certain above this score of the detector.
+#: From this score of the detector on, a line is certain.
 _CERTAIN = 0.6
-#: Where the detector gives px more than the first chance, and one of them more than the second, and found no certain
-#: line, there may be text.
+#: A spot may be text if it is in no certain line, all its px have more than the first probability, and one of them has
+#: more than the second.
 _CHANCE, _PEAK = 0.1, 0.3
-#: Smaller spots, in px of the detector's map, are specks.
+#: Spots with fewer px of the detector's map are ignored as specks.
 _LEAST_SPOT = 6
-#: A window reaches this far around its spots, px: small print shows in part.
+#: A window extends this many px beyond its spot, because only a part of small print shows as a spot.
 _REACH = 64
-#: Sides of windows are multiples of this: memory is kept for each size that was met.
+#: Sides of windows are multiples of this many px, because ONNX Runtime keeps memory for each size that it has met.
 _STEP = 128
-#: So much of the middle of a shape, px, shows whether it holds print.
+#: Side in px of the middle of a shape in which the detector looks for print.
 _PROBE = 320
-#: Nearer to a window's edge than this, px, a line was cut by it.
+#: A line that ends less than this many px from a window's edge was cut by it.
 _CUT = 5.0
 
 
@@ -47,7 +47,7 @@ class Window(NamedTuple):
 
     @property
     def middle(self) -> "Window":
-        """The part around its middle that shows whether it holds print."""
+        """The part around its centre in which the detector looks for print."""
         x, y = (self.left + self.right) // 2, (self.top + self.bottom) // 2
         return Window(
             max(x - _PROBE // 2, self.left),
@@ -58,24 +58,24 @@ class Window(NamedTuple):
 
     @property
     def area(self) -> int:
-        """How many px it has."""
+        """Its area in px."""
         return (self.right - self.left) * (self.bottom - self.top)
 
     def wider(self, sides: tuple[bool, bool, bool, bool], shape: tuple[int, ...]) -> "Window":
-        """Move the given sides (left, top, right, bottom) outwards, by half of what there is, within the picture."""
+        """Move the given sides (left, top, right, bottom) outwards by half the width or height, inside the picture."""
         across, down = (self.right - self.left) // 2, (self.bottom - self.top) // 2
         by = (-across, -down, across, down)
         moved = [side + step if cut else side for side, step, cut in zip(self, by, sides, strict=True)]
         return snapped(Window(*moved), shape)
 
     def touches(self, other: "Window") -> bool:
-        """Tell whether both share a px."""
+        """Return whether the two windows overlap."""
         return (
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
     def around(self, other: "Window") -> "Window":
-        """Give the window around both."""
+        """Return the smallest window that contains both."""
         return Window(
             min(self.left, other.left),
             min(self.top, other.top),
@@ -85,25 +85,25 @@ class Window(NamedTuple):
 
 
 class Doubts(NamedTuple):
-    """Where to look again: windows, and shapes that most often are no text at all."""
+    """The parts to detect again at full scale: windows, and shapes, most of which contain no text."""
 
     windows: list[Window]
     shapes: list[Window]
 
 
 def is_plain(corners: Corners, score: float, shape: tuple[int, ...]) -> bool:
-    """Tell whether a line that was found at half scale needs no look at full scale."""
+    """Return whether a line found at half scale needs no look at full scale."""
     height, length = _sides(corners)
     return score >= _CERTAIN and height >= _LEAST_HEIGHT and not _is_shape(height, length, shape)
 
 
 def is_large_letter(corners: Corners, score: float, shape: tuple[int, ...]) -> bool:
-    """Tell whether what was found may be a letter or two all over the picture."""
+    """Return whether the detected line may be one or two letters that fill the picture."""
     return score >= _CERTAIN and _is_shape(*_sides(corners), shape)
 
 
 def doubts(chances: NDArray[np.float32], plain: Sequence[Corners], shape: tuple[int, ...]) -> Doubts:
-    """Give the parts of a picture where its detector's map shows more than the plain lines."""
+    """Return the parts of a picture where the detector's map shows spots outside the plain lines."""
     height, width = chances.shape
     scale = np.array((width / shape[1], height / shape[0]), np.float32)
     doubtful = (chances > _CHANCE).astype(np.uint8)
@@ -139,13 +139,13 @@ def united(windows: Sequence[Window]) -> list[Window]:
 
 
 def covered(corners: Corners, lines: Sequence[Corners]) -> bool:
-    """Tell whether a line is the same as one of the lines. Rims do not count: those of neighbours overlap."""
+    """Return whether a line is one of `lines`. Compares only their middles, because the edges of neighbours overlap."""
     core = _core(corners)
     return any(shared(core, _core(line)) > SAME for line in lines)
 
 
 def cut_at_edge(lines: Sequence[Corners], window: Window, shape: tuple[int, ...]) -> tuple[bool, bool, bool, bool]:
-    """Tell which sides of a window (left, top, right, bottom) cut a line; the picture's own edges cut none."""
+    """Return which sides of a window (left, top, right, bottom) cut a line; the picture's own edges cut none."""
     if not lines:
         return False, False, False, False
     left, top = np.min([line.min(axis=0) for line in lines], axis=0)
@@ -159,14 +159,14 @@ def cut_at_edge(lines: Sequence[Corners], window: Window, shape: tuple[int, ...]
 
 
 def _core(corners: Corners) -> Corners:
-    """Give the middle half of a line's height."""
+    """Return the part of a line between a quarter and three quarters of its height."""
     first, second = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[1])
     across = corners[[3, 2, 1, 0]] if first >= second else corners[[1, 0, 3, 2]]
     return np.asarray(0.75 * corners + 0.25 * across, dtype=np.float32)
 
 
 def _sides(corners: Corners) -> tuple[float, float]:
-    """Give the shorter and the longer side."""
+    """Return the shorter and the longer side."""
     edges = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
     return float(min(edges[:2])), float(max(edges[:2]))
 
@@ -176,7 +176,7 @@ def _is_shape(height: float, length: float, shape: tuple[int, ...]) -> bool:
 
 
 def snapped(window: Window, shape: tuple[int, ...]) -> Window:
-    """Give each side a length of so many steps, within the picture."""
+    """Lengthen each side to a multiple of `_STEP`, and keep the window inside the picture."""
     edges: list[tuple[int, int]] = []
     for low, high, most in ((window.left, window.right, shape[1]), (window.top, window.bottom, shape[0])):
         wanted = min(high, most) - max(low, 0)

@@ -40,7 +40,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """The lines, in px of a picture of `size`, and the regions of the second look, in px of the small picture."""
+    """Lines in px of a picture of `size`, and the regions that were read a second time, in px of the small picture."""
 
     size: tuple[int, int]
     quads: tuple[Quad, ...] = ()

@@ -46,7 +46,7 @@ def _is_better(new: Sequence[Quad], old: Sequence[Quad]) -> bool:
         return bool(new)
     letters, letters_before = _letters(new), _letters(old)
     score, score_before = _score(new), _score(old)
-    # Print seen small runs together: of readings that differ in spaces only, the wider one is right.
+    # Small print loses its spaces. So if two readings differ in spaces only, the one with more spaces is right.
     if _text(new) != _text(old) and _run_together(new) == _run_together(old):
         wider = len(_text(new)) > len(_text(old))
         return wider and score >= score_before - _LESS_SURE and not _loses_a_figure(new, old)

@@ -31,9 +31,9 @@ from ocr_worker.images.strips import pad_strip
 
 PARAMS = {
     "Global.log_level": "error",
-    # `look` pads strips instead.
+    # Off, because `look` pads strips itself.
     "Global.use_vertical_padding": False,
-    # Returns the position of each letter.
+    # RapidOCR then also returns the position of each letter.
     "Global.return_word_box": True,
     "Det.box_thresh": 0.3,
     # Read each line at its own width. A batch is padded to its longest line and costs a third more per px.
@@ -52,15 +52,15 @@ _TALL = 1.5
 #: A line may be upside down although the classifier does not say so. It is read both ways if the classifier's score is
 #: below this, and also if most lines of the photo run the other way.
 _TURNED, _CERTAIN = 0.9, 0.98
-#: A line with this score is not upside down.
+#: A line that is read with this score is not upside down.
 _SURE = 0.97
-#: The score of the other way round must be this much higher.
+#: Turned by 180 degrees, the line must reach a score this much higher.
 _BETTER = 0.03
 #: A line is full if its letters, each half a line height wide or a whole one, cover this share of it.
 _FILLED = 0.8
 #: `auto` is the small detector at half scale first; `small` and `tiny` look once, at full scale.
 Detector = Literal["auto", "small", "tiny"]
-#: Finds lines at less than half the small detector's cost, and cuts some. Included here, because no wheel has it.
+#: Finds lines at less than half the small detector's cost, but cuts some. Included here, because no wheel contains it.
 _TINY = Path(__file__).parent / "tiny" / "PP-OCRv6_det_tiny.onnx"
 #: The detector enlarges the shorter side to 736 px: a strip of 1,000 x 13 would become 56,000 px long and take minutes.
 #: So strips are padded to at most this many times as long as wide.

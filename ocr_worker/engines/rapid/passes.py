@@ -82,7 +82,7 @@ class Passes:
 
 
 def _parted(found: Sequence[Quad]) -> tuple[list[Quad], list[Quad]]:
-    """Split into lines with text, and those in which no text was read."""
+    """Split lines into those with text and those in which the models read no text."""
     return [quad for quad in found if is_line(quad)], [quad for quad in found if not is_line(quad)]
 
 

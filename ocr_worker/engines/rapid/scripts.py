@@ -25,7 +25,7 @@ _LETTER = 0.55
 _CLOSE = 0.25
 #: A column counts as ink if this share of its pixels does.
 _INK = 0.12
-#: Ink cannot be told from folds and patterns in lower lines, and where it differs less from the background (0..255).
+#: Outside these heights in px, and with less contrast to the background (0..255), ink looks like folds and patterns.
 _LEAST_HEIGHT, _MOST_HEIGHT, _LEAST_CONTRAST = 12, 130, 45.0
 #: In a photo with a foreign script a line is kept if it has two Chinese letters. It is also kept for a Latin word of
 #: three letters with this score, if one of them has no lookalike in Cyrillic or Greek: the N of "COTTON".
@@ -72,7 +72,7 @@ def is_strange(crop: Pixels, score: float) -> bool:
         return False
     grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
     if grey.shape[0] > _MEASURED_HEIGHT:
-        # A closer look has enlarged it.
+        # A closer look has enlarged the line. Measure it at the usual height.
         size = (round(grey.shape[1] * _MEASURED_HEIGHT / grey.shape[0]), _MEASURED_HEIGHT)
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     mask, contrast = _ink(grey)
@@ -83,14 +83,14 @@ def is_strange(crop: Pixels, score: float) -> bool:
 
 
 def _ink(grey: Pixels) -> tuple[NDArray[np.uint8] | None, float]:
-    """Return where a line's ink is, None if it may be a fold or pattern, and how much it differs from its ground."""
+    """Return where a line's ink is, None if it may be a fold or pattern, and its contrast."""
     if not _LEAST_HEIGHT <= grey.shape[0] <= _MOST_HEIGHT:
         return None, 0.0
     _, mask = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     dark, light = grey[mask == 0], grey[mask == 1]
     if not len(dark) or not len(light):
         return None, 0.0
-    # There is less ink than ground.
+    # The smaller part is the ink, because a line has less ink than background.
     ink = np.asarray(mask if mask.mean() < 0.5 else 1 - mask, dtype=np.uint8)  # noqa: PLR2004 - half
     return ink, float(light.mean()) - float(dark.mean())
 

@@ -86,7 +86,7 @@ def roomy(box: Box, least: tuple[float, float], size: tuple[int, int]) -> Box:
 
 def _unsure(quads: Sequence[Quad]) -> bool:
     if all(sum(character.isalnum() for character in quad.text) < _WORD for quad in quads):
-        # Patterns of cloth are read as single letters.
+        # The engine reads patterns of cloth as single letters.
         return False
     small = median(quad.height for quad in quads) < SMALL_LINE
     return small or sum(quad.score for quad in quads) / len(quads) < UNSURE

@@ -43,7 +43,7 @@ class View:
         return replace(self, small=_mirror(self.small), large=lambda: _mirror(self.large()))
 
     def worth_a_look(self, boxes: list[Box]) -> list[Box]:
-        """Return the boxes (px of the small picture) in which a closer look shows enough more detail, grown to fit."""
+        """Grow boxes (px of the small picture) to a useful size, and return those in which a closer look shows more."""
         least = _LOOK_SIDE / _LOOK_ZOOM / self.detail
         looks: list[Box] = []
         for box in boxes:

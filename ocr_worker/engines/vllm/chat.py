@@ -25,7 +25,7 @@ class ChatToken(FrozenModel):
 
     token: str = Field(repr=False)
     logprob: float
-    #: As many as the request wants.
+    #: The most likely tokens, as many as the request asks for.
     top_logprobs: tuple[Rival, ...] = ()
 
 

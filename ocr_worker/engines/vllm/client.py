@@ -20,7 +20,7 @@ from schemas.outcomes import Later, Misconfigured
 
 #: Tries per photo while a server returns an error, or no chat completion.
 TRIES = 3
-#: Reason of a request without a response. When the server is back, it may be a different one.
+#: Reason of a request without a response. A different server may answer the next request.
 UNREACHABLE = "vllm-unreachable"
 #: Longest wait for a TCP connection, in seconds.
 _CONNECT_S = 5.0
@@ -38,7 +38,7 @@ _OUTCOMES: Mapping[int, Later | Misconfigured | Refused] = MappingProxyType(
         HTTPStatus.GATEWAY_TIMEOUT: Later("vllm-down", "the vLLM server is down (HTTP 504)"),
     }
 )
-#: Reason of an answer that has not the form of a chat completion.
+#: Reason of a response that is not a chat completion.
 BAD_ANSWER: Final = "vllm-bad-answer"
 _BAD_ANSWER = "the vLLM server's response is not a chat completion"
 
