@@ -171,7 +171,7 @@ class _Sections:
             last = self._building[-1] if len(self._building) > self._first else None
             starts = [] if last is None else [share.fibre.start for share in last.shares]
             if not starts or self._fibres[-1] not in starts:
-                # In a sentence ("Coat in a wool blend. Satin lining.") only the fabric right before the name is the part's.
+                # In a sentence ("Coat in a wool blend. Satin lining.") the name only takes the fabric right before it.
                 last, starts = None, self._fibres[-1:]
             self.parts |= dict.fromkeys(starts, name.part)
             if last is not None:

@@ -59,5 +59,5 @@ class Sights:
         if value.score < self._least[tag]:
             return "unsure"
         read = named.get(self._aspects[tag], set())
-        # Text agrees with a value that implies a read tag. It also agrees with one that a read tag implies: `read` has it.
+        # Text agrees with a value that implies a read tag, and with one that a read tag implies: `read` has that one.
         return "text-disagrees" if read and read.isdisjoint(self.brought[tag]) else None
