@@ -205,6 +205,7 @@ def test_one_garment_has_one_head(ids: Ids, text: str, tags: set[str], taken: st
         ("Padded ski jacket", {"category/jacket", "occasion/skiing"}),
         ("Grey logo tee", {"category/t-shirt", "pattern/logo"}),
         ("白色麻花毛衣", {"category/sweater", "material/cable-knit"}),
+        ("Camisole in cotton jersey", {"material/cotton", "material/jersey"}),
     ],
 )
 def test_a_garment_named_for_its_purpose_or_look_is_still_that_garment(ids: Ids, text: str, tags: set[str]):
