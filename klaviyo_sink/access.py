@@ -18,7 +18,7 @@ def open_client(
     listener: Listener | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> KlaviyoClient:
-    """Create a client that authenticates by the tokens, else by the key; without both its calls are Misconfigured."""
+    """Create a client that authenticates by the tokens, else by the key. Without both, calls return Misconfigured."""
     return KlaviyoClient(
         config.url,
         _auth(config, now),

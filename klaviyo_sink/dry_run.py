@@ -33,7 +33,7 @@ class DryRun:
     """Options of a dry run. The sink calls `show` with each request (`POST /api/events`) and its body."""
 
     show: Callable[[str, bytes], None]
-    #: Whether to know the uploads that Klaviyo has accepted before, which are then not shown.
+    #: Whether to skip uploads that Klaviyo has accepted before, by the ledger.
     ledger: bool = True
 
 

@@ -161,12 +161,12 @@ def _allowed(spent: Spent, operation: str) -> tuple[int, int]:
 def _left(spent: Spent, steady: int, now: float) -> int:
     if spent.told_left is None or now >= spent.resets_at:
         return steady
-    # The unused share of the limit is subtracted here as well.
+    # Subtract the share of the limit that is not used here as well.
     return spent.told_left - math.ceil((spent.told_steady or steady) * (1 - SPEND))
 
 
 def _used(spent: Spent, tick: int, length_s: int) -> int:
-    # A request may have been granted at the very end of its tick.
+    # Count one more tick, because a request may have been granted at the very end of its tick.
     first = tick - round(length_s / TICK_S) - 1
     return sum(count for at, count in spent.ticks if at > first)
 

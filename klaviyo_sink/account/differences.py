@@ -5,7 +5,7 @@ from typing import Any, Final
 
 #: Klaviyo replaces our ids by its own, and a status that was set live later is no difference.
 _KLAVIYOS_OWN: Final = frozenset({"temporary_id", "entry_action_id", "status"})
-#: What each part of a definition means, by a part of its path; the first match counts.
+#: Words for the parts of a definition, each by a piece of its path; the first match counts.
 _MEANINGS: Final = (
     ("/message/body", "the text"),
     ("/message/name", "the message's name"),

@@ -35,7 +35,7 @@ class KnownMetric:
 
 def choose_metric(metrics: Iterable[KnownMetric], name: str, integration: str | None) -> KnownMetric | None:
     """
-    Return the metric that is meant; None if the account has none of that name.
+    Return the account's metric of this name; None if it has none.
 
     Raises:
         AmbiguousMetricError: Several metrics have the name, or none of them belongs to the integration.

@@ -5,9 +5,9 @@ from klaviyo_sink.limits import MINUTE_S, PUBLISHED
 
 def most_left_s(campaigns: int, wait_s: float) -> float:
     """
-    Return at most how many seconds so many campaigns take if Klaviyo takes the next segment or flow in `wait_s`.
+    Return the most seconds that so many campaigns take if Klaviyo accepts the next segment or flow after `wait_s`.
 
-    Fewer if some exist already. Segments and flows have the same limits, and are made side by side.
+    If some exist already, it takes less. Segments and flows have the same limits and are created in parallel.
     """
     if campaigns <= 0:
         return wait_s

@@ -9,10 +9,10 @@ from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.delivery.imports import cursor_after
 from schemas.outcomes import Later
 
-#: Called with what a call waits for, and for how many seconds.
+#: Called before a wait, with its reason and its length in seconds.
 Waiting = Callable[[str, float], None]
 
-#: Later answers to one call after which setting up fails.
+#: Setting up fails after this many Later answers to one call.
 TRIES: Final = 8
 
 

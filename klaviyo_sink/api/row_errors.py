@@ -34,7 +34,7 @@ def refused_rows(errors: Iterable[ApiError]) -> dict[int, tuple[Fault, str]]:
         found = _ROW.fullmatch(error.pointer)
         if found is None:
             continue
-        # The first error that is more than a repetition counts.
+        # Keep the first error of a row, but replace an error that only reports a repeated event.
         index, fault = int(found[2]), _fault(error, found[1], found[3] or "")
         if index not in rows or rows[index][0] is Fault.REPEATED:
             rows[index] = (fault, f"Klaviyo refused the row: {error}")

@@ -71,7 +71,7 @@ class Batches:
     follow_ups: LookAgain
     #: Compares shoppers who were written before with Klaviyo; a failure stops the batch.
     compare: Callable[[Sequence[OutfitTagged]], Awaitable[Failure | None]] | None = None
-    #: What becomes of tags that only the picture shows.
+    #: How tags seen only in the picture are written (`profile/naming.py`).
     seen: SeenTags = "separate"
 
     async def write(
@@ -239,7 +239,7 @@ def _needs_state(shopper: _Shopper, results: Mapping[str, RowResult]) -> bool:
     """
     Record the results of a shopper's events. Return whether the state must still be sent without an event.
 
-    It must if Klaviyo may know an event already, because it then may have dropped the state in the repetition.
+    It must if Klaviyo may know an event already: Klaviyo then may have dropped the repeated event with its state.
     """
     mine = [results[name] for name in shopper.events]
     delivered = [one for one in mine if isinstance(one, Delivered)]
@@ -266,6 +266,6 @@ def _ended(shopper: _Shopper, results: Mapping[str, RowResult]) -> Write:
     if isinstance(state, Delivered):
         version = shopper.version = max(shopper.version, state.version)
     elif not isinstance(state, Never):
-        # It comes again, and must not be known by then. What failed for good does not.
+        # The event will be delivered again, so the ledger must not contain it. After a `Never` it will not.
         taken = {}
     return Write(shopper.event.shopper_id, shopper.ticket, version, taken, unsure=shopper.unsure)

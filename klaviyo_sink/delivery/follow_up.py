@@ -1,12 +1,12 @@
 """
-Shoppers whose rows stayed dirty, to be written once more when all requests in flight have ended.
+Writes shoppers whose rows stayed dirty once more, when all requests in flight have ended.
 
-The stage tries a failed event again, but not in a process that lost the shopper in a rebalance. That process's late
-write may still be the last to arrive. Kept in memory, one event per shopper; the row itself stays dirty until then.
+The stage retries a failed event, but not in a process that lost the shopper in a rebalance. A late write of that
+process may still arrive last. Kept in memory, one event per shopper; the row stays dirty until then.
 
-Two processes may have the same shopper here. If each wrote whenever its time is up, each write would be news to the
-other, and they would write in turns for ever. So a process first looks at the row: only if nobody has written since
-does it write, otherwise it looks again later.
+Two processes may have the same shopper here. If each wrote as soon as its time is up, each write would change the row
+for the other, and they would write in turns for ever. So a process first looks at the row. It writes only if nobody has
+written since; otherwise it looks again later.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from schemas.events import OutfitTagged
 #: Most shoppers remembered. The oldest ones beyond that wait for their next upload.
 MOST: Final = 10_000
 
-#: Returns what a shopper's row says of earlier writes: 0 if the row is clean or missing, None if the database failed.
+#: Returns the `dirty` of a shopper's row: 0 if the row is clean or missing, None if the database failed.
 FindDirty = Callable[[str], Awaitable[int | None]]
 
 
@@ -27,18 +27,18 @@ class FollowUps:
     """Calls `write` with an event of each added shopper once its row is unchanged for `after_s` seconds."""
 
     def __init__(self, write: Callable[[OutfitTagged], None], find_dirty: FindDirty, after_s: float) -> None:
-        """`after_s`: seconds after which every request has landed. Close it with `clear`."""
+        """`after_s`: seconds after which every request has ended. Close it with `clear`."""
         self._write, self._find_dirty, self._after_s = write, find_dirty, after_s
         self._waiting: OrderedDict[str, asyncio.TimerHandle] = OrderedDict()
         self._looking: dict[str, asyncio.Task[None]] = {}
-        #: What rows were left with, by shopper, whose time is up.
+        #: For shoppers whose time is up, the `dirty` that the last write left in the row.
         self._landed: OrderedDict[str, int | None] = OrderedDict()
 
     def add(self, event: OutfitTagged, dirty: int | None = None) -> None:
         """
-        Write a shopper again later; the time begins anew if the shopper waits already.
+        Write a shopper again later. If the shopper waits already, the time begins anew.
 
-        `dirty` is what the shopper's row was left with; None: the database failed before it could say so.
+        `dirty` is the value that the last write left in the shopper's row; None: unknown, because the database failed.
         """
         self._drop(event.shopper_id)
         self._landed.pop(event.shopper_id, None)
@@ -48,7 +48,7 @@ class FollowUps:
             self._waiting.popitem(last=False)[1].cancel()
 
     def all_landed(self, shopper_id: str, dirty: int) -> bool:
-        """Tell whether all that was on its way when the shopper's row was left with this `dirty` has landed by now."""
+        """Return whether every request in flight when the row got this `dirty` has ended by now."""
         return self._landed.get(shopper_id) == dirty
 
     @property

@@ -20,7 +20,7 @@ class Lookups:
         self._wanted |= set(shoppers)
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
-            # When all who wait were cancelled nobody takes its error, which asyncio would log.
+            # If all callers were cancelled, nobody retrieves the error of the query. asyncio would then log it.
             self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())
         # A caller that is cancelled must not cancel the query for the others.
         return await asyncio.shield(self._asking)

@@ -27,7 +27,7 @@ class Database(Protocol):
         ...
 
     def settle(self, writes: Sequence[Write], *, at: datetime) -> dict[str, Settled | None]:
-        """Enter how writes ended; None for the forgotten."""
+        """Record how writes ended. Returns None for forgotten shoppers."""
         ...
 
 
@@ -44,14 +44,14 @@ class Sender(Protocol):
 
 
 class LookAgain(Protocol):
-    """Has shoppers written once more (`delivery.follow_up.FollowUps`)."""
+    """Writes shoppers once more, later (`delivery.follow_up.FollowUps`)."""
 
     def add(self, event: OutfitTagged, dirty: int) -> None:
-        """Take an event of a shopper whose row was left so, to write it again once all on its way has landed."""
+        """Write the event's shopper again when all requests in flight have ended. The row was left with `dirty`."""
         ...
 
     def all_landed(self, shopper_id: str, dirty: int) -> bool:
-        """Tell whether all that was on its way when the row was left so has landed."""
+        """Return whether every request in flight when the row got this `dirty` has ended."""
         ...
 
 

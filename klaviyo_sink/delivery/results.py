@@ -17,7 +17,7 @@ class Delivered:
 
     lane: LaneName
     version: int
-    #: Klaviyo had the event before, so it may have dropped the state in the repetition.
+    #: Klaviyo had the event already, so it may have dropped this repetition with its state.
     repeated: bool = False
 
 

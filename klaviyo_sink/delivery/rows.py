@@ -23,7 +23,7 @@ class Row:
     backfill: bool
     with_event: bool = True
     version: int = 0
-    #: How many of the shopper's identifiers Klaviyo turned out not to know.
+    #: How many of the shopper's identifiers were tried that Klaviyo does not know.
     skip: int = 0
     #: How tags seen only in the picture are written: not at all, in separate lists, or with the others.
     seen: SeenTags = "separate"

@@ -72,7 +72,7 @@ class PropertyNames:
 
     @property
     def seen_lists(self) -> dict[str, str]:
-        """The lists of values that only pictures show, without the prefix, and the tag category that each holds."""
+        """The lists of tags seen only in pictures, without the prefix, with the tag category of each."""
         return self._all_seen_lists if self.seen == "separate" else {}
 
     @property

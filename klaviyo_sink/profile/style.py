@@ -24,7 +24,7 @@ from schemas.events import Identity, OutfitTagged
 MEMORY: Final = 200
 
 
-#: Fields of a contribution in a version that knew no looks.
+#: Number of fields of a contribution that was stored before there were looks.
 _BEFORE_LOOKS: Final = 6
 
 

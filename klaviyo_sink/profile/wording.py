@@ -51,7 +51,7 @@ class Wording:
         read = self._unfaded(profile, as_of, lambda one: one.every if names.seen == "merged" else one.tags)
         values = _listed(read | held.keys(), lists.values(), words)
         properties: Properties = {names.prefix + name: values[category] for name, category in lists.items()}
-        # A shopper at whose photos nothing looked has no such lists.
+        # If no photo of the shopper was looked at, the profile has no such lists.
         if seen_lists and any(one.looked for one in profile.uploads):
             seen = self._unfaded(profile, as_of, lambda one: one.seen) - read
             shown = _listed(seen, seen_lists.values(), words)

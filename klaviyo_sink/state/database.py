@@ -162,8 +162,8 @@ def lock_to_add(connection: Connection) -> None:
     """
     Let no shopper be forgotten until this transaction ends. Call it first, before the erasure ledger is read.
 
-    PostgreSQL's DELETE does not see rows that another transaction has not committed, so without this lock a row could
-    be added behind the one who forgets its shopper. SQLite has one writer at a time.
+    PostgreSQL's DELETE does not see rows that another transaction has not committed. So without this lock, the row of
+    a shopper could be committed after the shopper was forgotten. SQLite has one writer at a time.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": SHOPPERS_LOCK})

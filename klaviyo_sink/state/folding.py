@@ -42,7 +42,7 @@ class Folded:
     ticket: int = 0
     #: Whether the profile must also be set without an event: Klaviyo may know the event, and drop it with its state.
     alone: bool = False
-    #: What the row said of earlier writes when this one began (`settling.py`).
+    #: The row's `dirty` when this write began (`settling.py`).
     dirty: int = 0
 
 

@@ -2,7 +2,7 @@
 Deletes old rows, a bounded number at a time, and in particular those of the ledger of written events.
 
 An entry of that ledger keeps an event that is delivered again from being sent again. Once no topic can deliver the
-event any more, its entry serves nothing. Never touches the erasure ledger.
+event any more, its entry is useless. Never touches the erasure ledger.
 """
 
 from datetime import datetime

@@ -12,17 +12,17 @@ the write shows that another process wrote meanwhile:
     another's ticket        a later write is in progress                       mend if ours was not the newest version,
                                                                                else the later write mends
 
-A write that failed, or whose answer was lost, always leaves a negative `dirty`: whoever writes the row next sends the
-profile by itself, not only with an event that Klaviyo may know already and drop. The event behind a duty is entered in
-the ledger only once the duty is fulfilled or left to another; and an event that comes again and is not in the ledger
-has its profile sent by itself, too.
+A write that failed, or whose response was lost, always leaves a negative `dirty`. The next write of the row then also
+sends the profile without an event, because Klaviyo may know the event already and drop it. The ledger gets the event of
+such a write only when the profile has been mended, or when another process must mend it. If an event is delivered again
+and is not in the ledger, its profile is sent without an event too.
 
-A write is `unsure` when another may be on its way that began earlier: that one may land last, and its process end
-before it settles. An unsure write cleans no row. It leaves a negative `dirty` of its own, and as long as a row has one,
-each write that begins is unsure. Whoever left it looks again when all that was on its way has landed (`follow_up.py`);
-if the row says the same by then, nobody wrote meanwhile, and the write that begins now is sure. If the row says
-something else, it writes nothing and looks again as much later. If that process ends before it looks, the row stays
-dirty, and the shopper's next upload mends it.
+A write is `unsure` while an earlier one may still be in flight: that one may arrive last, and its process may end
+before it settles. An unsure write never cleans the row. It leaves a negative `dirty` of its own. As long as a row has
+such a value, each write that begins is unsure. The process that left the value looks at the row again when all requests
+that were in flight have ended (`follow_up.py`). If the row still has that value, nobody wrote meanwhile, and the write
+that begins now is sure. If it has another value, the process writes nothing, and looks again after the same time. If
+the process ends before it looks, the row stays dirty, and the shopper's next upload mends it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ from pydantic_core import from_json
 
 from klaviyo_sink.bodies import Properties
 
-#: A row's `dirty` after a write failed while no other could be on its way.
+#: A row's `dirty` after a write failed while no other could be in flight.
 FAILED: Final = -1
 
 
@@ -58,7 +58,7 @@ class Write:
     version: int | None
     #: The events that Klaviyo accepted: upload ids by the events' names.
     events: Mapping[str, str] = field(default_factory=dict)
-    #: Whether another may be on its way that began earlier.
+    #: Whether an earlier write may still be in flight.
     unsure: bool = False
 
 
@@ -69,7 +69,7 @@ class Current:
     version: int
     #: The Klaviyo properties as JSON.
     text: str
-    #: What the row says of earlier writes.
+    #: The row's `dirty`.
     dirty: int = 0
 
     @property
@@ -84,7 +84,7 @@ class Settled:
     """The state of a shopper's row after a write has ended."""
 
     duty: Duty
-    #: What the row says now. With `Duty.MEND` it is the ticket of the mending write.
+    #: The row's new `dirty`. With `Duty.MEND` it is the ticket of the mending write.
     dirty: int = 0
     #: With `Duty.MEND`: what the mending write must send, and whether it is unsure.
     newest: Current | None = None
@@ -101,12 +101,12 @@ def duty_after(dirty: int, version: int, write: Write) -> Duty:
 
 
 def may_land_later(dirty: int) -> bool:
-    """Tell, by what a row says, whether a write may be on its way that is not settled."""
+    """Return whether, by a row's `dirty`, a write that is not settled may still be in flight."""
     return dirty not in {0, FAILED}
 
 
 def dirty_after(duty: Duty, row_version: int, *, unsure: bool) -> int:
-    """Give the row's new `dirty`; `row_version` is the row's new one, and the ticket of a mending write."""
+    """Return the row's new `dirty`. `row_version` is the row's new version, and the ticket of a mending write."""
     left = -row_version if unsure else FAILED
     return {Duty.NONE: 0, Duty.LEFT: left, Duty.MEND: row_version}[duty]
 

@@ -197,8 +197,9 @@ def _known(
 ) -> set[str]:
     """Return the names of events that Klaviyo has accepted."""
     taken = taken_names(connection, names.values())
-    # Names were computed differently in older versions, and identifiers may change; the upload id stays the same.
-    # Ask only about uploads that the style profile may have had before, because folding precedes sending.
+    # The ledger may have an event under another name: older versions computed names differently, and identifiers may
+    # change. The upload id stays the same. Query only uploads that the style profile may have had before, because an
+    # upload is folded before it is sent.
     doubtful = [
         upload
         for upload, name in names.items()

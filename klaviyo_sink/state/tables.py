@@ -82,11 +82,11 @@ index_positions: Final = Table(
     Column("next_offset", BigInteger, nullable=False),
 )
 
-#: Who claims a name or a photo that is not theirs by itself: `hangtag forget` must not erase what others use, too.
+#: The shoppers who claim a name or a photo. A claim proves nothing: `hangtag forget` keeps what others claim too.
 claims: Final = Table(
     "claims",
     metadata,
-    # Of the name or the photo's address (`streams/index/claims.py`).
+    # Digest of the name or of the photo's address (`streams/index/claims.py`).
     Column("digest", String(64), primary_key=True),
     Column("shopper_id", String(255), primary_key=True, index=True),
     # Broker time of the newest event that claims it.

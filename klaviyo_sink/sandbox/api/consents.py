@@ -125,7 +125,7 @@ def withdraw(account: Account, profile: StoredProfile, channel: Channel) -> None
 
 
 async def _read(request: Request, shape: type[J], most: int) -> J:
-    """Read a job about the consent of at most so many people."""
+    """Parse a job that changes the consent of at most `most` people."""
     _refuse_other_channels(await read_json(request))
     job = await read_body(request, shape)
     _check_count(job.data.attributes.profiles.data, most)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 Resource = dict[str, Any]
-#: Fields for finding resources that are elsewhere in them.
+#: Filter fields whose values are among the relationships of a resource.
 _ELSEWHERE: Final = {"metric_id": "metric", "profile_id": "profile", "metric": "metric", "profile": "profile"}
 
 

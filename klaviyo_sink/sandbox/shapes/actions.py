@@ -11,7 +11,7 @@ Status = Literal["draft", "live", "manual", "disabled"]
 
 
 class Next(Shape):
-    """The action after; null ends the flow."""
+    """The link to the next action; null ends the flow."""
 
     next: str | None = None
 

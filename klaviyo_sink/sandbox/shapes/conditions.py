@@ -180,13 +180,13 @@ class SegmentGroup(Shape):
 
 
 class FlowGroup(Shape):
-    """The same for the people in a flow."""
+    """Conditions on a person in a flow, of which one must hold."""
 
     conditions: list[FlowCondition]
 
 
 class TriggerGroup(Shape):
-    """The same for the triggering event."""
+    """Conditions on the triggering event, of which one must hold."""
 
     conditions: list[MetricProperty]
 
