@@ -1,4 +1,4 @@
-"""Asks the leader of one partition about its log: where it begins and ends, and whose records it holds. Reads only."""
+"""Reads the bounds and the leader epochs of one partition's log from its leader. Changes nothing."""
 
 import time
 from collections.abc import Callable
@@ -9,40 +9,40 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from streams.config.settings import Settings
 from streams.kafka.clients import reader
 
-#: Kafka's times for the two ends of a log. With the end comes the current leader epoch. An AdminClient returns it too,
-#: but may end the process if its request times out (librdkafka issue 4605).
+#: Kafka's special times for the two ends of a log. The response for the end contains the current leader epoch. An
+#: AdminClient returns it too, but may end the process if its request times out (librdkafka issue 4605).
 _EARLIEST, _LATEST = -2, -1
-#: Seconds that one answer of the leader may take.
+#: Seconds that one response of the leader may take.
 _ANSWER_S = 5
 
 
 @dataclass(frozen=True, slots=True)
 class LogBounds:
-    """What the leader of a partition says about its log."""
+    """The offsets of a log as the leader reports them: of its first record, and after its last record."""
 
     first: int
     end: int
-    #: The current leader epoch; None if the broker does not tell.
+    #: The current leader epoch; None if the broker does not report it.
     epoch: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Where a record lies, and the leader epoch that it was written in."""
+    """The offset of a record, and the leader epoch in which it was written."""
 
     offset: int
     epoch: int
 
 
-#: Returns the first record at an offset or behind it; None if there is none.
+#: Returns the first record at or after an offset; None if there is none.
 StampAt = Callable[[int], Stamp | None]
 
 
 def end_of_epoch(epoch: int, first: int, end: int, stamp_at: StampAt) -> int:
     """
-    Find the first offset of a log in [first, end] whose record was written after a leader epoch.
+    Return the first offset in [first, end] whose record was written after a leader epoch; `end` if there is none.
 
-    Epochs never fall along a log, so that a binary search finds it.
+    A binary search finds it, because the epochs along a log never decrease.
     """
     while first < end:
         middle = (first + end) // 2
@@ -55,15 +55,15 @@ def end_of_epoch(epoch: int, first: int, end: int, stamp_at: StampAt) -> int:
 
 
 class PartitionLog:
-    """One partition, asked through clients of its own, so that no group member's position changes."""
+    """Reads one partition with separate clients, so that the position of no group member changes."""
 
     def __init__(self, settings: Settings, topic: str, partition: int) -> None:
-        """Connect at the first question."""
+        """Do not connect yet; each call opens its own client."""
         self._settings, self._topic, self._partition = settings, topic, partition
 
     def bounds(self) -> LogBounds:
         """
-        Ask for the log as it is now.
+        Return the current bounds of the log.
 
         Raises:
             KafkaException: no broker answered.
@@ -83,7 +83,7 @@ class PartitionLog:
 
     def end_of_epoch(self, epoch: int, bounds: LogBounds) -> int:
         """
-        Find up to which offset the log holds records of a leader epoch and of those before it.
+        Return the offset at which the log's records of this leader epoch, or of earlier ones, end.
 
         Raises:
             KafkaException: no broker answered.

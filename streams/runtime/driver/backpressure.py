@@ -1,4 +1,4 @@
-"""Keeps the polling thread from reading more than the window takes, without holding up rebalances."""
+"""Back-pressure: the polling thread reads no more than the window takes, and still handles rebalances in time."""
 
 import threading
 import time
@@ -7,25 +7,26 @@ from collections.abc import Callable, Iterable
 
 from confluent_kafka import Consumer, TopicPartition
 
-#: Seconds that the thread waits for room at a time.
+#: Seconds that one wait for room takes at most.
 _WAIT_S = 0.2
-#: Seconds without room after which it pauses partitions and polls on. librdkafka throws away what it has fetched of a
-#: paused partition, so that a shorter wait is cheaper.
+#: After this many seconds without room, the thread pauses partitions and continues to poll. It waits first, because
+#: librdkafka discards the fetched records of a partition when it is paused.
 _PATIENCE_S = 1.0
-#: A paused partition goes on once this share of the limit waits, so that the window need not wait for a fetch.
+#: A paused partition resumes when no more of its records wait than this share of the limit. So the next fetch arrives
+#: before the window runs empty.
 _RESUMED_SHARE = 0.25
 
 
 class Backpressure:
     """
-    Counts the records between the thread and the window.
+    Counts the records that were polled and that the window has not admitted yet.
 
-    When there is no room it pauses the partitions whose records wait, and those only: a partition that the window
-    cannot take does not hold up the others.
+    If there is no room, it pauses only the partitions whose records wait. So a partition that the window cannot admit
+    does not delay the others.
     """
 
     def __init__(self, topic: str, limit: int) -> None:
-        """Let `limit` records wait, those of paused partitions not counted; one poll may bring some more."""
+        """Let `limit` records wait, not counting paused partitions. One poll may exceed the limit."""
         self._topic, self._limit = topic, limit
         #: Records that wait, by partition. Both threads change it, under the lock of `_changed`.
         self._waiting: Counter[int] = Counter()
@@ -40,13 +41,13 @@ class Backpressure:
             self._waiting[partition] += records
 
     def remove(self, partition: int, records: int) -> None:
-        """Count records that the window took or dropped."""
+        """Count records that the window admitted or dropped."""
         with self._changed:
             self._waiting[partition] -= records
             self._changed.notify()
 
     def wake(self) -> None:
-        """End the polling thread's wait, because it has something else to do."""
+        """Interrupt the polling thread's wait for room, because it has other work."""
         with self._changed:
             self._changed.notify()
 

@@ -1,4 +1,4 @@
-"""Turns librdkafka's messages into deliveries, a batch for each partition. Pure but for the messages it reads."""
+"""Turns librdkafka's messages into deliveries, one batch per partition."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ ReadForeignHeaders = Callable[[Message], Headers]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Deliveries of one partition in offset order, and the offsets that hold no record for us."""
+    """Deliveries of one partition in offset order, and the gaps between them."""
 
     partition: Partition
-    #: Which assignment of the partition they came with; a batch of an earlier one must be dropped.
+    #: Number of the assignment in which they were polled. A batch of an earlier assignment must be dropped.
     assignment: int
     deliveries: list[Delivery[Record]] = field(default_factory=list)
     #: For each delivery after a gap (a transaction marker, say): the offset where the gap begins.
@@ -29,14 +29,14 @@ class Batch:
 
 @dataclass(slots=True)
 class Position:
-    """Where the stage reads in one partition."""
+    """The position of the stage in one partition."""
 
     assignment: int
-    #: The offset behind the last record polled; None before the first one of a group without a commit.
+    #: The offset after the last polled record; None before the first record of a group without a commit.
     next: int | None
     #: The leader epoch of the last record polled.
     epoch: int | None
-    #: The offset from which each leader epoch was seen, oldest first.
+    #: Leader epochs, each with the offset of its first record, oldest first.
     epochs: list[tuple[int, int]] = field(default_factory=list)
 
     def epoch_before(self, offset: int) -> int | None:
@@ -49,7 +49,7 @@ class Position:
 
 #: Errors of librdkafka about a batch that it cannot inflate or parse.
 UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG, KafkaError._NOT_IMPLEMENTED})  # noqa: SLF001 - librdkafka's local codes
-#: A larger value is not copied out of librdkafka's memory: no dead letter can hold it either.
+#: A larger value is not copied out of librdkafka's memory, because no dead letter can contain it either.
 LARGEST_VALUE = 8_388_608
 
 
@@ -70,7 +70,7 @@ def batches_of(
     positions: dict[int, Position],
     read_foreign: ReadForeignHeaders,
 ) -> list[Batch]:
-    """Group messages by partition and move the positions behind them. Messages of other partitions are dropped."""
+    """Group messages by partition, and move the positions past them. Drop messages of partitions not assigned."""
     batches: dict[int, Batch] = {}
     for message in messages:
         number = message.partition()
@@ -93,7 +93,7 @@ def batches_of(
 
 
 def unreadable(message: Message, topic: str, position: Position) -> Batch:
-    """Make a batch of one record that librdkafka cannot inflate or parse, and move the position behind it."""
+    """Make a batch of one record that librdkafka cannot inflate or parse, and move the position past it."""
     batch = Batch(Partition(topic, message.partition()), position.assignment)
     offset = message.offset()
     if position.next is not None and offset > position.next:

@@ -1,4 +1,4 @@
-"""Brings commits from the event loop to the polling thread, and their results back."""
+"""Passes commits from the event loop to the polling thread, and their results back."""
 
 import asyncio
 from collections import deque
@@ -12,7 +12,7 @@ Offsets = dict[Partition, int]
 
 
 class CommitQueue:
-    """Commits in the order of the requests. From another than the polling thread it takes seconds (librdkafka 2.16)."""
+    """Commits in the order of requests, on the polling thread: any other needs seconds (librdkafka 2.16)."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start empty."""
@@ -25,13 +25,13 @@ class CommitQueue:
         return bool(self._requests)
 
     def request(self, offsets: Offsets) -> asyncio.Future[None]:
-        """Ask for a commit, from the event loop. The future raises KafkaException if the broker refuses it."""
+        """Request a commit; call it on the event loop. The future raises KafkaException if the broker refuses it."""
         future: asyncio.Future[None] = self._loop.create_future()
         self._requests.append((offsets, future))
         return future
 
     def send(self, consumer: Consumer, places_of: Callable[[Offsets], list[TopicPartition]]) -> None:
-        """Send what was asked for, from the polling thread; `places_of` adds the leader epochs."""
+        """Send the requested commits; call it on the polling thread. `places_of` adds the leader epochs."""
         while self._requests:
             offsets, future = self._requests.popleft()
             places = places_of(offsets)
@@ -42,7 +42,7 @@ class CommitQueue:
                 self._resolve(future, None)
 
     def on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        """Take librdkafka's result of the oldest commit that was sent."""
+        """Pass on librdkafka's result of the oldest commit that was sent."""
         refused = error or next((place.error for place in places if place.error is not None), None)
         if self._sent:
             self._resolve(self._sent.popleft(), refused)

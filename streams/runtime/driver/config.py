@@ -12,41 +12,41 @@ FETCH_BYTES = 1_048_576
 _QUEUED_KBYTES = 8_192
 #: The largest zstd batch that librdkafka inflates, and the largest response that it reads.
 INFLATED_BYTES = 33_554_432
-#: Seconds that a drain may take longer than `drain_s`.
+#: Seconds added to `drain_s` for everything else that a rebalance needs.
 _SLACK_S = 10
 
 
 def client_id(group: str, host: str) -> str:
-    """Name a stage's process within its group. It begins as `streams.kafka.strangers` knows ours."""
+    """Return the client id of a stage's process. Its prefix tells `streams.kafka.strangers` that it is ours."""
     return f"{OURS}-{group.rpartition('.')[2]}@{host}"
 
 
 def consumer_config(settings: Settings, group: str) -> ClientConfig:
-    """Build the configuration of a group member that commits only what it is told to."""
+    """Build the configuration of a group member that commits nothing by itself."""
     config: ClientConfig = client_config(settings) | {
         "group.id": group,
-        # What `hangtag lag` shows as the member: which stage, and where it runs.
+        # `hangtag lag` shows it as the member: the stage, and the host on which it runs.
         "client.id": client_id(group, socket.gethostname()),
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "allow.auto.create.topics": False,
-        # The stage decides itself where to go on, so that it never skips records (see `recovery.py`).
+        # The stage itself decides where to continue, so that it never skips records (see `recovery.py`).
         "auto.offset.reset": "error",
-        # Records of aborted transactions are not worked on.
+        # Skip records of aborted transactions.
         "isolation.level": "read_committed",
         "check.crcs": True,
         "fetch.max.bytes": FETCH_BYTES,
         "fetch.message.max.bytes": FETCH_BYTES,
         "queued.max.messages.kbytes": _QUEUED_KBYTES,
         "receive.message.max.bytes": INFLATED_BYTES,
-        # Partitions added to a topic are found this soon (five minutes otherwise).
+        # Find partitions added to a topic within this time (librdkafka's default is five minutes).
         "topic.metadata.refresh.interval.ms": int(settings.metadata_max_age_s * 1000),
-        # Kafka waits as long for a member in a rebalance. The thread polls even while the window is full.
+        # In a rebalance Kafka waits this long for a member. The thread also polls while the window is full.
         "max.poll.interval.ms": int(
             1000 * max(settings.rebalance_timeout_s, settings.session_timeout_s, settings.drain_s + _SLACK_S)
         ),
-        # Longer than librdkafka looks for a new coordinator (0.5 s). A commit that is retried sooner meets a connection
-        # that is not up yet, which makes librdkafka look again, without heartbeats, until the session ends.
+        # Longer than librdkafka needs to find a new coordinator (0.5 s). A commit that is retried sooner fails, because
+        # the connection is not up yet. librdkafka then searches again, without heartbeats, until the session ends.
         "retry.backoff.ms": 1000,
         "retry.backoff.max.ms": 2000,
     }
@@ -55,7 +55,7 @@ def consumer_config(settings: Settings, group: str) -> ClientConfig:
         return config | {"group.protocol": "consumer", "group.remote.assignor": "uniform"}
     return config | {
         "session.timeout.ms": int(settings.session_timeout_s * 1000),
-        # A member learns of a rebalance from the response to its heartbeat, so that this long a partition has no owner.
+        # A member learns of a rebalance from the response to its heartbeat. Up to this long, a partition has no owner.
         "heartbeat.interval.ms": int(min(1.0, settings.session_timeout_s / 5) * 1000),
         # Only partitions that change hands stop during a rebalance.
         "partition.assignment.strategy": "cooperative-sticky",

@@ -1,4 +1,4 @@
-"""Decides where to go on in a partition whose log no longer holds the position we stood at. Pure."""
+"""Decides where a stage continues in a partition whose log no longer contains the stage's position. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from streams.kafka.partition_log import LogBounds
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Where to go on, and why."""
+    """The offset at which the stage continues, and the reason."""
 
     offset: int
     reason: str
-    #: The leader epoch to commit with the offset; None if the log is another one.
+    #: The leader epoch to commit with the offset; None if the log is a new one.
     epoch: int | None = None
 
 
 def restart_at(done: int, epoch: int | None, bounds: LogBounds, end_of_epoch: Callable[[int], int]) -> Restart:
     """
-    Find the first offset that was not worked on yet.
+    Return the first offset of the log that the stage has not processed yet.
 
     Args:
-        done: Everything below this offset was worked on.
+        done: The stage has processed everything below this offset.
         epoch: The leader epoch of the last record read; None if it is not known.
-        bounds: The partition's log as it is now.
-        end_of_epoch: Finds up to which offset the log holds records of a leader epoch and of those before it.
+        bounds: The current bounds of the partition's log.
+        end_of_epoch: Returns the offset at which the log's records of a leader epoch, or of earlier ones, end.
 
     """
     if done < bounds.first:
@@ -32,7 +32,7 @@ def restart_at(done: int, epoch: int | None, bounds: LogBounds, end_of_epoch: Ca
     if epoch is None or bounds.epoch is None:
         return Restart(bounds.first, "the log ends before the commit, and no leader epoch says how far they agree")
     if bounds.epoch <= epoch:
-        # A log is cut only after an election, which raises the epoch. So this is another log: the topic was made again.
+        # Kafka truncates a log only after an election, which raises the epoch. Without one, the topic was made again.
         return Restart(bounds.first, "the topic was deleted and made again")
-    # What was written in an epoch after ours is not what we read (KIP-320).
+    # Records of a later epoch replaced those that the stage read (KIP-320).
     return Restart(min(end_of_epoch(epoch), done), "the log was cut after an unclean stop of Kafka", epoch)

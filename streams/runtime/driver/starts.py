@@ -1,7 +1,7 @@
 """
-Counts how often partitions start at the same offset, so that a batch that ends every process is stepped over.
+Counts how often partitions start at the same offset, to skip a batch that kills every process that reads it.
 
-The count is the metadata of a commit: it outlives the processes, whichever of the group gets the partition next.
+The count is in the metadata of a commit. So it outlives the processes, whichever of the group gets the partition next.
 """
 
 from collections.abc import Callable
@@ -15,16 +15,15 @@ from streams.runtime.track import Partition
 
 log = structlog.get_logger()
 
-#: Seconds that a broker may take to say where a partition ends.
+#: Seconds that a broker may take to report the end of a partition.
 _ANSWER_S = 30
 
 
 def count_starts(consumer: Consumer, starts: list[TopicPartition]) -> list[TopicPartition]:
     """
-    Commit how often each partition has started at its offset; return those that did so suspiciously often.
+    Commit how often each partition has started at its offset. Return those that did so suspiciously often.
 
-    `starts`: the committed place of each partition; before the first commit, its beginning, as if a stage had committed
-    that.
+    `starts`: the committed place of each partition; before the first commit, the beginning of its log.
     """
     marks = [
         TopicPartition(
@@ -40,7 +39,7 @@ def count_starts(consumer: Consumer, starts: list[TopicPartition]) -> list[Topic
         try:
             consumer.commit(offsets=marks, asynchronous=False)
         except KafkaException as error:
-            # The next start counts again. Until then nothing is lost.
+            # This start is not counted; the next one is. No record is lost.
             log.debug("starts not counted", error=error.args[0].name())
     return [place for place in starts if starts_of(place.metadata) + 1 >= SUSPICIOUS]
 
@@ -48,7 +47,7 @@ def count_starts(consumer: Consumer, starts: list[TopicPartition]) -> list[Topic
 def read_over(
     consumer: Consumer, place: TopicPartition, position: Position, reader_of: Callable[[str, int], Reader]
 ) -> Ahead | None:
-    """Read a partition past the batch that ends every process; None if there is no such batch."""
+    """Read a partition past the batch that kills every process; None if there is no such batch."""
     _, end = consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
     if end <= place.offset:
         return None
