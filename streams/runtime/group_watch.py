@@ -11,24 +11,25 @@ from streams.kafka.isolated import Isolated
 from streams.kafka.strangers import Member, foreign_commits, is_our_commit, strangers
 
 _PATIENCE_S = 10
-#: Longest that one look may take: three questions.
+#: Longest time in seconds for one look, which makes three requests.
 _LIMIT_S = 40
 
 
 @dataclass(frozen=True, slots=True)
 class GroupLook:
-    """What one look found."""
+    """The result of one look."""
 
-    #: One sentence for each finding. None where the cluster cannot tell (the embedded broker).
+    #: One sentence per finding. Empty if the cluster does not report its groups (the embedded broker).
     findings: tuple[str, ...]
     partitions: int
 
 
 def isolated_looks(settings: Settings, group: str, topic: str) -> Isolated[GroupLook]:
     """
-    Make what looks at a group in a child process; `ask` blocks.
+    Return an object whose `ask` looks at a group, in a child process. `ask` blocks.
 
-    A request of an AdminClient that times out may end its process (librdkafka issue 4605). The stage must not end.
+    If a request of an AdminClient times out, it may abort its process (librdkafka issue 4605), which must not be the
+    stage.
     """
     return Isolated(partial(_looks, settings, group, topic), limit_s=_LIMIT_S)
 
@@ -38,7 +39,7 @@ def _looks(settings: Settings, group: str, topic: str) -> partial[GroupLook]:
 
 
 def _look(settings: Settings, group: str, topic: str) -> GroupLook:
-    # A client of its own for each look: one that lived through a time-out may crash, too.
+    # Create a client for each look, because a client may still crash after a time-out that it survived.
     admin = Admin(settings)
     found = admin.cluster(timeout_s=_PATIENCE_S).topics.get(topic)
     if found is None:

@@ -1,7 +1,7 @@
 """
 One stage's membership in its consumer group: feeds the window from the poller, and commits what is done.
 
-Runs in the event loop. The poller's thread calls it at each rebalance and waits. Knows no Faust.
+Runs in the event loop. At each rebalance the poller's thread calls it and waits for the result. Knows no Faust.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _COMMIT_PAUSE_S = 0.05
 
 
 class Intake:
-    """See the module's docstring. Set `window` before `start`."""
+    """The membership. Set `window` before `start`."""
 
     def __init__(self, settings: Settings, *, group: str, topic: str, crash: Callable[[BaseException], object]) -> None:
         """Create it without connecting; `crash` ends the process."""
@@ -108,7 +108,7 @@ class Intake:
             while queue:
                 await self._admit(queue.popleft())
         finally:
-            # Otherwise later batches would queue for a task that has ended.
+            # Without this, later batches would wait for a task that has ended.
             del self._queues[partition]
 
     async def _admit(self, batch: Batch) -> None:
@@ -118,7 +118,7 @@ class Intake:
         try:
             for delivery in batch.deliveries:
                 if batch.partition not in self._partitions:
-                    # Revoked: the window has released it, and the poller may not know that yet.
+                    # The partition was revoked and the window has released it. The poller may not know that yet.
                     break
                 if self._poller.assignment_of(batch.partition) != batch.assignment:
                     break
@@ -132,11 +132,11 @@ class Intake:
             self._poller.admitted(batch.partition, len(batch.deliveries))
 
     async def is_natural_gap(self, partition: Partition, expected: int, offset: int) -> bool:
-        """Return whether the poller read nothing between two records: transaction markers, aborted or expired ones."""
+        """Return whether there is nothing to process between two offsets: only markers, aborted or expired records."""
         return self._gaps.get((partition, offset), offset) <= expected
 
     def first_offset(self, partition: Partition) -> int | None:
-        """Return where a partition must start; None if it is not ours."""
+        """Return the offset at which a partition must start; None if it is not ours."""
         return self._starts.get(partition)
 
     def done(self, partition: Partition, offset: int) -> None:
@@ -144,7 +144,7 @@ class Intake:
         self._commits.done(partition, offset)
 
     async def commit_done(self) -> None:
-        """Commit what is done. If the broker rejects a commit, the next one tries again."""
+        """Commit the done offsets. If the broker rejects a commit, the next one includes them."""
         # One commit at a time: an older commit must not arrive after a newer one.
         async with self._committing:
             offsets = self._commits.pending()
@@ -175,7 +175,7 @@ class Intake:
         return len(self._partitions)
 
     def zombie(self, patience_s: float) -> str | None:
-        """Return why this member consumes nothing and never will; None if it is well."""
+        """Return why this member consumes nothing, for good; None if it is healthy."""
         if not self.settled.is_set() and time.monotonic() - self._unsettled_since > patience_s:
             trouble = self._poller.trouble if self._poller is not None else None
             return f"no assignment for {patience_s:.0f} s ({trouble or 'the group is still rebalancing'})"
@@ -186,7 +186,7 @@ class Intake:
         assert self.window is not None  # noqa: S101 - bound before start
         return self.window
 
-    # Called by the poller, which waits for the coroutines.
+    # The poller calls the following methods, and waits for the coroutines.
 
     async def on_assigned(self, partitions: list[Partition], starts: dict[Partition, int]) -> None:
         """Start new partitions."""
@@ -201,9 +201,9 @@ class Intake:
     async def on_revoked(self, partitions: list[Partition], *, lost: bool) -> dict[Partition, int]:
         """Finish the events in progress of these partitions; later results must not move their offsets."""
         if lost:
-            # Others own them already: what we finish or commit now would be processed twice.
+            # Other members own them already. Finishing or committing anything now would process it twice.
             self._commits.forget(partitions)
-        # Before the release, so that no batch of theirs that waits here is admitted after it.
+        # Remove them before the release, so that none of their waiting batches is admitted after it.
         self._partitions -= set(partitions)
         await self._window.release(partitions, 0 if lost else self._settings.drain_s)
         offsets = {one: offset for one, offset in self._commits.pending().items() if one in partitions}
@@ -214,12 +214,12 @@ class Intake:
         return offsets
 
     async def on_misplaced(self, partition: Partition) -> int | None:
-        """Finish what was begun in a partition and return the offset below which all is done, if known."""
+        """Finish deliveries in progress; return the offset below which all is done, or None if unknown."""
         await self._window.release([partition], self._settings.drain_s)
         return self._commits.position(partition, self._starts.get(partition))
 
     async def on_moved(self, partition: Partition, offset: int) -> None:
-        """Go on at another offset, and commit it: the group's old one names records that are not there."""
+        """Continue at another offset, and commit it, because the log no longer contains the group's old one."""
         self._commits.done(partition, offset)
         self._starts[partition] = offset
 

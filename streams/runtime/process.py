@@ -71,8 +71,7 @@ def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
 
 async def _run_or_leave(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None:
     # Exit from within the loop: some tasks and threads of Faust survive any number of cancellations, and would block
-    # the
-    # end of the loop for ever.
+    # the end of the loop for ever.
     try:
         await _run(settings, make)
     except Exception as error:  # noqa: BLE001 - whatever it is, the process must end

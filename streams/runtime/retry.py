@@ -1,4 +1,4 @@
-"""Decides whether a stage tries an event again, and how long it waits first. Pure: knows no Kafka and no clock."""
+"""Decides whether a stage retries an event, and how long it waits before. Pure: knows no Kafka and no clock."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -7,13 +7,13 @@ from typing import Final, Self
 
 from schemas.outcomes import Later, Never
 
-#: The longest wait that another side may ask for, seconds.
+#: The longest wait in seconds that a service may ask for.
 MOST_ASKED_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How often the stage failed to work on one event."""
+    """How often processing one event has failed."""
 
     by_reason: Mapping[str, int] = field(default_factory=dict)
     #: How often it failed while other events succeeded.
@@ -22,7 +22,7 @@ class Failures:
     def after(self, failure: Later, *, others_succeeded: bool) -> Self:
         """Count one more failure."""
         by_reason = {**self.by_reason, failure.reason: self.by_reason.get(failure.reason, 0) + 1}
-        # With `retry_after` the other side only asked us to slow down, which says nothing about this event.
+        # With `retry_after` the service only asked us to slow down, which does not concern this event.
         return replace(self, by_reason=by_reason, alone=self.alone + (others_succeeded and failure.retry_after is None))
 
 
@@ -30,9 +30,9 @@ class Failures:
 class RetryPolicy:
     """Exponential backoff with full jitter, and the limits at which a stage gives an event up."""
 
-    #: The longest first wait, seconds. It doubles with each try.
+    #: The longest first wait in seconds. It doubles with each try.
     base_s: float
-    #: The longest wait, seconds, unless the other side asked for more.
+    #: The longest wait in seconds, unless the service asked for more.
     cap_s: float
     #: The longest time one try may take, seconds.
     try_timeout_s: float = 300
@@ -42,13 +42,13 @@ class RetryPolicy:
     jitter: Callable[[], float] = random.random
 
     def wait_s(self, attempts: int, retry_after: float | None = None) -> float:
-        """Compute the wait before the next try; `retry_after` is what the other side asked for, in seconds."""
+        """Return the seconds to wait before the next try; `retry_after` is the wait that the service asked for."""
         # Full jitter keeps many events from coming back at the same moment.
         backoff = self.jitter() * min(self.cap_s, self.base_s * 2.0 ** min(attempts - 1, 30))
         return backoff + (min(retry_after, MOST_ASKED_S) if retry_after is not None and retry_after > 0 else 0)
 
     def give_up(self, failure: Later, failures: Failures, attempts: int) -> Never | None:
-        """Turn the last failure into a final one when the event itself is to blame, rather than an outage."""
+        """Return a final failure if the event itself, and not an outage, causes the failures; else None."""
         count = failures.by_reason.get(failure.reason, 0)
         if failure.tries is not None and count >= failure.tries:
             return Never(failure.reason, f"{failure.message} (tried {count} times)")

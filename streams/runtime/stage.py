@@ -1,8 +1,8 @@
 """
 One stage of the flow: it decodes an event, calls the handler, and publishes the result or a dead letter.
 
-It works on one delivery at a time and returns None (done) or the seconds until the next try. Knows neither Faust nor
-how the window schedules deliveries.
+Each call processes one delivery, and returns None (done) or the seconds until the next try. Knows neither Faust nor how
+the window schedules deliveries.
 """
 
 import asyncio
@@ -40,20 +40,20 @@ log = structlog.get_logger()
 #: What a handler returns: the events to publish (perhaps none), or why there are none.
 HandlerResult = tuple[Event, ...] | Later | Never | Misconfigured
 Handler = Callable[[Any], Awaitable[HandlerResult]]
-#: The stage calls it with the handler's events once the broker has them.
+#: The stage calls it with the handler's events after the broker has stored them.
 OnDelivered = Callable[[tuple[Event, ...]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A Kafka message as it came."""
+    """A Kafka message, unchanged."""
 
     key: bytes | None
     value: bytes | None
     headers: Headers
     #: Broker time, seconds since the epoch.
     timestamp: float
-    #: Why the record has no value here although it has one in Kafka; None for all others.
+    #: If the value could not be read from Kafka, the reason; else None.
     unreadable: str | None = None
 
 
@@ -64,14 +64,14 @@ class Route:
     topic: Topic
     #: The topic of each kind of event that the handler may return.
     outputs: Mapping[type[Event], Topic]
-    #: The model of the messages, where the topic does not carry our events.
+    #: The model of the messages, if the topic does not contain our events.
     reads: type[FrozenModel] | None = None
-    #: Whether the handler works on several events of one shopper at a time. Their results keep their order.
+    #: Whether the handler processes several events of one shopper at a time. Their results are published in order.
     overlaps_keys: bool = False
 
 
 class HaltError(Exception):
-    """Too many events became dead letters. The stage stops, and must not start again before someone has looked."""
+    """Too many events became dead letters. The stage stops, and must not restart before a person has checked it."""
 
 
 class Stage:
@@ -95,10 +95,10 @@ class Stage:
         Args:
             name: The stage's name (recognize, tag, sync).
             route: The topics it reads and publishes to.
-            handle: Works on one event.
+            handle: Processes one event.
             emitter: Delivers messages.
-            halt: When the stage stops because too many events fail.
-            retry: When to try an event again.
+            halt: Decides when the stage stops because too many events fail.
+            retry: Decides when to retry an event.
             spans: Records a span for each try.
             on_delivered: Called with the events once they are delivered, before the delivery counts as done.
 
@@ -111,13 +111,13 @@ class Stage:
         self._spans, self._on_delivered = spans, on_delivered
         self._failures: WeakKeyDictionary[Delivery[Record], Failures] = WeakKeyDictionary()
         self._successes = 0
-        #: Set-up faults logged as errors since the last success; every waiting event meets the same one.
+        #: Misconfigurations that were logged as errors since the last success: each waiting event meets the same one.
         self._reported: set[str] = set()
         metrics.expect(name)
 
     async def process(self, delivery: Delivery[Record]) -> float | None:
         """
-        Work on one delivery. Returns None once the events or the dead letter are delivered, else seconds to wait.
+        Process one delivery. Return None once the events or the dead letter are delivered, else the seconds to wait.
 
         Each delivery runs in its own task, so that the context variables set here stay with it.
 
@@ -193,7 +193,7 @@ class Stage:
             ), "TimeoutError"
         except Exception as error:  # noqa: BLE001 - a handler's fault must not stop the flow; see HaltLimit
             kind_of_error = type(error).__qualname__
-            # Class and place only: the message of an unknown exception may quote the event.
+            # Log class and place only, because the message of an unknown exception may quote the event.
             SPAN.get().note(exception=kind_of_error)
             log.error(  # noqa: TRY400 - for the same reason
                 "handler failed",
@@ -209,7 +209,7 @@ class Stage:
         try:
             messages = [self._message(event, trace) for event in events]
         except Exception as error:  # noqa: BLE001 - what a handler returned must not stop the flow
-            # A lone surrogate, for one, is text to Python and none to JSON. The exception's message may quote it.
+            # For example a lone surrogate. Report the class only: the message may quote the event.
             return Never("unencodable", f"the answer of {self.name} cannot be written ({type(error).__name__})")
         for topic, key, value, headers in messages:
             refused = await self._emitter.send(topic, key=key, value=value, headers=headers)
@@ -228,7 +228,7 @@ class Stage:
             async with asyncio.timeout(self._retry.try_timeout_s):
                 await self._on_delivered(events)
         except Exception as error:  # noqa: BLE001 - the answer is delivered; what this left undone is the sweep's
-            # Class only, as with a handler's.
+            # Log the class only, because the message may quote the event.
             log.error("hook after delivery failed", stage=self.name, error=type(error).__qualname__)  # noqa: TRY400
 
     def _give_up(self, later: Later, delivery: Delivery[Record], *, others_succeeded: bool) -> Never | None:
@@ -237,7 +237,7 @@ class Stage:
         return self._retry.give_up(later, failures, delivery.attempts)
 
     def _wait(self, failure: Later | Misconfigured, delivery: Delivery[Record]) -> float:
-        """Log that the stage tries again, and return the seconds until then."""
+        """Log that the stage will retry, and return the seconds until then."""
         misconfigured = isinstance(failure, Misconfigured)
         write = log.warning if not misconfigured else log.debug if failure.reason in self._reported else log.error
         if misconfigured:
@@ -270,7 +270,7 @@ class Stage:
         headers = letter_headers(record.headers, letter)
         refused = await self._emitter.send(self.dead_letters, key=record.key, value=record.value, headers=headers)
         if isinstance(refused, Never):
-            # Too large for the topic. One message must not halt the stage; its value stays where the letter says.
+            # Too large for its topic. One message must not halt the stage, so send a letter without the value.
             log.error("dead letter without its value", stage=self.name, message=refused.message, offset=letter.offset)
             key = record.key if record.key is not None and len(record.key) <= LONGEST_KEY else None
             headers = without_value(headers)

@@ -1,5 +1,5 @@
 """
-What the window keeps of one partition: its unfinished deliveries in offset order, and a lane for each key.
+The window's state of one partition: its unfinished deliveries in offset order, and a lane for each key.
 
 Pure asyncio: knows no slots, no limits and no Kafka.
 """
@@ -21,7 +21,7 @@ class Partition(NamedTuple):
 
 
 async def _at_once() -> None:
-    """Wait for nothing: the default turn."""
+    """Return at once: the default turn."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -32,7 +32,7 @@ class Delivery(Generic[R]):
     key: bytes | None
     offset: int
     record: R
-    #: How often the window passed it to `process`, the current time included.
+    #: How often the window passed it to `process`, including the current try.
     attempts: int = 0
     done: bool = False
     #: Await it before the result is published: it returns once the earlier deliveries of the key are done.
@@ -53,7 +53,7 @@ class Lane(Generic[R]):
         Wait until `delivery` is the first of the lane.
 
         Raises:
-            asyncio.CancelledError: an earlier delivery will not be finished, so that its turn never comes.
+            asyncio.CancelledError: An earlier delivery will not be finished, so its turn never comes.
 
         """
         if self._abandoned:
@@ -76,7 +76,7 @@ class Lane(Generic[R]):
         return first
 
     def abandon(self) -> None:
-        """Cancel those that wait for their turn: an earlier delivery will not be finished here."""
+        """Cancel the waits for a turn, because an earlier delivery will not be finished here."""
         self._abandoned = True
         for turn in self._turns.values():
             turn.cancel()
@@ -84,7 +84,7 @@ class Lane(Generic[R]):
 
 @dataclass(slots=True, eq=False)
 class Track(Generic[R]):
-    """One partition as long as it is assigned: the next offset to admit, and the unfinished deliveries in order."""
+    """One partition while it is assigned: the next offset to admit, and the unfinished deliveries in order."""
 
     expected: int | None
     unfinished: deque[Delivery[R]] = field(default_factory=deque)
@@ -94,12 +94,12 @@ class Track(Generic[R]):
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     #: Those of `tasks` that wait for the next try of a delivery.
     waiting: set[asyncio.Task[None]] = field(default_factory=set)
-    #: Closing: nothing is admitted and nothing is tried again. Closed: its position no longer moves either.
+    #: `closing`: admits no delivery and starts no retry. `closed`: its position does not move any more either.
     closing: bool = False
     closed: bool = False
 
     def add(self, delivery: Delivery[R]) -> Lane[R]:
-        """Take a delivery on, and return its lane."""
+        """Add a delivery, and return its lane."""
         self.expected = delivery.offset + 1
         self.unfinished.append(delivery)
         self.pending += 1

@@ -1,15 +1,16 @@
 """
-The window: what has been taken from a topic and is not finished yet, and how far offsets may move.
+The window: deliveries that were admitted and are not finished, and the offset up to which each partition is done.
 
-Pure asyncio: knows neither Faust nor Kafka. It gets deliveries and a coroutine that works on one, and promises:
+Pure asyncio: knows neither Faust nor Kafka. It gets deliveries, and a coroutine that processes one. It guarantees:
 
-- positions move only over the contiguous done prefix of each partition;
-- deliveries of one key in one partition are finished one at a time, in order. `process` works on one of them at a time,
-  or, with `overlap`, on all of them, and publishes in order because it awaits `delivery.turn()` first;
-- at most `in_flight` are worked on, `pending` are unfinished, and `span` offsets lie between the oldest unfinished and
-  the newest of a partition;
-- one partition leaves room for the others: beyond `in_flight` it may hold no more than what is free;
-- after `drain` nothing that still runs can move a position.
+- A position moves only over the contiguous prefix of its partition that is done.
+- Deliveries of one key in one partition finish one at a time, in order. `process` gets one of them at a time. With
+  `overlap` it gets all of them, and publishes in order because it awaits `delivery.turn()` first.
+- At most `in_flight` deliveries are being processed, at most `pending` are unfinished, and in each partition fewer than
+  `span` offsets lie between the oldest unfinished delivery and the newest.
+- A partition leaves room for the others: once `in_flight` deliveries are pending, a partition that has as many pending
+  as there are free places gets no more.
+- After `drain`, nothing that still runs can move a position.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ from typing import Generic
 from streams.runtime.slots import Slots
 from streams.runtime.track import Delivery, Lane, Partition, R, Track
 
-#: Works on one delivery. Returns None when it is done for good, else the seconds until the next try.
+#: Processes one delivery. Returns None when it is done, else the seconds until the next try.
 Process = Callable[[Delivery[R]], Awaitable[float | None]]
 
 
 class GapError(Exception):
-    """A record was skipped on its way here. Going on would acknowledge what was never seen."""
+    """Records were skipped before they reached the window. Continuing would commit records that nobody processed."""
 
 
 class Window(Generic[R]):
@@ -52,18 +53,18 @@ class Window(Generic[R]):
         Make an open, empty window.
 
         Args:
-            process: Works on one delivery; must not raise.
+            process: Processes one delivery; must not raise.
             ack: Called each time the contiguous prefix of a partition grows: everything below this offset is done.
-            first_offset: Returns the offset a partition must start at after an assignment; None if nobody knows it.
-            is_natural_gap: Returns whether [expected, offset) of a partition never had a record for us.
+            first_offset: Returns the offset at which a partition must start after an assignment; None if unknown.
+            is_natural_gap: Returns whether [expected, offset) of a partition contains no record for the stage.
             crash: Called with the exception if `process` raises.
-            in_flight: Most deliveries worked on at once.
-            pending: Most deliveries held.
+            in_flight: Most deliveries processed at once.
+            pending: Most unfinished deliveries.
             span: Largest distance in offsets from the oldest unfinished delivery to the newest, per partition.
             partitions: How many partitions are assigned.
-            overlap: Whether deliveries of one key are worked on at the same time; `process` awaits their turn.
-            sleep: Waits out a retry's delay.
-            clock: Seconds, for `moved_at`.
+            overlap: Whether deliveries of one key are processed at the same time; `process` then awaits their turn.
+            sleep: Waits before a retry.
+            clock: Returns the seconds for `moved_at`.
 
         """
         self._process, self._ack, self._crash, self._sleep = process, ack, crash, sleep
@@ -73,21 +74,21 @@ class Window(Generic[R]):
         self._in_flight, self._pending_limit, self._span_limit, self._overlap = in_flight, pending, span, overlap
         self._tracks: dict[Partition, Track[R]] = {}
         self._wakeups: deque[asyncio.Future[None]] = deque()
-        #: How often each partition was released; a delivery from before that must not be admitted after it.
+        #: How often each partition was released. A delivery from before a release must not be admitted after it.
         self._releases: Counter[Partition] = Counter()
         self._open = True
         self.pending = 0
         self.working = 0
-        #: When a process last returned or there was nothing to do, by the clock; for those who watch.
+        #: Time of the last progress, for the watchdog: a `process` returned, or the window was empty.
         self.moved_at = clock()
         self._clock = clock
 
     async def admit(self, delivery: Delivery[R]) -> bool:
         """
-        Take a delivery, waiting for room. Within a partition, call it in the order of offsets.
+        Admit a delivery, after waiting for room. Within a partition, call it in the order of offsets.
 
-        Returns False if it does not take it: the partition closes (it will be delivered again), or the window already
-        had this offset.
+        Returns False if it is not admitted: its partition is closing, so it will be delivered again, or the window has
+        had this offset before.
 
         Raises:
             GapError: offsets before it were skipped on the way here.
@@ -126,7 +127,7 @@ class Window(Generic[R]):
         self.pending += 1
         lane = track.add(delivery)
         if not self._overlap and len(lane.deliveries) > 1:
-            # The task of the lane comes to it.
+            # The task of the lane processes it later.
             return
         work = self._run_one(track, lane, delivery) if self._overlap else self._run_lane(track, lane)
         task = asyncio.create_task(work)
@@ -147,9 +148,9 @@ class Window(Generic[R]):
         await self.release(tuple(self._tracks), deadline_s)
 
     async def release(self, partitions: Iterable[Partition], deadline_s: float) -> None:
-        """Do as `drain`, for some partitions only; work on the others goes on. Each may be admitted again at once."""
+        """Drain some partitions only; the others continue. A new assignment may admit their deliveries at once."""
         partitions = tuple(partitions)
-        # A partition without deliveries gets a track too, so that none is admitted meanwhile.
+        # Create a track for a partition without deliveries too, so that it admits none meanwhile.
         tracks = [self._tracks.setdefault(partition, Track(None)) for partition in partitions]
         for track in tracks:
             track.closing = True
@@ -181,7 +182,7 @@ class Window(Generic[R]):
         if free <= 0:
             return False
         if self._partitions() > 1 and self.pending >= self._in_flight and track.pending >= free:
-            # Whatever holds this partition up must not hold up the others.
+            # A partition that makes no progress must not block the others.
             return False
         return not track.unfinished or delivery.offset - track.unfinished[0].offset < self._span_limit
 
@@ -197,12 +198,12 @@ class Window(Generic[R]):
                 wakeup.set_result(None)
 
     async def _run_lane(self, track: Track[R], lane: Lane[R]) -> None:
-        """Finish the deliveries of a lane one after the other."""
+        """Process the deliveries of a lane one after the other."""
         while lane.deliveries and await self._run_first(track, lane, lane.deliveries[0]):
             pass
 
     async def _run_one(self, track: Track[R], lane: Lane[R], delivery: Delivery[R]) -> None:
-        """Finish one delivery beside the others of its lane."""
+        """Process one delivery concurrently with the others of its lane."""
         finished = False
         try:
             finished = await self._run_first(track, lane, delivery)
@@ -211,7 +212,7 @@ class Window(Generic[R]):
                 lane.abandon()
 
     async def _run_first(self, track: Track[R], lane: Lane[R], delivery: Delivery[R]) -> bool:
-        """Finish a delivery that is first in its lane by the time it ends. Returns False if its partition closed."""
+        """Process a delivery, and mark it done when it is first in its lane. Return False if its partition closed."""
         try:
             if not await self._finish(delivery, track, lane):
                 return False
@@ -230,7 +231,7 @@ class Window(Generic[R]):
         return True
 
     async def _finish(self, delivery: Delivery[R], track: Track[R], lane: Lane[R]) -> bool:
-        """Work on it until it is done (True), or until the partition closes before its next try (False)."""
+        """Try a delivery until it is done (True), or until its partition closes before the next try (False)."""
         while True:
             delay = await self._attempt(delivery, lane)
             if delay is None:
@@ -246,7 +247,7 @@ class Window(Generic[R]):
                 track.waiting.discard(task)
 
     async def _attempt(self, delivery: Delivery[R], lane: Lane[R]) -> float | None:
-        """Pass a delivery to `process` once. It holds a slot until it awaits its turn."""
+        """Pass a delivery to `process` once. It has a slot until it awaits its turn."""
         await self._slots.take()
         has_slot = True
 

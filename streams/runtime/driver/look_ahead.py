@@ -1,8 +1,8 @@
 """
-Reads a partition ahead in a child process of limited memory, which a batch that inflates too far ends.
+Reads a partition ahead in a child process of limited memory: a batch that inflates too far kills only the child.
 
-librdkafka inflates gzip and lz4 batches without a limit, and ends its process where the memory does not suffice. Knows
-no group and commits nothing.
+librdkafka inflates gzip and lz4 batches without a limit, and aborts its process when the memory runs out. Joins no
+group and commits nothing.
 """
 
 import multiprocessing
@@ -28,11 +28,11 @@ from streams.runtime.driver.obstacle import Ahead
 
 log = structlog.get_logger()
 
-#: A record with the position behind it, the offset of a start that is done, or None for a child that died.
+#: A record with the position after it, the offset of a start that is finished, or None for a child that died.
 Found = tuple[Batch, Position] | int | None
 
-#: Memory in bytes that a child may use besides what it has when it starts. A batch needs twice its inflated size, in a
-#: stage as in the child, so that a stage with 512 MB survives what a child survives.
+#: Bytes of memory that a child may use in addition to those it has at its start. A batch needs twice its inflated size,
+#: in a stage as in the child. So a stage with 512 MB can read whatever the child can read.
 ALLOWED: Final = 268_435_456
 #: Most records that one child process reads ahead: more than librdkafka fetches before the first commit.
 _MOST: Final = 20_000
@@ -40,7 +40,7 @@ _MOST: Final = 20_000
 _LIMIT_S: Final = 20
 #: Exit code of a child in which Python found no memory.
 _NO_MEMORY: Final = 75
-#: One batch at a time, and the next one only when all records of the last are taken.
+#: Fetch one batch at a time, and the next one only when all records of the previous one have been polled.
 _BATCH_BY_BATCH: Final = {
     "queued.min.messages": 1,
     "fetch.message.max.bytes": 1,
@@ -59,7 +59,7 @@ class LookAhead:
     number: int
 
     def read(self, position: Position) -> Ahead:
-        """Read many records from a position on."""
+        """Read many records, starting at a position."""
         batches: list[Batch] = []
         died = False
         for found in self._run([position], _MOST):
@@ -71,11 +71,11 @@ class LookAhead:
         return Ahead(position, batches, died)
 
     def readable(self, offsets: Sequence[int]) -> int:
-        """Read one record at each offset until the memory does not suffice; return at how many offsets it did."""
+        """Read one record at each offset until the memory runs out. Return the number of offsets that were readable."""
         return sum(isinstance(found, int) for found in self._run([Position(0, at, None) for at in offsets], 1))
 
     def _run(self, starts: list[Position], most: int) -> Iterator[Found]:
-        """Read at most so many records at each start, in one child process. Yields what it finds; None if it died."""
+        """Read up to `most` records at each start, in one child process. Yields what it finds, and None if it died."""
         # Spawn instead of fork, because librdkafka's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
@@ -95,7 +95,7 @@ class LookAhead:
             name = f"{self.topic}[{self.number}]"
             log.warning("a child process ended while it read ahead", partition=name, code=code)
             if code < 0 or code == _NO_MEMORY:
-                # A child that ends with another code met something else, which the stage meets and reports, too.
+                # With any other code the child has met another error. The stage will meet that too, and report it.
                 yield None
         finally:
             child.kill()
@@ -104,7 +104,7 @@ class LookAhead:
 
 
 def _serve(link: Connection, place: LookAhead, starts: list[Position], most: int) -> None:
-    """Send each record, and the offset of each start that is done. Ends early if the memory does not suffice."""
+    """Send each record, and the offset of each finished start. Exits early if the memory runs out."""
     # Ctrl-C in a terminal reaches the whole group, but the parent ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     config = client_config(place.settings) | {
@@ -115,7 +115,7 @@ def _serve(link: Connection, place: LookAhead, starts: list[Position], most: int
         "isolation.level": "read_committed",
     }
     consumer, read_foreign = Consumer(config | _BATCH_BY_BATCH), ForeignHeaders(place.settings)
-    # The client's threads have their stacks by the time of the first answer.
+    # Wait for a first response: the client's threads then have their stacks, which the limit must not include.
     consumer.get_watermark_offsets(TopicPartition(place.topic, place.number), timeout=_LIMIT_S)
     _limit_memory()
     try:
@@ -132,16 +132,16 @@ def _serve(link: Connection, place: LookAhead, starts: list[Position], most: int
 def _records(
     consumer: Consumer, place: LookAhead, position: Position, most: int, read_foreign: ForeignHeaders
 ) -> Iterator[Batch]:
-    """Yield a batch for each record, and move the position behind it."""
+    """Yield a batch for each record, and move the position past it."""
     for _ in range(most):
         message = consumer.poll(_LIMIT_S)
         error = None if message is None else message.error()
         if error is not None and error.code() in UNREADABLE:
             yield unreadable(message, place.topic, position)
-            # librdkafka reads it again and again otherwise.
+            # Otherwise librdkafka would read it again and again.
             consumer.seek(TopicPartition(place.topic, place.number, position.next))
         elif error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-            # This joins no group and commits nothing, so it needs no permission on one.
+            # The reader joins no group and commits nothing, so it needs no permission on the group.
             continue
         elif message is None or error is not None:
             return

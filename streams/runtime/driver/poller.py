@@ -1,7 +1,7 @@
 """
-The thread that polls Kafka: it turns messages into batches, and passes rebalances on to the event loop.
+The thread that polls Kafka. It turns messages into batches, and forwards rebalances to the event loop.
 
-Everything that changes the consumer's position runs in this thread. Knows neither Faust nor the window.
+Only this thread changes the consumer's positions. Knows neither Faust nor the window.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-#: What an error of the group means for those who run the stage.
+#: For operators: the cause and the remedy of errors of the group.
 _MEANING = {
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "another program uses this group with another protocol or assignor: "
     "stop it, or set HANGTAG_GROUP_PREFIX (`hangtag doctor lag` names it)",
@@ -37,30 +37,30 @@ _MEANING = {
 }
 #: Most records polled at once.
 _AT_ONCE = 500
-#: Seconds without anything to poll after which the thread looks whether it should stop.
+#: Seconds that a poll waits for a record. Then the thread checks whether to stop.
 _IDLE_S = 0.2
 
 
 class Listener(Protocol):
-    """The event loop's side. The coroutines run there, and the thread waits for them."""
+    """Callbacks of the thread. Its coroutines run in the event loop, and the thread waits for them."""
 
     async def on_assigned(self, partitions: list[Partition], starts: dict[Partition, int]) -> None:
-        """These partitions are ours now."""
+        """Start partitions that were assigned, each at its offset in `starts`."""
 
     async def on_revoked(self, partitions: list[Partition], *, lost: bool) -> dict[Partition, int]:
-        """Finish what was begun in these and return the offsets to commit; when lost, others work on them already."""
+        """Finish deliveries in progress; return the offsets to commit. If `lost`, others own the partitions already."""
 
     async def on_misplaced(self, partition: Partition) -> int | None:
-        """Finish what was begun in a partition and return the offset below which all is done, if known."""
+        """Finish deliveries in progress; return the offset below which all is done, or None if unknown."""
 
     async def on_moved(self, partition: Partition, offset: int) -> None:
-        """The stage goes on at another offset."""
+        """Continue a partition at another offset."""
 
     def on_batches(self, batches: list[Batch]) -> None:
-        """Records have come."""
+        """Receive batches."""
 
     def on_crash(self, error: BaseException) -> None:
-        """The thread cannot go on."""
+        """End the process, because the thread has failed."""
 
 
 class Poller(threading.Thread):
@@ -78,35 +78,35 @@ class Poller(threading.Thread):
         reader_of: Callable[[str, int], Reader],
         buffered: int,
     ) -> None:
-        """Connect when the thread starts; at most `buffered` records (and one poll) wait for the window."""
+        """The thread connects at its start. Up to `buffered` records, and one poll, wait for the window."""
         super().__init__(name="kafka-poller", daemon=True)
         self._config, self._topic, self._listener, self._loop = config, topic, listener, loop
         self._read_foreign, self._log_of, self._reader_of = read_foreign, log_of, reader_of
         self._positions: dict[int, Position] = {}
         self._assignments = 0
-        #: Partitions whose log does not hold our position.
+        #: Partitions whose log no longer contains our position.
         self._misplaced: set[int] = set()
-        #: Commits that librdkafka has not compared with the log yet; what is read before that is dropped.
+        #: Commits that librdkafka has not compared with the log yet. Records polled before that are dropped.
         self._unchecked: dict[int, TopicPartition] = {}
         self._pressure = Backpressure(topic, buffered)
         self._commits = CommitQueue(loop)
         self._stopping = threading.Event()
-        #: The last error of the group or of a partition, by name; None once records come.
+        #: Name of the last error of the group or of a partition; None once records arrive.
         self.trouble: str | None = None
 
     # Called from the event loop.
 
     def admitted(self, partition: Partition, records: int) -> None:
-        """Note that so many records of a partition left the buffer."""
+        """Record that the window has admitted or dropped `records` records of a partition."""
         self._pressure.remove(partition.number, records)
 
     def stop(self) -> None:
-        """Leave the group and end; join the thread to wait for it."""
+        """Tell the thread to leave the group and end. Join the thread to wait for that."""
         self._stopping.set()
         self._pressure.wake()
 
     def assignment_of(self, partition: Partition) -> int | None:
-        """Return which assignment of a partition is the current one; None if it is not ours."""
+        """Return the number of the partition's current assignment; None if the partition is not ours."""
         position = self._positions.get(partition.number)
         return None if position is None else position.assignment
 
@@ -136,7 +136,7 @@ class Poller(threading.Thread):
     def _poll(self, consumer: Consumer) -> None:
         first = consumer.poll(_IDLE_S)
         if first is not None:
-            # With a timeout of zero it takes what librdkafka has fetched already.
+            # With a timeout of zero, this returns only records that librdkafka has fetched already.
             self._hand_over(consumer, [first, *consumer.consume(_AT_ONCE - 1, timeout=0)])
         for number in tuple(self._misplaced):
             self._move(consumer, number)
@@ -167,7 +167,7 @@ class Poller(threading.Thread):
                 self._pass_on(batches_of(records, self._topic, self._positions, self._read_foreign))
                 records = []
                 self._pass_on([unreadable(message, self._topic, self._positions[number])])
-                # librdkafka reads it again and again otherwise. What it read behind it comes again, too.
+                # Without the seek librdkafka would read it again and again. It also polls later records again.
                 consumer.seek(TopicPartition(self._topic, number, message.offset() + 1))
                 passed_over.add(number)
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - librdkafka's local code
@@ -193,12 +193,12 @@ class Poller(threading.Thread):
         self.trouble = error.name()
 
     def _move(self, consumer: Consumer, number: int) -> None:
-        """Go on where the log still agrees with what we read; try again with the next poll while no broker answers."""
+        """Continue where the log still agrees with what was read. If no broker responds, the next poll tries again."""
         position = self._positions.get(number)
         if position is None:
             self._misplaced.discard(number)
             return
-        # What was polled and is not begun yet is dropped: it is read again, if the log still holds it.
+        # The new assignment drops polled records that are not in progress. They are read again if the log has them.
         self._assignments += 1
         position.assignment = self._assignments
         partition = Partition(self._topic, number)
@@ -226,13 +226,13 @@ class Poller(threading.Thread):
         epochs = [] if restart.epoch is None else [(-1, restart.epoch)]
         self._positions[number] = Position(self._assignments, restart.offset, restart.epoch, epochs)
         self._await(self._listener.on_moved(partition, restart.offset))
-        # After its error librdkafka neither fetches the partition nor takes a seek.
+        # After this error librdkafka does not fetch the partition and accepts no seek, so assign it anew.
         consumer.incremental_unassign([TopicPartition(*partition)])
         consumer.incremental_assign([TopicPartition(*partition, restart.offset)])
         self._pressure.assigned(consumer, [number])
 
     def _check(self, consumer: Consumer, number: int) -> None:
-        """Have librdkafka compare a commit with the leader's log (KIP-320): it does so at a seek, not at a start."""
+        """Let librdkafka compare a commit with the leader's log (KIP-320): it does so at a seek, not at a start."""
         try:
             consumer.seek(self._unchecked[number])
         except KafkaException as error:
@@ -263,7 +263,7 @@ class Poller(threading.Thread):
         self._pressure.assigned(consumer, [place.partition for place in places])
 
     def _start_of(self, consumer: Consumer, committed: TopicPartition) -> TopicPartition:
-        """Return where to start: at the commit, or without one at the beginning of the log."""
+        """Return the place to start at: the commit, or the beginning of the log if there is none."""
         if committed.error is not None:
             raise KafkaException(committed.error)
         if committed.offset >= 0:

@@ -1,8 +1,8 @@
 """
-Faust's side of the driver: its transport, consumer, fetcher and (empty) producer.
+The parts of the driver that Faust calls: transport, consumer, fetcher and an empty producer.
 
-Faust's agents, app and lifecycle stay in charge; only where messages come from is ours. One Faust message carries a
-whole batch, so that Faust's cost is paid for each batch rather than for each record.
+Faust still runs the agents, the app and the lifecycle. Only the source of the messages is ours. One Faust message
+carries a whole batch, so that Faust costs time per batch and not per record.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # faust has no type inform
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        #: What the poller sent; None ends it.
+        #: Batches from the poller; None ends the consumer.
         self.batches: asyncio.Queue[Batch | None] = asyncio.Queue()
 
     async def subscribe(self, topics: Iterable[str]) -> None:
@@ -38,14 +38,14 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # faust has no type inform
         return assigned
 
     async def perform_seek(self) -> None:
-        """Stay: the poller stands where it must."""
+        """Do nothing: the poller has the right position already."""
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Stay, as `perform_seek`."""
+        """Do nothing, as `perform_seek`."""
         return {}
 
     async def _commit(self, _offsets: Mapping[TP, int]) -> bool:
-        # Faust has nothing to commit, since nothing is acknowledged to it (see `app.py`).
+        # Faust has nothing to commit, because it gets no acknowledgements (see `app.py`).
         return False
 
     def _to_message(self, tp: TP, record: Batch) -> ConsumerMessage:
@@ -77,7 +77,7 @@ class NoProducer(Producer):  # type: ignore[misc]  # faust has no type informati
 
 
 class StageTransport(Transport):  # type: ignore[misc]  # faust has no type information here
-    """Names the parts above to Faust."""
+    """Tells Faust which classes to use."""
 
     Consumer = BatchConsumer
     Producer = NoProducer
