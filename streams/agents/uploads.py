@@ -59,7 +59,7 @@ _DETAILS: dict[FeedbackDetail, Messages] = {
         en="Some of the text is in a script we cannot read yet; please upload a label in Chinese or English",
     ),
 }
-#: Verdicts that the shopper gets feedback on: the code, which the first schema has, and the more exact detail.
+#: For each verdict that the shopper gets feedback on: its code in the first schema, and a more exact detail.
 _UNUSABLE: dict[Verdict, tuple[FeedbackCode, FeedbackDetail | None]] = {
     "blurry": ("blurry", None),
     "no_text": ("no_text", None),
@@ -67,7 +67,7 @@ _UNUSABLE: dict[Verdict, tuple[FeedbackCode, FeedbackDetail | None]] = {
     "too_long": ("too_large", "too_long"),
     "script_unsupported": ("unsupported", "script_unsupported"),
 }
-#: Verdicts that the first schema does not have, by the broader verdict to send.
+#: For each verdict that the first schema does not have: the broader verdict to send instead.
 _FINER: dict[QualityDetail, Literal["ok", "cut_off"]] = {
     "too_long": "cut_off",
     "script_unsupported": "cut_off",
@@ -127,7 +127,7 @@ async def recognize(
 
 
 def _unusable(reading: Reading) -> tuple[FeedbackCode, FeedbackDetail | None] | None:
-    """Say what the shopper should hear of; a photo without text is of use where the picture itself shows something."""
+    """Return code and detail of the feedback to send. A photo without text gets none if a look returned values."""
     verdict, seen = reading.quality.verdict, reading.seen
     return None if verdict == "no_text" and seen is not None and seen.values else _UNUSABLE.get(verdict)
 

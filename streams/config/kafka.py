@@ -78,7 +78,7 @@ class KafkaSettings(BaseSettings):
         Build the TLS context for the brokers: trusted CAs and the client certificate.
 
         Raises:
-            ValueError: a file does not hold what its setting says.
+            ValueError: A file does not contain what its setting requires.
 
         """
         try:

@@ -91,7 +91,7 @@ def add_indexed(claims: Claims, index: UploadIndex, shopper_id: str) -> None:
 
 
 def topics_with_claims(settings: Settings) -> list[str]:
-    """Name the topics whose events claim names or photos."""
+    """Return the topics whose events claim names or photos."""
     names = topics(settings.topic_prefix)
     return [names.uploads.name, names.tags.name]
 

@@ -116,9 +116,9 @@ class Forgetting:
 
     def _own_places(self, shopper_id: str) -> tuple[Place, ...] | None:
         """
-        Give the places of the shopper's messages, before the index forgets them.
+        Return the places of the shopper's messages. Call it before the index forgets them.
 
-        None where the index has forgotten them: all topics are read then.
+        Returns None if the index has forgotten them or lacks some: then all topics are read.
         """
         if self.index is None:
             return None

@@ -83,7 +83,7 @@ class ForgottenShoppers:
                     new, self._newest = forgotten_since(connection, self._newest, now=now())
                     known = self._digests | new
                     if count_forgotten(connection) != len(known):
-                        # An entry from a clock that was far behind, or an entry that was removed.
+                        # An entry came from a clock that was far behind, or was removed: read the whole ledger.
                         known, self._newest = forgotten_since(connection, None, now=now())
                 self._digests = known
                 self._said.clear()
@@ -110,7 +110,7 @@ class ForgottenShoppers:
 
 
 def forgotten_until_now(url: str) -> Callable[[str], bool]:
-    """Read the ledger once, and return what tells whether a shopper was forgotten by then. Blocks."""
+    """Read the ledger once. Return a function that says whether a shopper was forgotten by then. Blocks."""
     shoppers = ForgottenShoppers(url)
     shoppers.read()
     shoppers.close()
@@ -138,7 +138,7 @@ def drop_forgotten(
             await drop(event)
             return ()
         answer = await handle(event)
-        # A dead letter would keep the shopper as well as an output would.
+        # A dead letter would also keep the shopper in a topic, as an output would.
         if isinstance(answer, Never) and known and await is_forgotten(event.shopper_id):
             await drop(event)
             return ()

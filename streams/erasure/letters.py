@@ -1,4 +1,4 @@
-"""Whose a dead letter is, so that those of a forgotten shopper can be passed over. Knows no ledger."""
+"""Finds the shoppers that a dead letter is about, to skip letters of forgotten ones. Knows no ledger."""
 
 from contextlib import suppress
 
@@ -13,7 +13,7 @@ from streams.photos.bucket.events import KeyTemplate, Notification
 
 
 def shoppers_in(settings: Settings, seen: Seen) -> set[str]:
-    """Name the shoppers a letter is of: by its key, its value, or the objects that a notification names."""
+    """Return the shoppers in a letter: in its key, in its value, or in the objects that a notification names."""
     shoppers = {seen.key.decode(errors="replace")} if seen.key is not None else set()
     with suppress(ValueError):
         content = from_json(unframed(seen.value or b""))

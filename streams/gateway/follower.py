@@ -107,14 +107,14 @@ class Follower:
                 caught_up=lambda: self._tell(self._caught_up),
             ):
                 self._note(by_name[seen.topic], seen)
-                # Only now, so that a message that could not be noted is read again.
+                # Move the position only now, so that a message that could not be noted is read again.
                 self._next[seen.topic, seen.partition] = seen.offset + 1
         except UnreadableTopicError as error:
             self._tell(self._lost)
             log.warning("cannot read the topics; trying again", message=str(error))
             self._stop.wait(_PAUSE_S)
         except StateUnavailableError as error:
-            # Without what the index knows of an upload, the memory would show a part of its status.
+            # Without the index, the memory would show only a part of the upload's status.
             self._tell(self._lost)
             log.warning("cannot continue without the index of uploads; trying again", message=str(error))
             self._stop.wait(_PAUSE_S)
@@ -126,7 +126,7 @@ class Follower:
             self._tell(self._found_index)
         read = self._next
         if read is None:
-            # At a later start the index may be ahead of the memory: what lies between would be missing in the memory.
+            # Only at the first start: later the index may be ahead of the memory, which would then miss messages.
             self._by_time, read = indexed is None, dict(indexed or {})
         since = steady_now().timestamp() - self._settings.gateway_remember_s if self._by_time else None
         return Within(since, starts=None if self._by_time and not read else read), read
@@ -153,7 +153,7 @@ class Follower:
         try:
             event = decode(topic.event, seen.value)
         except UndecodableError:
-            # The stage makes it a dead letter, which says so.
+            # The stage makes a dead letter of it, which this will read.
             return
         self._remember(event.upload_id, {event.shopper_id}, self._memory.note, event, at)
 
@@ -162,7 +162,7 @@ class Follower:
             return
         if self._owners is not None:
             self._tell(self._owners.note_owners, upload_id, shoppers)
-        # A read only, which another thread than the memory's may do.
+        # Another thread than the event loop's may call `get`, because it only reads.
         if self._memory.get(upload_id) is None:
             before = self._recorded_before(upload_id)
             if before is not None:
@@ -172,14 +172,14 @@ class Follower:
         self._tell(note, *facts)
 
     def _recorded_before(self, upload_id: str) -> Known | None:
-        """Return what the index knows of an upload."""
+        """Return the upload as in the index; None if it is not there."""
         if self._recorded is None:
             return None
         try:
             return self._recorded.known(upload_id)
         except StateUnavailableError:
             if self._by_time:
-                # The memory has all that it must remember from the topics.
+                # The topics alone gave the memory everything that it must remember.
                 return None
             raise
 

@@ -22,10 +22,10 @@ class Memory:
         """Create an empty memory."""
         self._keep_s, self._most, self._clock = keep_s, most, clock
         self._known: dict[str, Status] = {}
-        #: When each upload changed, oldest first: messages come in any order, so the last that came may be an old one.
-        #: An upload that changed again is here twice, and its older time counts no more.
+        #: A heap of the times at which uploads changed, oldest first, because messages arrive in any order. An upload
+        #: that changed again is in it twice; the older entry no longer counts.
         self._changes: list[tuple[datetime, str]] = []
-        #: Who waits for a change; their futures tell whether the upload is known still.
+        #: By upload, the futures of callers that wait for a change. The result is whether the upload is still known.
         self._waiting: dict[str, set[asyncio.Future[bool]]] = {}
         self._closed = False
 
@@ -47,7 +47,7 @@ class Memory:
             self._put(stopped(self._known.get(upload_id) or Status(upload_id=upload_id, changed_at=at), letter, at))
 
     def recall(self, status: Status) -> None:
-        """Take in what is known of an upload from elsewhere, unless something is known of it here."""
+        """Add a status from the index, unless the memory has one of this upload."""
         if status.upload_id not in self._known:
             self._put(status, evict=False)
 
@@ -78,7 +78,7 @@ class Memory:
         gone = frozenset(upload_ids)
         for upload_id in gone:
             self._known.pop(upload_id, None)
-        # The ids go too, because they may name the shopper. All at once: the list is as long as the memory is large.
+        # Remove the ids too, because they may name the shopper. One pass for all, because the list is long.
         self._changes = [one for one in self._changes if one[1] not in gone]
         heapq.heapify(self._changes)
         for upload_id in gone:
@@ -91,7 +91,7 @@ class Memory:
             self._wake(upload_id, known=False)
 
     async def _change(self, upload_id: str) -> bool:
-        """Wait for a change; False where the upload was dropped."""
+        """Wait for a change. Return False if the upload was dropped."""
         bell: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         bells = self._waiting.setdefault(upload_id, set())
         bells.add(bell)
@@ -113,7 +113,7 @@ class Memory:
         return status
 
     def _evict(self) -> None:
-        """Forget the uploads that changed longest ago. Whoever waits for one goes on waiting."""
+        """Remove the uploads that changed longest ago. Callers that wait for one of them continue to wait."""
         now = self._clock()
         while self._changes:
             changed_at, upload_id = self._changes[0]

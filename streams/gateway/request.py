@@ -26,7 +26,7 @@ FIELDS = {
 KEY_HEADER = "Idempotency-Key"
 #: Longest key that is accepted, as on many servers.
 KEY_MOST = 255
-#: One ending for all photos, so that one upload has one place in the store. The bytes say what the photo is.
+#: One file name for all photos, so that an upload has one key in the store. The bytes show the format.
 _NAME = "photo.img"
 #: Seconds that sending one photo may take.
 _UPLOAD_S = 30.0

@@ -9,13 +9,13 @@ from streams.kafka.clients import reader
 from streams.kafka.foreign_headers import ForeignHeaders
 from streams.kafka.reader import Seen, UnreadableTopicError, polled, seen_of
 
-#: A message so few offsets behind the last one came with it: it is waited for, not fetched anew.
+#: A place at most this many offsets after the previous one is read in the same pass, because one fetch returns both.
 _NEAR = 20
 
 
 def read_places(settings: Settings, places: Iterable[tuple[str, int, int]]) -> Iterator[Seen]:
     """
-    Yield the messages at these places (topic, partition, offset); what has expired is left out.
+    Yield the messages at these places (topic, partition, offset), without expired ones.
 
     Raises:
         UnreadableTopicError: a topic is missing, or no broker answered.
@@ -41,7 +41,7 @@ def read_places(settings: Settings, places: Iterable[tuple[str, int, int]]) -> I
 
 
 def _read(consumer: Consumer, places: list[tuple[str, int, int]], read_foreign: ForeignHeaders) -> Iterator[Seen]:
-    """Read places that lie near one another in one partition."""
+    """Read places that are near one another in one partition."""
     topic, partition, first = places[0]
     wanted = {offset for _, _, offset in places}
     last = max(wanted)
@@ -50,7 +50,7 @@ def _read(consumer: Consumer, places: list[tuple[str, int, int]], read_foreign: 
         if (message.topic(), message.partition()) != (topic, partition):
             continue
         if message.error() is not None:
-            # The end of the partition: the rest is not there any more.
+            # The end of the partition: the remaining places do not exist any more.
             return
         if message.offset() in wanted:
             yield seen_of(message, read_foreign)

@@ -128,7 +128,7 @@ def oldest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen
 
 
 def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, int]]) -> tuple[list[Seen], int]:
-    """Read the chosen offsets, from the first to before the second, between the edges of each partition."""
+    """Read a part of each partition: `chosen` maps the log's first and end offset to those of the part."""
     consumer, read_foreign = reader(settings), ForeignHeaders(settings)
     try:
         partitions = _partitions(settings, [name], Within())
@@ -233,7 +233,7 @@ def _starts(consumer: Consumer, edges: Edges, part: Within, *, from_end: bool) -
 
 def _within(edge: tuple[int, int], offset: int | None) -> int:
     low, high = edge
-    # Behind the end: the log was cut off, or the topic was made anew.
+    # The offset is after the end: the log was truncated, or the topic was made again.
     return low if offset is None or offset > high else max(low, offset)
 
 
@@ -257,7 +257,7 @@ def _at(place: TopicPartition) -> tuple[str, int]:
 
 
 def seen_of(message: Message, read_foreign: ForeignHeaders) -> Seen:
-    """Take what we need from a client's message."""
+    """Copy the needed fields of a client's message."""
     return Seen(
         topic=message.topic(),
         partition=message.partition(),

@@ -183,7 +183,7 @@ def _json(response: httpx.Response) -> dict[str, object]:
     try:
         answer = response.json()
     except ValueError:
-        # A proxy's page, or nothing: the status is enough.
+        # The body is empty or a proxy's page. The status alone decides.
         return {}
     return answer if isinstance(answer, dict) else {}
 

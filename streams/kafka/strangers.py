@@ -11,7 +11,7 @@ from typing import Final
 
 #: Prefix of the client ids of a stage's processes, and of the metadata of each of their commits.
 OURS: Final = "hangtag"
-#: Last word of the metadata where a stage counted its starts at an offset that another program had committed.
+#: Last word of the metadata if a stage counted its starts at an offset that another program had committed.
 FOREIGN: Final = "foreign"
 _NAMED_AT_MOST = 3
 
@@ -55,7 +55,7 @@ def strangers(group: str, topic: str, members: Iterable[Member]) -> tuple[str, .
 
 
 def is_our_commit(metadata: str | None) -> bool:
-    """Return whether the offset of a commit with this metadata is a stage's."""
+    """Return whether a stage chose the offset of a commit with this metadata."""
     words = (metadata or "").split(" ")
     return words[0] == OURS and words[-1] != FOREIGN
 

@@ -87,7 +87,7 @@ class Journeys:
             with self._lock:
                 for journey in waiting:
                     partition, offset = journey.text_at or (0, 0)
-                    # Once the text is committed its tags are in the topic, though we may not have read them yet.
+                    # Once the text is committed, its tags are in the topic. They may not have been read here yet.
                     journey.tag_stage_past = past.get(partition, 0) > offset and journey.last_seen < _now() - 1
         return sum(journey.outcome is not None for journey in self.by_upload.values())
 

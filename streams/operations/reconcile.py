@@ -40,5 +40,5 @@ def _tagged(settings: Settings) -> Iterator[OutfitTagged]:
         try:
             yield decode(OutfitTagged, seen.value)
         except UndecodableError:
-            # The sync stage made it a dead letter.
+            # The sync stage has made a dead letter of it.
             continue

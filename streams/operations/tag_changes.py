@@ -12,10 +12,9 @@ _LATER = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The tags last published of an upload."""
+    """The last published tags of an upload."""
 
-    #: By tag id, the other parts that people and segments see: the share, whether it is sure, labels, and whether the
-    #: tag was only seen.
+    #: By tag id, its visible fields: the share, whether that is sure, the labels, and whether the tag was only seen.
     tags: dict[str, tuple[object, ...]]
     lexicon_version: str
     tagged_at: datetime
@@ -30,8 +29,8 @@ class Change:
     uploaded_at: datetime
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    #: Tags with another share or label, with a share that became sure or unsure, or that were only seen before, or
-    #: are now.
+    #: Tags with another share or label, tags whose share became sure or unsure, and tags that were only seen before or
+    #: are only seen now.
     altered: tuple[str, ...]
     #: Version of the lexicon of the old tags; None if there were none.
     before: str | None
@@ -40,7 +39,7 @@ class Change:
 
 
 def said_by(event: OutfitTagged) -> Said:
-    """Return the parts of an event that a later one is compared with."""
+    """Return the fields of an event with which a later one is compared."""
     return Said(_seen(event.tags), event.lexicon_version, event.tagged_at)
 
 

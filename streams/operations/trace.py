@@ -108,13 +108,13 @@ def trace_upload(
 
 
 def _found(messages: Iterable[Seen], upload_id: str) -> tuple[list[Seen], set[str]]:
-    """Pick the messages that may be of an upload, and the places of letters that were replayed."""
+    """Return the messages that may be about an upload, and the places of letters that were replayed."""
     needle, found, replayed = upload_id.encode(), [], set()
     for seen in messages:
         place = place_replayed(seen)
         if place is not None:
             replayed.add(place)
-        # Reading every event in full would be slow; the id stands in the bytes, or it is none of ours.
+        # Parsing every event would be slow. A message about this upload contains its id in the bytes or the header.
         elif needle in (seen.value or b"") or ("ce_id", needle) in seen.headers:
             found.append(seen)
     return found, replayed

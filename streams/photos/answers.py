@@ -55,7 +55,7 @@ def why(error: Exception) -> Later | Misconfigured:
             "store-refused", f"the photo store refused us ({what}); check HANGTAG_STORE_URL, the credentials and rights"
         )
     if isinstance(error, InvalidPathError):
-        # Only listing can raise it, and no upload waits for that.
+        # Only a listing raises it, and no upload waits for a listing.
         return Later(
             "store-odd-key",
             "an object of the photo store has empty parts, control characters or no UTF-8 in its key; remove it",

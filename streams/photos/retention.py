@@ -112,10 +112,10 @@ async def is_gone_for_good(
     Return whether the store failed because the photo was read and deleted, or expired.
 
     Args:
-        failure: What the store returned in place of the photo; any other failure is not for good.
-        store: Where the photo was.
-        uri: Its name there.
-        upload_id: Whose photo it is; marks of read photos go by it.
+        failure: What the store returned instead of the photo. Only a missing photo can be gone for good.
+        store: The photo store.
+        uri: The photo's address in it.
+        upload_id: The photo's upload, which the mark of a read photo names.
         uploaded_at: When it was uploaded; None if its age is unknown, so that it cannot have expired.
         now: The current time.
         kept_for: How long photos are kept.

@@ -128,7 +128,7 @@ class PhotoStore:
         return None
 
     async def remove_read(self, uri: str, *, upload_id: str) -> Later | Never | Misconfigured | None:
-        """Remove a photo whose text is safe, and leave a mark, so that `was_read` can tell that it existed."""
+        """Remove a photo whose text was published, and leave a mark, by which `was_read` knows that it existed."""
         key = self._key(uri)
         if key is None:
             return _NOT_OURS

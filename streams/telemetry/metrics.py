@@ -31,7 +31,7 @@ class CallbackGauge(Collector):
         registry.register(self)
 
     def watch(self, ask: Callable[[], Mapping[tuple[str, ...], float]]) -> None:
-        """Read the values, keyed by label values, from `ask` from now on."""
+        """Call `ask` at each scrape from now on. It returns the values, keyed by label values."""
         self._read = ask
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -116,7 +116,7 @@ def expect(stage: str) -> None:
 
 
 def exemplar(**names: str | None) -> dict[str, str]:
-    """Build an exemplar from these labels; labels that do not fit are left out."""
+    """Build an exemplar from these labels, without labels that do not fit."""
     kept: dict[str, str] = {}
     room = _EXEMPLAR_MOST
     for name, value in names.items():

@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 Close = Callable[[], Awaitable[None]]
 
-#: Stages that work on several events of one shopper at a time. A photo takes a second or more: one at a time would
-#: read less than one photo a second of a kiosk that uploads under a single id.
+#: Stages that process several events of one shopper at a time. A photo takes a second or more. Without overlap, a kiosk
+#: that uploads under a single id would get less than one photo a second.
 _OVERLAPS_KEYS = frozenset({"recognize"})
 
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """What one stage adds to the parts that every stage has. `assemble` builds the stage from it."""
+    """The parts in which a stage differs from the others. `assemble` builds the stage from it."""
 
     #: Name in `streams.flow`: recognize, tag, sync, notifications or rekey.
     name: str
     settings: Settings
-    #: Opens the handler's own parts (pool, sink) on the event loop; returns the handler and what closes them.
+    #: Opens the handler's own parts (pool, sink) on the event loop. Returns the handler, and how to close them.
     open_handler: Callable[[Spans], Awaitable[tuple[Handler, Close | None]]]
     #: Model of the consumed messages, if they are not the topic's events.
     reads: type[FrozenModel] | None = None
@@ -57,7 +57,7 @@ class StagePlan:
 
 
 def with_handler(name: str, settings: Settings, handle: Handler) -> StagePlan:
-    """Plan a stage around a handler that needs no opening: a stand-in of a test or bench."""
+    """Plan a stage with a handler that has no parts to open, such as a stand-in of a test or bench."""
 
     async def opened(_spans: Spans) -> tuple[Handler, None]:
         return handle, None
@@ -73,10 +73,10 @@ async def assemble(
     forgotten: ForgottenShoppers | None = None,
 ) -> Parts:
     """
-    Build the stage of a plan: its handler under the erasure guard, bound to its topics.
+    Build a planned stage: its handler inside the erasure guard, bound to its topics.
 
     Args:
-        plan: What the stage is.
+        plan: The plan of the stage.
         spans: Records a span for each try.
         emitter: Delivers messages; None for the plan's own.
         forgotten: The forgotten shoppers; None to read them from the state database.
@@ -90,11 +90,11 @@ async def assemble(
 
     known = forgotten or ForgottenShoppers(plan.settings.state_url.get_secret_value())
     handle, close = await plan.open_handler(spans)
-    # The sync stage is guarded too, although its sink reads the ledger: work on an event may outlast the erasure, and
-    # a dead letter would keep the shopper.
+    # Guard the sync stage too, although its sink reads the ledger: the shopper may be forgotten while an event is in
+    # progress, and a dead letter would then keep the shopper.
     guarded = drop_forgotten(handle, known.includes, plan.on_forgotten)
     if emitter is None:
-        # In a thread, because a Schema Registry may have to answer first.
+        # In a thread, because this may wait for a Schema Registry.
         emitter = await asyncio.to_thread(plan.make_emitter or partial(_real_emitter, plan.settings))
     producer = emitter
 
@@ -126,7 +126,7 @@ def run_stage(plan: StagePlan) -> NoReturn:
 
 
 def bind(plan: StagePlan, handle: Handler, emitter: Emitter, *, spans: Spans = NO_SPANS) -> Stage:
-    """Bind a handler to the plan's topics, as the settings want retries and halts."""
+    """Bind a handler to the plan's topics, with the retries and the halt limit of the settings."""
     settings = plan.settings
     consumed, produced = flow_of(settings)[plan.name]
     return Stage(

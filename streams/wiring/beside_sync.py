@@ -1,7 +1,7 @@
 """
-What runs beside the sync stage, in the one process of its group that leads.
+Background tasks of the sync stage: one process of its group, the leader, runs them.
 
-It indexes uploads (`streams/index`), and prunes the ledger of written events.
+They index uploads (`streams/index`), and prune the ledger of written events.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from streams.runtime.process import Background
 
 log = structlog.get_logger()
 
-#: Seconds between two rounds, after a failure, and between two looks whether this process leads.
+#: Seconds between two rounds, before a retry after a failure, and between two checks whether this process leads.
 _EVERY_S: Final = 3600.0
 _AGAIN_S: Final = 60.0
 _LOOK_S: Final = 5.0
@@ -54,9 +54,9 @@ async def keep_pruning(
     sleep: Sleep = asyncio.sleep,
 ) -> None:
     """
-    Drop what Klaviyo took longer than `kept_for` ago, every hour while this process leads.
+    Delete entries of events that Klaviyo accepted more than `kept_for` ago, every hour while this process leads.
 
-    Never ends. A database that fails is tried again after a minute; the stage goes on meanwhile.
+    Never ends. If the database fails, it tries again after a minute. The stage continues meanwhile.
     """
     waited_s, due_s = 0.0, 0.0
     while True:
@@ -70,7 +70,7 @@ async def keep_pruning(
 
 
 async def _prune(leads: Callable[[], bool], url: str, before: datetime, sleep: Sleep) -> bool:
-    """Drop batch after batch; answers whether the database let it."""
+    """Delete batch after batch. Return False if the database failed."""
     dropped = 0
     try:
         engine = await asyncio.to_thread(open_database, url)
@@ -81,12 +81,12 @@ async def _prune(leads: Callable[[], bool], url: str, before: datetime, sleep: S
                 dropped += some
                 if some < AT_ONCE:
                     break
-                # The stage writes to the same database: it gets at least half of the time.
+                # The stage writes to the same database. Leave it at least half of the time.
                 await sleep(time.monotonic() - began)
         finally:
             await asyncio.to_thread(engine.dispose)
     except (StateUnavailableError, SQLAlchemyError) as error:
-        # Class only: the message of a driver may name the server.
+        # Log the class only, because the message of a driver may name the server.
         log.warning("ledger of written events not pruned, trying again", error=type(error).__name__)
         return False
     log.info("ledger of written events pruned", dropped=dropped)

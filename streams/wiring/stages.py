@@ -1,5 +1,5 @@
 """
-Plans each stage: its handler with the parts that it needs, and what runs beside it.
+Plans each stage: its handler with the parts that it needs, and its background tasks.
 
 `streams/wiring/assembly.py` builds the whole stage from the plan.
 """

@@ -1,4 +1,4 @@
-"""How a command finds one upload: by the index, or by a search that options narrow and that widens if it must."""
+"""Finds one upload for a command: by the index, or by a search that options narrow and that widens if needed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def within(shopper: str | None, since: str | None, at: str | None) -> Within:
 @contextmanager
 def indexed(settings: Settings) -> Iterator[UploadIndex | None]:
     """
-    Open the index of uploads, with which the options have nothing to narrow; None where there is none.
+    Open the index of uploads; None if there is none. With an index, the options to narrow the search have no effect.
 
     Raises:
         CommandError: the state database failed.

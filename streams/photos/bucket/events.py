@@ -103,7 +103,7 @@ class KeyTemplate:
         self.template = template
         #: The fixed beginning of every key of this form; empty if it begins with a field.
         self.start = parts[0]
-        # An ending contains no dot, so that the name before it may.
+        # `{ext}` matches no dot. So in "a.b.jpg" it is "jpg", and the field before it may contain dots.
         pattern = "".join(
             re.escape(part) if at % 2 == 0 else f"(?P<{part}>[^/{'.' if part == 'ext' else ''}]+)"
             for at, part in enumerate(parts)
