@@ -110,7 +110,7 @@ class UploadProducer:
     def __init__(
         self, emitter: Emitter, photos: Photos, *, topic: str = "outfit.uploads", spans: Spans = NO_SPANS
     ) -> None:
-        """Take the Kafka client (`aclose` closes it), the photo store, and the topic of uploads."""
+        """Create a producer from the Kafka client (`aclose` closes it), the photo store, and the topic of uploads."""
         self._emitter, self._photos, self._topic, self._spans = emitter, photos, topic, spans
         self._publishing: set[asyncio.Task[Outcome]] = set()
         self._closed = False
@@ -213,7 +213,7 @@ class BlockingUploadProducer:
     """
 
     def __init__(self, producer: UploadProducer) -> None:
-        """Take the producer to run. The caller must not use that producer itself any more."""
+        """Wrap a producer, which the caller must not use itself any more."""
         self._producer = producer
         self._closing, self._closed = threading.Lock(), False
         self._asked: set[Future[Published | Later | Never | Misconfigured]] = set()

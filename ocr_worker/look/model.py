@@ -97,7 +97,7 @@ class ModelLooker:
 
     def _failed(self, reason: str, *, at_once: bool = False) -> None:
         if self._breaker.failed(at_once=at_once):
-            log.warning("no looks for a while", reason=reason, seconds=_PAUSE_S)
+            log.warning("no looks after failures in a row", reason=reason, seconds=_PAUSE_S)
 
     async def aclose(self) -> None:
         """Close every connection."""

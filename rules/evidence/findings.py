@@ -204,7 +204,7 @@ class _Judge:
             return "no percentage next to it"
         if stop - start == 1 and not self._stands_alone(start, stop, entry):
             return "a letter within another word"
-        return "a single word in other talk" if start in self._cues.lone else None
+        return "the only product word in its line" if start in self._cues.lone else None
 
     def _has_shares(self, start: int) -> bool:
         """Return whether the line has percentages of fibres."""

@@ -20,7 +20,7 @@ class LocalWords:
     """Chooses, for each match of a local word, its meaning in the language of the page."""
 
     def __init__(self, languages: Sequence[Language], terms: Iterable[tuple[str, Term]]) -> None:
-        """Take the languages, and pairs of a language and the term that is local to it."""
+        """Prepare the languages, and pairs of a language and the term that is local to it."""
         self._cues = {one.language: frozenset(normal_words(list(one.cues))) for one in languages}
         self._local = frozenset(
             normal_words([word for one in languages for words in one.local.values() for word in words])

@@ -34,7 +34,7 @@ class Negations:
     """The lexicon's negations, and the words that continue them along a list ("不含棉和羊毛")."""
 
     def __init__(self, context: Context, words: Iterable[Term], turnable: Collection[str]) -> None:
-        """Take the context, the lexicon's words, and the care instructions that a negation turns into another."""
+        """Prepare the context, the lexicon's words, and the care instructions that a negation turns into another."""
         self._turnable = frozenset(turnable)
         self._rules = context.negations
         joiners = normal_words([word for words in context.joiners.values() for word in words])

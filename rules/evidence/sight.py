@@ -31,7 +31,7 @@ class Sights:
     """A lexicon's aspects, prepared for decisions about seen values."""
 
     def __init__(self, lexicon: Lexicon, brought: Mapping[str, Sequence[str]]) -> None:
-        """Take the lexicon, and the tags that each tag implies."""
+        """Prepare a lexicon's aspects; `brought` has the tags that each tag implies."""
         entries = lexicon.entries
         least = {aspect.name: aspect.least for aspect in lexicon.aspects}
         self._aspects = {entry.id: aspect_of(entry) for entry in entries.values() if entry.category in SEEABLE}

@@ -35,7 +35,7 @@ def fault_of(entry: Entry, aspects: Iterable[str]) -> str | None:
     if not entry.seen:
         return "'aspect' and 'description' need seen = true" if entry.aspect or entry.description else None
     if entry.category not in SEEABLE:
-        return f"a {entry.category} is never seen, only read; take 'seen' away"
+        return f"a {entry.category} is never seen, only read; remove 'seen'"
     if entry.description is None:
         return "'description' is missing: say in a few English words what the picture shows"
     if aspect_of(entry) not in aspects:

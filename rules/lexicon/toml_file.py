@@ -35,7 +35,7 @@ def read_text(path: Path) -> str:
     except UnfitFileError as error:
         why = str(error)
     except (OSError, ValueError) as error:
-        why = f"cannot be read: {getattr(error, 'strerror', None) or 'its name cannot be one'}"
+        why = f"cannot be read: {getattr(error, 'strerror', None) or 'its name is not a valid file name'}"
     raise LexiconError((Problem(path, 0, why),))
 
 

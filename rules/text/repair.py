@@ -45,7 +45,7 @@ class Repair:
     def __init__(
         self, words: Iterable[str], fibres: Iterable[tuple[str, str]], compounds: Compounds | None = None
     ) -> None:
-        """Take every word of the lexicon, pairs of a fibre's word and its tag id, and the halves of compounds."""
+        """Prepare every word of the lexicon, pairs of a fibre's word and its tag id, and the halves of compounds."""
         self._compounds = compounds or Compounds((), ())
         self._known = frozenset(words)
         self._owners = {word: owner for word, owner in fibres if _AFTER.fullmatch(word)}

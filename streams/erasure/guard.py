@@ -31,7 +31,7 @@ class ForgottenShoppers:
     """The forgotten shoppers, as of at most `REFRESH_S` seconds ago."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the state database's URL. It is opened at the first use, and not created if missing."""
+        """Do not connect yet: the database is opened at the first use, and not created if missing."""
         self._url, self._clock = url, clock
         self._engine: Engine | None = None
         self._digests: set[str] = set()

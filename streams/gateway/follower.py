@@ -47,7 +47,7 @@ class Follower:
         recorded: Recorded | None = None,
     ) -> None:
         """
-        Take the memory to update; `start` connects.
+        Create the follower of a memory; `start` connects.
 
         Args:
             settings: Address of Kafka.

@@ -30,7 +30,7 @@ class ForgottenUploads:
     """Knows the shopper of each remembered upload, to drop the uploads of forgotten shoppers from the memory."""
 
     def __init__(self, memory: Memory, ledger: Ledger | None) -> None:
-        """Take the memory to drop from. Without a ledger nobody was forgotten."""
+        """Create it for the memory to drop from. Without a ledger nobody was forgotten."""
         self._memory, self._ledger = memory, ledger
         #: Messages of one upload may name different shoppers; the upload then belongs to all of them.
         self._owners: dict[str, frozenset[str]] = {}

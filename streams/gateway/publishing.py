@@ -48,7 +48,7 @@ class Publishing:
         publish_s: float,
     ) -> None:
         """
-        Take the services to use.
+        Create it from the services that it uses.
 
         `publish_s` is the longest time, in seconds, that another gateway takes to publish an upload.
         """

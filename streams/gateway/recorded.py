@@ -60,7 +60,7 @@ class Recorded:
     """The state database as a gateway uses it. Methods that are not coroutines block."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the settings; connections open at first use."""
+        """Do not connect yet: connections open at first use."""
         self._settings = settings
         self._patience = timedelta(seconds=settings.gateway_publish_s + _STORE_S)
         self._index_lock = threading.Lock()

@@ -34,7 +34,7 @@ class Statuses:
         remembered: str,
     ) -> None:
         """
-        Take the places to look.
+        Create it from the places to search.
 
         Args:
             memory: The statuses of recent uploads.

@@ -38,7 +38,7 @@ class Projector:
     """One run over the topics, in the thread that calls it."""
 
     def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
-        """Take the settings; `run` connects."""
+        """Do not connect yet; `run` does."""
         self._settings, self._now = settings, now
         self._topics: dict[str, Topic] = {topic.name: topic for topic in topics(settings.topic_prefix).all()}
         self._batch: list[Sighting] = []

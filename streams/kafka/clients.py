@@ -31,7 +31,7 @@ class NoKafkaError(Exception):
     """No Kafka responded, or it rejected us."""
 
     def __init__(self, trouble: str, advice: str) -> None:
-        """Take what is wrong, and what to do."""
+        """Create the error from its cause and the advice."""
         self.trouble, self.advice = trouble, advice
         super().__init__(f"{trouble}. {advice}")
 

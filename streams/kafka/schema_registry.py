@@ -66,7 +66,7 @@ class SchemaRegistry:
                 timeout=_TIMEOUT_S,
             )
         except (ssl.SSLError, OSError):
-            raise RegistryError("HANGTAG_SCHEMA_REGISTRY_CA: it holds no certificates (PEM)") from None
+            raise RegistryError("HANGTAG_SCHEMA_REGISTRY_CA: the file contains no certificates (PEM)") from None
         except httpx.InvalidURL:
             raise RegistryError("HANGTAG_SCHEMA_REGISTRY_URL: that is no http(s) address") from None
 

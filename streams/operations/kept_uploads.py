@@ -77,7 +77,7 @@ class KeptUploads:
     """
 
     def __init__(self, past: Mapping[int, int], *, cache_kb: int = CACHE_KB) -> None:
-        """Take the offsets that the tag stage has committed, by partition of texts."""
+        """Create an empty table. `past` has the offsets of texts that the tag stage has committed, by partition."""
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute(f"PRAGMA cache_size = -{cache_kb}")
         self._database.executescript(_TABLES + _VIEW)

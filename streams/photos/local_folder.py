@@ -28,7 +28,7 @@ class LocalFolder:
     """The files below one folder. Keys are paths relative to it."""
 
     def __init__(self, root: Path) -> None:
-        """Take the resolved path of a folder."""
+        """`root` is the resolved path of the folder."""
         self._root = root
 
     async def find(self, folder: str, *, at_once: int) -> AsyncIterator[Sequence[Stored]]:

@@ -66,7 +66,7 @@ def run(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> NoReturn:
     committed is delivered again. SIGHUP reloads, and stops nothing.
     """
     asyncio.run(_run_or_leave(settings, make))
-    raise AssertionError("a stage leaves from within")
+    raise AssertionError("a stage exits within its event loop")
 
 
 async def _run_or_leave(settings: Settings, make: Callable[[], Awaitable[Parts]]) -> None:

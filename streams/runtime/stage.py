@@ -210,7 +210,7 @@ class Stage:
             messages = [self._message(event, trace) for event in events]
         except Exception as error:  # noqa: BLE001 - what a handler returned must not stop the flow
             # For example a lone surrogate. Report the class only: the message may quote the event.
-            return Never("unencodable", f"the answer of {self.name} cannot be written ({type(error).__name__})")
+            return Never("unencodable", f"the events of {self.name} cannot be encoded ({type(error).__name__})")
         for topic, key, value, headers in messages:
             refused = await self._emitter.send(topic, key=key, value=value, headers=headers)
             if refused is not None:

@@ -51,7 +51,7 @@ EVENTS = Counter("hangtag_events", "Events finished, by stage and outcome (done,
 RETRIES = Counter("hangtag_retries", "Retries, by stage and reason.", ["stage", "reason"])
 DEAD_LETTERS = Counter("hangtag_dead_letters", "Dead letters, by stage and reason.", ["stage", "reason"])
 PENDING = Gauge("hangtag_pending_events", "Events fetched from Kafka and not finished.", ["stage"])
-WORKING = Gauge("hangtag_events_in_flight", "Events being worked on.", ["stage"])
+WORKING = Gauge("hangtag_events_in_flight", "Events being processed.", ["stage"])
 OLDEST = Gauge(
     "hangtag_oldest_event_seconds",
     "Age in Kafka of the oldest unfinished event, in seconds; 0 with none.",
@@ -100,7 +100,7 @@ KLAVIYO_LEFT = CallbackGauge(
 
 PHOTOS_SWEPT = Counter("hangtag_photos_swept", "Photos deleted because of their age.")
 PHOTOS_EXPIRED = Counter(
-    "hangtag_photos_expired", "Uploads whose photo was deleted because of its age before this stage came to them."
+    "hangtag_photos_expired", "Uploads whose photo was deleted because of its age before this stage read it."
 )
 SWEEP_ENDED = Gauge(
     "hangtag_sweep_timestamp_seconds", "Time of this process's last sweep, seconds since the epoch; 0 for never."

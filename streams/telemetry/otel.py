@@ -50,7 +50,7 @@ class OtelSpans(Spans):
     """Creates spans and exports them. Not set as the global tracer, because libraries would then export theirs too."""
 
     def __init__(self, exporter: SpanExporter, service: str) -> None:
-        """Take an exporter, such as `otlp_exporter`'s; `service` is the process's name in the backend."""
+        """Create spans for an exporter, such as `otlp_exporter`'s; `service` is the process's name in the backend."""
         # OpenTelemetry logs an error per batch. SaysOnce logs instead.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         self._provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
@@ -135,7 +135,7 @@ class SaysOnce(SpanExporter):
     """An exporter that logs once when the backend stops accepting spans, and once when it accepts them again."""
 
     def __init__(self, exporter: SpanExporter, place: str) -> None:
-        """Take the exporter, and the address that it sends to."""
+        """Wrap the exporter; `place` is the address that it sends to."""
         self._exporter, self._place = exporter, place
         self._failing = False
 

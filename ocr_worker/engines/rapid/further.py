@@ -41,7 +41,7 @@ def params_of(folder: Path) -> list[Mapping[str, str]]:
     """Return RapidOCR's parameters for each model of a folder, sorted by name."""
     models = sorted(folder.glob("*.onnx"))
     if not models:
-        raise ValueError(f"{folder} holds no model (*.onnx)")
+        raise ValueError(f"{folder} contains no model (*.onnx)")
     return [
         {"Rec.model_path": str(model)}
         | ({"Rec.rec_keys_path": str(keys)} if (keys := model.with_suffix(".txt")).exists() else {})

@@ -13,10 +13,10 @@ from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
 from streams.wiring.look import catalogue_in
 
 _SETTINGS: Final = "set HANGTAG_LOOK_URL, HANGTAG_LOOK_MODEL and HANGTAG_LOOK_KEY as the server has them"
-_SERVER: Final = "start it, or unset HANGTAG_LOOK_URL; until then the text of photos flows on without looks"
+_SERVER: Final = "start it, or unset HANGTAG_LOOK_URL; until then photos are read without looks"
 _STRUCTURED: Final = (
     "use a server with structured output by JSON schema, and with logprobs (docs/ocr.md); "
-    "its looks give no tags as it is"
+    "until then its looks give no tags"
 )
 
 
@@ -38,5 +38,5 @@ async def look(settings: Settings, _machine: Machine) -> list[Checked]:
         return [warn("look", answer.message, _SERVER if has_form else _STRUCTURED)]
     content, tokens = answer.message.content or "", answer.logprobs.content
     if values_in(content, tokens, answer.finish_reason, catalogue) is None:
-        return [warn("look", f"{settings.look_model} does not keep to the schema", _STRUCTURED)]
+        return [warn("look", f"{settings.look_model} does not follow the schema", _STRUCTURED)]
     return [ok("look", f"{settings.look_model} answers by the schema")]

@@ -28,9 +28,9 @@ def restart_at(done: int, epoch: int | None, bounds: LogBounds, end_of_epoch: Ca
 
     """
     if done < bounds.first:
-        return Restart(bounds.first, f"{bounds.first - done} records expired before they were worked on", epoch)
+        return Restart(bounds.first, f"{bounds.first - done} records expired before they were processed", epoch)
     if epoch is None or bounds.epoch is None:
-        return Restart(bounds.first, "the log ends before the commit, and no leader epoch says how far they agree")
+        return Restart(bounds.first, "the log ends before the commit, and no leader epoch shows where they differ")
     if bounds.epoch <= epoch:
         # Kafka truncates a log only after an election, which raises the epoch. Without one, the topic was made again.
         return Restart(bounds.first, "the topic was deleted and made again")

@@ -117,7 +117,7 @@ async def test_lines_in_a_foreign_script_are_read_by_a_further_recognizer():
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="holds no model"):
+    with pytest.raises(ValueError, match="contains no model"):
         params_of(tmp_path)
 
 

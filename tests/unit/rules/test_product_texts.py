@@ -49,7 +49,7 @@ def test_a_product_text_is(ids: Callable[[str], set[str]], text: str, tag: str):
 
 
 def test_a_dropped_word_has_its_reason(reasons: Callable[[str], dict[str, str]]):
-    assert reasons("Blue Ridge Mountains") == {"colour/blue": "a single word in other talk"}
+    assert reasons("Blue Ridge Mountains") == {"colour/blue": "the only product word in its line"}
     assert reasons("COTTON CANDY") == {"material/cotton": "the phrase means something else"}
     assert reasons("全场包邮") == {"promotion/free-shipping": "never a tag"}
 
