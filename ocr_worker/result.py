@@ -14,7 +14,7 @@ from schemas.events import Engine, FrozenModel, Seen, Sha256, TextLine
 
 RefusalCode = Literal["unreadable", "too_large", "unsupported"]
 
-#: Reasons why an engine could not read all of a photo as it is.
+#: Flaws of a reading: what the engine could not read of the photo, or how it had to change the photo first.
 Flaw = Literal["cut_off", "too_long", "script_unsupported", "mirrored"]
 Verdict = Literal["ok", "blurry", "no_text"] | Flaw
 

@@ -50,7 +50,7 @@ class Watchdog:
         return run
 
     def overdue(self, after_s: float) -> int:
-        """Return the number of threads that have worked on one thing for at least `after_s` seconds."""
+        """Return the number of threads that have been busy with one photo for at least `after_s` seconds."""
         with self._lock:
             now = self._clock()
             return sum(1 for started in self._running.values() if now - started >= after_s)

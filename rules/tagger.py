@@ -76,7 +76,7 @@ class Tagger:
         return self._tagging(tuple(findings_on(page, self._vocabulary)), page.text, tuple(page.lines), lines, seen)
 
     def brought_by(self, tag_id: str) -> tuple[str, ...]:
-        """Return the tags that come with a tag, the tag itself first."""
+        """Return the tags that a tag implies, the tag itself first."""
         return self._vocabulary.brought.get(tag_id, (tag_id,))
 
     def _tagging(

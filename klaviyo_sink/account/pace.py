@@ -5,7 +5,7 @@ from klaviyo_sink.limits import MINUTE_S, PUBLISHED
 
 def most_left_s(campaigns: int, wait_s: float) -> float:
     """
-    Return the most seconds that so many campaigns take if Klaviyo accepts the next segment or flow after `wait_s`.
+    Return the most seconds that `campaigns` take if Klaviyo accepts the next segment or flow after `wait_s`.
 
     If some exist already, it takes less. Segments and flows have the same limits and are created in parallel.
     """

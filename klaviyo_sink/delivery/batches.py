@@ -109,7 +109,7 @@ class Batches:
 
     async def reconcile(self, events: Sequence[OutfitTagged], versions: Mapping[str, int]) -> list[Written | Failure]:
         """
-        Set profiles to what the events and the state database say together, whatever they contained before.
+        Set profiles to the state from the events and the state database, whatever the profiles contained before.
 
         For use after a restore: sets profiles only and sends no event. `versions` are those at Klaviyo, by shopper.
         """

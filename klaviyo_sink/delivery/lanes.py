@@ -34,7 +34,8 @@ BREAK_EVEN: Final = 24
 #: Single events per second that can last the whole minute. Above that rate all go as jobs: singles would use up the
 #: minute's requests in a burst, and cost this process several times a job's time.
 SINGLES_PER_S: Final = PUBLISHED["POST /api/events"][1] * SPEND / MINUTE_S
-#: Seconds of singles that may arrive at once. Sending returns from jobs to singles after as long without more.
+#: The single lane closes when the expected uploads would keep it busy for this many seconds. Without further uploads
+#: it opens again after as long.
 BURST_S: Final = 1.0
 #: Profiles from which an import job is better: 750 / 150 per minute.
 IMPORT_BREAK_EVEN: Final = 6
@@ -55,7 +56,7 @@ class Lanes:
         self._client, self._budget, self._find_current = client, budget, Lookups(find_current)
         self._gone = GoneProfiles(client, budget)
         self._single_reopens = 0.0
-        #: Until when single requests would be busy with the uploads so far, at their rate.
+        #: Until when the single lane would be busy with the expected uploads, at `SINGLES_PER_S`.
         self._busy_until = 0.0
         self._sending = asyncio.Semaphore(JOBS_AT_ONCE)
         imports = Imports(client, budget, find_current)

@@ -35,7 +35,7 @@ class Folded:
     version: int
     #: The greatest version that Klaviyo has accepted; 0 before the first.
     written_version: int
-    #: The event's name at Klaviyo, and whether the ledger says that Klaviyo has accepted it.
+    #: The event's name at Klaviyo, and whether the ledger has it: then Klaviyo has accepted it.
     unique_id: str
     known: bool
     #: Ticket of the write that begins here (`settling.py`); 0: Klaviyo has everything, nothing is written.

@@ -22,8 +22,8 @@ def drop(connection: Connection, table: Table, old: ColumnElement[bool], *, by: 
     """
     Delete at most `most` rows that match `old`, in the order of `by`; return how many.
 
-    `by` has an index, so the cost depends on the rows deleted, not on those kept. On PostgreSQL, rows that another
-    transaction is deleting are left to it, so that neither waits for the other.
+    `by` has an index, so the cost depends on the rows deleted, not on those kept. On PostgreSQL
+    it skips rows that another transaction is deleting, so that neither waits for the other.
     """
     key = [*table.primary_key.columns]
     query = select(*key).where(old).order_by(by).limit(most).with_for_update(skip_locked=True)

@@ -53,7 +53,7 @@ spent_requests: Final = Table(
     Column("spent", Text, nullable=False),
 )
 
-#: The index of uploads: where each is, and where its messages lie. Written by one projector, from the topics alone.
+#: The index of uploads: the status of each, and the places of its messages. One projector writes it, from the topics.
 uploads: Final = Table(
     "uploads",
     metadata,

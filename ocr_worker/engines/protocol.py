@@ -25,7 +25,7 @@ class Lines:
     """
     The lines of one photo in reading order; boxes are px of the upright original.
 
-    `flaws` are reasons why the engine could not read all of it as it is. The lines are usable nevertheless.
+    `flaws` say which part the engine could not read, or how it had to change the photo. The lines are usable anyway.
     """
 
     lines: tuple[TextLine, ...]

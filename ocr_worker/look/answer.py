@@ -43,7 +43,7 @@ def values_in(
     except ValueError:
         return None
     members = list(_members(answer, catalogue))
-    # All strings of a valid answer are members in this order, so each one's position in the text can be found.
+    # A valid answer contains no other strings than its members, in their order. So a search gives the position of each.
     places = list(_MEMBER.finditer(content))
     known = [(aspect.name, value) for aspect, value, _ in filter(None, members)]
     start = "".join(token.token for token in tokens).find(content)

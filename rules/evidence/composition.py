@@ -160,7 +160,7 @@ class _Sections:
     def name(self, name: PartName) -> None:
         """Begin a section, or name the composition that has just ended."""
         self.bind()
-        # A section with a name and one composition needs no second name below it.
+        # A section that has a name and one composition is complete, so this name begins the next section.
         owned = self._part is not None and len(self._building) - self._first == 1
         if not name.trailing or owned:
             self._part = name.part

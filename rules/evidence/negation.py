@@ -137,7 +137,7 @@ class Negations:
         return self._rules[name].reach > 1 and not _FIGURE.match(rest)
 
     def _listable(self, match: Match) -> bool:
-        """Return whether a slash carries a negation on: to "dry clean", not to "cool iron", which begins anew."""
+        """Return whether a negation reaches across a slash: to "dry clean", not to "cool iron", a new instruction."""
         return _CARE not in match.term.categories or match.term.owner in self._turnable
 
     def _listed(self, gap: str, rest: str) -> bool:

@@ -108,7 +108,7 @@ class PartNames:
         return PartName(start, stop, part, trailing=trailing) if heads else None
 
     def _describes(self, part: str, figures: Sequence[Figure], end: int) -> bool:
-        """Return whether a part that shows has only a knit or finish: "Collar: ribbed"."""
+        """Return whether a visible part has only a knit or finish: "Collar: ribbed"."""
         said = [figure for figure in figures if figure.start < end]
         woven = all(isinstance(figure, Fibre) and figure.weave for figure in said)
         return bool(said) and woven and self.vocabulary.parts[part].shows

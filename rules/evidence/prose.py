@@ -13,8 +13,8 @@ from rules.text.page import Page
 
 #: Kinds of matches that do not indicate a product text.
 _SILENT = frozenset({"negation", "harmless", "trap", "goods", "detail"})
-#: A lone word must be more than this share of the letters between two punctuation marks, or the last of them if it
-#: is the head noun ("pearl earrings", "珍珠项链": Chinese and English put that last).
+#: A lone word counts if it makes up more than this share of the letters between two punctuation marks, or if it is the
+#: head noun there, which Chinese and English put last ("pearl earrings", "珍珠项链").
 _LEAST_PART = 0.6
 #: In Chinese one more letter makes another word: "短裤哥", "牛仔城".
 _LEAST_CHINESE = 0.7

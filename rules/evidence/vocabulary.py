@@ -38,7 +38,7 @@ class Vocabulary:
         turnable = [tag for tag, entry in self.entries.items() if entry.opposite]
         self.negations = Negations(lexicon.context, words, turnable)
         self.labels = {tag_id: Labels(en=entry.en, zh=entry.zh) for tag_id, entry in self.entries.items()}
-        #: Every tag that comes with a tag, the tag itself first.
+        #: Every tag that a tag implies, the tag itself first.
         self.brought = {
             tag_id: tuple(tag for tag in brought(tag_id, self.entries) if not self.entries[tag].group)
             for tag_id in self.entries
@@ -172,7 +172,7 @@ def _part_of(
 
 
 def _categories(lexicon: Lexicon) -> dict[str, frozenset[str]]:
-    """Return the categories of the tags that come with each tag."""
+    """Return the categories of the tags that each tag implies."""
     return {
         tag: frozenset(lexicon.entries[one].category for one in brought(tag, lexicon.entries))
         for tag in lexicon.entries
@@ -180,7 +180,7 @@ def _categories(lexicon: Lexicon) -> dict[str, frozenset[str]]:
 
 
 def brought(tag_id: str, entries: Mapping[str, Entry]) -> Iterator[str]:
-    """Yield every tag that comes with a tag, the tag itself first."""
+    """Yield every tag that a tag implies, the tag itself first."""
     seen = {tag_id: None}
     queue = [tag_id]
     for tag in queue:

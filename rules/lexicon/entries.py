@@ -47,7 +47,7 @@ class Entry(Data):
     instead: TagId | None = None
     #: Only gives the tags that it implies ("春夏": spring and summer), and is no tag itself.
     group: bool = False
-    #: Tags that come with this one.
+    #: Tags that the upload gets together with this one.
     implies: tuple[TagId, ...] = ()
     #: The tag that a negated word gives ("do not tumble dry").
     opposite: TagId | None = None

@@ -43,7 +43,7 @@ class Labelled(Data):
     #: For people: the source of the text.
     id: str = ""
     source: str = ""
-    #: Values that the text has and the lexicon lacked when it was labelled: a lexicon that has one now may give it.
+    #: Tags of the text that no lexicon had when it was labelled. A lexicon that has one by now may give it.
     missing: tuple[str, ...] = ()
 
     @model_validator(mode="before")

@@ -17,7 +17,7 @@ from klaviyo_sink.api.errors import Failure
 from schemas.outcomes import Later, Misconfigured
 from streams.index.claims import Name
 
-#: Tries of a request that Klaviyo asks to repeat later, and seconds between two unless it says how many.
+#: Tries of a request that Klaviyo asks to repeat later, and seconds between two if Klaviyo names none.
 _TRIES: Final = 5
 _PAUSE_S: Final = 2.0
 

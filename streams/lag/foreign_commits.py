@@ -4,7 +4,7 @@ from typing import Final
 
 from streams.lag.evaluate import GroupPartition
 
-#: Seconds for which such a commit is reported; an older one is no news.
+#: Seconds for which such a commit is reported.
 FRESH_S: Final = 60
 
 

@@ -122,7 +122,7 @@ class Journeys:
         try:
             return committed_offsets(self.settings, "tag", topic, patience_s=0)
         except UnreadableTopicError:
-            # The caller asks again soon; a rebalance or a busy broker is temporary.
+            # The caller tries again soon, because a rebalance or a busy broker is temporary.
             return {}
 
 

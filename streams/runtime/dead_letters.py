@@ -46,7 +46,7 @@ def without_value(headers: Headers) -> Headers:
 
 
 def lacks_value(headers: Headers) -> bool:
-    """Return whether a letter comes without its value, so that it cannot be replayed."""
+    """Return whether a letter lacks the value, so that it cannot be replayed."""
     return any(name == VALUE_LEFT_OUT for name, _ in headers)
 
 

@@ -224,7 +224,7 @@ async def _watch_group(intake: Intake, settings: Settings, group: str, topic: st
             try:
                 look = await asyncio.to_thread(looks.ask)
             except NoKafkaError:
-                # The next look may find it; the stage itself says what is wrong with Kafka.
+                # Ignore a failed look: the next one may succeed, and the stage itself reports what is wrong with Kafka.
                 continue
             for sentence in look.findings:
                 if sentence not in known:
@@ -239,7 +239,7 @@ async def _watch_group(intake: Intake, settings: Settings, group: str, topic: st
 
 
 def _stuck(window: Window[Record], patience_s: float) -> str | None:
-    """Return a sentence if events are in progress but no handler has returned for long; a retry is a return."""
+    """Return a sentence if events are in progress, but no handler has returned for long, not even to retry."""
     if not window.working or time.monotonic() - window.moved_at < patience_s:
         return None
     return f"no handler returned for {patience_s:.0f} s"

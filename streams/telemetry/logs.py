@@ -13,7 +13,7 @@ from schemas.steering import escaped
 from streams.config.settings import Settings
 from streams.telemetry.spans import SPAN
 
-#: The upload that this task works on; every log line contains it. Set for each event. structlog's own way of binding
+#: The upload that this task processes; every log line contains it. Set for each event. structlog's own way of binding
 #: took a twentieth of a stage's time.
 UPLOAD_ID: ContextVar[str | None] = ContextVar("upload_id", default=None)
 #: Log fields with a traceback.

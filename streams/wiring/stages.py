@@ -159,7 +159,7 @@ def notifications(settings: Settings) -> StagePlan:
 
 def rekey(settings: Settings) -> StagePlan:
     """
-    Plan the stage that publishes a foreign producer's uploads again, keyed and partitioned as ours.
+    Plan the stage that publishes a foreign producer's uploads again, keyed and partitioned as Hangtag does it.
 
     Raises:
         UnusableError: HANGTAG_REKEY_TOPIC is not set, or names a topic of the flow.

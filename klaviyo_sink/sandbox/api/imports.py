@@ -61,7 +61,7 @@ async def get_bulk_import_profiles_jobs(request: Request) -> JSONResponse:
 
 @router.get("/api/profile-bulk-import-jobs/{job_id}")
 async def get_bulk_import_profiles_job(request: Request, job_id: str) -> JSONResponse:
-    """Read a job; each request moves it one step on."""
+    """Read a job; each request moves it to its next status."""
     account, base = account_of(request), str(request.base_url)
     job = _job(account, job_id)
     if job.look() == "expired":

@@ -36,7 +36,7 @@ def vllm_serve(serve: VllmServe, executable: str = "vllm") -> list[str]:
         *("--max-num-seqs", str(serve.batch)),
         *("--limit-mm-per-prompt", json.dumps({"image": 1, "video": 0})),
         *("--mm-processor-kwargs", json.dumps({"max_pixels": MAX_PIXELS})),
-        # Caching is off: no photo comes twice, and nothing of a photo must remain after its output.
+        # Turn caching off: no photo is read twice, and nothing of a photo may remain after its output.
         *("--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"),
         # A missing parameter must not be taken from a file next to the weights.
         *("--generation-config", "vllm"),

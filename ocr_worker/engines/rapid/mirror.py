@@ -34,7 +34,7 @@ def is_mirrored(bgr: Pixels, quads: Sequence[Quad], recognize: Recognize) -> boo
     ):
         return False
     crops = [cut_out(bgr, quad.points) for quad in lines]
-    # The mirror image of a line that was detected as upside down is upside down again. Some mirrored lines are.
+    # Try both ways: some mirrored lines were detected as upside down, and their mirror image is upside down again.
     across = recognize([np.ascontiguousarray(crop[:, ::-1]) for crop in crops])
     down = recognize([np.ascontiguousarray(crop[::-1]) for crop in crops])
     back = [max(ways, key=lambda way: way[1]) for ways in zip(across, down, strict=True)]

@@ -78,7 +78,7 @@ class Models:
         cv2.setNumThreads(1)
         model = {"Det.model_path": str(_TINY)} if detector == "tiny" else {}
         self._ocr = RapidOCR(params=PARAMS | model)
-        # RapidOCR's own call would also cut out every line, which is done below.
+        # Use only the detection model: RapidOCR's own call would also cut out every line, which `read` does itself.
         self._lines = LineFinder(self._ocr._load_det_model(), half_first=detector == "auto")  # noqa: SLF001
         others = [RapidOCR(params={**PARAMS, **model}) for model in (params_of(further) if further else ())]
         self._further = FurtherRecognizers([other._load_rec_model() for other in others], TextRecInput)  # noqa: SLF001

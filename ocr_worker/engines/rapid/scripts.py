@@ -99,7 +99,7 @@ def without_foreign(quads: Sequence[Quad], mute: Sequence[Quad]) -> tuple[list[Q
     """
     Remove lines in foreign scripts. Also return whether there are any.
 
-    `mute` are lines in which no text was read. Each look at a line may have added it again.
+    `mute` are lines in which no text was read. If several looks found a line, it is in `mute` several times.
     """
     unheard = [quad for quad in mute if not _is_among(quad, quads)]
     strong = any(quad.unread >= STRONG for quad in (*quads, *unheard)) or any(map(_is_mixed, quads))

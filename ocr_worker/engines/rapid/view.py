@@ -18,7 +18,7 @@ _LOOK_SIDE = 1152
 _LOOK_ZOOM = 2.0
 #: A second look costs as much as the first. It must show at least this many times more detail.
 _LEAST_GAIN = 1.25
-#: Pictures with at least this many times the detail of the small one are looked at in quarters.
+#: A large picture with at least this many times the detail of the small one is read in quarters.
 _QUARTERS_DETAIL = 1.5
 #: A picture this many times as long as wide is not cut into quarters.
 _STRIP = 3
@@ -57,7 +57,7 @@ class View:
     def where_text_may_hide(self) -> list[Box]:
         """Return the boxes to look at in a picture in which the first look found nothing."""
         if self.detail < _LEAST_GAIN:
-            # Enlarging a small photo shows nothing new, and photos without any text are the most common.
+            # Enlarging a small photo shows nothing new. Save the time: photos without any text are the most common.
             return []
         blobs = busy_blobs(self.small)
         if worth := self.worth_a_look(blobs):

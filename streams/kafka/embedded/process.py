@@ -54,7 +54,7 @@ def _strike(embedded: EmbeddedBroker, line: bytes) -> str:
 
 
 def _read_lines(descriptor: int, handle: Callable[[bytes], None]) -> None:
-    # Reading only when readable keeps the descriptor blocking: it may be a terminal that stdout shares.
+    # Wait until the descriptor is readable, and leave it blocking: stdout may be the same terminal.
     loop = asyncio.get_running_loop()
     rest = b""
 

@@ -121,7 +121,7 @@ def _refused(answer: httpx.Response) -> Misconfigured | None:
 def _others(document: bytes, prefixes: tuple[str, ...]) -> list[ET.Element]:
     root = ET.fromstring(document)  # noqa: S314 - our own bucket's answer, and expat expands no bombs since 2.4.1
     rules = [one for one in root if one.tag.rpartition("}")[2] == "Rule"]
-    # Rules of ours for a whole bucket come from an older version, and would delete what is not ours.
+    # An older version wrote rules for whole buckets. They would delete objects that are not ours.
     replaced = {*prefixes, ""}
     return [
         rule

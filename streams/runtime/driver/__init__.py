@@ -1,1 +1,1 @@
-"""Faust's transport driver on confluent-kafka: a thread polls Kafka and hands over batches to the Faust agent."""
+"""Faust's transport driver on confluent-kafka: a thread polls Kafka and passes batches to the Faust agent."""

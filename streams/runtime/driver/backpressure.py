@@ -59,7 +59,7 @@ class Backpressure:
         consumer.resume(self._places(set(partitions)))
 
     def revoked(self, partitions: Iterable[int]) -> None:
-        """Note that partitions are no longer ours."""
+        """Forget that revoked partitions were paused."""
         self._paused -= set(partitions)
 
     def may_poll(self, consumer: Consumer, is_urgent: Callable[[], bool]) -> bool:

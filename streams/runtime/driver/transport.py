@@ -33,7 +33,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # faust has no type inform
         self.app.start_polling(set(topics))
 
     def assignment(self) -> set[TP]:
-        """Return the partitions that are ours."""
+        """Return the partitions that this member owns."""
         assigned: set[TP] = self.app.assigned()
         return assigned
 
