@@ -9,10 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: Prefix of the client ids of a stage's processes, and of the metadata of each of their commits.
+#: Prefix of the client ids of a stage's processes, and the metadata of each of their commits.
 OURS: Final = "hangtag"
-#: Last word of the metadata if a stage counted its starts at an offset that another program had committed.
-FOREIGN: Final = "foreign"
 _NAMED_AT_MOST = 3
 
 
@@ -52,12 +50,6 @@ def strangers(group: str, topic: str, members: Iterable[Member]) -> tuple[str, .
             " give each installation its own HANGTAG_GROUP_PREFIX"
         )
     return tuple(sentences)
-
-
-def is_our_commit(metadata: str | None) -> bool:
-    """Return whether a stage chose the offset of a commit with this metadata."""
-    words = (metadata or "").split(" ")
-    return words[0] == OURS and words[-1] != FOREIGN
 
 
 def foreign_commits(group: str, partitions: Sequence[int]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from confluent_kafka import (
 )
 
 from streams.kafka.clients import Admin
-from streams.kafka.strangers import Member, is_our_commit
+from streams.kafka.strangers import OURS, Member
 from streams.lag.evaluate import Owner
 
 #: Groups in these states have no assignment at the moment.
@@ -78,7 +78,7 @@ def commits_of(
             troubles.append(f"the commits of {group} cannot be read ({error_text(error)})")
             continue
         commits[group] = {
-            (place.topic, place.partition): Commit(place.offset, is_our_commit(place.metadata))
+            (place.topic, place.partition): Commit(place.offset, place.metadata == OURS)
             if place.offset >= 0
             else Commit(None, ours=True)
             for place in found.topic_partitions

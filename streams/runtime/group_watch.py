@@ -8,7 +8,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from streams.config.settings import Settings
 from streams.kafka.clients import Admin, NoKafkaError
 from streams.kafka.isolated import Isolated
-from streams.kafka.strangers import Member, foreign_commits, is_our_commit, strangers
+from streams.kafka.strangers import OURS, Member, foreign_commits, strangers
 
 _PATIENCE_S = 10
 #: Longest time in seconds for one look, which makes three requests.
@@ -72,6 +72,6 @@ def _foreign_commits(admin: Admin, group: str, topic: str, partitions: list[int]
         [
             place.partition
             for place in found.topic_partitions
-            if place.error is None and place.offset >= 0 and not is_our_commit(place.metadata)
+            if place.error is None and place.offset >= 0 and place.metadata != OURS
         ],
     )

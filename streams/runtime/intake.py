@@ -20,7 +20,6 @@ from streams.kafka.partitioner import PartitionerSample
 from streams.runtime.commits import Commits
 from streams.runtime.driver.batch import Batch
 from streams.runtime.driver.config import consumer_config
-from streams.runtime.driver.look_ahead import LookAhead
 from streams.runtime.driver.poller import Poller
 from streams.runtime.stage import Record
 from streams.runtime.track import Partition
@@ -73,7 +72,6 @@ class Intake:
             asyncio.get_running_loop(),
             read_foreign=ForeignHeaders(self._settings),
             log_of=partial(PartitionLog, self._settings),
-            reader_of=partial(LookAhead, self._settings),
             buffered=self._settings.pending * _BUFFERED_SHARE,
         )
         self._poller.start()
@@ -136,7 +134,7 @@ class Intake:
         return self._gaps.get((partition, offset), offset) <= expected
 
     def first_offset(self, partition: Partition) -> int | None:
-        """Return the offset at which a partition must start; None if it is not ours."""
+        """Return where a partition must start; None without a commit: the first record may then have any offset."""
         return self._starts.get(partition)
 
     def done(self, partition: Partition, offset: int) -> None:

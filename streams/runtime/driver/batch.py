@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import Message
 
 from schemas.codec import Headers
 from schemas.steady_clock import now as steady_now
@@ -47,8 +47,6 @@ class Position:
         )
 
 
-#: Errors of librdkafka about a batch that it cannot inflate or parse.
-UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG, KafkaError._NOT_IMPLEMENTED})  # noqa: SLF001 - librdkafka's local codes
 #: A larger value is not copied out of librdkafka's memory, because no dead letter can contain it either.
 LARGEST_VALUE = 8_388_608
 

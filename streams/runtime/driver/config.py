@@ -7,11 +7,11 @@ from streams.kafka.clients import ClientConfig, client_config
 from streams.kafka.strangers import OURS
 
 #: A fetch returns at most this much compressed data from all partitions together.
-FETCH_BYTES = 1_048_576
+_FETCH_BYTES = 1_048_576
 #: librdkafka stops fetching while this much waits to be polled.
 _QUEUED_KBYTES = 8_192
 #: The largest zstd batch that librdkafka inflates, and the largest response that it reads.
-INFLATED_BYTES = 33_554_432
+_INFLATED_BYTES = 33_554_432
 #: Seconds added to `drain_s` for everything else that a rebalance needs.
 _SLACK_S = 10
 
@@ -35,10 +35,10 @@ def consumer_config(settings: Settings, group: str) -> ClientConfig:
         # Skip records of aborted transactions.
         "isolation.level": "read_committed",
         "check.crcs": True,
-        "fetch.max.bytes": FETCH_BYTES,
-        "fetch.message.max.bytes": FETCH_BYTES,
+        "fetch.max.bytes": _FETCH_BYTES,
+        "fetch.message.max.bytes": _FETCH_BYTES,
         "queued.max.messages.kbytes": _QUEUED_KBYTES,
-        "receive.message.max.bytes": INFLATED_BYTES,
+        "receive.message.max.bytes": _INFLATED_BYTES,
         # Find partitions added to a topic within this time (librdkafka's default is five minutes).
         "topic.metadata.refresh.interval.ms": int(settings.metadata_max_age_s * 1000),
         # In a rebalance Kafka waits this long for a member. The thread also polls while the window is full.

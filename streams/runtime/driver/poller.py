@@ -10,17 +10,15 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.kafka.clients import ClientConfig
 from streams.kafka.partition_log import PartitionLog
 from streams.kafka.strangers import OURS
 from streams.runtime.driver.backpressure import Backpressure
-from streams.runtime.driver.batch import UNREADABLE, Batch, Position, ReadForeignHeaders, batches_of, unreadable
+from streams.runtime.driver.batch import Batch, Position, ReadForeignHeaders, batches_of, unreadable
 from streams.runtime.driver.commit_queue import CommitQueue
-from streams.runtime.driver.obstacle import Reader
 from streams.runtime.driver.recovery import restart_at
-from streams.runtime.driver.starts import count_starts, read_over
 from streams.runtime.track import Partition
 
 log = structlog.get_logger()
@@ -39,6 +37,8 @@ _MEANING = {
 _AT_ONCE = 500
 #: Seconds that a poll waits for a record. Then the thread checks whether to stop.
 _IDLE_S = 0.2
+
+_UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG, KafkaError._NOT_IMPLEMENTED})  # noqa: SLF001 - librdkafka's local codes
 
 
 class Listener(Protocol):
@@ -75,13 +75,12 @@ class Poller(threading.Thread):
         *,
         read_foreign: ReadForeignHeaders,
         log_of: Callable[[str, int], PartitionLog],
-        reader_of: Callable[[str, int], Reader],
         buffered: int,
     ) -> None:
         """The thread connects at its start. Up to `buffered` records, and one poll, wait for the window."""
         super().__init__(name="kafka-poller", daemon=True)
         self._config, self._topic, self._listener, self._loop = config, topic, listener, loop
-        self._read_foreign, self._log_of, self._reader_of = read_foreign, log_of, reader_of
+        self._read_foreign, self._log_of = read_foreign, log_of
         self._positions: dict[int, Position] = {}
         self._assignments = 0
         #: Partitions whose log no longer contains our position.
@@ -163,7 +162,7 @@ class Poller(threading.Thread):
             if error is None:
                 if number not in self._unchecked and number not in passed_over:
                     records.append(message)
-            elif error.code() in UNREADABLE and number in self._positions:
+            elif error.code() in _UNREADABLE and number in self._positions:
                 self._pass_on(batches_of(records, self._topic, self._positions, self._read_foreign))
                 records = []
                 self._pass_on([unreadable(message, self._topic, self._positions[number])])
@@ -242,34 +241,25 @@ class Poller(threading.Thread):
             del self._unchecked[number]
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        committed = [self._start_of(consumer, place) for place in consumer.committed(places, timeout=30)]
+        committed = consumer.committed(places, timeout=30)
         starts = {}
         for place in committed:
+            if place.error is not None:
+                raise KafkaException(place.error)
             self._assignments += 1
-            position = Position(self._assignments, place.offset, place.leader_epoch)
-            starts[Partition(place.topic, place.partition)] = place.offset
-            if place.leader_epoch is not None:
-                position.epochs = [(-1, place.leader_epoch)]
-                self._unchecked[place.partition] = place
+            known = place.offset >= 0
+            position = Position(self._assignments, place.offset if known else None, place.leader_epoch)
+            if known:
+                starts[Partition(place.topic, place.partition)] = place.offset
+                if place.leader_epoch is not None:
+                    position.epochs = [(-1, place.leader_epoch)]
+                    self._unchecked[place.partition] = place
+            else:
+                place.offset = OFFSET_BEGINNING
             self._positions[place.partition] = position
         self._await(self._listener.on_assigned(_partitions(places), starts))
-        for place in count_starts(consumer, committed):
-            ahead = read_over(consumer, place, self._positions[place.partition], self._reader_of)
-            if ahead is not None:
-                self._positions[place.partition], place.offset = ahead.position, ahead.position.next
-                self._unchecked.pop(place.partition, None)
-                self._pass_on(ahead.batches)
         consumer.incremental_assign(committed)
         self._pressure.assigned(consumer, [place.partition for place in places])
-
-    def _start_of(self, consumer: Consumer, committed: TopicPartition) -> TopicPartition:
-        """Return the place to start at: the commit, or the beginning of the log if there is none."""
-        if committed.error is not None:
-            raise KafkaException(committed.error)
-        if committed.offset >= 0:
-            return committed
-        first, _ = consumer.get_watermark_offsets(committed, timeout=30)
-        return TopicPartition(committed.topic, committed.partition, first, OURS)
 
     def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         self._give_up(consumer, places, lost=False)
