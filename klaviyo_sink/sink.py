@@ -259,7 +259,7 @@ async def open_sink(
         StateUnavailableError: The database cannot be opened.
 
     """
-    # Opened, used and closed in the same threads, because SQLite's connections belong to a thread.
+    # Open, use and close the database in the same threads, because a connection of SQLite belongs to one thread.
     opener = ThreadPoolExecutor(1, thread_name_prefix="sink-state")
     try:
         state = await asyncio.wrap_future(opener.submit(_open_state, config, dry_run))

@@ -117,7 +117,7 @@ class Tagger:
                 tag["evidence"] = (*tag["evidence"], proof)[:_MOST_EVIDENCE]
 
     def _tags(self, findings: Sequence[Finding], lines: Sequence[TextLine]) -> Iterator[dict[str, Any]]:
-        # By identity, because a photo may contain the same words twice.
+        # Find lines by identity, because a photo may contain the same words twice.
         places = dict(zip(map(id, lines), count(), strict=False))
         given: dict[str, list[_Support]] = {}
         for finding in findings:

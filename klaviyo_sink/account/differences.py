@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-#: Klaviyo replaces our ids by its own, and a status that was set live later is no difference.
+#: Fields that are not compared: ids, which Klaviyo replaces by its own, and the status, which is set live later.
 _KLAVIYOS_OWN: Final = frozenset({"temporary_id", "entry_action_id", "status"})
 #: Words for the parts of a definition, each by a piece of its path; the first match counts.
 _MEANINGS: Final = (

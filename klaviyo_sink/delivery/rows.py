@@ -71,7 +71,7 @@ class Row:
         events = {"data": ({"attributes": self._entry()},)}
         return BulkEntry.model_validate({"attributes": {"profile": {"data": self._profile()}, "events": events}}).wire()
 
-    # As plain values, which the closed models validate and complete at once: thousands are written per second.
+    # Pass plain values: the closed models validate and complete them in one call. Thousands are written per second.
 
     def _entry(self) -> dict[str, Any]:
         return {

@@ -69,7 +69,7 @@ def open_database(url: str) -> Engine:
     else:
         return engine
     engine.dispose()
-    # Raised outside the handler: the driver's error would be kept as its cause, and psycopg's contains the password.
+    # Raise outside of the handler, so that the driver's error is not kept as the cause: psycopg's has the password.
     raise StateUnavailableError(f"the state database cannot be used: {reason}")
 
 
@@ -106,7 +106,7 @@ def parsed_url(url: str) -> URL:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError):
         raise StateUnavailableError(_NO_URL) from None
-    # With two @, the text after the first is parsed as the host, and errors show hosts.
+    # If a URL has two @, the parser takes a part of the password as the host, which error messages show.
     if "@" in (parsed.host or ""):
         raise StateUnavailableError(_NO_URL)
     return parsed
@@ -190,8 +190,8 @@ def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]])
 
 
 def _migrate(connection: Connection) -> None:
-    # Both locks last until the transaction ends, so the second process finds the migration done.
-    # SQLite's is the write lock, with which each of our transactions begins.
+    # The lock lasts until the transaction ends, so a second process finds the migration done. SQLite needs no extra
+    # lock, because each of our transactions begins with the write lock.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     config = Config()

@@ -88,7 +88,7 @@ def rewrite_tables(engine: Engine) -> str | None:
             except DBAPIError as error:
                 left.append(f"{name} ({type(error.orig).__name__})")
         with suppress(DBAPIError):
-            # Otherwise the old files are deleted at the next checkpoint. Needs a superuser or pg_checkpoint.
+            # Without this, PostgreSQL deletes the old files at the next checkpoint. Needs a superuser or pg_checkpoint.
             connection.execute(text("CHECKPOINT"))
     if not left:
         return None

@@ -136,7 +136,7 @@ def clear_foreign(engine: Engine, cluster: str) -> bool:
     """Delete the index if it is of another Kafka cluster, whose places mean nothing here; return whether it was."""
     columns = index_positions.c
     with engine.begin() as connection:
-        # Locked, so that of two writers one clears, and the other finds nothing foreign left.
+        # Lock the rows: of two writers, one then clears the index, and the other finds no foreign rows.
         foreign = select(columns.topic).where(columns.cluster != cluster).with_for_update()
         if not connection.execute(foreign).all():
             return False

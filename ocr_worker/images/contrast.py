@@ -34,7 +34,7 @@ def lift_contrast(pixels: Pixels) -> tuple[Pixels, float]:
     blend = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
     lightness = lab[:, :, 0]
-    # Created on each call, because threads must not share a CLAHE object.
+    # Create it on each call, because threads must not share a CLAHE object.
     lifted = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(lightness)
     mixed = cv2.multiply(lifted, blend, dtype=cv2.CV_32F) + cv2.multiply(lightness, 1 - blend, dtype=cv2.CV_32F)
     lab[:, :, 0] = np.clip(np.rint(mixed), 0, 255)
@@ -50,7 +50,7 @@ def _weights(pixels: Pixels) -> NDArray[np.float32]:
     rows, columns = padded.shape[0] // side, padded.shape[1] // side
     tiles = padded.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(rows * columns, side * side)
     low, high = side * side * 5 // 100, side * side * 95 // 100
-    # For bytes `stable` selects a radix sort: six times as fast as finding the two ranks alone.
+    # `stable` selects a radix sort for bytes, which is six times as fast as finding only the two ranks.
     ranked = np.sort(tiles, axis=1, kind="stable")
     span = ranked[:, high].astype(np.float32) - ranked[:, low]
     weight: NDArray[np.float32] = np.clip((LOW_SPAN - span) / (LOW_SPAN / 2), 0, 1).reshape(rows, columns)

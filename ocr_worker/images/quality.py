@@ -25,7 +25,8 @@ _LONG, _LONG_SCORE = 4, 0.6
 #: Below this focus no small print is readable. Below the second, hardly anything is, and words read are invented.
 SOFT, HOPELESS = 1.6, 1.3
 _FEW_LETTERS = 12
-#: Focus is measured on tiles of this many px: the fifth of them with the strongest edges, and their strongest pixels.
+#: Focus is measured on tiles with sides of this many px: only on the fifth with the strongest edges, and there only on
+#: the strongest pixels.
 _TILE, _STRONG_TILES, _STRONG_PIXELS, _FAINT = 32, 0.8, 0.02, 0.05
 
 #: Hints by verdict. If several apply, the first is shown: the others matter less to the photographer.
@@ -67,7 +68,7 @@ def focus(small: Pixels) -> float:
     lost: list[tuple[float, float]] = []
     for across, down in ((1, 0), (0, 1)):
         before, after = (_edges(cv2.Sobel(of, cv2.CV_16S, across, down)[:height, :width]) for of in (grey, soft))
-        # On a page with few words most tiles are blank.
+        # On a page with few words most tiles are blank, so ignore tiles with faint edges.
         strong = before >= max(float(np.quantile(before, _STRONG_TILES)), _FAINT * float(before.max()))
         lost.append((float(np.median(before[strong])), float(np.median(before[strong] / (after[strong] + 1)))))
     strongest = max(strength for strength, _ in lost)

@@ -88,7 +88,7 @@ def create_app(
         responses=dict(PROBLEMS),
         openapi_extra=ocr_operation(by_uri=fetch is not None, token=token),
     )
-    # Described in full, because FastAPI would declare JSON responses.
+    # Describe it in full, because FastAPI would declare JSON responses.
     unwell = problem_answer(500, "The engine rejected the warm-up photo; restart the worker.")
     unready = problem_answer(503, "The engine has not read the warm-up photo yet, or every slot is stuck.")
     app.add_api_route("/healthz", worker.healthz, response_class=PlainTextResponse, responses={500: unwell})
@@ -134,7 +134,7 @@ class _Worker:
                 span.note(status=error.status, code=error.code)
                 if error.status >= _OURS:
                     span.fail(error.code)
-        # Raised outside the span, which would record it as an error.
+        # Raise it outside of the span, which would record it as an error.
         raise refused
 
     async def _answer(self, request: Request, span: Span) -> Response:

@@ -65,7 +65,7 @@ class Finding(NamedTuple):
     second: TextLine | None = None
 
     def __repr__(self) -> str:
-        # Without the word, because shoppers' text must not reach a log.
+        # Omit the word, because shoppers' text must not reach a log.
         return f"Finding({self.rule}, score={self.score}, reason={self.reason})"
 
 

@@ -73,7 +73,7 @@ class Entry(Data):
     path: Path = Field(repr=False)
     line: int
 
-    # Looked up for every word of every photo, so kept.
+    # Cached, because it is used for every word of every photo.
     @cached_property
     def category(self) -> str:
         """The id's first half."""

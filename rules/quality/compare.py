@@ -15,7 +15,7 @@ class Difference(NamedTuple):
     removed: tuple[str, ...]
 
     def __repr__(self) -> str:
-        # Without the text, because shoppers' text must not reach a log.
+        # Omit the text, because shoppers' text must not reach a log.
         return f"Difference(added={self.added}, removed={self.removed})"
 
 

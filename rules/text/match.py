@@ -185,7 +185,7 @@ def _best(group: list[Span], reached: int, joined: bytearray) -> list[Span]:
 
 
 def _length(match: Span) -> int:
-    # Without the plural ending, so that a word whose own form has the "s" comes first.
+    # Do not count the plural ending, so that a word that itself ends in "s" wins.
     return len(match[2].text)
 
 

@@ -101,7 +101,7 @@ async def _forget(
     try:
         index = open_index(settings)
     except UnreadableTopicError:
-        # The erasure ledger is entered all the same, and the steps that need the topics say that they lack them.
+        # Continue without Kafka: enter the erasure ledger, and let the steps that need the topics report that.
         index = None
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     steps = []

@@ -101,7 +101,7 @@ def gateway(
         config,
         producer,
         memory,
-        # The index tells what came before it, and the state database which keys were published.
+        # The index suffices to start: it has all earlier uploads, and the state database has the published keys.
         ready=lambda: follower.caught_up or follower.indexed,
         is_whole=lambda: follower.caught_up,
         beside=following,

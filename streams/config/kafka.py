@@ -69,7 +69,7 @@ class KafkaSettings(BaseSettings):
         if self.kafka_protocol == "sasl_ssl" and self.kafka_mechanism == "OAUTHBEARER" and not self.kafka_token_url:
             raise ValueError("OAUTHBEARER needs HANGTAG_KAFKA_TOKEN_URL")
         if self.kafka_protocol != "plaintext":
-            # Checked here, because each Kafka client would fail later and with a message of its own.
+            # Check this here, because each Kafka client would fail later, with a message of its own.
             self.kafka_tls()
         return self
 

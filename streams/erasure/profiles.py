@@ -90,7 +90,7 @@ class KlaviyoAccess:
         return "erase"
 
     async def carry_out(self, profile: Profile, action: Action) -> str | None:
-        """Do it at Klaviyo; return why not, or None."""
+        """Carry out a profile's action at Klaviyo. Return why that failed, or None."""
         eraser = self.eraser if action == "erase" else None
         if eraser is not None:
             refused = await self._patiently(partial(erase_profile, eraser, profile.id))

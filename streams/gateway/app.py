@@ -123,7 +123,7 @@ def create_app(
     app.add_api_route("/metrics", _metrics, response_class=PlainTextResponse)
     describe = app.openapi
     app.openapi = lambda: complete(describe(), token=token)  # type: ignore[method-assign] # FastAPI's documented way
-    # Outside the app, because the app answers exceptions outside its own middleware.
+    # Wrap the whole app, because FastAPI responds to exceptions outside of its own middleware.
     return EveryAnswer(app)
 
 

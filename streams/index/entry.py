@@ -84,7 +84,7 @@ def sighting(topic: Topic, seen: Seen) -> Sighting | None:
         try:
             event = decode(topic.event, seen.value)
         except UndecodableError:
-            # Its place is stored with the upload that its header names, so that `hangtag trace` shows it.
+            # Continue: the index keeps its place, for the upload that its header names. So `hangtag trace` shows it.
             pass
         else:
             return _fit(Sighting((event.upload_id, event.shopper_id), topic, seen, event))

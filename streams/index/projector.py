@@ -120,7 +120,7 @@ class Projector:
             for digest in claimed(one.event) if one.event is not None else ():
                 seen[digest, one.key[1]] = Claim(digest, one.key[1], entries[one.key].status.changed_at)
         rows = map(to_row, entries.values())
-        # Continue from what was written here, not from what the database says by now: if another projector has written
+        # Continue from the positions of this write, not from the database's newest: if another projector has written
         # since, the next write must fail.
         self._continue_from(write(engine, rows, seen.values(), cluster=cluster, before=self._before, after=self._after))
 

@@ -85,7 +85,7 @@ class LagReader:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
-                # As the stages read: records of aborted transactions are not work.
+                # Read as the stages do, which skip records of aborted transactions.
                 "isolation.level": "read_committed",
                 # One record per partition is enough, so fetch few.
                 "queued.min.messages": 1,

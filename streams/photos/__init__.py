@@ -9,7 +9,7 @@ __all__ = ["PhotoStore"]
 
 
 def __getattr__(name: str) -> object:
-    # On first use, because a process that only reads a photo's key needs no store.
+    # Import the store on first use, because a process that only reads a photo's key does not need it.
     if name != "PhotoStore":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from streams.photos.store import PhotoStore

@@ -172,7 +172,7 @@ class PhotoStore:
         if self._folder is not None:
             return None
         try:
-            # In the folder of marks, so that sweep and `forget` find it too.
+            # Write the object into the folder of marks, so that sweep and `forget` find it too.
             await self._store.put_async(_TIME_KEY, b"")
             return (await self._store.head_async(_TIME_KEY))["last_modified"]
         except TROUBLE:

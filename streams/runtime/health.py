@@ -46,7 +46,7 @@ async def serve_health(
 
     """
     family = socket.AF_INET6 if ":" in settings.health_host else socket.AF_INET
-    # Bound here, because uvicorn ends the process when it cannot bind.
+    # Open the port here, because uvicorn ends the process if it cannot.
     listener = socket.create_server((settings.health_host, settings.health_port), family=family)
     server = _Server(
         uvicorn.Config(

@@ -90,7 +90,7 @@ class _Watched(Span):
         return [(name, value.encode("ascii")) for name, value in headers.items()] or self._trace
 
     def note(self, **facts: Fact) -> None:
-        # Set all at once at the end: one by one they cost as much as the span itself.
+        # Collect attributes, and set them at the end in one call: one by one they cost as much as the span itself.
         self._facts |= facts
 
     def fail(self, code: str) -> None:

@@ -94,7 +94,7 @@ async def assemble(
     # progress, and a dead letter would then keep the shopper.
     guarded = drop_forgotten(handle, known.includes, plan.on_forgotten)
     if emitter is None:
-        # In a thread, because this may wait for a Schema Registry.
+        # Create it in a thread, because this may wait for a Schema Registry.
         emitter = await asyncio.to_thread(plan.make_emitter or partial(_real_emitter, plan.settings))
     producer = emitter
 

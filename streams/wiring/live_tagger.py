@@ -32,7 +32,7 @@ class LiveTagger:
 
         """
         self._own = own
-        # Taken before loading, so that a change in between is noticed.
+        # Read the stamps before loading, so that a change in between is noticed.
         self._read = _stamps(own)
         self._asked = asyncio.Event()
         self.current = Tagger(load_lexicon(own))
@@ -62,7 +62,7 @@ class LiveTagger:
     async def _load(self) -> None:
         old = self.current.lexicon.version
         try:
-            # In a thread, so that the stage continues to tag events.
+            # Load in a thread, so that the stage continues to tag events.
             new = await asyncio.to_thread(lambda: Tagger(load_lexicon(self._own)))
         except LexiconError as error:
             log.error("lexicon not reloaded, the old one stays", problem=error.brief(), version=old)  # noqa: TRY400 - the place in the file counts

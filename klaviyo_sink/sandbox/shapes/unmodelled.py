@@ -103,7 +103,7 @@ def _asks_for_lists(filters: Any) -> bool:
 
 def _named(part: dict[str, Any], inside: str) -> str | None:
     """Return the name of an object that is not modelled, else None. `inside` is the key that contains it."""
-    # Only texts can be names; the shapes reject other values.
+    # A name is always a text. The shapes reject other values.
     texts = {key: value for key, value in part.items() if isinstance(value, str)}
     if texts.get("type") in TYPES.get(inside, ()):
         return f"{inside.removesuffix('s')} {texts['type']}"

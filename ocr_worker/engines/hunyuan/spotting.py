@@ -94,7 +94,7 @@ def _pieces(text: str, alphabet: dict[str, str]) -> Iterator[tuple[str, int, int
 
 
 def _plain(text: str) -> Spots:
-    # Matched from the end, because the text may contain brackets: "ATLANTA (AP) Second(1,2),(3,4)" is one line.
+    # Match from the end, because the text may contain brackets: "ATLANTA (AP) Second(1,2),(3,4)" is one line.
     found: list[Spot] = []
     torn = False
     start = 0

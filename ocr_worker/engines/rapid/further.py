@@ -21,7 +21,7 @@ class FurtherRecognizers:
     """RapidOCR's TextRecognizers, one for each further model. Thread-safe."""
 
     def __init__(self, recognizers: Sequence[Any], question: type[Any]) -> None:
-        """Create from the recognizers and RapidOCR's class of their input."""
+        """`question` is RapidOCR's class for the input of a recognizer."""
         self._recognizers, self._question = recognizers, question
 
     def better(self, line: Quad, crop: Pixels) -> Quad:

@@ -31,8 +31,8 @@ def scores_by_span(content: str, tokens: Sequence[Token], spans: Sequence[tuple[
         spans: Start and end of each line in `content`, in order.
 
     """
-    # Several tokens may make up one character, and each is then empty or contains all of it. Positions are known only
-    # if the tokens add up.
+    # Several tokens may write one character. Each of them is then empty, or contains the whole character. So their
+    # positions are known only if the tokens add up to the content.
     if "".join(token.text for token in tokens) != content:
         return [score(tokens)] * len(spans)
     scores: list[float] = []

@@ -48,7 +48,7 @@ def sandbox(
         raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     http = bounded_http(own_policy())
     server = make_server(create_app(first, scopes=scopes, more_keys=dict(more), speed=speed), http)
-    # Keep what is sent to it: some four full jobs in a row.
+    # The sandbox keeps everything that it receives. 200,000 objects are some four full jobs.
     collect_seldom(200_000)
 
     async def serve() -> None:

@@ -113,7 +113,7 @@ def _version(one: BrokerMetadata) -> str | OSError | None:
     try:
         return kafka_version(one.host, one.port, _PATIENCE_S)
     except OSError:
-        # It may require TLS, for example.
+        # The version is unknown: the broker may require TLS, for example.
         return None
 
 

@@ -51,7 +51,7 @@ class Backpressure:
         with self._changed:
             self._changed.notify()
 
-    # Runs in the polling thread.
+    # The following methods run in the polling thread.
 
     def assigned(self, consumer: Consumer, partitions: Iterable[int]) -> None:
         """Resume partitions that were assigned, because librdkafka keeps a pause across assignments."""

@@ -93,7 +93,7 @@ class Poller(threading.Thread):
         #: Name of the last error of the group or of a partition; None once records arrive.
         self.trouble: str | None = None
 
-    # Called from the event loop.
+    # The event loop calls the following methods.
 
     def admitted(self, partition: Partition, records: int) -> None:
         """Record that the window has admitted or dropped `records` records of a partition."""
@@ -115,7 +115,7 @@ class Poller(threading.Thread):
         self._pressure.wake()
         return future
 
-    # Runs in the thread.
+    # The following methods run in the thread.
 
     def run(self) -> None:
         """Poll until stopped."""

@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.Column("tried_at", sa.DateTime(timezone=True), nullable=False, index=True),
         sa.Column("published", sa.Integer, nullable=False),
     )
-    # As migration 0005: no samples of people for PostgreSQL's planner.
+    # As migration 0005 does, keep samples of shoppers out of PostgreSQL's planner statistics.
     for table, column in _PEOPLE if op.get_bind().dialect.name == "postgresql" else ():
         op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS 0")
 
