@@ -45,8 +45,8 @@ MINUTE_S: Final = 60
 #: Seconds by which processes' clocks differ at most, and the longest pause that Klaviyo asks for.
 SKEW_S: Final = 10
 LONGEST_CLOSED_S: Final = 3600
-#: If another program uses the account's limit too (a 429 although ours was kept), the limit is halved, at most this
-#: often, and doubled again after each quiet minute.
+#: A 429 although we kept the limit shows that another program uses it too. The limit is then halved, at most this many
+#: times, and doubled again after each minute without a 429.
 MOST_HALVINGS: Final = 3
 
 

@@ -24,7 +24,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,63}")
 
 #: Tag categories that may be seen in a picture (the lexicon decides). A profile may have a separate list for each.
 SEEABLE: Final = frozenset({"category", "colour", "pattern", "style", "occasion", "scene"})
-#: How the name of a list of seen tags begins, after the prefix.
+#: The beginning of the name of a list of seen tags, after the prefix.
 SEEN: Final = "seen_"
 
 #: Most further lists of a profile: each is sent with every write.

@@ -18,9 +18,9 @@ from schemas.events import TextLine
 
 #: A lower mean line score means that the engine was guessing.
 GUESSING = 0.80
-#: Cloth patterns are read as a letter or two. A line counts as text from this many letters on, at this score...
+#: Cloth patterns are read as a letter or two. A line counts as text if it has this many letters and this score.
 _SHORT, _SHORT_SCORE = 2, 0.8
-#: ...or from this many letters on, at this lower score.
+#: A line also counts as text if it has this many letters and this lower score.
 _LONG, _LONG_SCORE = 4, 0.6
 #: Below this focus no small print is readable. Below the second, hardly anything is, and words read are invented.
 SOFT, HOPELESS = 1.6, 1.3

@@ -13,7 +13,7 @@ Outcome = Reading | Refused | Later | Never | Misconfigured
 #: Reasons why there is no response: the connection broke while the worker had the photo, a time-out, no connection.
 BROKE_OFF, TIMED_OUT, UNREACHABLE = "ocr-broke-off", "ocr-timeout", "ocr-unreachable"
 
-#: How often a photo is tried on which workers fail, because the photo may be the cause.
+#: Most tries of a photo on which workers fail, because the photo may be the cause.
 TRIES = 5
 #: Longest Retry-After of a worker that is respected, in seconds.
 _MOST_REST_S = 120.0

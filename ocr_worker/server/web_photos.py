@@ -58,7 +58,7 @@ class WebLimits:
 
     max_bytes: int = 20_000_000
     seconds: float = 10.0
-    #: Of these, seconds per address to connect, and again for TLS; after that the next address is tried.
+    #: Most seconds, of these, to connect to one address, and as many again for TLS. Then the next address is tried.
     #: A lost first packet is sent again after one second (RFC 6298, 2.1).
     connect_seconds: float = 3.0
 

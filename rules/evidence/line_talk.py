@@ -25,12 +25,12 @@ _HOST = re.compile(r"[\w-]+$")
 #: Longest name of a host, in characters.
 _LONGEST_HOST = 63
 #: At most this many words between a word and the detail that it describes: "green led lights", not "leather bag with
-#: buttons". Chinese has nothing between them.
+#: buttons". In Chinese there is no word between them.
 _BETWEEN = re.compile(
     r" ?(?:(?!(?:with|and|in|on|or|of|at|by|to|for|the|an?|has|plus"
     r"|avec|mit|con|com|met|und|et|y|e|en|de|di|aus) )[a-z]+ ){0,2}|的"
 )
-#: What may stand between a detail and its material: "semelle en caoutchouc", "buttons of horn".
+#: The text that may stand between a detail and its material: "semelle en caoutchouc", "buttons of horn".
 _OF = re.compile(" (?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) (?:an? |the |la |le |una? |une )?")
 #: Begins the description of a garment, behind its name: "Short dress in satin".
 _DESCRIBES = re.compile(" (?:in|with|made|featuring|aus|mit|en|avec|de|con|z|с|из) ")

@@ -21,7 +21,7 @@ class Fibre(NamedTuple):
     weave: bool = False
 
 
-#: So many characters may stand between the percentages of a column: "65 / 35 %".
+#: Most characters between the percentages of a column: "65 / 35 %".
 _APART = 4
 Figure = Percent | Fibre
 Pair = tuple[Fibre, Percent]

@@ -16,7 +16,7 @@ _SILENT = frozenset({"negation", "harmless", "trap", "goods", "detail"})
 #: A lone word counts if it makes up more than this share of the letters between two punctuation marks, or if it is the
 #: head noun there, which Chinese and English put last ("pearl earrings", "珍珠项链").
 _LEAST_PART = 0.6
-#: In Chinese one more letter makes another word: "短裤哥", "牛仔城".
+#: The same share for Chinese, where one more letter makes another word: "短裤哥", "牛仔城".
 _LEAST_CHINESE = 0.7
 _THING = "category/"
 #: Owners of names that indicate a page about music, films or teams, on which no lone word is about clothes.

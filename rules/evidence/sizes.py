@@ -61,9 +61,9 @@ _BRA = re.compile(
 _REGIONS = {"eu": (30, 62), "us": (0, 30), "uk": (1, 36)}
 _HEIGHTS, _GIRTHS = range(50, 201), range(40, 141)
 _BANDS = {*range(30, 46, 2), *range(60, 100, 5)}
-#: From this many different letter sizes in one line on, it is a chart or a range ("S-XL")...
+#: A line with this many different letter sizes is a chart or a range ("S-XL").
 _CHART_LINE = 2
-#: ...and from this many in one photo.
+#: A photo with this many different letter sizes shows a chart.
 _CHART_PAGE = 3
 
 

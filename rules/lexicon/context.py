@@ -12,9 +12,9 @@ class Negation(Data):
     """Words that negate a tag word near them ("不含", "without", "-free", "-like")."""
 
     words: Texts
-    #: On which side of the tag's word they are.
+    #: On which side of the tag's word the negation is.
     stand: Literal["before", "after", "either"] = "before"
-    #: How far they reach: CJK characters, or half as many Latin words, between them and the tag's word.
+    #: Most CJK characters between the negation and the tag's word. For Latin words the limit is half of it.
     reach: int = Field(ge=0, le=8)
     #: The only category whose tags they negate; all if absent.
     of: str | None = None

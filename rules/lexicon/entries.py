@@ -36,9 +36,9 @@ class Entry(Data):
     misread: Texts = ()
     #: Phrases that contain a word and mean something else.
     traps: Texts = ()
-    #: Those of the words that count only in a line with other product words ("men", "女", "夏").
+    #: Words of `words` that count only in a line with other product words ("men", "女", "夏").
     in_company: Texts = ()
-    #: Those of the words that give no tag if one of `gives_way_to` is in the line: "长裙" next to "连衣裙", a belt next
+    #: Words of `words` that give no tag if one of `gives_way_to` is in the line: "长裙" next to "连衣裙", a belt next
     #: to a dress.
     weak: Texts = ()
     #: Tags, or `category/*`, that override the weak words.

@@ -23,9 +23,9 @@ class Interest(Data):
     en: Label
     zh: Label
     tags: Annotated[tuple[Annotated[tuple[TagId, ...], Field(min_length=1)], ...], Field(min_length=1)]
-    #: This many uploads must count for it...
+    #: How many uploads must count for it.
     uploads: int = Field(default=2, ge=1)
-    #: ...within this many days before the given time.
+    #: Only uploads of this many days before the given time count.
     days: int = Field(default=180, ge=1)
     #: After this many days an upload has half its weight.
     half_life_days: float = Field(default=90, gt=0)

@@ -41,10 +41,10 @@ class Language(Data):
     beside_percent: dict[TagId, Texts] = Field(default_factory=dict)
     #: Phrases by tag that contain a word and mean something else.
     traps: dict[TagId, Texts] = Field(default_factory=dict)
-    #: What the language adds to the tables of the same names in `Context`: to parts and negations by their names...
+    #: What the language adds to the parts and negations of `Context`, by their names.
     parts: dict[str, Texts] = Field(default_factory=dict)
     negations: dict[str, Texts] = Field(default_factory=dict)
-    #: ...and to each of the others a list of its own.
+    #: What the language adds to the other tables of `Context`: one list for each.
     fields: Texts = ()
     fillers: Texts = ()
     joiners: Texts = ()

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from schemas.events import BBox, TextLine
 
-#: Lines of one row overlap in height by this share of the lower one...
+#: Lines of one row overlap in height by at least this share of the lower one.
 _SAME_ROW = 0.5
-#: ...and the gap between them is at most this many line heights wide.
+#: The gap between two lines of one row is at most this many line heights wide.
 _COLUMN_GAP = 4.0
-#: The distance of rows in one block is at most this many line heights...
+#: The gap between two rows of one block is at most this many line heights high.
 _ROW_GAP = 0.9
-#: ...and they overlap in width by at least this share of the narrower one.
+#: Two rows of one block overlap in width by at least this share of the narrower one.
 _SHARED_WIDTH = 0.3
 #: Number of previous rows to compare with, which keeps the time linear on pages of any size.
 _LOOK_BACK = 8

@@ -155,9 +155,9 @@ def _best(group: list[Span], reached: int, joined: bytearray) -> list[Span]:
         return [longest]
     group.sort(key=_stop_and_start)
     stops = [stop for _, stop, _ in group]
-    #: The best choice among the first n matches: worth, number of words (negative), length of the last one...
+    #: For the first n matches, the best choice: its worth, its number of words (negative), the length of its last word.
     best: list[tuple[int, int, int]] = [(0, 0, 0)]
-    #: ...and its last match, with the number of matches before that.
+    #: For the first n matches, the last match of the best choice, and how many matches end before that one.
     last: list[tuple[Span | None, int]] = [(None, 0)]
     for number, match in enumerate(group):
         start, stop, term = match

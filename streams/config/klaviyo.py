@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings
 from schemas.topics import WEEK
 from streams.config.addresses import Address
 
-#: For how long an event may be delivered again: a week after it was read `retag` may still publish it, a week later it
-#: may become a dead letter, which is kept for two weeks, and a replay puts it on a topic for a week.
+#: For how long an event may be delivered again. `retag` may publish it until a week after it was read. A week later it
+#: may become a dead letter, which is kept for two weeks. A replay then puts it on a topic for another week.
 _REDELIVERED_FOR: Final[timedelta] = 5 * WEEK
 
 

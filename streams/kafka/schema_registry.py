@@ -35,8 +35,8 @@ _ADVICE: Final = {
 }
 #: For events that we publish: readers of an older schema read newer events, so fields may be added but not removed.
 _COMPATIBILITY: Final = "FORWARD"
-#: For events that others publish, Hangtag accepts more over time. No compatibility level of a registry means that; our
-#: own test does (tests/contract/test_compatibility.py).
+#: For events that others publish, Hangtag accepts more over time. No compatibility level of a registry expresses
+#: that, so our own test checks it (tests/contract/test_compatibility.py).
 _NO_COMPATIBILITY: Final = "NONE"
 
 

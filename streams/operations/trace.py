@@ -20,7 +20,7 @@ from streams.operations.journeys import Journeys
 from streams.operations.preview import newest_tagged_of
 from streams.runtime.dead_letters import read_letter
 
-#: How `ce_source` begins in messages that Hangtag published.
+#: The beginning of `ce_source` in messages that Hangtag published.
 _OURS = "hangtag/"
 
 _ENDS = {

@@ -23,7 +23,7 @@ class Batch:
     #: Number of the assignment in which they were polled. A batch of an earlier assignment must be dropped.
     assignment: int
     deliveries: list[Delivery[Record]] = field(default_factory=list)
-    #: For each delivery after a gap (a transaction marker, say): the offset where the gap begins.
+    #: By the offset of a delivery after a gap (such as a transaction marker), the offset where the gap begins.
     gaps: dict[int, int] = field(default_factory=dict)
 
 
