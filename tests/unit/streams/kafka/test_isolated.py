@@ -1,5 +1,6 @@
 """A call to Kafka in a child process: the child's crash ends neither the parent nor the next call."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -8,6 +9,7 @@ from functools import partial
 import pytest
 
 from streams.config.settings import Settings
+from streams.kafka import isolated
 from streams.kafka.clients import NoKafkaError
 from streams.kafka.isolated import Isolated
 from streams.lag.reader import isolated_looks
@@ -57,3 +59,11 @@ def test_closing_leaves_no_child_behind():
         child = asked.ask()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+def test_a_child_ends_quietly_when_the_parent_ended_before_the_answer(monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    ours, theirs = multiprocessing.Pipe()
+    ours.send(None)
+    # The parent ends while the call runs.
+    isolated._serve(theirs, lambda: ours.close)
