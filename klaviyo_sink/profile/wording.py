@@ -17,7 +17,7 @@ from schemas.events import Labels
 
 
 class InterestsOf(Protocol):
-    """Derives interests from several uploads. Whoever opens the sink passes it, with the rules as data."""
+    """Derives interests from several uploads. The code that opens the sink passes it, with the rules as data."""
 
     def __call__(self, uploads: Sequence[Contribution], as_of: datetime, /) -> Mapping[str, Labels]:
         """Return the interests at a time, by id (`interest/sustainable`), each with its display names."""

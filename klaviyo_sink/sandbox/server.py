@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 def listen(host: str, port: int) -> socket.socket:
     """
-    Bind before serving, so that a port of 0 is known, and in use, before it is announced.
+    Open the port before serving. So a port chosen by the kernel (0) is known and open before its URL is printed.
 
     Raises:
         OSError: The address is in use, or not one of this machine.

@@ -36,7 +36,7 @@ class Readings:
     def __init__(self, read: Read, clock: Callable[[], float] = time.monotonic) -> None:
         self._read, self._clock = read, clock
         self._works: dict[bytes, _Work] = {}
-        #: Oldest first.
+        #: The finished readings that are kept, oldest first.
         self._finished: dict[bytes, tuple[float, Reading]] = {}
 
     async def get(self, photo: bytes) -> Outcome:

@@ -16,7 +16,7 @@ Label = Annotated[str, StringConstraints(max_length=100, pattern=rf"^[^{STEERING
 
 
 class Data(BaseModel):
-    """The base of what people write in lexicon files: frozen, and an unknown field is an error."""
+    """The base of all models of lexicon files: frozen, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

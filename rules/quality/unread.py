@@ -22,7 +22,7 @@ LEAST_SHOPPERS = 3
 MOST_LINES = 50_000
 #: Most shoppers counted per line.
 _MOST_SHOPPERS = 1_000
-#: Two words are near if this share of them is alike.
+#: The least similarity (0..1) of two words that count as near.
 _NEAR = 0.75
 _PRIVATE = re.compile(
     r"\S+@\S+|(?:https?://|www\.)\S+|\+?\d[\d ().-]{5,}\d"

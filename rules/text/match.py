@@ -106,11 +106,12 @@ class Matcher:
         """
         Find the terms in a text, with their positions in it, in order.
 
-        `seams` are the positions where lines were joined. A word across one loses against its like within a line, a
-        Chinese one must have three letters, and the name of a part never crosses one. A Latin (Greek, Cyrillic) word
-        counts only without a letter or digit next to it, except an English plural ending. Words do not overlap: those
-        that together cover the most text win ("vegan leather" and "jacket", not "leather jacket"), then the fewest,
-        then those whose last word is the longest.
+        `seams` are the positions where lines were joined. A word that crosses one loses against an equal word within a
+        line. A Chinese word that crosses one must have three letters. The name of a part never crosses one. A Latin
+        (Greek, Cyrillic) word counts only without a letter or digit next to it, except an English plural ending.
+
+        Words do not overlap. The words that together cover the most text win ("vegan leather" and "jacket", not
+        "leather jacket"), then the choice of the fewest words, then the one with the longest last word.
         """
         found: list[Span] = []
         joined = bytearray(len(text))

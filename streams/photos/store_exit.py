@@ -18,7 +18,7 @@ _AT_MOST_S: Final = 2.0
 
 @cache
 def wait_at_exit() -> None:
-    """Make this process wait at its end, usually for moments, until only Python's own threads run Python code."""
+    """Let this process wait at its end, usually for moments, until no thread of obstore runs Python code."""
     atexit.register(_wait)
 
 

@@ -66,7 +66,7 @@ class OtelSpans(Spans):
 
     def close(self) -> None:
         """Export the remaining spans, for a few seconds at most."""
-        # The library would wait 30 s. A daemon thread ends with the process.
+        # Export in a daemon thread, which ends with the process, because the library would wait 30 s.
         last = threading.Thread(target=self._provider.shutdown, daemon=True, name="spans-goodbye")
         last.start()
         last.join(_GOODBYE_S)

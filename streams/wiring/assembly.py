@@ -90,8 +90,8 @@ async def assemble(
 
     known = forgotten or ForgottenShoppers(plan.settings.state_url.get_secret_value())
     handle, close = await plan.open_handler(spans)
-    # Guard the sync stage too, although its sink reads the ledger: the shopper may be forgotten while an event is in
-    # progress, and a dead letter would then keep the shopper.
+    # Guard the sync stage too, although its sink reads the ledger. The shopper may be forgotten while an event is in
+    # progress. A dead letter would then keep the shopper.
     guarded = drop_forgotten(handle, known.includes, plan.on_forgotten)
     if emitter is None:
         # Create it in a thread, because this may wait for a Schema Registry.

@@ -140,7 +140,7 @@ class CreateRequest(Shape):
 
 
 class UpdateProfile(Shape):
-    """`ProfilePartialUpdateQueryResourceObject`: the path's id again."""
+    """`ProfilePartialUpdateQueryResourceObject`. Its id must be the one in the path."""
 
     type: Literal["profile"]
     id: str

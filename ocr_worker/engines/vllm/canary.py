@@ -27,7 +27,7 @@ _COPIES, _ROUNDS = 3, 3
 _PROOF_S = 300.0
 #: Seconds until the next check after a failed or inconclusive one.
 _RETRY_S = 30.0
-#: Two readings of one photo are at least this similar (0..1).
+#: The least similarity (0..1) of two correct readings of one photo.
 _ALIKE = 0.8
 #: If the readings of the two photos are this similar, the check is inconclusive.
 _SAME = 0.9

@@ -20,7 +20,7 @@ from schemas.outcomes import Later, Misconfigured
 
 #: Tries per photo while a server returns an error, or no chat completion.
 TRIES = 3
-#: Reason of a request without a response. A different server may answer the next request.
+#: Reason of a failed request without a response. Afterwards a different server may answer at this address.
 UNREACHABLE = "vllm-unreachable"
 #: Longest wait for a TCP connection, in seconds.
 _CONNECT_S = 5.0

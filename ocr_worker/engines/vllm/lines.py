@@ -13,7 +13,7 @@ from schemas.events import BBox
 
 #: Boxes are in thousandths of the picture that was sent.
 FULL = 1000
-#: The same line at the same place this often is a loop.
+#: An output loops if it repeats a line at the same place this often.
 _SAME_LINE = 3
 #: A piece of 2 to 64 characters, repeated to the end of a line at least this long, is a loop.
 _LOOP_LENGTH = 60
