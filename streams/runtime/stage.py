@@ -249,7 +249,7 @@ class Stage:
             message=failure.message,
             attempts=delivery.attempts,
         )
-        metrics.RETRIES.labels(self.name, failure.reason).inc()
+        metrics.RETRIES.labels(self.name, writable(failure.reason)).inc()
         span = SPAN.get()
         span.note(outcome="misconfigured" if misconfigured else "later")
         span.fail(failure.reason)
@@ -277,7 +277,7 @@ class Stage:
             refused = await self._emitter.send(self.dead_letters, key=key, value=None, headers=headers)
         if refused is None:
             log.warning("dead letter", stage=self.name, reason=never.reason, message=never.message)
-            metrics.DEAD_LETTERS.labels(self.name, never.reason).inc()
+            metrics.DEAD_LETTERS.labels(self.name, letter.reason).inc()
             span = SPAN.get()
             span.note(outcome="dead_letter")
             span.fail(never.reason)

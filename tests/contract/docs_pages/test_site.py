@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-HOOKS = Path(__file__).parents[2] / "docs" / "site" / "hooks.py"
+HOOKS = Path(__file__).parents[3] / "docs" / "site" / "hooks.py"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 #: Generated pages are left out: docs/generate.py writes them from the code itself.
 GENERATED = {f"docs/{name}.md" for name in ("commands", "configuration", "events", "http", "metrics")}
 PAGES = sorted(
