@@ -45,7 +45,7 @@ class Reader:
         self._limits = config.limits
         self._clock = clock
         self._slots = asyncio.Semaphore(config.slots)
-        # Decoded photos are large, so there are only as many as keep the slots busy.
+        # Decoded photos are large, so decode only as many at a time as keep the slots busy.
         self._decoded = asyncio.Semaphore(2 * config.slots)
         self._threads = ThreadPoolExecutor(min(config.slots, config.threads), thread_name_prefix="photo")
 

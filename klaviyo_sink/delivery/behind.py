@@ -37,7 +37,7 @@ class BehindCheck:
         self._left = COMPARED
 
     async def compare(self, events: Iterable[OutfitTagged]) -> Misconfigured | None:
-        """Compare the events' shoppers who were written before, as long as that is necessary."""
+        """Compare the events' shoppers who were written before, until enough shoppers agreed."""
         for event in events:
             if self._left <= 0:
                 return None

@@ -80,7 +80,7 @@ class StyleProfile:
         return to_json([one if one.looked else one[:_BEFORE_LOOKS] for one in self.uploads]).decode()
 
     def may_have_held(self, upload_id: str) -> bool:
-        """Return whether an upload is remembered, or may have been until newer ones replaced it."""
+        """Return whether the profile remembers an upload, or may have forgotten it for newer ones."""
         return len(self.uploads) >= MEMORY or any(one.upload_id == upload_id for one in self.uploads)
 
     def was_given(self, event: OutfitTagged) -> bool:

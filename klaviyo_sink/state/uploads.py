@@ -22,7 +22,7 @@ from klaviyo_sink.state.tables import claims, index_positions, uploads
 _AT_ONCE: Final = 500
 #: Topic and partition.
 Log = tuple[str, int]
-#: A row among the positions that counts the writes: a reader with an older count has older rows.
+#: The key of a special row among the positions. Its offset counts the writes, so that readers notice newer rows.
 WRITES: Final[Log] = ("", 0)
 
 

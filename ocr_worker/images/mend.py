@@ -31,7 +31,7 @@ _MOST_UNPACKED = 100_000_000
 MENDING_BYTES: Mapping[Format, int] = MappingProxyType({"JPEG": 30_000_000, "PNG": 2 * _MOST_UNPACKED})
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-#: Chunks to keep besides the critical ones: those that affect how the picture looks, or its orientation.
+#: Optional chunks to keep: those that affect how the picture looks, or its orientation.
 _KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf"})
 _JPEG_END = b"\xff\xd9"
 #: Markers of frames whose later scans refine earlier ones (ITU T.81, table B.1), and of a scan.

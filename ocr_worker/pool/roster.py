@@ -17,7 +17,7 @@ _PATIENCE = 3
 #: Seconds of the first exclusion; each failure after a return doubles them.
 _OUT_S = 1.0
 _MOST_OUT_S = 30.0
-#: A returning worker gets one photo at a time, then two, four and so on; above this number, as many as there are.
+#: A returning worker first gets one photo at a time, then two, four and so on. Above this number it has no limit.
 _ALL_BACK = 32
 
 

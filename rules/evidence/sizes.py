@@ -32,7 +32,7 @@ _SOMEBODY = re.compile(
 )
 #: One group for each notation of a size; its surroundings are checked afterwards.
 _SIZE = re.compile(
-    # No notation begins within a Latin word or a number; checked once, before all notations are tried.
+    # No notation begins within a Latin word or a number. This is checked once, before all notations are tried.
     r"(?<![a-z\d/%])(?=[\dsmlxweutgcijdf尺号型规码サ사])(?:"
     r"(?:(?P<before>[sml])[ ,(]{1,2})?(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ ,(]{1,2}(?P<behind>[sml])(?!\w))?"
     r"|(?P<waist>w ?\d{2}[ /x]*l ?\d{2}|\d{2} ?w[ /x]*\d{2} ?l)"

@@ -1,7 +1,7 @@
 """
 `sync --dry-run`: prints the requests that the sync stage would send for an event. Sends nothing.
 
-Each run is a consumer group of its own: the real group still gets every event, and a second run starts at the
+Each run has a consumer group of its own. So the real group still gets every event, and a second run starts at the
 beginning of the topic again.
 """
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 def of_flow(in_flight: int, pending: int, span: int) -> str | None:
     """
-    Return why a stage cannot hold as many events as its settings say; None if they fit.
+    Return which settings of a stage's capacity contradict each other; None if they fit.
 
     Otherwise the smaller number would apply silently: 1,024 in flight with 256 pending are 256 in flight.
     """

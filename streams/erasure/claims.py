@@ -58,7 +58,7 @@ def add_others(claims: Claims, messages: Iterable[Seen], settings: Settings, sho
     Add the other shoppers whose events, among these messages of uploads and tags, have one of these identifiers or
     photos.
 
-    A separate pass over the topics, so that only one shopper's identifiers are in memory.
+    This is a separate pass over the topics, so that only one shopper's identifiers are in memory.
     """
     alike: dict[Name, set[Name]] = {}
     for name in claims.names:

@@ -54,7 +54,7 @@ class Publishing:
         """
         self._producer, self._memory, self._statuses = producer, memory, statuses
         self._forgotten, self._recorded, self._publish_s = forgotten, recorded, publish_s
-        #: Uploads whose photo this gateway stored but whose event was not published; a retry need not wait for others.
+        #: Uploads whose photo this gateway stored without publishing the event. A retry need not wait for others.
         self._unpublished: set[str] = set()
         self._under_way: set[str] = set()
 

@@ -68,7 +68,7 @@ class Recorded:
         #: Why the index could not be opened the last time; None if it could, or if there is none.
         self._trouble: StateUnavailableError | UnreadableTopicError | None = None
         self._next_look = 0.0
-        # A lock of its own: the first use of this engine migrates the database, and statuses must not wait for that.
+        # Use a separate lock: the first use of this engine migrates the database, and statuses must not wait for that.
         self._engine_lock = threading.Lock()
         self._engine: Engine | None = None
 

@@ -27,7 +27,7 @@ from streams.kafka.within import Within
 
 log = structlog.get_logger()
 
-#: Most messages per transaction, and seconds that the oldest of them waits for others.
+#: Most messages per transaction, and most seconds that the oldest of them waits for more.
 AT_ONCE: Final = 1000
 _LINGER_S: Final = 0.5
 #: Seconds between two searches for old rows.

@@ -54,7 +54,7 @@ class LocalFolder:
             if not isinstance(error, FileNotFoundError):
                 raise error
 
-        # Plain text, not `Path`: with two of them for each file a sweep of 100,000 took 3.2 s of CPU, not 1.3 s.
+        # Use plain text: with two `Path`s per file, a sweep of 100,000 files took 3.2 s of CPU instead of 1.3 s.
         below = len(f"{self._root / 'x'}") - 1
         for where, _, names in os.walk(self._root / folder, onerror=fail):
             for name in sorted(names):

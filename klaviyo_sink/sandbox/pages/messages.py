@@ -46,7 +46,7 @@ def phones(reader: Reader, messages: Iterable[Message]) -> Html:
     """Show each person's phone, the one with the newest message first."""
     by_person: dict[str, list[Message]] = {}
     for one in messages:
-        # The last to get a message comes last.
+        # Move the person to the end, so that the order is that of the newest messages.
         by_person[one.profile_id] = [*by_person.pop(one.profile_id, []), one]
     if not by_person:
         return tag("p", reader("Nothing yet."), class_="dim")

@@ -12,7 +12,8 @@ from ocr_worker.engines.rapid.quads import SAME, Quad, overlap
 
 #: A second reading of about as many letters replaces the first only if its score is this much higher.
 _SURER = 0.02
-#: A second reading with this many more letters, and this share more, found more. Its score may be this much lower.
+#: A second reading found more if it has at least this many letters more, and at least this share more. Its score may
+#: then be this much lower.
 _MORE_LETTERS, _MORE, _LESS_SURE = 2, 0.15, 0.1
 #: Figures in a line with a lower score are no evidence.
 _SURE_FIGURES = 0.7
