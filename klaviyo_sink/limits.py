@@ -161,7 +161,7 @@ def _allowed(spent: Spent, operation: str) -> tuple[int, int]:
 def _left(spent: Spent, steady: int, now: float) -> int:
     if spent.told_left is None or now >= spent.resets_at:
         return steady
-    # Subtract the share of the limit that is not used here as well.
+    # Here too, subtract the share of the limit that stays unused.
     return spent.told_left - math.ceil((spent.told_steady or steady) * (1 - SPEND))
 
 

@@ -65,7 +65,7 @@ class Reader:
             outcome = await self._read(data, on_begin, laps, glance)
             if self._looker is None or not isinstance(outcome, Reading):
                 return outcome
-            # The decoded photo is released by now: a look may take seconds.
+            # Wait only now: a look may take seconds, and the decoded photo has been released.
             seen = await glance.seen()
         laps.lap("look")
         return outcome.model_copy(update={"seen": seen, "timings_ms": laps.ms()})

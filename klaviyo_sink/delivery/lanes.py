@@ -31,8 +31,8 @@ from schemas.outcomes import Never
 
 #: Pending uploads from which a job uses the limits better: 3,500 / 150 per minute.
 BREAK_EVEN: Final = 24
-#: Single events per second that can last the whole minute. Above that rate all go as jobs: singles would use up the
-#: minute's requests in a burst, and cost this process several times a job's time.
+#: Most single events per second that the limit allows for a whole minute. Above that rate all events go as jobs: single
+#: requests would use up the minute's limit in a burst, and cost this process several times a job's time.
 SINGLES_PER_S: Final = PUBLISHED["POST /api/events"][1] * SPEND / MINUTE_S
 #: The single lane closes when the expected uploads would keep it busy for this many seconds. Without further uploads
 #: it opens again after as long.

@@ -188,7 +188,7 @@ def _decode(data: bytes, kind: Format, long_side: int, scans: int) -> tuple[Pixe
         file_pixels = image.width * image.height
         _scale_in_decoder(image, kind, long_side)
         if kind == "JPEG":
-            # One block for the whole file: each further block makes the decoder seek back, 5 % in total.
+            # Read the whole file as one block. Each further block makes the decoder seek back, costing 5 % in total.
             image.decodermaxblock = len(data)
         with BUDGET.hold_for_photo(decoding_bytes(image, kind, file_pixels, scans)):
             orientation = _orientation(image, kind)
@@ -275,7 +275,7 @@ def _stretch(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
 
 
 def _values(band: Image.Image) -> NDArray[np.float64]:
-    # NaN and infinities become 0, which is black at most.
+    # NaN and infinities become 0, at worst a black pixel.
     return np.nan_to_num(np.asarray(band, dtype=np.float64), posinf=0.0, neginf=0.0)
 
 

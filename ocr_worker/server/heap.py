@@ -11,7 +11,8 @@ from PIL import Image
 
 #: Parameters of mallopt(3), as numbered in glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-#: Bytes. glibc itself raises both to at most these (mallopt(3): DEFAULT_MMAP_THRESHOLD_MAX, and twice that).
+#: Bytes. By itself glibc raises the two thresholds to at most these values (mallopt(3): DEFAULT_MMAP_THRESHOLD_MAX, and
+#: twice that).
 _LARGEST_KEPT = 32 * 1024 * 1024
 _MOST_KEPT = 2 * _LARGEST_KEPT
 

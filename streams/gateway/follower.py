@@ -88,7 +88,7 @@ class Follower:
         except Exception as error:  # noqa: BLE001 - a gateway that no longer learns anything must be started again
             self._tell(self._crash, error)
         finally:
-            # Whatever the cause, the memory is no longer up to date.
+            # Whatever caused the end, the memory is no longer up to date.
             self._tell(self._lost)
 
     def _follow(self) -> None:

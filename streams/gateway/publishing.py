@@ -112,7 +112,7 @@ class Publishing:
         published = False
         try:
             answer: Outcome = AlreadyPublished(upload_id)
-            # A first try need not look, unless the photo is in the store from the time before keys were recorded.
+            # For a first try, `publish_once` checks only if the photo is stored already, as before keys were recorded.
             if mine.turn == "first" or not await was_published(upload_id):
                 answer = await self._producer.publish_once(posted.upload, was_published)
             published = isinstance(answer, Published | AlreadyPublished)

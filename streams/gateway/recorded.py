@@ -34,7 +34,7 @@ from streams.kafka.within import Within
 
 log = structlog.get_logger()
 
-#: Seconds before an absent index is looked for again, and before one that failed to open is.
+#: Seconds until the next look for an index that is absent, and for one that failed to open.
 _LOOK_S: Final = 30.0
 _AGAIN_S: Final = 1.0
 #: Seconds between two checks whether another gateway still publishes a key.

@@ -16,7 +16,7 @@ TROUBLE: Final = (BaseError, OSError, ValueError)
 #: An error response in obstore's message: the status, and a code in its XML (S3, Google and Azure alike). It comes last
 #: in the message, after the key, so that a key cannot be mistaken for it.
 _ANSWER = re.compile(r"(\d{3}) [^:<]*:(?:\s|\ufeff|<\?xml[^>]*>)*(?:<Error>\s*<Code>(\w{1,60})</Code>)?")
-#: The same for one of several objects to delete.
+#: An error response for one of several objects to delete.
 _ANSWER_TO_DELETE = re.compile(r"\(code: (\w{1,60})\)$")
 #: Codes that stay until a person fixes something, in addition to the statuses 401 and 403.
 _REFUSALS: Final = {"AccessDenied", "ExpiredToken", "InvalidToken", "NoSuchBucket", "ContainerNotFound"}

@@ -209,7 +209,7 @@ class Stage:
         try:
             messages = [self._message(event, trace) for event in events]
         except Exception as error:  # noqa: BLE001 - what a handler returned must not stop the flow
-            # For example a lone surrogate. Report the class only: the message may quote the event.
+            # JSON cannot contain some Python texts, such as lone surrogates. The exception's message may quote them.
             return Never("unencodable", f"the events of {self.name} cannot be encoded ({type(error).__name__})")
         for topic, key, value, headers in messages:
             refused = await self._emitter.send(topic, key=key, value=value, headers=headers)
@@ -270,7 +270,8 @@ class Stage:
         headers = letter_headers(record.headers, letter)
         refused = await self._emitter.send(self.dead_letters, key=record.key, value=record.value, headers=headers)
         if isinstance(refused, Never):
-            # Too large for its topic. One message must not halt the stage, so send a letter without the value.
+            # Too large for its topic. One message must not halt the stage, so send a letter without the value. The
+            # value stays at the place that the letter names.
             log.error("dead letter without its value", stage=self.name, message=refused.message, offset=letter.offset)
             key = record.key if record.key is not None and len(record.key) <= LONGEST_KEY else None
             headers = without_value(headers)

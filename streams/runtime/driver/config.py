@@ -12,7 +12,7 @@ _FETCH_BYTES = 1_048_576
 _QUEUED_KBYTES = 8_192
 #: The largest zstd batch that librdkafka inflates, and the largest response that it reads.
 _INFLATED_BYTES = 33_554_432
-#: Seconds added to `drain_s` for everything else that a rebalance needs.
+#: Seconds added to `drain_s`, because a drain may take longer.
 _SLACK_S = 10
 
 
