@@ -21,7 +21,7 @@ UNREADABLE: Final = Never(
     "the shopper's row of style_profiles is damaged; repair or delete it, then replay the dead letters",
 )
 
-#: SQLite stores values of any type in `profile`, `version`, `written_version`, `row_version` and `dirty`.
+#: Types of `profile`, `version`, `written_version`, `row_version` and `dirty`. SQLite itself accepts any type.
 _KINDS: Final = TypeAdapter(tuple[StrictStr, StrictInt, StrictInt, StrictInt, StrictInt])
 
 

@@ -24,7 +24,7 @@ from klaviyo_sink.state.tables import (
 )
 
 _THEIRS = (style_profiles, written_events, uploads, claims, keyed_uploads)
-#: Most bytes of a table that is rewritten: some ten seconds. And seconds to wait for a table's lock.
+#: Most bytes of a table to rewrite, which takes some ten seconds; and how many seconds to wait for its lock.
 LARGEST_REWRITTEN: Final = 1_000_000_000
 LOCK_S: Final = 5
 

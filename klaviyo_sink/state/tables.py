@@ -64,7 +64,7 @@ uploads: Final = Table(
     Column("seen_at", DateTime(timezone=True), nullable=False, index=True),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("step", String(16), nullable=False),
-    # How it ended; NULL while it is on its way.
+    # How the upload ended; NULL while it is in progress.
     Column("ended", String(16)),
     # Status and places as JSON (`streams/index/entry.py`). No text, no identity.
     Column("facts", Text, nullable=False),

@@ -90,7 +90,7 @@ class _BoundedHttp(H11Protocol):
         before = self.cycle
         super().handle_events()
         if self.cycle is not before and not self._refused:
-            # A body that was dropped until now belonged to the request before this one.
+            # The body that was dropped until now belonged to the previous request.
             self._drained = None
             self._connections.asked(self)
             self._set_timer(self._policy.body_s)

@@ -55,7 +55,7 @@ class Connections(httpx.AsyncBaseTransport):
         origin.used_at, origin.in_use = now, origin.in_use + 1
         try:
             await self._close_unused(now)
-            # Use the most recently used one, so that the others become old enough to close when there is less to do.
+            # Use the connection that was used last, so that the others become old enough to close when load falls.
             one = origin.free.pop()[0] if origin.free else self._open()
         except BaseException:
             origin.in_use -= 1

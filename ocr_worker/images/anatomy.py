@@ -25,7 +25,7 @@ _START_OF_SCAN = 0xDA
 _SCAN = re.compile(rb"\xff\xda\x00")
 #: First bytes of a GIF's extension and frame, and its end (GIF89a, appendix A).
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
-#: TIFF tags (TIFF 6.0, sections 8 and 15). Sides are shorts or longs, of this many bytes.
+#: TIFF tags (TIFF 6.0, sections 8 and 15); and by type (short or long), the bytes of a side.
 _STRIP_OFFSETS, _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 273, 322, 323, 324
 _SIDE_BYTES: Mapping[int, int] = MappingProxyType({3: 2, 4: 4})
 #: By version (42, or 43 for BigTIFF): the offset of the directory's address; formats of address, length and entries.

@@ -5,9 +5,9 @@ from PIL import Image
 
 #: Shades to choose from; the default comes first.
 _SHADES = (255, 0, 128)
-#: Pixels closer to the background in lightness than this can hardly be seen on it.
+#: A pixel is hidden if its lightness differs from that of the background by less than this.
 _NEAR = 70
-#: White is kept if it hides at most this share of the picture.
+#: The background is white if white hides at most this share of the picture.
 _HIDDEN = 0.25
 #: Side of the copy that is measured. Its pixels are picked, not averaged, so thin letters survive.
 _SIDE = 256

@@ -1,8 +1,8 @@
 """
 Erases a shopper everywhere, step by step: the database, the photos, Klaviyo.
 
-Enters the shopper into the erasure ledger first, so that nothing that is queued or replayed can restore data behind a
-later step. Every step can be repeated, so a second run finishes an interrupted one.
+Enters the shopper into the erasure ledger first, so that no queued or replayed event can restore data that a later
+step has removed. Every step can be repeated, so a second run finishes an interrupted one.
 """
 
 import asyncio

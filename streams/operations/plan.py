@@ -123,7 +123,7 @@ def recognize_fits(load: Load) -> tuple[int, int]:
     partitions = _DESIGNED
     while partitions < processes or not _does(load, ceil(partitions / processes) / partitions):
         partitions += _DESIGNED
-        # Beyond this, one more process is cheaper than ever more partitions.
+        # From here on, add a process instead of still more partitions, because that is cheaper.
         if partitions > 8 * max(processes, _DESIGNED):
             processes, partitions = processes + 1, _DESIGNED
     return processes, partitions

@@ -66,7 +66,7 @@ class ImportAttributes(Shape):
 
 
 class BulkProfileAttributes(ImportAttributes):
-    """Events also know `anonymous_id`."""
+    """The fields of a profile on an event: those of an import, and `anonymous_id`."""
 
     anonymous_id: str | None = None
 

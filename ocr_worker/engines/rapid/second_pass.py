@@ -21,10 +21,10 @@ SMALL_LINE = 26.0
 UNSURE = 0.9
 #: A region without a line of this many letters is not read again.
 _WORD = 2
-#: Each line of a region is grown by this many line heights.
+#: To group lines, each line's box is grown by this many line heights.
 GROW = 1.5
 MAX_REGIONS = 3
-#: Most regions: each costs a pass of the detector, and photos without any text are common.
+#: Most blobs: each costs a pass of the detector, and photos without any text are common.
 MAX_BLOBS = 2
 #: A blob covers at least this share of the picture; smaller ones are specks.
 _LEAST_BLOB = 0.002

@@ -14,7 +14,7 @@ from ocr_worker.engines.rapid.quads import Quad
 
 #: Pictures this many times as high as wide, and this many px long, are read in tiles; others in one look.
 _TALL, _LEAST_LENGTH = 2.6, 1400
-#: The same for wide pictures: they have fewer and larger lines, which seams would cut.
+#: The ratio for wide pictures. It is higher, because they have fewer and larger lines, which seams would cut.
 _WIDE = 4.5
 #: A tile is this many times as long as wide, and at least this many px long.
 _TILE_SHAPE, _LEAST_TILE = 1.5, 1024
