@@ -26,6 +26,10 @@ Log = tuple[str, int]
 WRITES: Final[Log] = ("", 0)
 
 
+#: Cluster, topic, partition and next offset of each position that belongs to another Kafka cluster.
+ForeignPositions = frozenset[tuple[str, str, int, int]]
+
+
 class MovedError(RuntimeError):
     """Another writer has moved the positions since they were read. Nothing was changed."""
 
@@ -132,16 +136,26 @@ def clear(engine: Engine) -> None:
         _clear(connection)
 
 
-def clear_foreign(engine: Engine, cluster: str) -> bool:
-    """Delete the index if it is of another Kafka cluster, whose places mean nothing here; return whether it was."""
-    columns = index_positions.c
+def foreign_positions(engine: Engine, cluster: str) -> ForeignPositions:
+    """Return the positions of an index of another Kafka cluster, whose places mean nothing here; empty if none is."""
+    with reading(engine) as connection:
+        return _foreign(connection, cluster)
+
+
+def clear_foreign(engine: Engine, cluster: str, seen: ForeignPositions) -> bool:
+    """Delete an index of another Kafka cluster if its positions are still those seen; return whether they were."""
     with engine.begin() as connection:
         # Lock the rows: of two writers, one then clears the index, and the other finds no foreign rows.
-        foreign = select(columns.topic).where(columns.cluster != cluster).with_for_update()
-        if not connection.execute(foreign).all():
+        if not seen or _foreign(connection, cluster, lock=True) != seen:
             return False
         _clear(connection)
         return True
+
+
+def _foreign(connection: Connection, cluster: str, *, lock: bool = False) -> ForeignPositions:
+    query = select(index_positions).where(index_positions.c.cluster != cluster)
+    rows = connection.execute(query.with_for_update() if lock else query)
+    return frozenset((row.cluster, row.topic, row.partition, row.next_offset) for row in rows)
 
 
 def _clear(connection: Connection) -> None:

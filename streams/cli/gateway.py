@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -80,8 +80,7 @@ def gateway(
         if recorded is not None:
             beside.append(asyncio.create_task(recorded.keep_pruning()))
         yield
-        for task in beside:
-            task.cancel()
+        await _end(beside)
         await follower.aclose()
         await asyncio.to_thread(ledger.close)
         if recorded is not None:
@@ -109,3 +108,12 @@ def gateway(
         recorded=recorded,
     )
     serve_http(app, listener, cert=cert, key=key, drain_s=settings.drain_s, on_stop=memory.close)
+
+
+async def _end(tasks: list[Any]) -> None:
+    """Cancel tasks, and wait until they have ended: they use what is closed next."""
+    import asyncio
+
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

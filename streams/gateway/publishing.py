@@ -106,7 +106,7 @@ class Publishing:
             # Read the topic once: as long as this try lasts, no other gateway publishes the upload.
             nonlocal earlier
             if earlier is None:
-                earlier = await recorded.was_published(posted)
+                earlier = await recorded.was_published(posted, mine)
             return earlier
 
         published = False

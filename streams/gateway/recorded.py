@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from klaviyo_sink.state import keyed
-from klaviyo_sink.state.database import StateUnavailableError, open_database
+from klaviyo_sink.state.database import StateUnavailableError, is_missing, open_database
 from klaviyo_sink.state.keyed import Try
 from klaviyo_sink.state.uploads import Log
 from schemas.codec import UndecodableError, decode
@@ -71,6 +71,8 @@ class Recorded:
         # Use a separate lock: the first use of this engine migrates the database, and statuses must not wait for that.
         self._engine_lock = threading.Lock()
         self._engine: Engine | None = None
+        # One search at a time: without an index each reads a whole partition, and retries come together.
+        self._searching = asyncio.Lock()
 
     def positions(self) -> Mapping[Log, int] | None:
         """
@@ -124,18 +126,23 @@ class Recorded:
             lambda: keyed.end(self._database(), upload_id, mine, published=published, patience=self._patience)
         )
 
-    async def was_published(self, posted: Posted) -> bool:
+    async def was_published(self, posted: Posted, mine: Try) -> bool:
         """
-        Return whether an earlier try published the event, according to the topic of uploads.
+        Return whether an earlier try than `mine` published the event, according to the topic of uploads.
 
         Without an index, it reads all that the topic keeps in the shopper's partition: the try may be as old as that.
 
         Raises:
-            SQLAlchemyError, StateUnavailableError: The state database failed.
+            SQLAlchemyError, StateUnavailableError: The state database failed, or the search took too long: another
+                gateway may have begun a try meanwhile.
             UnreadableTopicError: No broker responds.
 
         """
-        return await asyncio.to_thread(self._was_published, posted)
+        async with self._searching:
+            found = await asyncio.to_thread(self._was_published, posted)
+        if mine.began is None or now() - mine.began > timedelta(seconds=_STORE_S):
+            raise StateUnavailableError("the search for an earlier try took too long")
+        return found
 
     async def keep_pruning(self, *, sleep: Sleep = asyncio.sleep) -> None:
         """
@@ -145,7 +152,7 @@ class Recorded:
         """
         while True:
             try:
-                while await asyncio.to_thread(lambda: prune_old(self._database(), now())):
+                while await asyncio.to_thread(self._prune):
                     pass
             except (SQLAlchemyError, StateUnavailableError) as error:
                 # Class only: the message of a driver may name the server.
@@ -160,6 +167,12 @@ class Recorded:
             self._index.close()
         if self._engine is not None:
             self._engine.dispose()
+
+    def _prune(self) -> bool:
+        """Delete some old rows; return whether there may be more. Creates no database."""
+        if is_missing(self._settings.state_url.get_secret_value()):
+            return False
+        return prune_old(self._database(), now())
 
     def _begin(self, posted: Posted) -> Try:
         upload = posted.upload

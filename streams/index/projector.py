@@ -15,7 +15,16 @@ import structlog
 from sqlalchemy import Engine
 
 from klaviyo_sink.state.database import open_database, reading
-from klaviyo_sink.state.uploads import Claim, Log, MovedError, clear_foreign, find, read_positions, write
+from klaviyo_sink.state.uploads import (
+    Claim,
+    Log,
+    MovedError,
+    clear_foreign,
+    find,
+    foreign_positions,
+    read_positions,
+    write,
+)
 from schemas.topics import Topic, topics
 from streams.config.settings import Settings
 from streams.index.claims import claimed
@@ -30,6 +39,8 @@ log = structlog.get_logger()
 #: Most messages per transaction, and most seconds that the oldest of them waits for more.
 AT_ONCE: Final = 1000
 _LINGER_S: Final = 0.5
+#: Seconds without a write after which an index of another Kafka cluster counts as abandoned.
+_ABANDONED_S: Final = 60.0
 #: Seconds between two searches for old rows.
 _PRUNE_EVERY_S: Final = 60.0
 
@@ -37,9 +48,11 @@ _PRUNE_EVERY_S: Final = 60.0
 class Projector:
     """One run over the topics, in the thread that calls it."""
 
-    def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: Settings, *, now: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         """Do not connect yet; `run` does."""
-        self._settings, self._now = settings, now
+        self._settings, self._now, self._sleep = settings, now, sleep
         self._topics: dict[str, Topic] = {topic.name: topic for topic in topics(settings.topic_prefix).all()}
         self._batch: list[Sighting] = []
         self._before: dict[Log, int] = {}
@@ -65,7 +78,7 @@ class Projector:
                     self._follow(engine, going, to_end=to_end, tell=tell)
                 except MovedError:
                     log.info("another projector has written the index; continuing from its positions")
-                    time.sleep(_LINGER_S)
+                    self._sleep(_LINGER_S)
                 else:
                     return
         finally:
@@ -73,8 +86,8 @@ class Projector:
 
     def _follow(self, engine: Engine, going: Callable[[], bool], *, to_end: bool, tell: Callable[[], None]) -> None:
         cluster = cluster_of(self._settings)
-        if clear_foreign(engine, cluster):
-            log.warning("the index of uploads was of another Kafka cluster: it was cleared and is built anew")
+        if not self._owns(engine, cluster, going):
+            return
         self._continue_from(read_positions(engine, cluster))
 
         def rest() -> bool:
@@ -91,6 +104,27 @@ class Projector:
             if len(self._batch) >= AT_ONCE or self._is_due():
                 self._store(engine, cluster)
         self._store(engine, cluster)
+
+    def _owns(self, engine: Engine, cluster: str, going: Callable[[], bool]) -> bool:
+        """
+        Wait until the database has no index of another Kafka cluster; False if `going` ended first.
+
+        It clears such an index once nobody writes it any more: after a move to another cluster. While another
+        projector writes it, this one waits, because the two would delete each other's work.
+        """
+        while foreign := foreign_positions(engine, cluster):
+            for _ in range(round(_ABANDONED_S / _LINGER_S)):
+                if not going():
+                    return False
+                self._sleep(_LINGER_S)
+            if clear_foreign(engine, cluster, foreign):
+                log.warning("the index of uploads was of another Kafka cluster: it was cleared and is built anew")
+            else:
+                log.error(
+                    "another process indexes another Kafka cluster in this database: give each cluster a"
+                    " HANGTAG_STATE_URL of its own"
+                )
+        return True
 
     def _take(self, seen: Seen) -> None:
         if self._since is None:
@@ -136,10 +170,13 @@ def cluster_of(settings: Settings) -> str:
     Return the id of the Kafka cluster: offsets are valid only within one cluster.
 
     Raises:
-        UnreadableTopicError: No broker responds.
+        UnreadableTopicError: No broker responds, or none knows the id.
 
     """
     try:
-        return str(Admin(settings).cluster().cluster_id or "")[:64]
+        found = Admin(settings).cluster().cluster_id
     except NoKafkaError as error:
         raise UnreadableTopicError(str(error)) from None
+    if not found:
+        raise UnreadableTopicError("the brokers do not report the id of their cluster yet")
+    return str(found)[:64]

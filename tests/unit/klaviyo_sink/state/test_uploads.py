@@ -15,6 +15,7 @@ from klaviyo_sink.state.uploads import (
     clear,
     clear_foreign,
     find,
+    foreign_positions,
     of_shopper,
     of_upload,
     prune,
@@ -120,10 +121,14 @@ def test_cleared_it_is_read_from_the_beginning(engine):
 def test_an_index_of_another_kafka_cluster_is_cleared_and_one_of_this_cluster_is_kept(engine):
     claim = Claim("d" * 64, "s1", AT)
     write(engine, [row()], [claim], before={}, after={("t", 0): 5}, **HERE)
-    assert not clear_foreign(engine, "c")
+    assert not foreign_positions(engine, "c")
+    assert not clear_foreign(engine, "c", foreign_positions(engine, "c"))
     assert read_positions(engine, "c") == {("t", 0): 5, WRITES: 1}
-    assert clear_foreign(engine, "other")
-    assert not clear_foreign(engine, "other")
+    seen = foreign_positions(engine, "other")
+    write(engine, [], [], before=read_positions(engine, "c"), after={("t", 0): 6}, **HERE)
+    assert not clear_foreign(engine, "other", seen), "its writer is alive"
+    assert clear_foreign(engine, "other", foreign_positions(engine, "other"))
+    assert not foreign_positions(engine, "other")
     with reading(engine) as connection:
         assert of_upload(connection, "u1") == []
         assert claimants(connection, {claim.digest}) == {}

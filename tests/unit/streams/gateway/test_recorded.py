@@ -67,3 +67,14 @@ async def test_the_gateway_deletes_old_keys(settings, monkeypatch):
     assert pauses[0] < pauses[1]
     recorded.close()
     engine.dispose()
+
+
+async def test_a_search_that_took_too_long_publishes_nothing(settings, monkeypatch):
+    """Another gateway may have taken over the try meanwhile: both would publish the upload."""
+    recorded, began = Recorded(settings), now()
+    monkeypatch.setattr(recorded, "_was_published", lambda _posted: False)
+    fresh = keyed.Try("again", "0" * 64, began, began=began)
+    assert not await recorded.was_published(None, fresh)
+    stale = keyed.Try("again", "0" * 64, began, began=began - timedelta(minutes=1))
+    with pytest.raises(StateUnavailableError, match="took too long"):
+        await recorded.was_published(None, stale)

@@ -1,13 +1,17 @@
 """The projector and a second one beside it: neither writes over what the other wrote."""
 
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from outfits import outfit
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
 
 from klaviyo_sink.state.database import open_database
-from klaviyo_sink.state.uploads import MovedError, read_positions
+from klaviyo_sink.state.uploads import MovedError, foreign_positions, read_positions, write
 from schemas.codec import encode
 from streams.config.settings import Settings
 from streams.index import projector as module
@@ -59,3 +63,37 @@ def test_it_looks_for_old_rows_once_a_minute_from_the_first_second_of_a_machine(
     one._prune(engine)
     one._prune(engine)
     assert len(searched) == 1
+
+
+def follow_nothing(*_arguments: Any, **_options: Any) -> Iterator[Seen]:
+    return iter(())
+
+
+def projector(engine: Engine, monkeypatch: pytest.MonkeyPatch, on_sleep: Callable[[], None]) -> Projector:
+    """A projector of the cluster `here`, whose database has an index of the cluster `there`."""
+    write(engine, [], [], cluster="there", before={}, after={("t", 0): 5})
+    monkeypatch.setattr(module, "cluster_of", lambda _settings: "here")
+    monkeypatch.setattr(module, "follow", follow_nothing)
+    settings = Settings(state_url=SecretStr(str(engine.url)))
+    return Projector(settings, now=now, sleep=lambda _seconds: on_sleep())
+
+
+def test_an_index_of_another_cluster_is_cleared_once_it_is_abandoned(engine, monkeypatch):
+    waits: list[None] = []
+    projector(engine, monkeypatch, lambda: waits.append(None)).run(lambda: True, to_end=True)
+    assert not foreign_positions(engine, "here")
+    assert len(waits) == 120, "a minute, in steps of half a second"
+
+
+def test_an_index_that_another_cluster_still_writes_is_left_alone_and_reported(engine, monkeypatch):
+    steps = iter(range(300))
+
+    def the_other_writes() -> None:
+        before = read_positions(engine, "there")
+        write(engine, [], [], cluster="there", before=before, after={("t", 0): 6 + next(steps)})
+
+    with capture_logs() as lines:
+        projector(engine, monkeypatch, the_other_writes).run(lambda: next(steps) < 299, to_end=True)
+    assert foreign_positions(engine, "here")
+    assert {line["log_level"] for line in lines} == {"error"}
+    assert "HANGTAG_STATE_URL" in lines[0]["event"]
