@@ -37,7 +37,11 @@ _DESCRIBES = re.compile(" (?:in|with|made|featuring|aus|mit|en|avec|de|con|z|с|
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
 #: A word of these categories before a hidden part is not about the garment. Labels decide about materials.
-_OF_HIDDEN = frozenset({"colour", "pattern"})
+_OF_HIDDEN = ("colour", "pattern")
+#: Separates garments, or joins words of equal rank: "black and white".
+_JOINT = re.compile(rf"{_SEPARATE.pattern}| and |[和与]")
+#: The category of garments.
+_GARMENT = "category"
 #: Longest distance to a detail, in characters.
 _REACH = 40
 #: Only this many goods of a line are examined.
@@ -48,6 +52,7 @@ class _Line:
     """The matches of one line that can override others."""
 
     def __init__(self, text: str, line: Sequence[Match], vocabulary: Vocabulary) -> None:
+        self.matches = line
         self.goods = [match for match in line if match.term.kind == "goods"]
         self.details = [match for match in line if match.term.kind == "detail" or match.term.owner in vocabulary.hidden]
         self.accessories = [match for match in line if match.term.owner in _ACCESSORIES]
@@ -93,7 +98,7 @@ class LineTalk:
             return GIVES_WAY
         if line.goods and self._of_goods(match, line.goods):
             return "about goods that are no clothes"
-        return self._detail(match, line.details) if line.details else None
+        return self._detail(match, line) if line.details else None
 
     def _is_overridden(self, match: Match, line: _Line) -> bool:
         """Return whether another garment in the line takes a word's meaning."""
@@ -142,13 +147,13 @@ class LineTalk:
         anywhere = any(one.term.owner == "anywhere" for one in goods[:_SOME])
         return anywhere or self._next(goods, match.stop, stop) is not None
 
-    def _detail(self, match: Match, details: Sequence[Match]) -> str | None:
+    def _detail(self, match: Match, line: _Line) -> str | None:
         """Return which detail of the garment a word describes ("leather insoles", "纯棉裆"), or None."""
-        text = self._page.text
+        text, details = self._page.text, line.details
         before = details[at - 1] if (at := bisect_left(details, match.start, key=attrgetter("start"))) else None
         of = _OF.match(text, before.stop) if before is not None and before.term.kind == "detail" else None
         if before is not None and of is not None and match.start <= of.end() < match.stop:
-            return self._overridden(match, before)
+            return self._overridden(match, before, line)
         detail = self._next(details, match.stop, match.stop + _REACH)
         if detail is None or (not text[match.stop - 1].isascii() and text[match.stop] == " "):
             return None
@@ -157,11 +162,42 @@ class LineTalk:
         if detail.term.kind == "part" and (text[detail.stop] == ":" or not detail.term.text.isascii()):
             # The part is the heading of a list, or the text is Chinese, whose lists have no marks between the words.
             return None
-        return self._overridden(match, detail)
+        return self._overridden(match, detail, line)
 
-    def _overridden(self, match: Match, detail: Match) -> str | None:
-        of = self._vocabulary.details[detail.term.owner] if detail.term.kind == "detail" else _OF_HIDDEN
-        return None if of.isdisjoint((*match.term.categories, match.term.owner)) else f"only the {detail.term.text}"
+    def _overridden(self, match: Match, detail: Match, line: _Line) -> str | None:
+        """Return the reason why a detail or hidden part overrides a word beside it, or None."""
+        about = {*match.term.categories, match.term.owner}
+        known = self._vocabulary.details[detail.term.owner] if detail.term.kind == "detail" else None
+        if about.isdisjoint(known.of if known is not None else _OF_HIDDEN):
+            return None
+        if known is not None and about.isdisjoint(known.before_garment) and self._in_name(match, detail, line.matches):
+            return None
+        return f"only the {detail.term.text}"
+
+    def _in_name(self, match: Match, detail: Match, line: Sequence[Match]) -> bool:
+        """
+        Return whether a detail belongs to the name of the garment that a word describes: "black zip hoodie".
+
+        If another word of the same category describes the garment, this one is about the detail: gold in "black gold
+        button blazer", black in "black zip grey hoodie".
+        """
+        text, reached = self._page.text, detail.stop
+        at = bisect_left(line, match.start, key=attrgetter("start"))
+        for other in reversed(line[max(0, at - _SOME) : at]):
+            if _JOINT.search(text, other.stop, match.start):
+                break
+            if not other.term.categories.isdisjoint(match.term.categories):
+                return False
+        at = bisect_left(line, detail.stop, key=attrgetter("start"))
+        for other in line[at : at + _SOME]:
+            if _BETWEEN.fullmatch(text, reached, other.start) is None:
+                return False
+            if _GARMENT in other.term.categories:
+                return match.start < detail.start
+            if not other.term.categories.isdisjoint(match.term.categories):
+                return False
+            reached = other.stop
+        return False
 
     def _next(self, matches: Sequence[Match], start: int, stop: int) -> Match | None:
         """Return the first match that begins between two positions."""

@@ -53,7 +53,7 @@ class Vocabulary:
         self.hidden = frozenset(
             name for name, part in self.parts.items() if not (part.main or part.filling or part.shows)
         )
-        self.details = {name: frozenset(detail.of) for name, detail in lexicon.context.details.items()}
+        self.details = lexicon.context.details
         #: Weak words, with the tags that override them.
         self.weak = {
             form: frozenset(entry.gives_way_to)

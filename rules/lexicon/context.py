@@ -40,6 +40,8 @@ class Detail(Data):
     words: Texts
     #: Categories or tags that they override.
     of: tuple[str, ...]
+    #: Those of them that they also override right before a garment: the material in "rubber sole boots".
+    before_garment: tuple[str, ...] = ()
 
 
 class Context(Data):

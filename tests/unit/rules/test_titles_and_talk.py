@@ -75,6 +75,31 @@ def test_a_detail_is_not_the_garment(ids: Ids, text: str, kept: str, taken: str)
 
 
 @pytest.mark.parametrize(
+    ("text", "tags", "taken"),
+    [
+        ("Red zipper parka", {"colour/red"}, ""),
+        ("Beige ankle strap sandals", {"colour/beige"}, ""),
+        ("Brown tab waist skirt", {"colour/brown"}, ""),
+        ("Leopard band cap", {"pattern/leopard"}, ""),
+        ("Wool button cardigan", {"material/wool"}, ""),
+        ("绿色logo印花卫衣", {"colour/green"}, ""),
+        ("粉色纽扣开衫", {"colour/pink"}, ""),
+        ("Grey zip hoodie, white logo cotton T-shirt", {"colour/grey", "colour/white"}, ""),
+        ("Grey and white logo sweater", {"colour/grey", "colour/white"}, ""),
+        ("Navy red buckle coat", {"colour/navy"}, "colour/red"),
+        ("Red strap black sandals", {"colour/black"}, "colour/red"),
+        ("Suede strap sandals", set(), "material/suede"),
+        ("Yellow stitching boots", set(), "colour/yellow"),
+        ("Brown coat with red zip, hat", {"colour/brown"}, "colour/red"),
+        ("红色鞋带白色帆布鞋", {"colour/white"}, "colour/red"),
+    ],
+)
+def test_a_detail_in_the_name_of_a_garment_takes_no_colour_from_it(ids: Ids, text: str, tags: set[str], taken: str):
+    assert tags <= ids(text)
+    assert taken not in ids(text)
+
+
+@pytest.mark.parametrize(
     ("text", "kept", "taken"),
     [
         ("Linen blouse with matching shorts", "category/blouse", "category/shorts"),
