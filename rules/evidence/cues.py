@@ -13,7 +13,7 @@ from rules.evidence.composition import Composition, Item, PartName, Share, compo
 from rules.evidence.parts import PartNames
 from rules.evidence.percents import Percent, percents_in
 from rules.evidence.prose import lone_words
-from rules.evidence.vocabulary import Vocabulary
+from rules.evidence.vocabulary import MATERIAL, Vocabulary
 from rules.text.match import Match
 from rules.text.page import Page
 
@@ -23,6 +23,12 @@ _CONSISTS = re.compile(
 )
 #: The text that may stand between a fabric and the part made of it: "silk blend lining".
 _MIXED = re.compile(r"\s*(?:(?:blend|mix)\s)?")
+#: The text that may stand between "lined with" and a word about the lining, or between two such words.
+_INSIDE = re.compile(r" (?:(?!(?:with|and|in|on|or|of|at|by|to|for|from|has|plus) )[a-z]+ ){0,2}")
+#: The category of garments.
+_GARMENT = "category"
+#: What an inner fabric takes from the garment.
+_LOOK = frozenset((MATERIAL, "colour", "pattern"))
 #: Kinds of matches that may name a part.
 _NAMING = ("part", "field")
 
@@ -37,7 +43,7 @@ class Cues:
     shares: dict[int, Share] = field(default_factory=dict)
     #: The compositions of the shares, in reading order.
     compositions: list[Composition] = field(default_factory=list)
-    #: Garment parts under which materials are listed.
+    #: Garment parts that words are about: materials listed under a part, and the look of an inner fabric.
     parts: dict[int, str] = field(default_factory=dict)
     #: Words that give no tag, because they are the only product word of their line.
     lone: set[int] = field(default_factory=set)
@@ -71,6 +77,7 @@ def cues_on(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Cue
             cues.parts |= parts
         if "part" in kinds:
             cues.parts |= _beside_part(page.text, vocabulary, block, cues.shares)
+            cues.parts |= _behind_part(page.text, vocabulary, block)
     return cues
 
 
@@ -126,6 +133,9 @@ def _beside_part(
     named = False
     for one, other in pairwise([match for match in block if match.term.kind != "trade"]):
         part, fibre = (one, other) if one.term.kind == "part" else (other, one)
+        if part.term.kind != "part" or vocabulary.parts[part.term.owner].leads:
+            named = False
+            continue
         gap = text[one.stop : other.start]
         if part is one:
             beside = _CONSISTS.fullmatch(gap) is not None
@@ -134,8 +144,29 @@ def _beside_part(
             # "羊毛里料" means a lining of wool. After the name of another part it does not: "面料羊毛里料聚酯纤维".
             beside = _MIXED.fullmatch(gap) is not None and (gap == "" or text[one.stop - 1].isascii()) and not named
             named = False
-        if beside and part.term.kind == "part" and fibre.term.owner in vocabulary.fibres and fibre.start not in shares:
+        if beside and fibre.term.owner in vocabulary.fibres and fibre.start not in shares:
             found[fibre.start] = part.term.owner
+    return found
+
+
+def _behind_part(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> dict[int, str]:
+    """Return the words about an inner fabric that is named before them: "lined with soft red silk and cashmere"."""
+    found: dict[int, str] = {}
+    part: Match | None = None
+    reached = 0
+    for match in block:
+        if match.term.kind == "part":
+            part = match if vocabulary.parts[match.term.owner].leads else None
+        elif match.term.kind == "trade":
+            continue
+        elif part is not None:
+            gap = text[reached : match.start]
+            looks = not _LOOK.isdisjoint(match.term.categories)
+            if _GARMENT in match.term.categories or not (_INSIDE.fullmatch(gap) or (looks and gap == " and ")):
+                part = None
+            elif looks:
+                found[match.start] = part.term.owner
+        reached = match.stop
     return found
 
 

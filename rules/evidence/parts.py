@@ -95,7 +95,8 @@ class PartNames:
         if start in self._negated or (part is not None and self._describes(part, near[1], end)):
             return None
         beside = before is not None and _BESIDE.fullmatch(text, before.stop, start) is not None
-        if part is not None and beside and not announces and _CLOSED.match(text, stop):
+        trails = part is not None and not self.vocabulary.parts[part].leads
+        if trails and beside and not announces and _CLOSED.match(text, stop):
             return PartName(start, stop, part, trailing=True)
         if _COLON.match(text, stop):
             heads = announces or listed or not text[stop:end].strip(" :)]】")
@@ -104,7 +105,7 @@ class PartNames:
         else:
             heads = begins and (listed or _LINE_END.match(text, stop) is not None)
         own_line = before is None and after is None
-        trailing = own_line and behind and not ahead and part is not None
+        trailing = own_line and behind and not ahead and trails
         return PartName(start, stop, part, trailing=trailing) if heads else None
 
     def _describes(self, part: str, figures: Sequence[Figure], end: int) -> bool:

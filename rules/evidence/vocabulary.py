@@ -49,9 +49,9 @@ class Vocabulary:
         self.in_company = frozenset(
             normal_words([word for entry in self.entries.values() for word in entry.in_company])
         )
-        #: Parts that are not visible from outside.
+        #: Parts that are not visible from outside, and may stand behind a word about them: "red lining".
         self.hidden = frozenset(
-            name for name, part in self.parts.items() if not (part.main or part.filling or part.shows)
+            name for name, part in self.parts.items() if not (part.main or part.filling or part.shows or part.leads)
         )
         self.details = lexicon.context.details
         #: Weak words, with the tags that override them.

@@ -30,6 +30,8 @@ class Part(Data):
     main: bool = False
     #: Whether this is the filling.
     filling: bool = False
+    #: Whether the names stand only before their fabric ("lined with silk"): nothing before them belongs to it.
+    leads: bool = False
     #: Whether it is visible from outside: then a material named with it counts, but not its percentage.
     shows: bool = False
 

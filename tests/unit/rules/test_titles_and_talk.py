@@ -39,6 +39,24 @@ def test_the_fabric_of_a_lining_gives_no_tag(ids: Ids, text: str, taken: str):
     assert taken not in ids(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "kept", "taken"),
+    [
+        ("Parka in cotton lined with fleece", "material/cotton", "material/fleece"),
+        ("Made of linen lined in viscose", "material/linen", "material/viscose"),
+        ("Gloves in leather lined with soft cashmere and silk", "material/leather", "material/silk"),
+        ("100% linen lined with\n100% viscose", "material/linen", "material/viscose"),
+        ("Green coat lined with pink satin", "colour/green", "colour/pink"),
+        ("Plaid shirt lined in striped cotton", "pattern/plaid", "pattern/striped"),
+        ("Vest lined with fleece in a nylon shell", "material/polyamide", "material/fleece"),
+        ("Cape lined with silk and long sleeves", "style/long-sleeve", "material/silk"),
+    ],
+)
+def test_lined_with_is_about_what_follows_only(ids: Ids, text: str, kept: str, taken: str):
+    assert kept in ids(text)
+    assert taken not in ids(text)
+
+
 def test_a_fabric_before_a_lining_is_its_own_only_where_no_other_part_has_it(ids: Ids):
     assert "material/wool" in ids("大衣 面料羊毛里料聚酯纤维")
     assert "material/polyester" not in ids("大衣 面料羊毛里料聚酯纤维")
