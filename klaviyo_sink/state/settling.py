@@ -23,6 +23,11 @@ such a value, each write that begins is unsure. The process that left the value 
 that were in flight have ended (`follow_up.py`). If the row still has that value, nobody wrote meanwhile, and the write
 that begins now is sure. If it has another value, the process writes nothing, and looks again after the same time. If
 the process ends before it looks, the row stays dirty, and the shopper's next upload mends it.
+
+One case is not covered yet. A write waits for Klaviyo's limits longer than a request may take, and meanwhile another
+write replaces its ticket in the row. Its request then leaves unseen, and the row may be cleaned while it is on its way.
+If its process dies and a newer write ends before the request lands, the profile keeps the older state until the
+shopper's next upload. Two processes, a long wait and a crash within seconds are needed for that.
 """
 
 from collections.abc import Iterable, Mapping
