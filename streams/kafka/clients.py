@@ -93,8 +93,12 @@ class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type i
 _FEW: ClientConfig = {"queued.min.messages": 100, "max.partition.fetch.bytes": 262_144, "fetch.wait.max.ms": 10}
 
 
-def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = False) -> Consumer:
-    """Return a consumer that commits nothing. With `few` it fetches little ahead."""
+def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = False, aborted: bool = False) -> Consumer:
+    """
+    Return a consumer that commits nothing.
+
+    With `few` it fetches little ahead. Like the stages it skips records of aborted transactions, except with `aborted`.
+    """
     return Consumer(
         client_config(settings)
         | {
@@ -103,8 +107,7 @@ def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = Fal
             "auto.offset.reset": "earliest",
             "allow.auto.create.topics": False,
             "enable.partition.eof": True,
-            # Read what the stages read.
-            "isolation.level": "read_uncommitted",
+            "isolation.level": "read_uncommitted" if aborted else "read_committed",
         }
         | (_FEW if few else {})
     )

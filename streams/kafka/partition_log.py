@@ -69,7 +69,7 @@ class PartitionLog:
             KafkaException: no broker answered.
 
         """
-        consumer = reader(self._settings, few=True)
+        consumer = reader(self._settings, few=True, aborted=True)
         try:
             first, end = (
                 consumer.offsets_for_times([self._place(time)], timeout=_ANSWER_S)[0] for time in (_EARLIEST, _LATEST)
@@ -89,7 +89,7 @@ class PartitionLog:
             KafkaException: no broker answered.
 
         """
-        consumer = reader(self._settings, few=True)
+        consumer = reader(self._settings, few=True, aborted=True)
         try:
             return end_of_epoch(epoch, bounds.first, bounds.end, lambda offset: self._stamp_at(consumer, offset))
         finally:

@@ -5,7 +5,10 @@ import asyncio
 from confluent_kafka import Producer
 from traffic import Upload, encoded, hear, stage, uploads
 
+from schemas.codec import decode
+from schemas.events import PhotoUploaded
 from streams.config.settings import Settings
+from streams.kafka.reader import follow
 from streams.wiring.kafka import make_topics
 
 
@@ -37,3 +40,12 @@ async def test_only_committed_uploads_are_worked_on_and_no_marker_is_mentioned(s
     assert set(heard) == kept
     assert heard.duplicates == 0
     assert len(lines) < 20, lines
+
+
+async def test_whoever_reads_a_topic_sees_the_uploads_that_the_stages_see(settings):
+    """`trace`, the gateway and the index: an aborted upload is never tagged, so it would wait there for ever."""
+    these = uploads(20, shoppers=5)
+    aborted = {upload.id for upload in these if upload.number % 2}
+    await asyncio.to_thread(transact, settings, these, aborted)
+    seen = await asyncio.to_thread(lambda: list(follow(settings, [make_topics(settings).uploads.name])))
+    assert {decode(PhotoUploaded, one.value).upload_id for one in seen} == {upload.id for upload in these} - aborted
