@@ -143,11 +143,31 @@ def test_a_garment_worn_with_it_gives_no_tag(ids: Ids, text: str, kept: str, tak
         ("Pull en acrylique, doux comme du cachemire", "material/acrylic", "material/cashmere"),
         ("Cotton shirt, as light as linen", "material/cotton", "material/linen"),
         ("Black jacket in imitation black leather", "colour/black", "material/leather"),
+        ("Hemd aus Leinen, glatt wie reine Seide", "material/linen", "material/silk"),
+        ("Vestido de viscosa, suave como la seda", "material/viscose", "material/silk"),
+        ("Camisa ligera como el lino, de algodón", "material/cotton", "material/linen"),
+        ("Gilet en polyester, chaud comme la laine", "material/polyester", "material/wool"),
+        ("Viscose leggings, as silky as real satin", "material/viscose", "material/satin"),
     ],
 )
 def test_a_fabric_in_a_comparison_gives_no_tag(ids: Ids, text: str, kept: str, taken: str):
     assert kept in ids(text)
     assert taken not in ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("Hochwertige Stoffe wie Seide und Wolle", {"material/silk", "material/wool"}),
+        ("Kleider aus Fasern wie Leinen oder Viskose", {"material/linen", "material/viscose"}),
+        ("Tejidos finos como el lino y la seda", {"material/linen", "material/silk"}),
+        ("Materiales nobles como lana y algodón", {"material/wool", "material/cotton"}),
+        ("Matières douces comme le cachemire et le coton", {"material/cashmere", "material/cotton"}),
+        ("Tissus légers comme soie ou lin", {"material/silk", "material/linen"}),
+    ],
+)
+def test_fabrics_named_as_examples_count(ids: Ids, text: str, tags: set[str]):
+    assert tags <= ids(text)
 
 
 @pytest.mark.parametrize(
