@@ -36,6 +36,10 @@ _OF = re.compile(" (?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) (?:an? |the
 _DESCRIBES = re.compile(" (?:in|with|made|featuring|aus|mit|en|avec|de|con|z|с|из) ")
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
+#: Of these marks, some may also stand within a description: "Dress in cotton/linen, with a flared skirt".
+_WITHIN = re.compile(r"[/&,，]")
+#: Introduces a part in a description: "Dress with a V-neck, short sleeves and a flared skirt".
+_ADDS = re.compile(" (?:with|and|featuring|has|mit|und|avec|et|con|y|e|z|i|с|и) ")
 #: A word of these categories before a hidden part is not about the garment. Labels decide about materials.
 _OF_HIDDEN = ("colour", "pattern")
 #: Separates garments, or joins words of equal rank: "black and white".
@@ -64,12 +68,12 @@ class _Line:
                 tags = vocabulary.brought[match.term.owner]
                 for name in {*tags, *(f"{tag.partition('/')[0]}/*" for tag in tags)}:
                     self.heads.setdefault(name, []).append(match)
-        #: The end of the name of each described garment, by tag; empty if the line names no garment that may be a part.
-        self.described: dict[str, int] = {}
+        #: The ends of the names of described garments, by tag; empty if the line names no garment that may be a part.
+        self.described: dict[str, list[int]] = {}
         for match in line if any(match.term.owner in vocabulary.part_of for match in line) else ():
             if match.term.kind in GIVING and _DESCRIBES.match(text, match.stop):
                 for tag in vocabulary.brought[match.term.owner]:
-                    self.described.setdefault(tag, match.stop)
+                    self.described.setdefault(tag, []).append(match.stop)
 
 
 class LineTalk:
@@ -124,13 +128,26 @@ class LineTalk:
                     return True
         return False
 
-    def _of_described(self, match: Match, described: Mapping[str, int]) -> bool:
+    def _of_described(self, match: Match, described: Mapping[str, Sequence[int]]) -> bool:
         """Return whether a garment is a part of one described before it: "dress in satin with a flared skirt"."""
         if self._page.text[match.start : match.stop] != match.term.text:
             # "Dresses in satin, skirts in denim".
             return False
         wholes = self._vocabulary.part_of.get(match.term.owner, ())
-        return any(described.get(whole, match.start) < match.start for whole in wholes)
+        return any(
+            (at := bisect_left(described.get(whole, ()), match.start))
+            and self._continues(described[whole][at - 1], match.start)
+            for whole in wholes
+        )
+
+    def _continues(self, start: int, stop: int) -> bool:
+        """Return whether the description that begins at `start` still goes on at `stop`."""
+        text = self._page.text[start:stop]
+        marks = list(_SEPARATE.finditer(text))
+        if not marks:
+            return True
+        within = all(_WITHIN.fullmatch(mark[0]) for mark in marks)
+        return within and _ADDS.search(text, marks[-1].end()) is not None
 
     def _of_accessory(self, match: Match, line: _Line) -> bool:
         """Return whether a material is that of an accessory which gives way: "a dress with a leather belt"."""

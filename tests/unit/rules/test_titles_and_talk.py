@@ -291,6 +291,8 @@ def test_a_garment_named_for_its_purpose_or_look_is_still_that_garment(ids: Ids,
         ("Dress in linen with an A-line skirt", {"category/dress", "style/a-line"}, "category/skirt"),
         ("Kleid mit weitem Rock und Taschen, Damen", {"category/dress"}, "category/skirt"),
         ("Jumpsuit in jersey with wide trousers", {"category/jumpsuit"}, "category/pants"),
+        ("Dress in cotton/linen, with a pleated skirt", {"category/dress"}, "category/skirt"),
+        ("Top in linen; gown in tulle with a full skirt", {"category/dress"}, "category/skirt"),
     ],
 )
 def test_a_part_of_a_garment_that_is_described_is_no_garment(ids: Ids, text: str, tags: set[str], taken: str):
@@ -304,6 +306,11 @@ def test_a_part_of_a_garment_that_is_described_is_no_garment(ids: Ids, text: str
         ("Dresses in satin, skirts in denim", "category/skirt"),
         ("Skirt in linen, matches our dress", "category/skirt"),
         ("Dress, skirt and top", "category/skirt"),
+        ("Dress in chiffon / skirt in velvet", "category/skirt"),
+        ("Jumpsuit in jersey + trousers in linen", "category/pants"),
+        ("Gown made of silk; striped skirt", "category/skirt"),
+        ("Dress with pockets, skirt with buttons", "category/skirt"),
+        ("Kleid mit Gürtel, Rock aus Leder", "category/skirt"),
         ("Easy pull-on trousers", "category/pants"),
     ],
 )
