@@ -8,12 +8,13 @@ from ocr_worker.images.plain_photo import plain_photo
 from ocr_worker.look.answer import values_in
 from ocr_worker.look.chat import look_request
 from schemas.outcomes import Later, Misconfigured
-from streams.config.settings import Settings
+from streams.config.settings import Settings, UnusableError
 from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
 from streams.wiring.look import catalogue_in
 
 _SETTINGS: Final = "set HANGTAG_LOOK_URL, HANGTAG_LOOK_MODEL and HANGTAG_LOOK_KEY as the server has them"
 _SERVER: Final = "start it, or unset HANGTAG_LOOK_URL; until then photos are read without looks"
+_LEXICON: Final = "run `hangtag doctor lexicon` and do what it advises; the values of a look come from the lexicon"
 _STRUCTURED: Final = (
     "use a server with structured output by JSON schema, and with logprobs (docs/ocr.md); "
     "until then its looks give no tags"
@@ -25,7 +26,10 @@ async def look(settings: Settings, _machine: Machine) -> list[Checked]:
     if settings.look_url is None:
         colour = "only the main colour is found, without a model" if settings.look_colour else "no photo is looked at"
         return [ok("look", f"no server is configured: {colour}")]
-    catalogue = catalogue_in(settings)
+    try:
+        catalogue = catalogue_in(settings)
+    except UnusableError as error:
+        return [warn("look", str(error), _LEXICON)]
     client = VllmClient(settings.look_url, settings.look_key, settings.look_timeout_s)
     try:
         answer = await client.complete(look_request(plain_photo(), settings.look_model, catalogue))

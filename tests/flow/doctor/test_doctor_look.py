@@ -37,8 +37,8 @@ async def test_a_server_that_answers_by_the_schema_is_fine_and_gets_no_photo_of_
     ("behaviour", "changed", "status", "advice"),
     [
         (LookStandIn(), {"look_key": SecretStr("another")}, "fail", "HANGTAG_LOOK_KEY"),
-        (LookStandIn(failure=503), {}, "warn", "the text of photos flows on"),
-        (LookStandIn(seconds=5), {"look_timeout_s": 0.3}, "warn", "the text of photos flows on"),
+        (LookStandIn(failure=503), {}, "warn", "photos are read without looks"),
+        (LookStandIn(seconds=5), {"look_timeout_s": 0.3}, "warn", "photos are read without looks"),
         (LookStandIn(lie="prose"), {}, "warn", "structured output"),
         (LookStandIn(garments=[{"category": "dress"}], lie="unknown_value"), {}, "warn", "structured output"),
         (LookStandIn(garments=[{"category": "dress"}], lie="no_logprobs"), {}, "warn", "logprobs"),
@@ -49,3 +49,12 @@ async def test_each_fault_has_its_advice(settings, behaviour, changed, status, a
     line = await looked(settings, behaviour, **changed)
     assert line.status == status
     assert advice in line.advice
+
+
+async def test_a_mistake_in_the_lexicon_is_no_fault_of_the_check(settings, tmp_path):
+    (tmp_path / "material.toml").write_text("[cloud-cotton\n")
+    behaviour = LookStandIn()
+    line = await looked(settings, behaviour, lexicon=tmp_path)
+    assert (line.name, line.status, behaviour.asked) == ("look", "warn", [])
+    assert "material.toml" in line.finding
+    assert "hangtag doctor lexicon" in line.advice
