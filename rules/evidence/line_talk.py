@@ -34,6 +34,8 @@ _BETWEEN = re.compile(
 _OF = re.compile(" (?:in|of|en|de|di|aus|van|av|af|z|ze|din|из|з) (?:an? |the |la |le |una? |une )?")
 #: Begins the description of a garment, behind its name: "Short dress in satin".
 _DESCRIBES = re.compile(" (?:in|with|made|featuring|aus|mit|en|avec|de|con|z|с|из) ")
+#: Longest description of a garment, in characters, so that the time stays linear in the line.
+_DESCRIPTION = 400
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
 #: Of these marks, some may also stand within a description: "Dress in cotton/linen, with a flared skirt".
@@ -142,6 +144,8 @@ class LineTalk:
 
     def _continues(self, start: int, stop: int) -> bool:
         """Return whether the description that begins at `start` still goes on at `stop`."""
+        if stop - start > _DESCRIPTION:
+            return False
         text = self._page.text[start:stop]
         marks = list(_SEPARATE.finditer(text))
         if not marks:

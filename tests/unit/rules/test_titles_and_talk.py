@@ -319,6 +319,11 @@ def test_garments_side_by_side_are_each_one(ids: Ids, text: str, tag: str):
     assert "category/sweater" not in ids(text)
 
 
+@pytest.mark.parametrize(("words", "parts"), [(20, set()), (200, {"category/skirt"})])
+def test_a_description_ends_at_last_so_that_long_lines_take_linear_time(ids: Ids, words: int, parts: set[str]):
+    assert ids(f"Dress in satin {'very ' * words} with a skirt") & {"category/skirt"} == parts
+
+
 def test_a_slash_carries_a_negation_to_a_treatment_and_not_to_a_new_instruction(ids: Ids):
     assert ids("DO NOT BLEACH/TUMBLE DRY/COOL IRON IF NEEDED") == {
         "care/do-not-bleach",
