@@ -25,6 +25,8 @@ class Fault(Enum):
     REFUSED = "refused"
     #: Our own: the shopper was forgotten while the row waited.
     FORGOTTEN = "forgotten"
+    #: Our own: another write of the shopper began while the row waited.
+    OVERTAKEN = "overtaken"
 
 
 def refused_rows(errors: Iterable[ApiError]) -> dict[int, tuple[Fault, str]]:

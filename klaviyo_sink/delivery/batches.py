@@ -14,20 +14,19 @@ from typing import Final, Literal
 from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.bodies import Properties
 from klaviyo_sink.delivery.protocols import Database, InDatabase, LookAgain, Sender
-from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, LaneName, RowResult
+from klaviyo_sink.delivery.results import FORGOTTEN, OVERTAKEN, Delivered, LaneName, RowResult
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.profile.naming import SeenTags
 from klaviyo_sink.state.folding import Folded
 from klaviyo_sink.state.settling import Duty, Settled, Write, may_land_later
 from schemas.events import OutfitTagged
-from schemas.outcomes import Later, Never
+from schemas.outcomes import Never
 from schemas.spans import TraceHeaders
 
 #: How often the state is written again after another process wrote, before the event is queued again.
 MENDING_WRITES: Final = 3
 #: The state of a row that was deleted while its write was in progress.
 GONE: Final = Settled(Duty.LEFT)
-OVERTAKEN: Final = Later("overtaken", "another process keeps writing this shopper's profile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +175,7 @@ class Batches:
             backfill,
             with_event=name is not None,
             version=shopper.version,
+            ticket=shopper.ticket,
             seen=self.seen,
             trace=trace,
         )

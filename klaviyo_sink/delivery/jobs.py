@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from klaviyo_sink.api.client import Accepted, RowsRefused
 from klaviyo_sink.api.errors import Failure
 from klaviyo_sink.api.row_errors import Fault
-from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, RowResult, unbuildable
+from klaviyo_sink.delivery.results import FORGOTTEN, OVERTAKEN, Delivered, RowResult, unbuildable
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.delivery.waiting import all_finished
 from klaviyo_sink.state.settling import Current
@@ -60,6 +60,9 @@ def bring_up_to_date(job: Job, current: Mapping[str, Current | None]) -> RowsRef
         shopper_id = piece.row.event.shopper_id
         if shopper_id in current and current[shopper_id] is None:
             refused[at] = (Fault.FORGOTTEN, "")
+            continue
+        if piece.row.is_overtaken(current.get(shopper_id)):
+            refused[at] = (Fault.OVERTAKEN, "")
             continue
         try:
             piece.bring_up_to(current.get(shopper_id))
@@ -149,6 +152,8 @@ class Jobs:
                     unknown.append(piece)
                 case Fault.FORGOTTEN:
                     results[piece.row.key] = FORGOTTEN
+                case Fault.OVERTAKEN:
+                    results[piece.row.key] = OVERTAKEN
                 case Fault.REPEATED:
                     results[piece.row.key] = Delivered("bulk", piece.row.version, repeated=True)
                 case _:

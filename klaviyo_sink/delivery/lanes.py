@@ -23,7 +23,7 @@ from klaviyo_sink.delivery.imports import FindCurrent, Imports
 from klaviyo_sink.delivery.jobs import Job, Jobs, bring_up_to_date, traces_of
 from klaviyo_sink.delivery.lookups import Lookups
 from klaviyo_sink.delivery.refusals import unsendable_name
-from klaviyo_sink.delivery.results import FORGOTTEN, Delivered, LaneName, RowResult, unbuildable
+from klaviyo_sink.delivery.results import FORGOTTEN, OVERTAKEN, Delivered, LaneName, RowResult, unbuildable
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.delivery.waiting import all_finished
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND
@@ -128,6 +128,8 @@ class Lanes:
             found = await self._find_current({shopper_id})
             if shopper_id in found and found[shopper_id] is None:
                 return FORGOTTEN
+            if row.is_overtaken(found.get(shopper_id)):
+                return OVERTAKEN
             try:
                 newest = row.brought_up_to(found.get(shopper_id))
                 return newest.single()

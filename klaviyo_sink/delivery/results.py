@@ -25,6 +25,8 @@ RowResult = Delivered | Failure
 
 #: The shopper was forgotten while the row waited; nothing was sent.
 FORGOTTEN: Final = Later("forgotten", "the shopper was forgotten while this waited for Klaviyo's limits")
+#: Another write of the shopper began while this one waited; nothing was sent. The next try has a ticket of its own.
+OVERTAKEN: Final = Later("overtaken", "another process keeps writing this shopper's profile")
 
 
 def unbuildable(error: ValidationError) -> Never:

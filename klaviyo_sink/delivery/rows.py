@@ -23,6 +23,8 @@ class Row:
     backfill: bool
     with_event: bool = True
     version: int = 0
+    #: The ticket of its write (`state/settling.py`); 0: none, as in a dry run.
+    ticket: int = 0
     #: How many of the shopper's identifiers were tried that Klaviyo does not know.
     skip: int = 0
     #: How tags seen only in the picture are written: not at all, in separate lists, or with the others.
@@ -39,6 +41,14 @@ class Row:
     def name(self) -> tuple[str, str]:
         """The one identifier that is sent: its kind and its value."""
         return identifiers(self.event.identity)[self.skip]
+
+    def is_overtaken(self, current: Current | None) -> bool:
+        """
+        Return whether the shopper's row no longer has this write's ticket.
+
+        Such a row must not be sent: the row would not say that it is in flight.
+        """
+        return bool(self.ticket) and current is not None and current.dirty != self.ticket
 
     def brought_up_to(self, current: Current | None) -> "Row":
         """Return the row with the shopper's newest state; None: the database has none."""

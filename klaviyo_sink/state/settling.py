@@ -24,10 +24,9 @@ that were in flight have ended (`follow_up.py`). If the row still has that value
 that begins now is sure. If it has another value, the process writes nothing, and looks again after the same time. If
 the process ends before it looks, the row stays dirty, and the shopper's next upload mends it.
 
-One case is not covered yet. A write waits for Klaviyo's limits longer than a request may take, and meanwhile another
-write replaces its ticket in the row. Its request then leaves unseen, and the row may be cleaned while it is on its way.
-If its process dies and a newer write ends before the request lands, the profile keeps the older state until the
-shopper's next upload. Two processes, a long wait and a crash within seconds are needed for that.
+A write may wait for Klaviyo's limits for longer than a request may take. Right before its bytes leave it reads its row
+again: without its own ticket there, nothing would say that it is in flight, so it is not sent. It ends as `overtaken`,
+and the next try of its event has a new ticket.
 """
 
 from collections.abc import Iterable, Mapping

@@ -48,6 +48,8 @@ class Process:
             world.database, lanes, world.shaky, "Outfit Tagged", timedelta(days=1), lambda: world.now, self.follow_ups
         )
         self.busy: set[str] = set()
+        #: Shoppers whose dirty row is being written again: their events were acknowledged before.
+        self.mending: set[str] = set()
         self.tasks: set[asyncio.Task] = set()
 
     async def find_dirty(self, shopper_id):
@@ -62,6 +64,7 @@ class Process:
         if event.shopper_id in self.busy:
             self.follow_ups.add(event)
         else:
+            self.mending.add(event.shopper_id)
             self.start([event.shopper_id], "single", [event])
 
     def start(self, shoppers, lane, events=None):
@@ -88,6 +91,7 @@ class Process:
                 self.follow_ups.add(event)
         finally:
             self.busy -= set(shoppers)
+            self.mending -= set(shoppers)
         self.world.watch.find(not self.world.watch.under_way[batch], "a request outlived its batch")
         for event, outcome in zip(events, outcomes, strict=False):
             if isinstance(outcome, Written | Never):
@@ -95,7 +99,8 @@ class Process:
 
     async def crash(self):
         """End at once, in the middle of everything."""
-        self.world.left_alone |= self.follow_ups.waiting
+        # Nobody delivers their events again, so that the shopper's next upload corrects the profile.
+        self.world.left_alone |= self.follow_ups.waiting | self.mending
         self.world.interrupted |= self.busy
         self.follow_ups.clear()
         for task in [*self.tasks]:

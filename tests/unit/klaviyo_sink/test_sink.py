@@ -70,23 +70,6 @@ async def test_a_crash_after_klaviyo_took_the_event_ends_in_one_event(sink, sand
     assert state["counters"]["events_deduplicated"] == 1
 
 
-async def test_a_write_overtaken_by_another_process_is_followed_by_the_newest_state(config, clock, sandbox, outfit):
-    await sandbox.order(latency_s=[0.3, 0.3])
-    async with opened(config, clock) as slow:
-        late = asyncio.create_task(slow.sync(outfit("u1")))
-        other = await asyncio.to_thread(open_state, config.state_url)
-
-        async def both_are_folded():
-            [folded] = await asyncio.to_thread(other.fold, [outfit("u2", "material/silk")])
-            return folded.version == 2
-
-        await until(both_are_folded)
-        other.close()
-        assert await late == Written("written", "single", 2)
-    [profile] = (await sandbox.state())["profiles"]
-    assert profile["properties"]["outfit_materials"] == ["cotton", "silk"]
-
-
 async def test_uploads_of_one_shopper_go_one_at_a_time_and_shoppers_go_side_by_side(sink, sandbox, outfit):
     uploads = [outfit(f"u{i}", f"material/m{i}", shopper_id=f"s{i % 8}") for i in range(40)]
     syncing = asyncio.gather(*map(sink.sync, uploads))

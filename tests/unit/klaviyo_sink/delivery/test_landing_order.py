@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
 from klaviyo_sink.delivery.lookups import Lookups
+from klaviyo_sink.delivery.results import OVERTAKEN
 from klaviyo_sink.sink import Sink, SinkConfig, Written
 from klaviyo_sink.state.store import StateDatabase, open_state
 from schemas.outcomes import Later
@@ -67,6 +68,24 @@ async def until_written(sink, upload):
 
 def refusal(status):
     return httpx.Response(status, headers={"retry-after": "0"}, json={"errors": [{"code": "x", "title": "x"}]})
+
+
+async def test_a_write_that_is_overtaken_in_flight_is_followed_by_the_newest_state(url, outfit):
+    arrived, newer_landed = asyncio.Event(), asyncio.Event()
+
+    async def older_lands_last(_request, profile):
+        if profile["properties"]["outfit_version"] == 1:
+            arrived.set()
+            await newer_landed.wait()
+
+    klaviyo = Landing(older_lands_last)
+    async with opened(url, klaviyo) as one, opened(url, klaviyo) as other:
+        older = asyncio.create_task(one.sync(outfit("u1")))
+        await asyncio.wait_for(arrived.wait(), 30)
+        assert isinstance(await other.sync(outfit("u2", "material/silk")), Written)
+        newer_landed.set()
+        assert await older == Written("written", "single", 2)
+    assert klaviyo.landed[-2:] == [("s1", 1), ("s1", 2)]
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -196,7 +215,8 @@ async def test_a_shopper_forgotten_while_a_write_waits_for_a_connection_is_not_w
     assert {shopper for shopper, _ in klaviyo.landed} == {"first"}
 
 
-async def test_a_state_that_went_stale_while_it_waited_is_sent_as_it_is_by_then(url, outfit):
+async def test_a_write_that_another_process_overtook_while_it_waited_is_not_sent_but_tried_again(url, outfit):
+    """Its row has another write's ticket by then, so nothing would say that it is in flight."""
     free = asyncio.Event()
 
     async def busy(_request, profile):
@@ -213,5 +233,8 @@ async def test_a_state_that_went_stale_while_it_waited_is_sent_as_it_is_by_then(
         await asyncio.sleep(0.1)
         await other.sync(outfit("u2", "material/silk"))
         free.set()
-        await asyncio.gather(first, older)
-    assert ("s1", 1) not in klaviyo.landed
+        await first
+        assert await older == OVERTAKEN
+        assert {shopper for shopper, _ in klaviyo.landed} == {"first"}
+        assert (await sink.sync(outfit("u1"))).outcome == "written"
+    assert [version for shopper, version in klaviyo.landed if shopper == "s1"][-1] == 2
