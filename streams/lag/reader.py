@@ -202,9 +202,11 @@ class LagReader:
     def _stamped(self, readings: Mapping[GroupPartition, PartitionOffsets]) -> dict[GroupPartition, PartitionOffsets]:
         """Return the readings with the timestamps from which ages are computed."""
         known = {place: self._known(place, reading) for place, reading in readings.items()}
-        oldest = self._records({place: one.start for place, one in known.items() if one.lag and one.oldest is None})
+        behind = {place: one for place, one in known.items() if one.lag}
+        ends = {place: one.high for place, one in behind.items()}
+        oldest = self._records({place: one.start for place, one in behind.items() if one.oldest is None}, ends)
         # The last record is needed for an estimate, if the first is gone.
-        newest = self._records({place: one.high - 1 for place, one in known.items() if one.lag and one.expired})
+        newest = self._records({place: one.high - 1 for place, one in behind.items() if one.expired}, ends)
         stamped = {}
         for place, reading in known.items():
             found = oldest.get(place)
@@ -224,8 +226,15 @@ class LagReader:
             return reading
         return replace(reading, oldest=last.oldest, nothing_ahead=last.nothing_ahead and last.high == reading.high)
 
-    def _records(self, wanted: Mapping[GroupPartition, int]) -> dict[GroupPartition, "RecordTime | str"]:
-        """Read the first record at or after each offset; "end" if there is none, no entry if none came in time."""
+    def _records(
+        self, wanted: Mapping[GroupPartition, int], ends: Mapping[GroupPartition, int]
+    ) -> dict[GroupPartition, "RecordTime | str"]:
+        """
+        Read the first record at or after each offset; "end" if there is none, no entry if none came in time.
+
+        A leader that was just elected may report the end of a log too early. So an end before that in `ends` counts
+        only if no record comes for a second; then a transaction is open there.
+        """
         if not wanted:
             return {}
         places = {(place.topic, place.partition): place for place in wanted}
@@ -234,7 +243,9 @@ class LagReader:
         self._consumer.assign(starts)
         # Partitions are still paused from the last call.
         self._consumer.resume(starts)
-        deadline = time.monotonic() + self._patience_s
+        began = time.monotonic()
+        early: set[GroupPartition] = set()
+        deadline = began + self._patience_s
         while len(found) < len(wanted) and time.monotonic() < deadline:
             for message in self._consumer.consume(100, timeout=0.2):
                 place = places.get((message.topic(), message.partition()))
@@ -244,10 +255,15 @@ class LagReader:
                 if error is None:
                     kind, ms = message.timestamp()
                     found[place] = RecordTime(message.offset(), ms / 1000) if kind else "untimed"
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
-                    found[place] = "end"
-                else:
+                elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
                     continue
+                elif message.offset() < ends[place]:
+                    early.add(place)
+                    continue
+                else:
+                    found[place] = "end"
                 self._consumer.pause([TopicPartition(message.topic(), message.partition())])
+            if time.monotonic() - began >= _ELECTION_S:
+                found |= dict.fromkeys(early - found.keys(), "end")
         self._consumer.unassign()
         return found
