@@ -38,6 +38,10 @@ _DESCRIBES = re.compile(" (?:in|with|made|featuring|aus|mit|en|avec|de|con|z|с|
 _DESCRIPTION = 400
 #: Separates garments that are named side by side, none of which overrides another.
 _SEPARATE = re.compile(r"[+/|&,;。；，]")
+#: Ends the description of a garment.
+_ENDS = re.compile(r"[+|;。；]")
+#: A part of a garment comes behind one of these: "skirt in denim" is no part of "dress in satin and …".
+_WITH = re.compile(" (?:with|featuring|has|mit|avec|con|z|с) ")
 #: Of these marks, some may also stand within a description: "Dress in cotton/linen, with a flared skirt".
 _WITHIN = re.compile(r"[/&,，]")
 #: Introduces a part in a description: "Dress with a V-neck, short sleeves and a flared skirt".
@@ -132,9 +136,6 @@ class LineTalk:
 
     def _of_described(self, match: Match, described: Mapping[str, Sequence[int]]) -> bool:
         """Return whether a garment is a part of one described before it: "dress in satin with a flared skirt"."""
-        if self._page.text[match.start : match.stop] != match.term.text:
-            # "Dresses in satin, skirts in denim".
-            return False
         wholes = self._vocabulary.part_of.get(match.term.owner, ())
         return any(
             (at := bisect_left(described.get(whole, ()), match.start))
@@ -144,14 +145,11 @@ class LineTalk:
 
     def _continues(self, start: int, stop: int) -> bool:
         """Return whether the description that begins at `start` still goes on at `stop`."""
-        if stop - start > _DESCRIPTION:
+        text = self._page.text
+        if stop - start > _DESCRIPTION or _ENDS.search(text, start, stop) or not _WITH.search(text, start, stop):
             return False
-        text = self._page.text[start:stop]
-        marks = list(_SEPARATE.finditer(text))
-        if not marks:
-            return True
-        within = all(_WITHIN.fullmatch(mark[0]) for mark in marks)
-        return within and _ADDS.search(text, marks[-1].end()) is not None
+        marks = list(_WITHIN.finditer(text, start, stop))
+        return not marks or _ADDS.search(text, marks[-1].end(), stop) is not None
 
     def _of_accessory(self, match: Match, line: _Line) -> bool:
         """Return whether a material is that of an accessory which gives way: "a dress with a leather belt"."""
