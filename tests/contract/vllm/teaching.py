@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 STEPS, CHECK_EVERY, ENOUGH = 1500, 25, 0.01
 
@@ -32,14 +33,27 @@ class Pupil:
     repetition_penalty: float = 1.0
 
 
-def byte_tokenizer(special: list[str]) -> Tokenizer:
-    """A token per byte, and the model's own special tokens: needs no download."""
+def byte_tokenizer(
+    special: list[str], named: dict[str, str], template: str, *, bos: str, eos: str, pad: str
+) -> PreTrainedTokenizerFast:
+    """
+    Make a tokenizer with a token per byte and the model's own special tokens, which needs no download.
+
+    `named`: the special tokens that the model's processor finds by a name. `template`: the chat template.
+    """
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     bare = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(letters)}, merges=[]))
     bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     bare.decoder = decoders.ByteLevel()
-    bare.add_special_tokens(special)
-    return bare
+    bare.add_special_tokens([bos, eos, pad, *special])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bare,
+        bos_token=bos,
+        eos_token=eos,
+        pad_token=pad,
+        extra_special_tokens=named,
+        chat_template=template,
+    )
 
 
 @dataclass(frozen=True)

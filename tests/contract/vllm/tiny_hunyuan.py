@@ -21,7 +21,6 @@ from transformers import (
     HunYuanVLForConditionalGeneration,
     HunYuanVLImageProcessorPil,
     HunYuanVLProcessor,
-    PreTrainedTokenizerFast,
 )
 
 #: The special tokens' names are the real tokenizer's (Tencent-Hunyuan/HunyuanOCR issue 52; eole-nlp/eole's recipe).
@@ -42,15 +41,9 @@ TEMPLATE = (
 
 def processor() -> HunYuanVLProcessor:
     """A token per byte, and photos of 64 x 64 px or more left at their size."""
-    bare = byte_tokenizer([BOS, EOS, SEP, USER, PAD, IMAGE_START, IMAGE_END, IMAGE, *MARKERS])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bare,
-        bos_token=BOS,
-        eos_token=EOS,
-        pad_token=PAD,
-        extra_special_tokens={"image_token": IMAGE, "image_start_token": IMAGE_START, "image_end_token": IMAGE_END},
-        chat_template=TEMPLATE,
-    )
+    named = {"image_token": IMAGE, "image_start_token": IMAGE_START, "image_end_token": IMAGE_END}
+    special = [SEP, USER, IMAGE_START, IMAGE_END, IMAGE, *MARKERS]
+    tokenizer = byte_tokenizer(special, named, TEMPLATE, bos=BOS, eos=EOS, pad=PAD)
     images = HunYuanVLImageProcessorPil(min_pixels=64 * 64, max_pixels=2048 * 2048)
     return HunYuanVLProcessor(image_processor=images, tokenizer=tokenizer, chat_template=TEMPLATE)
 

@@ -19,7 +19,6 @@ from transformers import (
     PaddleOCRVLForConditionalGeneration,
     PaddleOCRVLImageProcessorPil,
     PaddleOCRVLProcessor,
-    PreTrainedTokenizerFast,
 )
 
 BOS, EOS, PAD = "<|begin_of_sentence|>", "</s>", "<unk>"
@@ -41,15 +40,8 @@ TEMPLATE = (
 
 def processor() -> PaddleOCRVLProcessor:
     """A token per byte or place, and photos of 56 x 56 px or more left at their size, to the next 28 px."""
-    bare = byte_tokenizer([BOS, EOS, PAD, IMAGE_START, IMAGE, IMAGE_END, VIDEO, TEXT_START, TEXT_END, *PLACES])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bare,
-        bos_token=BOS,
-        eos_token=EOS,
-        pad_token=PAD,
-        extra_special_tokens={"image_token": IMAGE},
-        chat_template=TEMPLATE,
-    )
+    special = [IMAGE_START, IMAGE, IMAGE_END, VIDEO, TEXT_START, TEXT_END, *PLACES]
+    tokenizer = byte_tokenizer(special, {"image_token": IMAGE}, TEMPLATE, bos=BOS, eos=EOS, pad=PAD)
     images = PaddleOCRVLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 1024 * 1024})
     return PaddleOCRVLProcessor(image_processor=images, tokenizer=tokenizer, chat_template=TEMPLATE)
 
