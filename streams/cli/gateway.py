@@ -111,7 +111,7 @@ def gateway(
 
 
 async def _end(tasks: list[Any]) -> None:
-    """Cancel tasks, and wait until they have ended: they use what is closed next."""
+    """Cancel tasks and wait for them. A thread that they started may still finish its batch."""
     import asyncio
 
     for task in tasks:

@@ -116,7 +116,10 @@ def create_app(
         openapi_extra=needs(token=token),
     )
     unready: dict[int | str, dict[str, Any]] = {
-        503: problem_answer(503, "The gateway has not read all of the topics yet."),
+        503: problem_answer(
+            503,
+            "Without an index, the gateway has not read all of the topics yet.",
+        ),
     }
     app.add_api_route("/healthz", _healthz, response_class=PlainTextResponse)
     app.add_api_route("/readyz", gateway.readyz, response_class=PlainTextResponse, responses=unready)
@@ -200,7 +203,7 @@ class _Gateway:
             self._streams -= 1
 
     async def readyz(self) -> Response:
-        """Return 200 when all of the topics have been read, else 503."""
+        """Return 200 when the gateway finds earlier uploads (in an index, or it has read the topics), else 503."""
         if not self._ready():
             raise not_ready()
         return Response("ready\n", media_type="text/plain")

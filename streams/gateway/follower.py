@@ -114,7 +114,7 @@ class Follower:
             log.warning("cannot read the topics; trying again", message=str(error))
             self._stop.wait(_PAUSE_S)
         except StateUnavailableError as error:
-            # Without the index, the memory would show only a part of the upload's status.
+            # Without the index, the memory would show only a part of an upload's status.
             self._tell(self._lost)
             log.warning("cannot continue without the index of uploads; trying again", message=str(error))
             self._stop.wait(_PAUSE_S)

@@ -100,20 +100,15 @@ class Publishing:
         if mine.turn == "published":
             return await self._statuses.find(upload_id) or Status(upload_id=upload_id, changed_at=mine.tried_at)
 
-        earlier: bool | None = None
-
         async def was_published(_upload_id: str) -> bool:
-            # Read the topic once: as long as this try lasts, no other gateway publishes the upload.
-            nonlocal earlier
-            if earlier is None:
-                earlier = await recorded.was_published(posted, mine)
-            return earlier
+            # A later try has searched already.
+            return mine.turn == "first" and await recorded.was_published(posted, mine)
 
         published = False
         try:
             answer: Outcome = AlreadyPublished(upload_id)
             # For a first try, `publish_once` checks only if the photo is stored already, as before keys were recorded.
-            if mine.turn == "first" or not await was_published(upload_id):
+            if mine.turn == "first" or not await recorded.was_published(posted, mine):
                 answer = await self._producer.publish_once(posted.upload, was_published)
             published = isinstance(answer, Published | AlreadyPublished)
         finally:

@@ -39,7 +39,8 @@ _LOOK_S: Final = 30.0
 _AGAIN_S: Final = 1.0
 #: Seconds between two checks whether another gateway still publishes a key.
 _POLL_S: Final = 0.2
-#: Seconds that a try may take in addition to its delivery, to store the photo.
+#: Seconds that a try may take in addition to its delivery: to search for earlier tries, and to store the photo.
+_SEARCH_S: Final = 30.0
 _STORE_S: Final = 30.0
 #: Seconds between two searches for old rows, and before the next one after a failure.
 _PRUNE_EVERY_S: Final = 3600.0
@@ -62,7 +63,7 @@ class Recorded:
     def __init__(self, settings: Settings) -> None:
         """Do not connect yet: connections open at first use."""
         self._settings = settings
-        self._patience = timedelta(seconds=settings.gateway_publish_s + _STORE_S)
+        self._patience = timedelta(seconds=settings.gateway_publish_s + _STORE_S + _SEARCH_S)
         self._index_lock = threading.Lock()
         self._index: UploadIndex | None = None
         #: Why the index could not be opened the last time; None if it could, or if there is none.
@@ -94,8 +95,11 @@ class Recorded:
         Raises: as `positions`.
 
         """
-        with self._index_lock:
-            index = self._index or self._look_again()
+        # An open index serves statuses without the lock, also while it is opened anew or while Kafka is away.
+        index = self._index
+        if index is None:
+            with self._index_lock:
+                index = self._index or self._look_again()
         if index is None:
             return None
         try:
@@ -139,9 +143,9 @@ class Recorded:
 
         """
         async with self._searching:
+            _check_age(mine)
             found = await asyncio.to_thread(self._was_published, posted)
-        if mine.began is None or now() - mine.began > timedelta(seconds=_STORE_S):
-            raise StateUnavailableError("the search for an earlier try took too long")
+        _check_age(mine)
         return found
 
     async def keep_pruning(self, *, sleep: Sleep = asyncio.sleep) -> None:
@@ -152,8 +156,11 @@ class Recorded:
         """
         while True:
             try:
+                began = time.monotonic()
                 while await asyncio.to_thread(self._prune):
-                    pass
+                    # Keys are written to the same table: they get at least half of the time.
+                    await sleep(time.monotonic() - began)
+                    began = time.monotonic()
             except (SQLAlchemyError, StateUnavailableError) as error:
                 # Class only: the message of a driver may name the server.
                 log.warning("old uploads and keys not deleted; trying again", error=type(error).__name__)
@@ -195,11 +202,7 @@ class Recorded:
 
     def _open(self) -> UploadIndex | None:
         """Open the index anew. Call it under the lock."""
-        # The old index may be in use; its connections close when they are returned.
-        old, self._index, self._trouble = self._index, None, None
-        if old is not None:
-            old.close()
-        pause = _LOOK_S
+        old, self._trouble, pause = self._index, None, _LOOK_S
         try:
             self._index = open_index(self._settings, strict=True)
         except (StateUnavailableError, UnreadableTopicError) as error:
@@ -207,6 +210,9 @@ class Recorded:
             raise
         finally:
             self._next_look = time.monotonic() + pause
+        if old is not None:
+            # It may be in use; its connections close when they are returned.
+            old.close()
         return self._index
 
     def _was_published(self, posted: Posted) -> bool:
@@ -232,3 +238,9 @@ class Recorded:
             if self._engine is None:
                 self._engine = open_database(self._settings.state_url.get_secret_value())
             return self._engine
+
+
+def _check_age(mine: Try) -> None:
+    """Raise StateUnavailableError for a try that another gateway may have taken over by the time it publishes."""
+    if mine.began is None or now() - mine.began > timedelta(seconds=_SEARCH_S):
+        raise StateUnavailableError("the search for an earlier try took too long")

@@ -51,8 +51,6 @@ def test_the_next_try_begins_once_the_last_has_ended_or_taken_too_long(engine):
     again = attempt(engine, at=AT + PATIENCE)
     assert (again.turn, again.tried_at, again.began) == ("again", AT, AT + PATIENCE)
     assert turn(engine, at=AT + PATIENCE)[0] == "under way"
-    end(engine, "u1", again, published=False, patience=PATIENCE)
-    assert turn(engine, at=AT + PATIENCE)[0] == "again"
 
 
 def test_a_try_that_fails_late_does_not_end_the_next_try(engine):
@@ -70,15 +68,6 @@ def test_a_try_that_publishes_late_is_recorded_also_after_a_next_try(engine):
     end(engine, "u1", first, published=True, patience=PATIENCE)
     end(engine, "u1", second, published=False, patience=PATIENCE)
     assert turn(engine, at=AT + 3 * PATIENCE)[0] == "published"
-
-
-def test_after_failed_tries_the_topic_is_searched_from_the_first_try_on(engine):
-    first = attempt(engine)
-    late = AT + timedelta(hours=5)
-    second = attempt(engine, at=late)
-    end(engine, "u1", first, published=False, patience=PATIENCE)
-    end(engine, "u1", second, published=False, patience=PATIENCE)
-    assert attempt(engine, at=late).tried_at <= AT
 
 
 def test_a_caller_without_the_turn_ends_no_try(engine):

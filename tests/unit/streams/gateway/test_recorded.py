@@ -1,6 +1,7 @@
 """What a gateway reads from the state database: a failure is a failure, and never an absent upload."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -16,11 +17,27 @@ from schemas.steady_clock import now
 from streams.config.settings import Settings
 from streams.gateway import recorded as module
 from streams.gateway.recorded import Recorded
+from streams.kafka.reader import UnreadableTopicError
 
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     return Settings(state_url=SecretStr(f"sqlite:///{tmp_path}/state.db"))
+
+
+class FakeIndex:
+    """An index without uploads."""
+
+    positions: Mapping[object, int] = {}
+
+    def entries(self, _upload_id: str) -> list[object]:
+        assert not self.is_closed
+        return []
+
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 def test_a_database_that_cannot_be_read_is_not_an_unknown_upload(tmp_path):
@@ -75,6 +92,25 @@ async def test_a_search_that_took_too_long_publishes_nothing(settings, monkeypat
     monkeypatch.setattr(recorded, "_was_published", lambda _posted: False)
     fresh = keyed.Try("again", "0" * 64, began, began=began)
     assert not await recorded.was_published(None, fresh)
+    searched: list[object] = []
+    monkeypatch.setattr(recorded, "_was_published", searched.append)
     stale = keyed.Try("again", "0" * 64, began, began=began - timedelta(minutes=1))
     with pytest.raises(StateUnavailableError, match="took too long"):
         await recorded.was_published(None, stale)
+    assert not searched, "it is too old before the search"
+
+
+def test_an_index_that_was_open_serves_statuses_while_kafka_is_away(settings, monkeypatch):
+    opened = [FakeIndex()]
+
+    def open_once(*_arguments: object, **_options: object) -> "FakeIndex":
+        if not opened:
+            raise UnreadableTopicError("no broker responds")
+        return opened.pop()
+
+    monkeypatch.setattr(module, "open_index", open_once)
+    recorded = Recorded(settings)
+    assert recorded.positions() == {}
+    with pytest.raises(UnreadableTopicError):
+        recorded.positions()
+    assert recorded.known("u1") is None
