@@ -11,6 +11,8 @@ from schemas.events import Event, OutfitTagged, PhotoUploaded, ProfileSynced, Te
 
 #: Topics with data from shoppers' photos keep it no longer than the photos themselves.
 WEEK = timedelta(days=7)
+#: How long topics of dead letters keep them.
+LETTERS_KEPT = 2 * WEEK
 #: The broker sets each record's timestamp on arrival (topic config `message.timestamp.type`). By default the producer's
 #: clock sets it, and retention follows it: a wrong clock would delete an upload unread, or keep it too long.
 TIMESTAMPS = "LogAppendTime"
@@ -80,4 +82,4 @@ def uploads_to_rekey(name: str) -> tuple[Topic, Topic]:
 
 
 def _dead_letters(topic: str) -> Topic:
-    return Topic(dlq_name(topic), None, partitions=3, retention=2 * WEEK, max_message_bytes=2_097_152)
+    return Topic(dlq_name(topic), None, partitions=3, retention=LETTERS_KEPT, max_message_bytes=2_097_152)

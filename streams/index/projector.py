@@ -41,6 +41,8 @@ AT_ONCE: Final = 1000
 _LINGER_S: Final = 0.5
 #: Seconds without a write after which an index of another Kafka cluster counts as abandoned.
 _ABANDONED_S: Final = 60.0
+#: Seconds after which the projector writes even if no message arrived, so that its index does not look abandoned.
+_ALIVE_S: Final = 20.0
 #: Seconds between two searches for old rows.
 _PRUNE_EVERY_S: Final = 60.0
 
@@ -60,6 +62,8 @@ class Projector:
         #: When the oldest message that is not stored was read, and when old rows were last searched, in seconds.
         self._since: float | None = None
         self._pruned_at: float | None = None
+        #: When the index was last written, in seconds.
+        self._written_at = time.monotonic()
 
     def run(self, going: Callable[[], bool], *, to_end: bool = False, tell: Callable[[], None] = lambda: None) -> None:
         """
@@ -92,7 +96,7 @@ class Projector:
 
         def rest() -> bool:
             # Called twice a second, so that the last messages are stored even if no more arrive.
-            if self._is_due():
+            if self._is_due() or self._is_silent():
                 self._store(engine, cluster)
             self._prune(engine)
             return going()
@@ -119,7 +123,7 @@ class Projector:
                 self._sleep(_LINGER_S)
             if clear_foreign(engine, cluster, foreign):
                 log.warning("the index of uploads was of another Kafka cluster: it was cleared and is built anew")
-            else:
+            elif foreign_positions(engine, cluster):
                 log.error(
                     "another process indexes another Kafka cluster in this database: give each cluster a"
                     " HANGTAG_STATE_URL of its own"
@@ -137,13 +141,17 @@ class Projector:
     def _is_due(self) -> bool:
         return self._since is not None and time.monotonic() - self._since >= _LINGER_S
 
+    def _is_silent(self) -> bool:
+        """Return whether a projector of another cluster might soon take this index for abandoned."""
+        return time.monotonic() - self._written_at >= _ALIVE_S
+
     def _continue_from(self, positions: dict[Log, int]) -> None:
         self._batch, self._before, self._after, self._since = [], positions, dict(positions), None
 
     def _store(self, engine: Engine, cluster: str) -> None:
-        if self._since is None:
+        if self._since is None and not self._is_silent():
             return
-        now = self._now()
+        now, self._written_at = self._now(), time.monotonic()
         with reading(engine) as connection:
             found = find(connection, {one.key for one in self._batch})
         entries: dict[Key, Entry] = {}

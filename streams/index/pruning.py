@@ -1,4 +1,4 @@
-"""Deletes what the index of uploads need not keep any longer. Knows no Kafka."""
+"""Deletes old rows of the index of uploads, and old idempotency keys. Knows no Kafka."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,13 +7,11 @@ from sqlalchemy import Engine
 
 from klaviyo_sink.state.keyed import prune_keyed
 from klaviyo_sink.state.uploads import prune
-from schemas.topics import WEEK
+from schemas.topics import LETTERS_KEPT, WEEK
 
 #: How long the index keeps an upload, its claims and its idempotency key: as long as the topics keep its messages.
 KEPT: Final = WEEK
-#: How long it keeps an upload with a dead letter: as long as the topics of dead letters.
-LETTERS_KEPT: Final = 2 * WEEK
-#: Added to both, because brokers delete only whole segments.
+#: Added to this and to the retention of dead letters, because brokers delete only whole segments.
 _MARGIN: Final = timedelta(days=1)
 #: Most rows of a table that one transaction deletes.
 AT_ONCE: Final = 500

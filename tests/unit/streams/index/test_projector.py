@@ -97,3 +97,18 @@ def test_an_index_that_another_cluster_still_writes_is_left_alone_and_reported(e
     assert foreign_positions(engine, "here")
     assert {line["log_level"] for line in lines} == {"error"}
     assert "HANGTAG_STATE_URL" in lines[0]["event"]
+
+
+def test_an_index_without_new_messages_is_written_now_and_then_so_that_it_does_not_look_abandoned(engine, monkeypatch):
+    monkeypatch.setattr(module, "cluster_of", lambda _settings: "here")
+    seconds = iter(range(0, 10_000, 30))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(seconds))
+
+    def silent(*_arguments: Any, going: Callable[[], bool], **_options: Any) -> Iterator[Seen]:
+        assert going()
+        return iter(())
+
+    monkeypatch.setattr(module, "follow", silent)
+    before = foreign_positions(engine, "there")
+    Projector(Settings(state_url=SecretStr(str(engine.url))), now=now).run(lambda: True, to_end=True)
+    assert foreign_positions(engine, "there") != before
