@@ -106,7 +106,7 @@ def _serve(link: Connection, make: Callable[[], Callable[[], object]]) -> None:
         try:
             link.recv()
             link.send(_answer(question))
-        except (EOFError, BrokenPipeError):
+        except (EOFError, ConnectionError):
             return
 
 

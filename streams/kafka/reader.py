@@ -16,7 +16,7 @@ from streams.kafka.within import Within
 #: Seconds without a response after which a read to the end is given up.
 _SILENCE_S = 15
 
-#: The offsets of the oldest message and behind the newest, by topic and partition.
+#: By topic and partition, the offset of the oldest message and the offset after the newest.
 Edges = dict[tuple[str, int], tuple[int, int]]
 
 
@@ -218,23 +218,29 @@ def _edges(consumer: Consumer, partitions: list[TopicPartition]) -> Edges:
 def _starts(consumer: Consumer, edges: Edges, part: Within, *, from_end: bool) -> list[TopicPartition]:
     if part.start is not None:
         return [TopicPartition(topic, *part.start) for topic, _ in edges]
-    if part.starts is not None:
-        return [TopicPartition(*at, _within(edges[at], part.starts.get(at))) for at in edges]
-    if part.since is None:
-        return [TopicPartition(*at, edge[from_end]) for at, edge in edges.items()]
-    found = _found(consumer, edges, part.since)
+    known = {at: _within(edges[at], offset) for at, offset in (part.starts or {}).items() if at in edges}
+    rest = {at: edge for at, edge in edges.items() if at not in known}
+    if part.since is not None and rest:
+        known |= _by_time(consumer, rest, part.since)
+    else:
+        known |= {at: edge[from_end] for at, edge in rest.items()}
+    return [TopicPartition(*at, known[at]) for at in edges]
+
+
+def _by_time(consumer: Consumer, edges: Edges, since: float) -> dict[tuple[str, int], int]:
+    found = _found(consumer, edges, since)
     if all(offset < 0 for offset in found.values()) and all(
         offset < 0 for offset in _found(consumer, edges, 0).values()
     ):
         # The embedded broker does not find offsets by time. Read everything and skip old messages.
-        return [TopicPartition(*at, low) for at, (low, _) in edges.items()]
-    return [TopicPartition(*at, found[at] if found[at] >= 0 else high) for at, (_, high) in edges.items()]
+        return {at: low for at, (low, _) in edges.items()}
+    return {at: found[at] if found[at] >= 0 else high for at, (_, high) in edges.items()}
 
 
-def _within(edge: tuple[int, int], offset: int | None) -> int:
+def _within(edge: tuple[int, int], offset: int) -> int:
     low, high = edge
-    # The offset is after the end: the log was truncated, or the topic was made again.
-    return low if offset is None or offset > high else max(low, offset)
+    # If the offset is after the end, the log was truncated or the topic was made again: start at its beginning.
+    return low if offset > high else max(low, offset)
 
 
 def _found(consumer: Consumer, edges: Edges, since: float) -> dict[tuple[str, int], int]:

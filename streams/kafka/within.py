@@ -21,7 +21,7 @@ class Within:
     start: tuple[int, int] | None = None
     #: Only this partition of each topic.
     partition: int | None = None
-    #: From these offsets on, by topic and partition; partitions without one from their beginning.
+    #: From these offsets on, by topic and partition; partitions without one by `since`, else from their beginning.
     starts: Mapping[tuple[str, int], int] | None = None
 
     @property

@@ -171,7 +171,7 @@ def test_a_missing_librdkafka_is_reported(monkeypatch: pytest.MonkeyPatch):
 
 @contextlib.contextmanager
 def command(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run `hangtag broker`; returns the process and the address on its first line."""
+    """Run `hangtag broker`; yield the process and the address on its first line."""
     start = [sys.executable, "-m", "streams", "broker", *options]
     pipe = subprocess.PIPE
     with subprocess.Popen(start, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
