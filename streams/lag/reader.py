@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from confluent_kafka import (
     Consumer,
+    IsolationLevel,
     KafkaError,
     TopicPartition,
 )
@@ -29,7 +30,14 @@ from streams.lag.groups import Commit, Log, answer_of, commits_of, error_text, m
 
 #: Seconds that a partition may be without a leader before a look reports it: an election, or a new topic's start.
 _ELECTION_S: Final = 1.0
+#: Seconds between two tries.
 _AGAIN_S: Final = 0.1
+#: Errors of a partition whose leader is not elected, or that a broker does not know yet.
+_LEADERLESS: Final = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 
 
 def _now() -> float:
@@ -169,10 +177,11 @@ class LagReader:
         """Return beginning and end of each partition's log, without partitions that have no leader."""
         ends, unread = self._read_ends(logs)
         give_up = time.monotonic() + _ELECTION_S
-        while unread and time.monotonic() < give_up:
+        while (again := {log for log, code in unread.items() if code in _LEADERLESS}) and time.monotonic() < give_up:
             time.sleep(_AGAIN_S)
-            found, unread = self._read_ends(set(unread))
+            found, still = self._read_ends(again)
             ends |= found
+            unread = {log: code for log, code in unread.items() if log not in again} | still
         together: dict[tuple[str, int | None], list[str]] = {}
         for (topic, partition), code in unread.items():
             together.setdefault((topic, code), []).append(str(partition))
@@ -185,7 +194,12 @@ class LagReader:
         if not logs:
             return {}, {}
         first, last = (
-            self._admin.list_offsets({TopicPartition(*log): spec for log in logs}, request_timeout=self._patience_s)
+            self._admin.list_offsets(
+                {TopicPartition(*log): spec for log in logs},
+                # Like the stages, leave out records of transactions that are still open.
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=self._patience_s,
+            )
             for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
         )
         ends: dict[Log, tuple[int, int]] = {}
@@ -233,7 +247,7 @@ class LagReader:
         Read the first record at or after each offset; "end" if there is none, no entry if none came in time.
 
         A leader that was just elected may report the end of a log too early. So an end before that in `ends` counts
-        only if no record comes for a second; then a transaction is open there.
+        only if no record comes for a second.
         """
         if not wanted:
             return {}
