@@ -85,9 +85,9 @@ class Sink:
         self._state, self._threads, self._now = state, threads, now
         self._budget = budget = Budget(self._spend, now=now)
         self._client = open_client(config, now=now, listener=budget, transport=transport)
-        self._lanes = Lanes(self._client, budget, self._find_current)
-        self._behind = BehindCheck(self._client, budget, self._find_current, config.names.version)
         self._look_up = Lookups(self._find_current)
+        self._lanes = Lanes(self._client, budget, self._look_up)
+        self._behind = BehindCheck(self._client, budget, self._find_current, config.names.version)
         self._follow_ups = FollowUps(self._write_again, self._find_dirty, config.timeout_s)
         self._batches = Batches(
             state,
@@ -150,7 +150,6 @@ class Sink:
         """Finish the batches in progress, return Later for the rest, close the connections."""
         # From here on nothing would process queued uploads.
         self._closing = True
-        self._follow_ups.clear()
         if self._dispatching is not None:
             self._dispatching.cancel()
             await asyncio.gather(self._dispatching, return_exceptions=True)
@@ -158,6 +157,8 @@ class Sink:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        # Clear only now: a batch that ends may add a shopper until here.
+        self._follow_ups.clear()
         for _event, _trace, answer in self._gatherer.clear():
             _give(answer, CLOSED)
         await self._client.aclose()

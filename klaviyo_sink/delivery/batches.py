@@ -264,8 +264,9 @@ def _ended(shopper: _Shopper, results: Mapping[str, RowResult]) -> Write:
     }
     version = None
     if isinstance(state, Delivered):
-        version = shopper.version = max(shopper.version, state.version)
+        version = shopper.version
     elif not isinstance(state, Never):
         # The event will be delivered again, so the ledger must not contain it. After a `Never` it will not.
         taken = {}
-    return Write(shopper.event.shopper_id, shopper.ticket, version, taken, unsure=shopper.unsure)
+    sent = state is not OVERTAKEN or any(results.get(name) is not OVERTAKEN for name in shopper.events)
+    return Write(shopper.event.shopper_id, shopper.ticket, version, taken, unsure=shopper.unsure, sent=sent)

@@ -77,7 +77,9 @@ class FollowUps:
         if now is None or now not in {0, dirty}:
             self.add(event, now)
         elif now:
-            self._landed[event.shopper_id] = dirty
-            if len(self._landed) > MOST:
-                self._landed.popitem(last=False)
+            # A positive value is the ticket of a write that may have waited for the limits, and left just now.
+            if now < 0:
+                self._landed[event.shopper_id] = dirty
+                if len(self._landed) > MOST:
+                    self._landed.popitem(last=False)
             self._write(event)

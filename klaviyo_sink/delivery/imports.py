@@ -16,7 +16,7 @@ from klaviyo_sink.api.errors import Failure, read_errors
 from klaviyo_sink.api.row_errors import refused_rows
 from klaviyo_sink.bodies import bulk_import_body
 from klaviyo_sink.budget import Budget
-from klaviyo_sink.delivery.jobs import Job, bring_up_to_date, traces_of
+from klaviyo_sink.delivery.jobs import Job, refused_now, traces_of
 from klaviyo_sink.delivery.results import Delivered, RowResult
 from klaviyo_sink.state.settling import Current
 from schemas.outcomes import Later, Never
@@ -51,7 +51,7 @@ class Imports:
         """Start a job."""
 
         async def body() -> bytes | RowsRefused:
-            refused = bring_up_to_date(job, await self.find_current({piece.row.event.shopper_id for piece in job}))
+            refused = refused_now(job, await self.find_current({piece.row.event.shopper_id for piece in job}))
             return refused or bulk_import_body([piece.wire for piece in job])
 
         await self.budget.wait(POST)
@@ -82,7 +82,7 @@ class Imports:
 
     async def _completed(self, job: Job, job_id: str, attributes: Mapping[str, Any]) -> dict[str, RowResult]:
         failed = int(attributes.get("failed_count") or 0)
-        results: dict[str, RowResult] = {piece.row.key: Delivered("bulk", piece.row.version) for piece in job}
+        results: dict[str, RowResult] = {piece.row.key: Delivered("bulk") for piece in job}
         if not failed:
             return results
         errors = await self._all_errors(job_id)

@@ -26,21 +26,17 @@ from schemas.spans import TraceHeaders
 MOST_BYTES: Final = 4_500_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A row in a job, and its bytes."""
 
     row: Row
     wire: bytes
 
-    def bring_up_to(self, current: Current | None) -> None:
-        """Replace the state by the shopper's newest."""
-        newest = self.row.brought_up_to(current)
-        if newest is not self.row:
-            self.row, self.wire = newest, newest.bulk()
-
 
 Job = Sequence[Piece]
+#: The results of rows that Hangtag itself does not send.
+UNSENT: Final = {Fault.FORGOTTEN: FORGOTTEN, Fault.OVERTAKEN: OVERTAKEN}
 
 
 def traces_of(job: Job) -> list[TraceHeaders]:
@@ -48,27 +44,24 @@ def traces_of(job: Job) -> list[TraceHeaders]:
     return [piece.row.trace for piece in job]
 
 
-def bring_up_to_date(job: Job, current: Mapping[str, Current | None]) -> RowsRefused | None:
+def fault_now(row: Row, current: Mapping[str, Current | None]) -> Fault | None:
     """
-    Set each row to its shopper's newest state. Return the rows of forgotten shoppers as refused. Call it after any
-    wait.
+    Return why a row must not be sent now; None if it may. Call it after any wait.
 
-    `current` has None for forgotten shoppers.
+    `current` has None for forgotten shoppers. While a shopper's row has this write's ticket, its state is the newest.
     """
-    refused: dict[int, tuple[Fault, str]] = {}
-    for at, piece in enumerate(job):
-        shopper_id = piece.row.event.shopper_id
-        if shopper_id in current and current[shopper_id] is None:
-            refused[at] = (Fault.FORGOTTEN, "")
-            continue
-        if piece.row.is_overtaken(current.get(shopper_id)):
-            refused[at] = (Fault.OVERTAKEN, "")
-            continue
-        try:
-            piece.bring_up_to(current.get(shopper_id))
-        except ValidationError as error:
-            refused[at] = (Fault.REFUSED, unbuildable(error).message)
-    return RowsRefused(refused) if refused else None
+    if row.event.shopper_id not in current:
+        return None
+    found = current[row.event.shopper_id]
+    if found is None:
+        return Fault.FORGOTTEN
+    return None if found.dirty == row.ticket else Fault.OVERTAKEN
+
+
+def refused_now(job: Job, current: Mapping[str, Current | None]) -> RowsRefused | None:
+    """Return the rows that must not be sent now as refused; None if all may be sent. Call it after any wait."""
+    found = {at: (fault, "") for at, piece in enumerate(job) if (fault := fault_now(piece.row, current)) is not None}
+    return RowsRefused(found) if found else None
 
 
 #: Sends a job's rows.
@@ -150,12 +143,10 @@ class Jobs:
                     rest.append(piece)
                 case Fault.UNKNOWN_PROFILE:
                     unknown.append(piece)
-                case Fault.FORGOTTEN:
-                    results[piece.row.key] = FORGOTTEN
-                case Fault.OVERTAKEN:
-                    results[piece.row.key] = OVERTAKEN
+                case Fault.FORGOTTEN | Fault.OVERTAKEN:
+                    results[piece.row.key] = UNSENT[fault]
                 case Fault.REPEATED:
-                    results[piece.row.key] = Delivered("bulk", piece.row.version, repeated=True)
+                    results[piece.row.key] = Delivered("bulk", repeated=True)
                 case _:
                     results[piece.row.key] = Never(fault.value, sentence)
         failed, renamed = await self._renamed(unknown)

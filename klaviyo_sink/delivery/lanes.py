@@ -2,9 +2,9 @@
 The two ways to send to Klaviyo: one request per row, or one job for up to 1,000. Returns the result of each row.
 
 Single requests trigger a flow sooner and cost one request each. A job costs one of 150 per minute, whatever its number
-of rows, so above `BREAK_EVEN` rows it is better (150 against 3,500 per minute, openapi 2026-07-15). After any wait, and
-right before sending, each row gets its shopper's newest state, and rows of forgotten shoppers are dropped. The order of
-events does not matter, because a shopper's rows all carry the same, newest state.
+of rows, so above `BREAK_EVEN` rows it is better (150 against 3,500 per minute, openapi 2026-07-15). Right before
+sending, after every wait, each row is checked: rows of forgotten shoppers and of overtaken writes are not sent. The
+order of events does not matter, because a shopper's rows all carry the same state.
 """
 
 import asyncio
@@ -20,10 +20,9 @@ from klaviyo_sink.budget import Budget
 from klaviyo_sink.delivery.gone import GoneProfiles
 from klaviyo_sink.delivery.imports import MOST as IMPORT_MOST
 from klaviyo_sink.delivery.imports import FindCurrent, Imports
-from klaviyo_sink.delivery.jobs import Job, Jobs, bring_up_to_date, traces_of
-from klaviyo_sink.delivery.lookups import Lookups
+from klaviyo_sink.delivery.jobs import UNSENT, Job, Jobs, fault_now, refused_now, traces_of
 from klaviyo_sink.delivery.refusals import unsendable_name
-from klaviyo_sink.delivery.results import FORGOTTEN, OVERTAKEN, Delivered, LaneName, RowResult, unbuildable
+from klaviyo_sink.delivery.results import Delivered, LaneName, RowResult, unbuildable
 from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.delivery.waiting import all_finished
 from klaviyo_sink.limits import MINUTE_S, PUBLISHED, SPEND
@@ -53,7 +52,7 @@ class Lanes:
     """Sends rows within the budget."""
 
     def __init__(self, client: KlaviyoClient, budget: Budget, find_current: FindCurrent) -> None:
-        self._client, self._budget, self._find_current = client, budget, Lookups(find_current)
+        self._client, self._budget, self._find_current = client, budget, find_current
         self._gone = GoneProfiles(client, budget)
         self._single_reopens = 0.0
         #: Until when the single lane would be busy with the expected uploads, at `SINGLES_PER_S`.
@@ -120,29 +119,24 @@ class Lanes:
             await self._budget.wait(EVENTS if row.with_event else IMPORT)
 
     async def _send(self, row: Row) -> RowResult:
-        """Send one row with its shopper's newest state at the time of sending."""
-        newest, shopper_id = row, row.event.shopper_id
+        """Send one row, unless its shopper was forgotten or its write was overtaken."""
 
         async def body() -> bytes | Failure:
-            nonlocal newest
-            found = await self._find_current({shopper_id})
-            if shopper_id in found and found[shopper_id] is None:
-                return FORGOTTEN
-            if row.is_overtaken(found.get(shopper_id)):
-                return OVERTAKEN
+            fault = fault_now(row, await self._find_current({row.event.shopper_id}))
+            if fault is not None:
+                return UNSENT[fault]
             try:
-                newest = row.brought_up_to(found.get(shopper_id))
-                return newest.single()
+                return row.single()
             except ValidationError as error:
                 return unbuildable(error)
 
         send = self._client.create_event if row.with_event else self._client.import_profile
         answer = await send(body, by_profile_id=row.name[0] == "id", trace=row.trace)
-        return Delivered("single", newest.version) if isinstance(answer, Accepted) else answer
+        return Delivered("single") if isinstance(answer, Accepted) else answer
 
     async def _send_job(self, job: Job) -> Accepted | RowsRefused | Failure:
         async def body() -> bytes | RowsRefused:
-            refused = bring_up_to_date(job, await self._find_current({piece.row.event.shopper_id for piece in job}))
+            refused = refused_now(job, await self._find_current({piece.row.event.shopper_id for piece in job}))
             return refused or bulk_events_body([piece.wire for piece in job])
 
         by_id = any(piece.row.name[0] == "id" for piece in job)
@@ -172,4 +166,4 @@ class Lanes:
 
 
 async def _delivered(job: Job, _begun: Accepted) -> dict[str, RowResult]:
-    return {piece.row.key: Delivered("bulk", piece.row.version) for piece in job}
+    return {piece.row.key: Delivered("bulk") for piece in job}

@@ -1,4 +1,4 @@
-"""Looks up the newest states for all concurrent callers in one query, so that single requests share its cost."""
+"""Looks up shoppers' rows for all concurrent callers in one query, so that single requests share its cost."""
 
 import asyncio
 from collections.abc import Collection, Mapping

@@ -13,10 +13,9 @@ LaneName = Literal["single", "bulk"]
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Klaviyo accepted the row, with this version of the shopper's state."""
+    """Klaviyo accepted the row."""
 
     lane: LaneName
-    version: int
     #: Klaviyo had the event already, so it may have dropped this repetition with its state.
     repeated: bool = False
 
@@ -26,7 +25,7 @@ RowResult = Delivered | Failure
 #: The shopper was forgotten while the row waited; nothing was sent.
 FORGOTTEN: Final = Later("forgotten", "the shopper was forgotten while this waited for Klaviyo's limits")
 #: Another write of the shopper began while this one waited; nothing was sent. The next try has a ticket of its own.
-OVERTAKEN: Final = Later("overtaken", "another process keeps writing this shopper's profile")
+OVERTAKEN: Final = Later("overtaken", "another process wrote this shopper's profile at the same time")
 
 
 def unbuildable(error: ValidationError) -> Never:

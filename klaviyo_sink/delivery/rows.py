@@ -6,7 +6,6 @@ from typing import Any
 from klaviyo_sink.bodies import BulkEntry, EventBody, Profile, ProfileImportBody, Properties
 from klaviyo_sink.profile.naming import SeenTags
 from klaviyo_sink.profile.style import event_properties, identifiers, instant
-from klaviyo_sink.state.settling import Current
 from schemas.events import OutfitTagged
 from schemas.spans import TraceHeaders
 
@@ -23,7 +22,7 @@ class Row:
     backfill: bool
     with_event: bool = True
     version: int = 0
-    #: The ticket of its write (`state/settling.py`); 0: none, as in a dry run.
+    #: The ticket of its write (`state/settling.py`).
     ticket: int = 0
     #: How many of the shopper's identifiers were tried that Klaviyo does not know.
     skip: int = 0
@@ -41,20 +40,6 @@ class Row:
     def name(self) -> tuple[str, str]:
         """The one identifier that is sent: its kind and its value."""
         return identifiers(self.event.identity)[self.skip]
-
-    def is_overtaken(self, current: Current | None) -> bool:
-        """
-        Return whether the shopper's row no longer has this write's ticket.
-
-        Such a row must not be sent: the row would not say that it is in flight.
-        """
-        return bool(self.ticket) and current is not None and current.dirty != self.ticket
-
-    def brought_up_to(self, current: Current | None) -> "Row":
-        """Return the row with the shopper's newest state; None: the database has none."""
-        if current is None or current.version == self.version:
-            return self
-        return replace(self, properties=current.properties, version=current.version)
 
     def by_next_name(self) -> "Row | None":
         """Return the row with the next identifier; None if there is none."""

@@ -1,9 +1,4 @@
-"""
-Deletes old rows, a bounded number at a time, and in particular those of the ledger of written events.
-
-An entry of that ledger keeps an event that is delivered again from being sent again. Once no topic can deliver the
-event any more, its entry is useless. Never touches the erasure ledger.
-"""
+"""Deletes old rows, a bounded number at a time. Never touches the erasure ledger."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -22,8 +17,8 @@ def drop(connection: Connection, table: Table, old: ColumnElement[bool], *, by: 
     """
     Delete at most `most` rows that match `old`, in the order of `by`; return how many.
 
-    `by` has an index, so the cost depends on the rows deleted, not on those kept. On PostgreSQL
-    it skips rows that another transaction is deleting, so that neither waits for the other.
+    `by` has an index, so rows newer than the limit cost nothing. On PostgreSQL it skips rows that another transaction
+    has locked, so that neither waits for the other.
     """
     key = [*table.primary_key.columns]
     query = select(*key).where(old).order_by(by).limit(most).with_for_update(skip_locked=True)
@@ -37,7 +32,12 @@ def drop(connection: Connection, table: Table, old: ColumnElement[bool], *, by: 
 
 
 def prune_written(engine: Engine, *, before: datetime, most: int = AT_ONCE) -> int:
-    """Delete at most `most` entries of events that Klaviyo accepted before a time; return how many. Blocks."""
+    """
+    Delete at most `most` entries of events that Klaviyo accepted before a time; return how many. Blocks.
+
+    An entry keeps an event that is delivered again from being sent again. Once no topic can deliver the event any more,
+    its entry is useless.
+    """
     written_at = written_events.c.written_at
     with engine.begin() as connection:
         return drop(connection, written_events, written_at < before, by=written_at, most=most)

@@ -21,12 +21,14 @@ A write is `unsure` while an earlier one may still be in flight: that one may ar
 before it settles. An unsure write never cleans the row. It leaves a negative `dirty` of its own. As long as a row has
 such a value, each write that begins is unsure. The process that left the value looks at the row again when all requests
 that were in flight have ended (`follow_up.py`). If the row still has that value, nobody wrote meanwhile, and the write
-that begins now is sure. If it has another value, the process writes nothing, and looks again after the same time. If
-the process ends before it looks, the row stays dirty, and the shopper's next upload mends it.
+that begins now is sure. If it has another value, the process writes nothing, and looks again after the same time. A
+positive value that stays is a ticket whose write may leave at any moment. So the write that begins then is unsure, and
+its own negative value is looked at next. If the process ends before it looks, the row stays dirty, and the shopper's
+next upload mends it.
 
-A write may wait for Klaviyo's limits for longer than a request may take. Right before its bytes leave it reads its row
-again: without its own ticket there, nothing would say that it is in flight, so it is not sent. It ends as `overtaken`,
-and the next try of its event has a new ticket.
+A write may wait longer for Klaviyo's limits than a request may take. Right before it is sent, it reads its row again.
+If the row no longer has its ticket, it is not sent, because no other process would know that it is in flight. Its
+result is `overtaken`, and the next try of its event gets a new ticket.
 """
 
 from collections.abc import Iterable, Mapping
@@ -64,6 +66,8 @@ class Write:
     events: Mapping[str, str] = field(default_factory=dict)
     #: Whether an earlier write may still be in flight.
     unsure: bool = False
+    #: False if another write took over before anything of this one was sent.
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,10 @@ def end_writes(writes: Mapping[str, Write], rows: Iterable[Any], at: datetime) -
     end = End({}, [], [])
     for row in rows:
         write = writes[row.shopper_id]
+        if not write.sent and row.dirty != write.ticket:
+            # Nothing of it is in flight, so the row belongs to the other write.
+            end.settled[row.shopper_id] = Settled(Duty.LEFT, row.dirty)
+            continue
         duty = duty_after(row.dirty, row.version, write)
         row_version = row.row_version + 1
         unsure = write.unsure or (row.dirty != write.ticket and may_land_later(row.dirty))

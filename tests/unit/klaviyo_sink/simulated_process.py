@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from klaviyo_sink.delivery.batches import Batches, Written
 from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.lanes import Lanes
+from klaviyo_sink.delivery.lookups import Lookups
 from klaviyo_sink.limits import Grant
 from schemas.outcomes import Never
 
@@ -43,7 +44,7 @@ class Process:
         def find_current(shoppers):
             return world.shaky(world.database.current, shoppers)
 
-        lanes = Lanes(self.client, FreeBudget(world.chance), find_current)
+        lanes = Lanes(self.client, FreeBudget(world.chance), Lookups(find_current))
         self.batches = Batches(
             world.database, lanes, world.shaky, "Outfit Tagged", timedelta(days=1), lambda: world.now, self.follow_ups
         )
@@ -99,10 +100,12 @@ class Process:
 
     async def crash(self):
         """End at once, in the middle of everything."""
-        # Nobody delivers their events again, so that the shopper's next upload corrects the profile.
-        self.world.left_alone |= self.follow_ups.waiting | self.mending
+        mending = self.mending.copy()
         self.world.interrupted |= self.busy
-        self.follow_ups.clear()
         for task in [*self.tasks]:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        # Nobody delivers their events again, so that the shopper's next upload corrects the profile. A batch that ends
+        # may add a shopper until here.
+        self.world.left_alone |= self.follow_ups.waiting | mending
+        self.follow_ups.clear()

@@ -12,19 +12,21 @@ from klaviyo_sink.delivery.batches import Batches
 from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.gone import GoneProfiles
 from klaviyo_sink.delivery.imports import Imports
-from klaviyo_sink.delivery.jobs import Jobs, bring_up_to_date
+from klaviyo_sink.delivery.jobs import Jobs, fault_now
 from klaviyo_sink.delivery.lanes import Lanes
 from klaviyo_sink.delivery.lookups import Lookups
-from klaviyo_sink.delivery.rows import Row
 from klaviyo_sink.delivery.waiting import all_finished
 from klaviyo_sink.state.folding import Reckoned, begin_writes, reckon
 from klaviyo_sink.state.settling import dirty_after, duty_after, end_writes, may_land_later
 
 SCHEDULES = 600
 #: Where it takes longer to find a fault: the first schedule.
-FIRST = {"a write whose ticket was replaced is sent": 45_165, "all writes of a row have one ticket": 1_400}
+FIRST = {"all writes of a row have one ticket": 1_400}
 FAULTS = {
-    "a write whose ticket was replaced is sent": (Row.is_overtaken, "current.dirty != self.ticket", "False"),
+    "a write whose ticket was replaced is sent": (fault_now, "found.dirty == row.ticket", "True"),
+    "a single request is sent although its row is refused": (Lanes._send, "return UNSENT[fault]", "pass"),
+    "a job is sent with its refused rows": (Lanes._send_job, "refused or bulk_events_body", "bulk_events_body"),
+    "a forgotten shopper is written": (fault_now, "return Fault.FORGOTTEN", "return None"),
     "an overtaken write is not mended": (duty_after, "else Duty.MEND", "else Duty.NONE"),
     "an unsure write cleans the row": (duty_after, "Duty.LEFT if write.unsure else Duty.NONE", "Duty.NONE"),
     "a duty that is left is not stored": (dirty_after, "Duty.LEFT: left", "Duty.LEFT: 0"),
@@ -32,11 +34,9 @@ FAULTS = {
     "all counts as landed at once": (FollowUps.all_landed, "self._landed.get(shopper_id) == dirty", "True"),
     "a dirty row is not written": (begin_writes, "or not one.settled", ""),
     "a restored version stays below Klaviyo's": (reckon, "max(version, above)", "version"),
-    "a single request forgets who was forgotten": (Lanes._send, "return FORGOTTEN", "pass"),
-    "a job forgets who was forgotten": (bring_up_to_date, 'refused[at] = (Fault.FORGOTTEN, "")', "pass"),
     "an import job asks for nothing before it is sent": (
         Imports.send,
-        "bring_up_to_date(job, await self.find_current({piece.row.event.shopper_id for piece in job}))",
+        "refused_now(job, await self.find_current({piece.row.event.shopper_id for piece in job}))",
         "None",
     ),
     "a lookup misses who joined it late": (

@@ -59,6 +59,10 @@ async def opened(url, klaviyo, database=StateDatabase, timeout_s=30):
         await sink.aclose()
 
 
+async def is_folded(sink, shopper_id):
+    return shopper_id in await sink.current({shopper_id})
+
+
 async def until_written(sink, upload):
     while not isinstance(answer := await sink.sync(upload), Written):
         assert isinstance(answer, Later)
@@ -90,10 +94,11 @@ async def test_a_write_that_is_overtaken_in_flight_is_followed_by_the_newest_sta
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_after_a_failed_correcting_write_the_next_write_corrects_the_profile(url, outfit, status):
-    newer_landed, refused = asyncio.Event(), []
+    arrived, newer_landed, refused = asyncio.Event(), asyncio.Event(), []
 
     async def older_lands_last(request, profile):
         if profile["properties"]["outfit_version"] == 1:
+            arrived.set()
             await newer_landed.wait()
         if request.url.path == "/api/profile-import" and not refused:
             refused.append(request)
@@ -103,8 +108,7 @@ async def test_after_a_failed_correcting_write_the_next_write_corrects_the_profi
     klaviyo = Landing(older_lands_last)
     async with opened(url, klaviyo) as one, opened(url, klaviyo) as other:
         older = asyncio.create_task(one.sync(outfit("u1")))
-        await until(lambda: one.status().jobs["single"] > 0)
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(arrived.wait(), 30)
         assert isinstance(await other.sync(outfit("u2", "material/silk")), Written)
         newer_landed.set()
         assert isinstance(await older, Later), "the duty to mend is not fulfilled"
@@ -193,20 +197,20 @@ async def test_a_database_error_leaves_no_request_behind_to_land_late(url, outfi
 
 
 async def test_a_shopper_forgotten_while_a_write_waits_for_a_connection_is_not_written(url, outfit, forget_shopper):
-    free = asyncio.Event()
+    arrived, free = asyncio.Event(), asyncio.Event()
 
     async def busy(_request, profile):
         if profile["external_id"] == "first":
+            arrived.set()
             await free.wait()
 
     klaviyo = Landing(busy)
     async with opened(url, klaviyo) as sink:
         sink._client._connections = asyncio.Semaphore(1)
         first = asyncio.create_task(sink.sync(outfit("u1", shopper_id="first")))
-        await until(lambda: sink.status().jobs["single"] > 0)
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(arrived.wait(), 30)
         second = asyncio.create_task(sink.sync(outfit("u1", shopper_id="second")))
-        await asyncio.sleep(0.1)
+        await until(lambda: is_folded(sink, "second"))
         await asyncio.to_thread(forget_shopper, url, "second")
         free.set()
         await first
@@ -217,20 +221,20 @@ async def test_a_shopper_forgotten_while_a_write_waits_for_a_connection_is_not_w
 
 async def test_a_write_that_another_process_overtook_while_it_waited_is_not_sent_but_tried_again(url, outfit):
     """Its row has another write's ticket by then, so nothing would say that it is in flight."""
-    free = asyncio.Event()
+    arrived, free = asyncio.Event(), asyncio.Event()
 
     async def busy(_request, profile):
         if profile["external_id"] == "first":
+            arrived.set()
             await free.wait()
 
     klaviyo = Landing(busy)
     async with opened(url, klaviyo) as sink, opened(url, Landing()) as other:
         sink._client._connections = asyncio.Semaphore(1)
         first = asyncio.create_task(sink.sync(outfit("u1", shopper_id="first")))
-        await until(lambda: sink.status().jobs["single"] > 0)
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(arrived.wait(), 30)
         older = asyncio.create_task(sink.sync(outfit("u1")))
-        await asyncio.sleep(0.1)
+        await until(lambda: is_folded(sink, "s1"))
         await other.sync(outfit("u2", "material/silk"))
         free.set()
         await first

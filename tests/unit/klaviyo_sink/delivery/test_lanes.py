@@ -191,11 +191,11 @@ async def test_states_that_another_process_overtook_leave_their_place_among_the_
 
     class Open:
         async def send_events(self, rows, lane):
-            return {row.key: Delivered(lane, row.version) for row in rows}
+            return {row.key: Delivered(lane) for row in rows}
 
         async def send_states(self, rows):
             did.append("states")
-            return {row.key: Delivered("bulk", row.version) for row in rows}
+            return {row.key: Delivered("bulk") for row in rows}
 
     async def here(call, given, **also):  # noqa: ANN003 - any arguments of a call
         return call(given, **also)

@@ -67,7 +67,7 @@ class OneByOne:
         return Accepted(202, {})
 
     async def finish(self, job, _begun):
-        return {piece.row.key: Delivered("bulk", 1) for piece in job}
+        return {piece.row.key: Delivered("bulk") for piece in job}
 
 
 async def test_when_many_rows_are_refused_one_by_one_the_others_are_accepted(outfit):
