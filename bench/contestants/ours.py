@@ -44,7 +44,7 @@ def plan() -> StagePlan:
         return stages.tag(settings)
     if stage == "sync":
         return stages.sync(settings, sink=InstantSink())  # type: ignore[arg-type] # a fake
-    return with_handler("recognize", settings, read)
+    return with_handler("recognize", settings, read, overlaps_keys=True)
 
 
 run_stage(plan())

@@ -102,12 +102,9 @@ class Intake:
 
     async def _admit_queued(self, partition: Partition) -> None:
         queue = self._queues[partition]
-        try:
-            while queue:
-                await self._admit(queue.popleft())
-        finally:
-            # Without this, later batches would wait for a task that has ended.
-            del self._queues[partition]
+        while queue:
+            await self._admit(queue.popleft())
+        del self._queues[partition]
 
     async def _admit(self, batch: Batch) -> None:
         """Pass a batch to the window while its partition is still ours."""

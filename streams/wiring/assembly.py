@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 Close = Callable[[], Awaitable[None]]
 
-#: Stages that process several events of one shopper at a time. A photo takes a second or more. Without overlap, a kiosk
-#: that uploads under a single id would get less than one photo a second.
-_OVERLAPS_KEYS = frozenset({"recognize"})
-
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
@@ -52,17 +48,19 @@ class StagePlan:
     on_delivered: OnDelivered | None = None
     #: Runs for each event of a forgotten shopper that ends without a result.
     on_forgotten: Callable[[Event], Awaitable[None]] | None = None
+    #: Whether the stage processes several events of one shopper at a time, and publishes them in order.
+    overlaps_keys: bool = False
     #: Creates the producer of messages; None for the real one.
     make_emitter: Callable[[], Emitter] | None = None
 
 
-def with_handler(name: str, settings: Settings, handle: Handler) -> StagePlan:
+def with_handler(name: str, settings: Settings, handle: Handler, *, overlaps_keys: bool = False) -> StagePlan:
     """Plan a stage with a handler that has no parts to open, such as a stand-in of a test or bench."""
 
     async def opened(_spans: Spans) -> tuple[Handler, None]:
         return handle, None
 
-    return StagePlan(name, settings, opened)
+    return StagePlan(name, settings, opened, overlaps_keys=overlaps_keys)
 
 
 async def assemble(
@@ -135,7 +133,7 @@ def bind(plan: StagePlan, handle: Handler, emitter: Emitter, *, spans: Spans = N
             consumed,
             {topic.event: topic for topic in produced if topic.event is not None},
             plan.reads,
-            overlaps_keys=plan.name in _OVERLAPS_KEYS,
+            overlaps_keys=plan.overlaps_keys,
         ),
         handle,
         emitter=emitter,

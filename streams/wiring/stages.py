@@ -52,6 +52,8 @@ def recognize(settings: Settings, *, pool: OcrPool | None = None) -> StagePlan:
         background=partial(keep_sweeping, store=store, folders=folders, kept_for=kept_for, now=now),
         on_delivered=partial(uploads.delete_read, store=store) if settings.photo_delete_after_read else None,
         on_forgotten=partial(delete_forgotten, store=store),
+        # A photo takes a second or more. A kiosk that uploads under a single id would get less than one a second.
+        overlaps_keys=True,
     )
 
 

@@ -91,15 +91,3 @@ async def test_a_batch_that_waits_while_its_partition_is_revoked_reaches_no_wind
     await intake.admit(batch(1))
     await admitted_all(intake)
     assert (worked_on, crashes) == ([0], [])
-
-
-async def test_a_partition_accepts_batches_after_its_task_was_cancelled(intake):
-    await intake.admit(batch(0))
-    await asyncio.sleep(0)
-    (task,) = intake._admitting
-    task.cancel()
-    await admitted_all(intake)
-    intake.window.open.set()
-    await intake.admit(batch(1))
-    await admitted_all(intake)
-    assert intake.window.offsets == [1]
