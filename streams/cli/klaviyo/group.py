@@ -54,7 +54,6 @@ def setup(
     from dataclasses import asdict
 
     from klaviyo_sink.account.campaigns import read_campaigns
-    from klaviyo_sink.account.pace import most_left_s
     from klaviyo_sink.account.setup import Setup, SetupError, SetupStep, all_clear
     from streams.cli.klaviyo.waiting import shown
     from streams.config.settings import Settings
@@ -71,7 +70,7 @@ def setup(
 
     async def run() -> list[SetupStep]:
         async with make_klaviyo(settings) as client:
-            with shown(len(wanted), most_left_s) as progress:
+            with shown(len(wanted)) as progress:
                 setting = Setup(
                     client,
                     config.metric,

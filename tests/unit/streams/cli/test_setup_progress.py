@@ -16,31 +16,34 @@ class Clock:
 
 
 def test_a_terminal_counts_down_to_the_next_flow_and_to_the_end():
-    clock, screen = Clock(), Console(file=io.StringIO(), force_terminal=True, width=100)
-    with shown(20, most_left_s, console=screen, clock=clock) as progress:
+    clock, screen = Clock(), Console(file=io.StringIO(), force_terminal=True, width=160)
+    with shown(20, console=screen, clock=clock) as progress:
         progress.done(15)
         progress.waits("POST /api/flows", 45)
         clock.at += 5
         with screen.capture() as seen:
             screen.print(progress._progress.get_renderable())
-        assert "15 of 20 campaigns Klaviyo takes the next POST /api/flows in 40 s, at most 44 s to go" in seen.get()
+        assert (
+            "15 of 20 campaigns Klaviyo accepts the next POST /api/flows in 40 s; the setup takes at most 44 s more"
+            in seen.get()
+        )
         clock.at += 41
         progress.done(16)
         with screen.capture() as seen:
             screen.print(progress._progress.get_renderable())
         assert "16 of 20 campaigns" in seen.get()
-        assert "to go" not in seen.get()
+        assert "the setup takes" not in seen.get()
 
 
 def test_without_a_terminal_each_wait_that_is_noticed_is_a_line():
     log = io.StringIO()
-    with shown(20, most_left_s, console=Console(file=log, width=40), clock=Clock()) as progress:
+    with shown(20, console=Console(file=log, width=40), clock=Clock()) as progress:
         progress.done(1)
         progress.waits("POST /api/flows", 1.0)
         progress.done(15)
         progress.waits("POST /api/segments", 45.2)
     assert log.getvalue() == (
-        "15 of 20 campaigns: Klaviyo takes the next POST /api/segments in 45 s, at most 49 s to go\n"
+        "15 of 20 campaigns: Klaviyo accepts the next POST /api/segments in 45 s; the setup takes at most 49 s more\n"
     )
 
 
