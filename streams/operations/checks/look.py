@@ -1,5 +1,6 @@
-"""Check of the server that looks at photos, if one is configured. It gets an empty picture, never a shopper's."""
+"""Check of the server that looks at photos, if one is configured. It gets a drawn photo, never a shopper's."""
 
+import asyncio
 from typing import Final
 
 from ocr_worker.engines.vllm.chat import Choice
@@ -7,7 +8,8 @@ from ocr_worker.engines.vllm.client import BAD_ANSWER, VllmClient
 from ocr_worker.images.plain_photo import plain_photo
 from ocr_worker.look.answer import values_in
 from ocr_worker.look.chat import look_request
-from schemas.outcomes import Later, Misconfigured
+from ocr_worker.result import Refused
+from schemas.outcomes import Misconfigured
 from streams.config.settings import Settings, UnusableError
 from streams.operations.checks.answer import Checked, Machine, fail, ok, warn
 from streams.wiring.look import catalogue_in
@@ -27,7 +29,8 @@ async def look(settings: Settings, _machine: Machine) -> list[Checked]:
         colour = "only the main colour is found, without a model" if settings.look_colour else "no photo is looked at"
         return [ok("look", f"no server is configured: {colour}")]
     try:
-        catalogue = catalogue_in(settings)
+        # In a thread, because it takes a quarter of a second, and the other checks run meanwhile.
+        catalogue = await asyncio.to_thread(catalogue_in, settings)
     except UnusableError as error:
         return [warn("look", str(error), _LEXICON)]
     client = VllmClient(settings.look_url, settings.look_key, settings.look_timeout_s)
@@ -38,8 +41,9 @@ async def look(settings: Settings, _machine: Machine) -> list[Checked]:
     if isinstance(answer, Misconfigured):
         return [fail("look", answer.message, _SETTINGS)]
     if not isinstance(answer, Choice):
-        has_form = not (isinstance(answer, Later) and answer.reason == BAD_ANSWER)
-        return [warn("look", answer.message, _SERVER if has_form else _STRUCTURED)]
+        # A server that rejects the request, or answers it in another form, is running.
+        unfit = isinstance(answer, Refused) or answer.reason == BAD_ANSWER
+        return [warn("look", answer.message, _STRUCTURED if unfit else _SERVER)]
     content, tokens = answer.message.content or "", answer.logprobs.content
     if values_in(content, tokens, answer.finish_reason, catalogue) is None:
         return [warn("look", f"{settings.look_model} does not follow the schema", _STRUCTURED)]

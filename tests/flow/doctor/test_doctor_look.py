@@ -38,12 +38,13 @@ async def test_a_server_that_answers_by_the_schema_is_fine_and_gets_no_photo_of_
     [
         (LookStandIn(), {"look_key": SecretStr("another")}, "fail", "HANGTAG_LOOK_KEY"),
         (LookStandIn(failure=503), {}, "warn", "photos are read without looks"),
+        (LookStandIn(failure=400), {}, "warn", "structured output"),
         (LookStandIn(seconds=5), {"look_timeout_s": 0.3}, "warn", "photos are read without looks"),
         (LookStandIn(lie="prose"), {}, "warn", "structured output"),
         (LookStandIn(garments=[{"category": "dress"}], lie="unknown_value"), {}, "warn", "structured output"),
         (LookStandIn(garments=[{"category": "dress"}], lie="no_logprobs"), {}, "warn", "logprobs"),
     ],
-    ids=["another key", "full", "slow", "prose", "unknown value", "no logprobs"],
+    ids=["another key", "full", "rejects the request", "slow", "prose", "unknown value", "no logprobs"],
 )
 async def test_each_fault_has_its_advice(settings, behaviour, changed, status, advice):
     line = await looked(settings, behaviour, **changed)
