@@ -142,6 +142,8 @@ class _Glance:
 
     def start(self, look: Coroutine[Any, Any, Seen | None]) -> None:
         self._task = asyncio.create_task(look)
+        # If the photo is refused meanwhile, nobody retrieves the error of the look. asyncio would then log its message.
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def seen(self) -> Seen | None:
         """Wait for the look. Return None if it was not started or failed unexpectedly."""
