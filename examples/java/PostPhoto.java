@@ -31,9 +31,17 @@ public class PostPhoto {
             .header("Content-Type", "multipart/form-data; boundary=" + boundary)
             .POST(form(boundary, photo, shopper))
             .build();
-        HttpResponse<String> answer = null;
+        var trouble = "";
         for (int turn = 0; turn < 5; turn++) {
-            answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+            HttpResponse<String> answer;
+            try {
+                answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+            } catch (IOException error) {
+                // The gateway may have the photo: with the same key it does not publish it twice.
+                trouble = error.toString();
+                Thread.sleep(1000);
+                continue;
+            }
             if (answer.statusCode() == 202) {
                 var found = UPLOAD_ID.matcher(answer.body());
                 if (!found.find()) {
@@ -41,12 +49,13 @@ public class PostPhoto {
                 }
                 return found.group(1);
             }
+            trouble = answer.statusCode() + " " + answer.body();
             if (!TRY_AGAIN.contains(answer.statusCode())) {
                 break;
             }
             Thread.sleep(1000 * Long.parseLong(answer.headers().firstValue("Retry-After").orElse("1")));
         }
-        throw new IOException("not accepted: " + answer.statusCode() + " " + answer.body());
+        throw new IOException("not accepted: " + trouble);
     }
 
     private static HttpRequest.BodyPublisher form(String boundary, Path photo, String shopper) throws IOException {

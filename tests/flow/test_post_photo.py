@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -59,3 +61,36 @@ def test_a_wrong_token_ends_the_program_with_the_gateways_answer(language, gatew
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode != 0
     assert "401" in done.stderr
+
+
+class LosesTheFirst(BaseHTTPRequestHandler):
+    """A gateway that closes the connection of the first request, and accepts the second."""
+
+    requests = 0
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).requests += 1
+        if self.requests == 1:
+            self.close_connection = True
+            return
+        body = b'{"upload_id": "u-1"}'
+        self.send_response(202)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_lost_connection_is_no_reason_to_give_up(language, monkeypatch):
+    if trouble := missing(language, "post_photo"):
+        pytest.skip(f"post_photo in {language} was not run: {trouble}")
+    monkeypatch.setenv("HANGTAG_GATEWAY_TOKEN", TOKEN)
+    LosesTheFirst.requests = 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), LosesTheFirst) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        words = [*command(language, "post_photo"), f"http://127.0.0.1:{server.server_port}", str(PHOTO), "s", "key"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        server.shutdown()
+    assert (done.returncode, done.stdout.strip()) == (0, "u-1"), done.stderr
+    assert LosesTheFirst.requests == 2

@@ -40,14 +40,12 @@ func post(gateway, photo, shopper, key string) (string, error) {
 		request.Header.Set("Authorization", "Bearer "+os.Getenv("HANGTAG_GATEWAY_TOKEN"))
 		request.Header.Set("Idempotency-Key", key)
 		request.Header.Set("Content-Type", kind)
-		answer, err := client.Do(request)
+		answer, body, err := do(&client, request)
 		if err != nil {
-			return "", err
-		}
-		body, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if err != nil {
-			return "", err
+			// The gateway may have the photo: with the same key it does not publish it twice.
+			last = fmt.Errorf("not accepted: %w", err)
+			time.Sleep(time.Second)
+			continue
 		}
 		if answer.StatusCode == http.StatusAccepted {
 			var accepted struct {
@@ -70,6 +68,17 @@ func post(gateway, photo, shopper, key string) (string, error) {
 		time.Sleep(time.Duration(seconds) * time.Second)
 	}
 	return "", last
+}
+
+// do sends a request and reads the whole answer.
+func do(client *http.Client, request *http.Request) (*http.Response, []byte, error) {
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return answer, body, err
 }
 
 // form returns the request's body and its content type.
