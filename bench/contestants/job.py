@@ -11,7 +11,7 @@ ENGINE = Engine(name="stand-in", model="none", revision="0")
 
 
 def recognized(upload: PhotoUploaded) -> TextRecognized:
-    """Return every photo the same line of text."""
+    """Return the same line of text for every photo."""
     return TextRecognized(
         **upload.carried(),
         photo=PhotoRead(uri=upload.photo.uri, sha256="0" * 64, width=1, height=1),

@@ -173,7 +173,7 @@ async def publish(
 
 
 def _event(kind: type[E], seen: Seen, shopper: str | None) -> E | None:
-    """Return the event of a message; None if it is another shopper's, or not valid. The key may be anything."""
+    """Return the event of a message; None if it is not valid, or of another shopper by the event, not by the key."""
     try:
         event = decode(kind, seen.value)
     except UndecodableError:

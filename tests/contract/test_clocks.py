@@ -18,6 +18,8 @@ ALLOWED = {
 
 
 def reads_machine_clock(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return any((node.module, one.name) in MACHINE_CLOCKS for one in node.names)
     return (
         isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name | ast.Attribute)

@@ -34,7 +34,7 @@ def setup() -> tuple[int, str]:
 
 
 def rules(s3, bucket: str) -> list[tuple[str | None, ...]]:
-    """Return of each rule the bucket has its name, prefix, days, and days of old versions."""
+    """Return name, prefix, days, and days of old versions of each rule of the bucket."""
     root = ET.fromstring(s3.send("GET", f"{bucket}?lifecycle=").content)  # noqa: S314 - the test's own server
     paths = ("ID", ".//{*}Prefix", "Expiration/{*}Days", "NoncurrentVersionExpiration/{*}NoncurrentDays")
     return [tuple(rule.findtext(f"{{*}}{path}" if path[0] != "." else path) for path in paths) for rule in root]

@@ -58,7 +58,7 @@ def kafka() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kafka_libraries() -> str:
-    """Say that a test starts a Kafka of its own; returns the class path."""
+    """Mark a test that starts its own Kafka; return the class path."""
     return str(libraries())
 
 

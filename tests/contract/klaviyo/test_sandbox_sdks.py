@@ -135,6 +135,7 @@ def test_the_sandbox_names_what_it_lacks_to_the_python_sdk(sdk):
 
 
 def test_the_node_sdk_writes_and_reads_all_of_it(url):
+    # The SDK is Node's, and comes from npm: work on the code needs neither.
     if trouble := npm.missing(NODE):
         pytest.skip(f"the sandbox was not driven by the official Node SDK: {trouble}")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A machine whose clock somebody sets, while its monotonic clock goes on."""
+"""A machine whose wall clock is set while its monotonic clock continues."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -30,7 +30,7 @@ NOBODY = "127.0.0.1:1"
 
 
 def inside(annotation: object) -> Iterator[object]:
-    """Provide a type and all that it is made of."""
+    """Yield a type and all its parts."""
     yield annotation
     for part in get_args(annotation):
         yield from inside(part)
