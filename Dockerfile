@@ -5,16 +5,18 @@ ARG PYTHON=python:3.11.15-slim-bookworm
 FROM ${PYTHON} AS locks
 WORKDIR /src
 COPY requirements/ requirements/
-# A stage decodes no photo, so its image has PostgreSQL's driver and not the engines' packages. An OCR worker before a
-# vLLM server decodes photos and runs no engine. Every process can send traces (extra `otel`).
-# tests/contract/test_dockerfile.py compares each list with the imports of the processes.
+# No image has the build tools, which are in runtime.lock too. A stage decodes no photo, so its image has PostgreSQL's
+# driver and not the engines' packages. An OCR worker before a vLLM server decodes photos and runs no engine. Every
+# process can send traces (extra `otel`). tests/contract/test_dockerfile.py compares each list with the imports of the
+# processes.
 RUN awk '/^[a-z]/ {take = /^(editables|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
       requirements/runtime.lock > build.lock \
- && awk '/^[a-z]/ {take = !/^(flatbuffers|omegaconf|onnxruntime|pyclipper|pyyaml|rapidocr|shapely|tqdm|editables|hatchling|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
-      requirements/runtime.lock > gpu.lock \
+ && awk '/^[a-z]/ {take = !/^(editables|hatchling|pathspec|pluggy|tomlkit|trove-classifiers)==/} take' \
+      requirements/runtime.lock > cpu.lock \
+ && awk '/^[a-z]/ {take = !/^(flatbuffers|omegaconf|onnxruntime|pyclipper|pyyaml|rapidocr|shapely|tqdm)==/} take' cpu.lock > gpu.lock \
  && awk '/^[a-z]/ {take = !/^(numpy|opencv-python-headless|pi-heif|pillow|pillow-heif)==/} take' gpu.lock > streams.lock \
  && awk '/^[a-z]/ {take = /^(googleapis-common-protos|opentelemetry-(exporter|proto|sdk|semantic).*)==/} take' requirements/dev.lock > otel.lock \
- && cat otel.lock >> gpu.lock \
+ && cat otel.lock | tee -a cpu.lock >> gpu.lock \
  && awk '/^[a-z]/ {take = /^(psycopg|psycopg-binary)==/} take' requirements/dev.lock | cat otel.lock - >> streams.lock
 
 FROM locks AS wheel
@@ -42,7 +44,7 @@ RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-i
 
 FROM locks AS ocr-cpu-environment
 RUN python -m venv --without-pip /opt/hangtag \
- && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r requirements/runtime.lock -r otel.lock
+ && pip --python /opt/hangtag/bin/python install --no-cache-dir --require-hashes --no-deps -r cpu.lock
 COPY --from=wheel /wheel /wheel
 RUN pip --python /opt/hangtag/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
 

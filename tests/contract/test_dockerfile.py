@@ -1,4 +1,4 @@
-"""The Dockerfile against what it builds: locks split in two, secrets that become variables, exit codes."""
+"""The Dockerfile against what it builds: the packages of each image, secrets that become variables, exit codes."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from image_processes import PROCESSES, settings
 from packaging.requirements import Requirement
 
 from streams.config.settings import child_environment
@@ -18,35 +19,7 @@ from streams.runtime.supervisor import HALTED
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
-
-#: Starts each process of an image and prints the modules it has loaded once it is built.
-STAGE = """
-import asyncio
-import streams.cli.main, streams.runtime.process
-from streams.config.settings import Settings
-from streams.wiring import stages
-from streams.wiring.assembly import assemble
-asyncio.run(assemble(getattr(stages, "{}")(Settings()), emitter=object()))
-"""
-SERVER = """
-import streams.cli.main
-from {} import create_app
-"""
-OCR = """
-import streams.cli.main
-import ocr_worker.server.app, ocr_worker.reader
-from streams.cli.ocr.group import _engine
-from streams.config.settings import Settings
-_engine("{}", Settings())
-"""
-PROCESSES = {
-    "streams": [
-        *(STAGE.format(name) for name in ("recognize", "tag", "sync", "notifications")),
-        *(SERVER.format(name) for name in ("streams.gateway.app", "klaviyo_sink.sandbox.app")),
-        "import streams.cli.main, streams.lag.exporter, klaviyo_sink.account.canary, streams.operations.doctor",
-    ],
-    "gpu": [OCR.format("hunyuan"), OCR.format("paddle-vl")],
-}
+#: Prints the packages that a process has loaded.
 LOADED = """
 import json, sys
 from importlib.metadata import packages_distributions
@@ -58,40 +31,62 @@ print(json.dumps(sorted({owner for top in tops for owner in owners.get(top, ())}
 
 @pytest.fixture(scope="module")
 def locks(tmp_path_factory) -> dict[str, set[str]]:
-    """The packages of each image, by the name of its lock."""
+    """Return the packages of each lock that the Dockerfile cuts from those of requirements/."""
     folder = tmp_path_factory.mktemp("locks")
     shutil.copytree(ROOT / "requirements", folder / "requirements")
     script = re.search(r"^RUN (awk.*?>> streams\.lock)$", DOCKERFILE, re.MULTILINE | re.DOTALL)[1]
     subprocess.run(["sh", "-euc", script], cwd=folder, check=True)
     assert "--hash=sha256:" in (folder / "streams.lock").read_text()
-    names = {path.stem: _locked(path) for path in folder.glob("*.lock")}
-    return names | {"runtime": _locked(folder / "requirements/runtime.lock")}
+    return {path.stem: _locked(path) for path in folder.glob("*.lock")}
 
 
+# The page needs Gradio, which has an environment of its own; `make images` runs it in its image.
 @pytest.mark.parametrize(
-    ("image", "process"), [(image, process) for image, processes in PROCESSES.items() for process in processes]
+    ("lock", "process"),
+    [(target.removeprefix("ocr-"), process) for target in PROCESSES if target != "ui" for process in PROCESSES[target]],
 )
-def test_an_image_has_what_its_processes_import(locks, image: str, process: str, tmp_path):
-    environment = child_environment(
-        store_url=f"file:{tmp_path}/photos",
-        state_url=f"sqlite:///{tmp_path}/state.db",
-        klaviyo_key="pk_none",
-        notifications_topic="shop.bucket-events",
-    )
+def test_an_image_has_what_its_processes_import(locks, lock: str, process: str, tmp_path):
     ran = subprocess.run(
-        [sys.executable, "-c", process + LOADED], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", process + LOADED],
+        env=child_environment(**settings(str(tmp_path))),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     loaded = {re.sub(r"[-_.]+", "-", name).lower() for name in json.loads(ran.stdout.splitlines()[-1])}
     # Some libraries import others only if they are there: the tests' own, and PyYAML (Faust).
-    assert (loaded & locks["runtime"]) - {"pyyaml"} <= locks[image]
+    assert (loaded & locks["cpu"]) - {"pyyaml"} <= locks[lock]
 
 
-def test_no_image_carries_what_another_one_needs(locks):
-    assert not locks["streams"] & {"numpy", "opencv-python-headless", "pillow", "pi-heif", "pillow-heif", "onnxruntime"}
-    assert not locks["gpu"] & {"rapidocr", "onnxruntime", "torch", "gradio", "psycopg"}
-    assert _needed({"hangtag[cpu]", "hangtag[otel]"}) - {"hangtag"} <= locks["runtime"] | locks["otel"]
+def test_an_image_has_the_packages_that_hangtag_needs_in_it_and_no_others(locks):
+    pictures = {"numpy", "opencv-python-headless", "pi-heif", "pillow"}
+    # colorama is for Windows.
+    assert locks["cpu"] - {"colorama"} == _needed({"hangtag[cpu]", "hangtag[otel]"})
+    assert locks["gpu"] - {"colorama"} == _needed({"hangtag[otel]"})
+    assert locks["streams"] - {"colorama"} == _needed({"hangtag[otel]", "hangtag[postgres]"}) - pictures
     assert {"hatchling", "pathspec", "pluggy", "trove-classifiers"} <= locks["build"]
+
+
+@pytest.mark.parametrize("lock", ["cpu", "ui"])
+def test_an_image_that_reads_on_the_cpu_has_one_engine_to_run_models(locks, lock):
+    found = locks | {"ui": _locked(ROOT / "requirements/ui.lock")}
+    assert found[lock] & {"onnxruntime", "openvino", "paddlepaddle", "tensorrt", "torch"} == {"onnxruntime"}
+
+
+def test_each_target_installs_its_own_lock():
+    installed = dict(re.findall(r"^FROM locks AS (\S+)-environment$.*?-r (\S+)$", DOCKERFILE, re.MULTILINE | re.DOTALL))
+    assert installed == {
+        "streams": "streams.lock",
+        "ocr-gpu": "gpu.lock",
+        "ocr-cpu": "cpu.lock",
+        "ui": "requirements/ui.lock",
+    }
+    assert installed.keys() == PROCESSES.keys()
+
+
+def test_a_build_fetches_no_other_reader_of_dockerfiles():
+    assert "syntax=" not in DOCKERFILE
 
 
 def test_secrets_become_variables_and_an_unreadable_one_ends_the_start(tmp_path):
@@ -131,7 +126,7 @@ def _locked(path):
 
 
 def _needed(wanted):
-    """Names of all that is needed, by what installed packages say of themselves."""
+    """Return the names of all packages needed, by the metadata of the installed ones, without Hangtag's own."""
     todo, seen = [Requirement(one) for one in wanted], set()
     while todo:
         requirement = todo.pop()
@@ -143,4 +138,4 @@ def _needed(wanted):
             needed = Requirement(line)
             if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
                 todo.append(needed)
-    return {re.sub(r"[-_.]+", "-", Requirement(one).name).lower() for one in seen}
+    return {re.sub(r"[-_.]+", "-", Requirement(one).name).lower() for one in seen} - {"hangtag"}
