@@ -5,7 +5,6 @@ Geometry only; independent of the order of the input and of the text.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from schemas.events import BBox, TextLine
 
@@ -21,13 +20,8 @@ _SHARED_WIDTH = 0.3
 _LOOK_BACK = 8
 
 
-class Row(NamedTuple):
-    """Lines next to each other, left to right, and the box around them."""
-
-    lines: list[TextLine]
-    bbox: BBox
-
-
+#: The box around lines next to each other, and these lines, left to right. A plain tuple is made the fastest.
+Row = tuple[BBox, list[TextLine]]
 Block = list[Row]
 
 
@@ -36,7 +30,7 @@ def blocks_of(lines: Sequence[TextLine]) -> list[Block]:
     blocks: list[Block] = []
     for row in _rows(lines):
         for block in blocks[: -_LOOK_BACK - 1 : -1]:
-            if _below(block[-1].bbox, row.bbox):
+            if _below(block[-1][0], row[0]):
                 block.append(row)
                 break
         else:
@@ -57,7 +51,7 @@ def _rows(lines: Sequence[TextLine]) -> list[Row]:
     bands: list[tuple[int, int, list[Row]]] = []
     lowest = -1
     for top, bottom, left, right, _, _, number in placed:
-        row = Row([lines[number]], (left, top, right, bottom))
+        row = ((left, top, right, bottom), [lines[number]])
         # Most lines are below all previous ones, and need not be compared with them.
         for upper, lower, band in bands[: -_LOOK_BACK - 1 : -1] if top < lowest else ():
             if lower > top and min(bottom, lower) - max(top, upper) >= _SAME_ROW * min(bottom - top, lower - upper) > 0:
@@ -72,24 +66,25 @@ def _rows(lines: Sequence[TextLine]) -> list[Row]:
 
 
 def _corner(row: Row) -> tuple[int, int]:
-    return row.bbox[1], row.bbox[0]
+    (left, top, _, _), _ = row
+    return top, left
 
 
 def _split(band: list[Row]) -> list[Row]:
     """Join lines at one height to rows. A gap that is too wide begins a new row."""
-    band.sort(key=lambda row: (row.bbox, row.lines[0].text, row.lines[0].score))
+    band.sort(key=lambda row: (row[0], row[1][0].text, row[1][0].score))
     pieces = [[band[0]]]
     for row in band[1:]:
-        last = pieces[-1][-1].bbox
-        if row.bbox[0] - last[2] <= _COLUMN_GAP * (last[3] - last[1]):
+        _, top, right, bottom = pieces[-1][-1][0]
+        if row[0][0] - right <= _COLUMN_GAP * (bottom - top):
             pieces[-1].append(row)
         else:
             pieces.append([row])
-    return [Row([line for row in piece for line in row.lines], _around(piece)) for piece in pieces]
+    return [(_around([box for box, _ in piece]), [line for _, lines in piece for line in lines]) for piece in pieces]
 
 
-def _around(rows: list[Row]) -> BBox:
-    lefts, tops, rights, bottoms = zip(*(row.bbox for row in rows), strict=True)
+def _around(boxes: list[BBox]) -> BBox:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
@@ -99,4 +94,5 @@ def _below(upper: BBox, lower: BBox) -> bool:
     gap, height, height_2 = top_2 - bottom, bottom - top, bottom_2 - top_2
     if not (-height < gap <= _ROW_GAP * height and -height_2 < gap <= _ROW_GAP * height_2):
         return False
-    return min(right, right_2) - max(left, left_2) >= _SHARED_WIDTH * min(right - left, right_2 - left_2)
+    shared = min(right, right_2) - max(left, left_2)
+    return shared >= _SHARED_WIDTH * (right - left) or shared >= _SHARED_WIDTH * (right_2 - left_2)

@@ -60,9 +60,12 @@ class Page(NamedTuple):
 
 def page_of(lines: Sequence[TextLine], repaired: Callable[[Normal], Normal]) -> Page:
     """Put lines in reading order, normalize them, and let `repaired` correct misread words."""
-    blocks = blocks_of(lines)
-    ordered = [line for block in blocks for row in block for line in row.lines]
+    ordered: list[TextLine] = []
+    blocks = [0]
+    for block in blocks_of(lines):
+        for _, row in block:
+            ordered += row
+        blocks.append(len(ordered))
     text, gaps = repaired(normalize("\n".join([line.text.replace("\n", " ").strip(" -") for line in ordered])))
     starts = list(accumulate([len(line) + 1 for line in text[1:-1].split("\n")], initial=1))
-    sizes = [sum(len(row.lines) for row in block) for block in blocks]
-    return Page(ordered, text, starts, gaps, list(accumulate(sizes, initial=0)))
+    return Page(ordered, text, starts, gaps, blocks)

@@ -10,7 +10,7 @@ from schemas.events import TextLine
 
 
 def texts(lines: list[TextLine]) -> list[list[list[str]]]:
-    return [[[line.text for line in row.lines] for row in block] for block in blocks_of(lines)]
+    return [[[line.text for line in row] for _, row in block] for block in blocks_of(lines)]
 
 
 def test_lines_side_by_side_are_a_row_from_left_to_right(place: Callable[..., TextLine]):
@@ -52,6 +52,6 @@ def test_the_order_of_the_lines_does_not_matter(lines: list[TextLine], random):
 
 @given(some_lines)
 def test_no_line_is_lost_or_doubled(lines: list[TextLine]):
-    arranged = [line for block in blocks_of(lines) for row in block for line in row.lines]
+    arranged = [line for block in blocks_of(lines) for _, row in block for line in row]
 
     assert sorted(map(str, arranged)) == sorted(map(str, lines))
