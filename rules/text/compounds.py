@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Iterator
 
 from rules.text.normalize import normal_words
 
-_LONG_WORD = re.compile(r"(?<![a-z])[a-z]{7,32}(?![a-z])")
+_LONG_WORD = re.compile("[a-z]{7,}+")
+#: Longest compound, in letters.
+_LONGEST = 32
 #: Least lengths of the two halves.
 _FIRST, _LAST = 4, 3
 
@@ -27,7 +29,7 @@ class Compounds:
         """Yield the compounds in a normalized text: their position, and the two words."""
         for found in _LONG_WORD.finditer(text) if self._first else ():
             word = found[0]
-            if word[-_LAST:] in self._ends and word not in known:
+            if word[-_LAST:] in self._ends and len(word) <= _LONGEST and word not in known:
                 cut = self._cut(word)
                 if cut:
                     yield found.start(), found.end(), f"{word[:cut]} {word[cut:]}"

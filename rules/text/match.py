@@ -141,11 +141,12 @@ def _covering(found: list[Span], joined: bytearray) -> list[Span]:
     reached = 0
     for match in found:
         start, stop, _ = match
-        if start >= reached and group:
-            chosen += group if len(group) == 1 else _best(group, reached, joined)
-            group = []
-        group.append(match)
-        reached = max(reached, stop)
+        if start < reached:
+            group.append(match)
+            reached = max(reached, stop)
+        else:
+            chosen += _best(group, reached, joined) if len(group) > 1 else group
+            group, reached = [match], stop
     return chosen + (_best(group, reached, joined) if len(group) > 1 else group)
 
 

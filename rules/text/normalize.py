@@ -24,7 +24,7 @@ _MARK = "\x1f"
 #: Spaces inside words: "纯 棉", "T 恤", and those marked in spread Latin words.
 _GAP = re.compile(f"{_MARK}| (?=[{CJK}])(?:(?<=[{CJK}] )|(?<=[^a-z0-9][a-z] ))| (?=[a-z] ?[{CJK}])(?<=[{CJK}] )")
 #: "cotton65%", "棉65%" and "65%cotton".
-_STUCK = re.compile(r"\d(?<=[^\W\d_].)(?=\d{0,2}(?:[.,]\d{1,2})? ?%)|%(?<=\d.)(?=[^\W_])")
+_STUCK = re.compile(r"[\d%](?:(?<=[^\W\d_]\d)(?=\d{0,2}(?:[.,]\d{1,2})? ?%)|(?<=\d%)(?=[^\W_]))")
 
 
 class Normal(NamedTuple):
