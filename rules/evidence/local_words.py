@@ -5,7 +5,8 @@ Pure. Detects a page's languages by everyday words; knows no tags.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from rules.lexicon.languages import Language
 from rules.text.match import Match, Term
@@ -21,7 +22,12 @@ class LocalWords:
 
     def __init__(self, languages: Sequence[Language], terms: Iterable[tuple[str, Term]]) -> None:
         """Prepare the languages, and pairs of a language and the term that is local to it."""
-        self._cues = {one.language: frozenset(normal_words(list(one.cues))) for one in languages}
+        self._languages = [one.language for one in languages]
+        #: The languages of each everyday word.
+        self._speakers: dict[str, list[str]] = {}
+        for one in languages:
+            for cue in set(normal_words(list(one.cues))):
+                self._speakers.setdefault(cue, []).append(one.language)
         self._local = frozenset(
             normal_words([word for one in languages for words in one.local.values() for word in words])
         )
@@ -36,8 +42,8 @@ class LocalWords:
         spoken = self._spoken(text)
         found: list[Match] = []
         for match in matches:
-            meanings: Mapping[str, Term] = self._meanings.get(match.term.text, {})
-            term = next((meanings[language] for language in spoken if language in meanings), None)
+            meanings = self._meanings.get(match.term.text)
+            term = next((meanings[language] for language in spoken if language in meanings), None) if meanings else None
             if term is not None:
                 found.append(match._replace(term=term))
             elif match.term.kind != "local":
@@ -48,8 +54,8 @@ class LocalWords:
         """Return the languages with the most words on the page; none for English, which has no local words."""
         # A local word is no evidence of its own language: "lana" alone is not Italian.
         words = set(_WORD.findall(text)) - self._local
-        shown = {language: len(words & cues) for language, cues in self._cues.items()}
+        shown = Counter([language for word in words for language in self._speakers.get(word, ())])
         most = max(shown.values(), default=0)
-        if shown.get(_GLOBAL) == most:
+        if shown[_GLOBAL] == most:
             return []
-        return [language for language, count in shown.items() if count == most > 0]
+        return [language for language in self._languages if shown[language] == most]

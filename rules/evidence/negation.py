@@ -59,11 +59,13 @@ class Negations:
         """
         spent: set[int] = set()
         answered = self._answered(text, line, spent)
-        kinds = {match.term.kind for match in line}
-        if "negation" not in kinds and self._openings.keys().isdisjoint([match.term.text for match in line]):
-            return answered
-        backwards = self._sweep(text, reversed(line), "after", spent)
-        return backwards | self._sweep(text, line, "before", spent) | answered
+        stands = {self._rules[match.term.owner].stand for match in line if match.term.kind == "negation"}
+        backwards, forwards = dict[int, str](), dict[int, str]()
+        if not stands.isdisjoint(("after", "either")):
+            backwards = self._sweep(text, reversed(line), "after", spent)
+        if not stands.isdisjoint(("before", "either")) or any(match.term.text in self._openings for match in line):
+            forwards = self._sweep(text, line, "before", spent)
+        return backwards | forwards | answered
 
     def _opened_by(self, term: Term) -> str | None:
         """Return the negation that a word begins with and a list may continue: "do not wring, bleach or iron"."""

@@ -39,12 +39,13 @@ def pairs_in(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
     columns = _columns(figures, fits)
     if columns:
         return columns
-    before = _following(figures, fits)
-    behind = _following(figures[::-1], fits)[::-1]
-    percents, begins = _percents(before), isinstance(figures[0], Percent)
-    if percents != _percents(behind):
-        return before if percents > _percents(behind) else behind
-    return before if begins or _percent_first(figures, fits) else behind
+    percent_first = isinstance(figures[0], Percent) or _percent_first(figures, fits)
+    one, other = (_following, _preceding) if percent_first else (_preceding, _following)
+    pairs = one(figures, fits)
+    if _percents(pairs) == sum(isinstance(figure, Percent) for figure in figures):
+        return pairs
+    others = other(figures, fits)
+    return others if _percents(others) > _percents(pairs) else pairs
 
 
 def _percents(pairs: Sequence[Pair]) -> int:
@@ -76,6 +77,11 @@ def _following(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
                 continue
             pairs.append((figure, percent))
     return pairs
+
+
+def _preceding(figures: Sequence[Figure], fits: Fits) -> list[Pair]:
+    """Pair each percentage with the fibre that precedes it, in every language in which it is repeated."""
+    return _following(figures[::-1], fits)[::-1]
 
 
 def _columns(figures: Sequence[Figure], fits: Fits) -> list[Pair]:

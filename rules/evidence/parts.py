@@ -89,8 +89,6 @@ class PartNames:
         clause = _CLAUSE.search(text, stop, stop + _FAR)
         end = clause.start() if clause else stop + _FAR
         announces = after is not None and after.start < end
-        begins = text[start - 1 - (text[start - 1] == " ")] in _MARKS
-        begins = begins or (before is not None and not text[before.stop : start].strip(" "))
         listed = bool(following) and not text[stop : following[0].start].strip(" /,&+:()")
         if start in self._negated or (part is not None and self._describes(part, near[1], end)):
             return None
@@ -103,6 +101,8 @@ class PartNames:
         elif self._announced(stop, near[1]):
             heads = True
         else:
+            begins = text[start - 1 - (text[start - 1] == " ")] in _MARKS
+            begins = begins or (before is not None and not text[before.stop : start].strip(" "))
             heads = begins and (listed or _LINE_END.match(text, stop) is not None)
         own_line = before is None and after is None
         trailing = own_line and behind and not ahead and trails
@@ -110,9 +110,10 @@ class PartNames:
 
     def _describes(self, part: str, figures: Sequence[Figure], end: int) -> bool:
         """Return whether a visible part has only a knit or finish: "Collar: ribbed"."""
+        if not self.vocabulary.parts[part].shows:
+            return False
         said = [figure for figure in figures if figure.start < end]
-        woven = all(isinstance(figure, Fibre) and figure.weave for figure in said)
-        return bool(said) and woven and self.vocabulary.parts[part].shows
+        return bool(said) and all(isinstance(figure, Fibre) and figure.weave for figure in said)
 
     def _announced(self, stop: int, figures: Sequence[Figure]) -> bool:
         """Return whether a percentage, or a fibre with one, follows directly after a name."""

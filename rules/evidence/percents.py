@@ -16,7 +16,7 @@ _HUNDRED_CUT = re.compile(r"(?<![\w%])(?<!\d[.,])(?:[^\W\d]|[\[\]!/\\])?(00) ?%$
 #: Turkish labels write the sign first ("%65 pamuk").
 _BEHIND = re.compile(r"%(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%])")
 #: A percent sign read as a dollar or another sign.
-_MISREAD_SIGN = re.compile(r"(?<![\w.,$])(\d{1,3})[$&](?= ?[^\W\d])")
+_MISREAD_SIGN = re.compile(r"(\d(?<![\w.,$].)\d{0,2})[$&](?= ?[^\W\d])")
 _HUNDRED = re.compile("百分(?:之)?百")
 #: The longest number before a sign, with its space.
 _LONGEST = 8

@@ -62,9 +62,10 @@ def _filled(text: str, said: Sequence[Match], start: int, stop: int) -> bool:
     words = iter(said)
     word = next(words, None)
     for mark in (*(found.start() for found in _MARK.finditer(text, start, stop)), stop):
-        between = text[start:mark]
-        letters = sum(map(str.isalpha, between)) if word is not None and word.start < mark else 0
-        sentence = letters > 0 and _SENTENCE.search(between) is not None
+        if word is None:
+            return False
+        letters = sum(map(str.isalpha, text[start:mark])) if word.start < mark else 0
+        sentence = letters > 0 and _SENTENCE.search(text, start, mark) is not None
         while word is not None and word.start < mark:
             head = word.term.owner.startswith(_THING) and (
                 not _ALPHABETIC.search(text, word.stop, mark) or _DESCRIBED.match(text, word.stop) is not None
