@@ -122,13 +122,13 @@ class Tagger:
         given: dict[str, list[_Support]] = {}
         for finding in findings:
             if finding.reason is None:
-                support = (
-                    finding,
-                    [_evidence(finding, line, places) for line in (finding.line, finding.second) if line],
-                )
+                proofs = [_evidence(finding, finding.line, places)]
+                if finding.second is not None:
+                    proofs.append(_evidence(finding, finding.second, places))
+                support = finding, proofs
                 for tag_id in self._vocabulary.brought.get(finding.tag, (finding.tag,)):
                     given.setdefault(tag_id, []).append(support)
-        for tag_id, supports in sorted(given.items()):
+        for tag_id, supports in given.items():
             if len(supports) > 1:
                 supports.sort(key=_worst_last)
             category, _, value = tag_id.partition("/")

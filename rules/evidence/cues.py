@@ -51,11 +51,10 @@ class Cues:
     announced: set[int] = field(default_factory=set)
 
 
-def cues_on(page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> Cues:
-    """Collect the cues of a page's matches, given in their order, block by block."""
-    lines = page.by_line(matches)
+def cues_on(page: Page, vocabulary: Vocabulary, lines: Mapping[int, Sequence[Match]]) -> Cues:
+    """Collect the cues of a page's matches, given in their order by line number, block by block."""
     cues = Cues(lone=set(lone_words(page, lines, vocabulary.in_company, vocabulary.telling)))
-    percents = page.by_line(_of_compositions(page.text, matches))
+    percents = page.by_line(_of_compositions(page.text, lines))
     for first, after in pairwise(page.blocks):
         numbers = [number for number in range(first, after) if number in lines or number in percents]
         block = [match for number in numbers for match in lines.get(number, ())]
@@ -170,9 +169,9 @@ def _behind_part(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> d
     return found
 
 
-def _of_compositions(text: str, matches: Sequence[Match]) -> list[Percent]:
+def _of_compositions(text: str, lines: Mapping[int, Sequence[Match]]) -> list[Percent]:
     """Return the percentages that are not discounts: without a promotion word next to them."""
-    promotions = [match for match in matches if match.term.kind == "ignored"]
+    promotions = [match for line in lines.values() for match in line if match.term.kind == "ignored"]
     begins = {match.start for match in promotions}
     ends = {match.stop for match in promotions}
 

@@ -72,7 +72,8 @@ class Finding(NamedTuple):
 def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
     """Judge the vocabulary's words on a page, in reading order."""
     matches = vocabulary.local_words.resolved(page.text, find_on(page, vocabulary.matcher))
-    judge = _Judge(page, vocabulary, cues_on(page, vocabulary, matches), matches)
+    lines = page.by_line(matches)
+    judge = _Judge(page, vocabulary, cues_on(page, vocabulary, lines), LineTalk(page, vocabulary, lines), matches)
     found = [finding for match in matches if (finding := judge.finding(match)) is not None]
     return found + list(judge.pure(found)) + [judge.size(size) for size in sizes_on(page)]
 
@@ -80,11 +81,11 @@ def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
 class _Judge:
     """Judges the matches of one page."""
 
-    def __init__(self, page: Page, vocabulary: Vocabulary, cues: Cues, matches: list[Match]) -> None:
+    def __init__(self, page: Page, vocabulary: Vocabulary, cues: Cues, talk: LineTalk, matches: list[Match]) -> None:
         self._page = page
         self._vocabulary = vocabulary
         self._cues = cues
-        self._talk = LineTalk(page, vocabulary, matches)
+        self._talk = talk
         self._matches = matches
         #: Fibres with 0 % on a label whose other shares add up.
         self._zero = {
@@ -267,4 +268,5 @@ class _Judge:
 
 def _numbered(text: str, matches: Sequence[Match]) -> bool:
     """Return whether a label numbers its fabrics: then no percentage is one of the whole garment."""
-    return any(term.kind in ("field", "part") and _SECOND.match(text, stop) for _, stop, term in matches)
+    ends = [stop for _, stop, term in matches if term.kind in ("field", "part")]
+    return any(_SECOND.match(text, stop) for stop in ends)

@@ -18,7 +18,7 @@ GIVES_WAY = "another word in the line overrides it"
 #: Accessories of a garment. If the line overrides one, it also overrides the material of the accessory.
 _ACCESSORIES = frozenset({"category/belt", "category/tie"})
 #: Names of accounts and pages: no word in them is about clothes.
-_HANDLE = re.compile(r"@[^\s,，:：]+|(?:https?://|www\.)\S+")
+_HANDLE = re.compile(r"@[^\s,，:：]+|https?://\S+|www\.\S+")
 #: The end of a host name, and the part before it. The search starts at the dot, because few words contain one.
 _DOMAIN = re.compile(r"\.(?:com|cn|net|org|co|shop|studio|store)\b\S*")
 _HOST = re.compile(r"[\w-]+$")
@@ -85,25 +85,27 @@ class _Line:
 class LineTalk:
     """The lines of a page, to find words that are about something else."""
 
-    def __init__(self, page: Page, vocabulary: Vocabulary, matches: Sequence[Match]) -> None:
+    def __init__(self, page: Page, vocabulary: Vocabulary, lines: Mapping[int, Sequence[Match]]) -> None:
+        """Prepare the matches of a page, by line number."""
         self._page = page
         self._vocabulary = vocabulary
-        self._telling = not vocabulary.overriding.isdisjoint([match.term.text for match in matches])
-        self._by_line = page.by_line(matches) if self._telling else {}
-        self._lines: dict[int, _Line] = {}
+        #: The lines with a word that can override others.
+        self._lines = {
+            number: _Line(page.text, line, vocabulary)
+            for number, line in lines.items()
+            if not vocabulary.overriding.isdisjoint([match.term.text for match in line])
+        }
         self._handles = _handles_in(page.text)
 
     def against(self, match: Match) -> str | None:
         """Return why a word is not about the garment, or None."""
-        if not self._telling and not self._handles:
-            return None
-        at = bisect_right(self._handles, (match.start, len(self._page.text)))
-        if at and match.start < self._handles[at - 1][1]:
-            return "part of a name"
-        number = bisect_right(self._page.starts, match.start) - 1
-        line = self._lines.get(number)
+        if self._handles:
+            at = bisect_right(self._handles, (match.start, len(self._page.text)))
+            if at and match.start < self._handles[at - 1][1]:
+                return "part of a name"
+        line = self._lines.get(bisect_right(self._page.starts, match.start) - 1) if self._lines else None
         if line is None:
-            line = self._lines[number] = _Line(self._page.text, self._by_line.get(number, ()), self._vocabulary)
+            return None
         if self._is_overridden(match, line):
             return GIVES_WAY
         if line.goods and self._of_goods(match, line.goods):
