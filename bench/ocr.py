@@ -1,7 +1,7 @@
 """
 How much of an OCR worker's time is not the engine's, and whether many workers act as one. Prints JSON.
 
-    python bench/ocr.py [overhead|memory|vllm|failure ...] [--out FILE]
+    python bench/ocr.py [overhead|memory|vllm|failure|reading ...] [--photos FOLDER ...] [--out FILE]
 
 Starts its own workers and stand-in servers, and stops them. bench/ocr_peers.py sets a worker beside its peers.
 """
@@ -46,6 +46,7 @@ from ocr_worker.result import Reading, Refused  # noqa: E402 - same
 from ocr_worker.server.heap import keep_freed_memory  # noqa: E402 - same
 from schemas.outcomes import Later  # noqa: E402 - same
 
+SAMPLES = HERE.parent / "samples" / "photos"
 #: Photos after which the memory is looked at.
 MARKS = (100, 500, 1000, 2000)
 
@@ -111,7 +112,7 @@ async def memory() -> dict[str, object]:
     """
     keep_freed_memory()
     reader = Reader(ScriptedEngine(), OcrConfig(slots=2))
-    samples = [path.read_bytes() for path in sorted((HERE.parent / "samples" / "photos").iterdir())]
+    samples = [path.read_bytes() for path in sorted(SAMPLES.iterdir())]
     photos = itertools.cycle(
         itertools.chain.from_iterable((one, camera) for camera in (camera_photo(),) for one in samples)
     )
@@ -123,6 +124,30 @@ async def memory() -> dict[str, object]:
             rss[done] = round(process.memory_info().rss / 1e6)
     await reader.aclose()
     return {"rss_mb_after": rss}
+
+
+async def reading(photos: list[bytes]) -> dict[str, object]:
+    """
+    Resident memory in MB of a worker of two slots that reads photo after photo with RapidOCR, three callers at once.
+
+    One of 12 MP is among the photos.
+    """
+    endless = itertools.cycle([camera_photo(), *photos])
+    rss: dict[int, int] = {}
+    done = itertools.count(1)
+    with worker("rapid", 2) as (process, url):
+
+        async def caller(pool: OcrPool) -> None:
+            for number in done:
+                if number > MARKS[-1]:
+                    return
+                await pool.read(next(endless))
+                if number in MARKS:
+                    rss[number] = round(process.memory_info().rss / 1e6)
+
+        async with OcrPool([url], None, 300, 3) as pool:
+            await asyncio.gather(*(caller(pool) for _ in range(3)))
+    return {"photos": len(photos) + 1, "rss_mb_after": rss}
 
 
 @asynccontextmanager
@@ -225,8 +250,12 @@ async def killed(*, worker_dies: bool) -> dict[str, object]:
 def main() -> None:
     """Run the named measurements, or all."""
     parts: dict[str, Callable[[], Any]] = {part.__name__: part for part in (overhead, memory, vllm, failure)}
+    parts["reading"] = lambda: reading(
+        [path.read_bytes() for folder in given.photos for path in sorted(folder.iterdir())]
+    )
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(parts)}; default all")
+    parser.add_argument("--photos", type=Path, nargs="*", default=[SAMPLES], help="folders of photos for `reading`")
     parser.add_argument("--out", type=Path, help="write the JSON here too")
     given = parser.parse_args()
     results: dict[str, object] = {"cores": psutil.cpu_count()}

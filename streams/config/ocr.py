@@ -54,6 +54,11 @@ class OcrSettings(BaseSettings):
         description="How the rapid engine finds lines. `auto`: at half scale, and again at full scale where it is"
         " unsure; `small`, `tiny`: at full scale with that model.",
     )
+    ocr_recognizer: Literal["small", "tiny"] = Field(
+        "small",
+        description="Model with which the rapid engine reads lines. `tiny` costs about a quarter, but runs words"
+        " together.",
+    )
     ocr_extra_models: Path | None = Field(
         None, description="Folder of further PP-OCR recognizers (*.onnx) for scripts the rapid engine does not know."
     )

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ocr_worker.engines.protocol import Lines, Unfinished
-from ocr_worker.engines.rapid.models import LOOK_BYTES, Detector, Models
+from ocr_worker.engines.rapid.models import LOOK_BYTES, Detector, Models, Recognizer
 from ocr_worker.engines.rapid.order import arrange
 from ocr_worker.engines.rapid.page import Page
 from ocr_worker.engines.rapid.passes import Passes, Seen
@@ -59,6 +59,7 @@ class RapidEngine:
         look_closer: bool = True,
         most_tiles: int = 16,
         detector: Detector = "auto",
+        recognizer: Recognizer = "small",
         further_models: Path | None = None,
     ) -> None:
         """
@@ -70,15 +71,18 @@ class RapidEngine:
             look_closer: Read parts again, enlarged, where that may find more.
             most_tiles: Most tiles that are read of a long page.
             detector: How lines are found; "auto" looks at half scale first.
+            recognizer: Which model reads the lines.
             further_models: Folder of recognizers for more scripts.
 
         """
         self._lift, self._most_tiles = lift, most_tiles
-        self._passes = Passes(Models(detector, further_models), lift=lift, look_closer=look_closer)
+        self._passes = Passes(
+            Models(detector, further_models, recognizer=recognizer), lift=lift, look_closer=look_closer
+        )
         BUDGET.grow_to(slots * (LOOK_BYTES + ORDINARY_PHOTO))
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="rapid")
         release = version("rapidocr")
-        self.info = EngineInfo(name="rapid", model="PP-OCRv6-small", revision=f"rapidocr-{release}")
+        self.info = EngineInfo(name="rapid", model=f"PP-OCRv6-{recognizer}", revision=f"rapidocr-{release}")
 
     def prepare(self, photo: DecodedPhoto) -> Prepared:
         """Raise the contrast of the small picture."""

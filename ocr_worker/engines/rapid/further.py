@@ -37,13 +37,21 @@ class FurtherRecognizers:
         return best
 
 
-def params_of(folder: Path) -> list[Mapping[str, str]]:
-    """Return RapidOCR's parameters for each model of a folder, sorted by name."""
+def models_in(folder: Path) -> list[Mapping[str, str]]:
+    """
+    Return RapidOCR's parameters for each model of a folder, sorted by name.
+
+    Raises:
+        ValueError: The folder contains no model.
+
+    """
     models = sorted(folder.glob("*.onnx"))
     if not models:
         raise ValueError(f"{folder} contains no model (*.onnx)")
-    return [
-        {"Rec.model_path": str(model)}
-        | ({"Rec.rec_keys_path": str(keys)} if (keys := model.with_suffix(".txt")).exists() else {})
-        for model in models
-    ]
+    return [params_of(model) for model in models]
+
+
+def params_of(model: Path) -> Mapping[str, str]:
+    """Return RapidOCR's parameters for one recognizer, and for its dictionary if there is one beside it."""
+    keys = model.with_suffix(".txt")
+    return {"Rec.model_path": str(model)} | ({"Rec.rec_keys_path": str(keys)} if keys.exists() else {})

@@ -22,7 +22,7 @@ from rapidocr import RapidOCR
 from rapidocr.ch_ppocr_rec import TextRecInput
 
 from ocr_worker.engines.rapid.detector import LineFinder
-from ocr_worker.engines.rapid.further import FurtherRecognizers, params_of
+from ocr_worker.engines.rapid.further import FurtherRecognizers, models_in, params_of
 from ocr_worker.engines.rapid.quads import Corners, Quad
 from ocr_worker.engines.rapid.scripts import STRONG, UNSURE, is_strange, looks_foreign, unread_ink
 from ocr_worker.images.decode import Pixels
@@ -60,8 +60,13 @@ _BETTER = 0.03
 _FILLED = 0.8
 #: `auto` is the small detector at half scale first; `small` and `tiny` look once, at full scale.
 Detector = Literal["auto", "small", "tiny"]
-#: Finds lines at less than half the small detector's cost, but cuts some. Included here, because no wheel contains it.
-_TINY = Path(__file__).parent / "tiny" / "PP-OCRv6_det_tiny.onnx"
+#: `tiny` reads most lines at a quarter of the cost, but runs words together.
+Recognizer = Literal["small", "tiny"]
+#: The tiny models are included here, because RapidOCR's wheel lacks them. The detector costs less than half of the
+#: small one's, but cuts some lines.
+_TINY_DETECTOR, _TINY_RECOGNIZER = (
+    Path(__file__).parent / "tiny" / name for name in ("PP-OCRv6_det_tiny.onnx", "PP-OCRv6_rec_tiny.onnx")
+)
 #: The detector enlarges the shorter side to 736 px: a strip of 1,000 x 13 would become 56,000 px long and take minutes.
 #: So strips are padded to at most this many times as long as wide.
 MOST_ASPECT = 3
@@ -72,15 +77,19 @@ LOOK_BYTES = 260_000_000
 class Models:
     """One shared RapidOCR instance, whose sessions are thread-safe."""
 
-    def __init__(self, detector: Detector = "auto", further: Path | None = None) -> None:
+    def __init__(
+        self, detector: Detector = "auto", further: Path | None = None, *, recognizer: Recognizer = "small"
+    ) -> None:
         """Load the models. `further` is a folder of recognizers for other scripts."""
         # OpenCV's own threads would compete with ours for the same cores.
         cv2.setNumThreads(1)
-        model = {"Det.model_path": str(_TINY)} if detector == "tiny" else {}
-        self._ocr = RapidOCR(params=PARAMS | model)
+        models: dict[str, str] = {"Det.model_path": str(_TINY_DETECTOR)} if detector == "tiny" else {}
+        if recognizer == "tiny":
+            models |= params_of(_TINY_RECOGNIZER)
+        self._ocr = RapidOCR(params=PARAMS | models)
         # Use only the detection model: RapidOCR's own call would also cut out every line, which `read` does itself.
         self._lines = LineFinder(self._ocr._load_det_model(), half_first=detector == "auto")  # noqa: SLF001
-        others = [RapidOCR(params={**PARAMS, **model}) for model in (params_of(further) if further else ())]
+        others = [RapidOCR(params={**PARAMS, **model}) for model in (models_in(further) if further else ())]
         self._further = FurtherRecognizers([other._load_rec_model() for other in others], TextRecInput)  # noqa: SLF001
 
     def look(self, rgb: Pixels) -> list[Quad]:

@@ -227,6 +227,7 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
         look_closer=settings.ocr_look_closer,
         most_tiles=settings.ocr_max_tiles,
         detector=settings.ocr_detector,
+        recognizer=settings.ocr_recognizer,
         further_models=settings.ocr_extra_models,
     )
 

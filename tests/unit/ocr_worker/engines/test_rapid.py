@@ -84,6 +84,19 @@ async def test_without_the_closer_look_the_same_print_stays_unread(draw):
         await engine.aclose()
 
 
+async def test_the_tiny_models_read_printed_lines_too_and_the_event_names_them(draw):
+    engine = RapidEngine(slots=1, detector="tiny", recognizer="tiny")
+    reader = Reader(engine, OcrConfig())
+    try:
+        result = await reading(reader, draw())
+    finally:
+        await reader.aclose()
+        await engine.aclose()
+
+    assert [line.text for line in result.texts] == ["65% POLYESTER", "35% COTTON", "DO NOT BLEACH"]
+    assert result.engine.model == "PP-OCRv6-tiny"
+
+
 def test_strips_are_padded_so_that_the_detector_does_not_blow_them_up():
     for shape in ((13, 1000), (1000, 13), (500, 500)):
         padded = pad_strip(np.zeros((*shape, 3), dtype=np.uint8), MOST_ASPECT, (0, 0, 0))
