@@ -62,6 +62,12 @@ class OcrSettings(BaseSettings):
     ocr_extra_models: Path | None = Field(
         None, description="Folder of further PP-OCR recognizers (*.onnx) for scripts the rapid engine does not know."
     )
+    ocr_tesseract: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_]+(\+[A-Za-z_]+)*$",
+        description="Languages in which Tesseract reads lines that look foreign (`rus+ukr`). It must be installed with"
+        " its data; default: not used.",
+    )
     ocr_max_tiles: int = Field(
         16,
         ge=1,

@@ -61,6 +61,7 @@ class RapidEngine:
         detector: Detector = "auto",
         recognizer: Recognizer = "small",
         further_models: Path | None = None,
+        tesseract: str | None = None,
     ) -> None:
         """
         Create an engine that reads `slots` photos at the same time.
@@ -73,12 +74,15 @@ class RapidEngine:
             detector: How lines are found; "auto" looks at half scale first.
             recognizer: Which model reads the lines.
             further_models: Folder of recognizers for more scripts.
+            tesseract: Languages in which Tesseract reads lines that look foreign (`rus+ukr`).
+
+        Raises:
+            ValueError: The folder contains no model, or Tesseract or a language of it is missing.
 
         """
         self._lift, self._most_tiles = lift, most_tiles
-        self._passes = Passes(
-            Models(detector, further_models, recognizer=recognizer), lift=lift, look_closer=look_closer
-        )
+        models = Models(detector, further_models, recognizer=recognizer, tesseract=tesseract)
+        self._passes = Passes(models, lift=lift, look_closer=look_closer)
         BUDGET.grow_to(slots * (LOOK_BYTES + ORDINARY_PHOTO))
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="rapid")
         release = version("rapidocr")

@@ -25,6 +25,7 @@ from ocr_worker.engines.rapid.detector import LineFinder
 from ocr_worker.engines.rapid.further import FurtherRecognizers, models_in, params_of
 from ocr_worker.engines.rapid.quads import Corners, Quad
 from ocr_worker.engines.rapid.scripts import STRONG, UNSURE, is_strange, looks_foreign, unread_ink
+from ocr_worker.engines.rapid.tesseract import Tesseract
 from ocr_worker.images.decode import Pixels
 from ocr_worker.images.memory import BUDGET
 from ocr_worker.images.strips import pad_strip
@@ -78,9 +79,18 @@ class Models:
     """One shared RapidOCR instance, whose sessions are thread-safe."""
 
     def __init__(
-        self, detector: Detector = "auto", further: Path | None = None, *, recognizer: Recognizer = "small"
+        self,
+        detector: Detector = "auto",
+        further: Path | None = None,
+        *,
+        recognizer: Recognizer = "small",
+        tesseract: str | None = None,
     ) -> None:
-        """Load the models. `further` is a folder of recognizers for other scripts."""
+        """
+        Load the models.
+
+        `further` is a folder of recognizers for other scripts, `tesseract` are languages that Tesseract reads.
+        """
         # OpenCV's own threads would compete with ours for the same cores.
         cv2.setNumThreads(1)
         models: dict[str, str] = {"Det.model_path": str(_TINY_DETECTOR)} if detector == "tiny" else {}
@@ -90,7 +100,8 @@ class Models:
         # Use only the detection model: RapidOCR's own call would also cut out every line, which `read` does itself.
         self._lines = LineFinder(self._ocr._load_det_model(), half_first=detector == "auto")  # noqa: SLF001
         others = [RapidOCR(params={**PARAMS, **model}) for model in (models_in(further) if further else ())]
-        self._further = FurtherRecognizers([other._load_rec_model() for other in others], TextRecInput)  # noqa: SLF001
+        recognizers: list[Any] = [other._load_rec_model() for other in others]  # noqa: SLF001
+        self._further = FurtherRecognizers(recognizers + ([Tesseract(tesseract)] if tesseract else []), TextRecInput)
 
     def look(self, rgb: Pixels) -> list[Quad]:
         """Find and read the lines of an RGB picture."""

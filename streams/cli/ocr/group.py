@@ -221,15 +221,19 @@ def _engine(name: EngineName, settings: "Settings") -> "AnyEngine":
         from ocr_worker.engines.rapid.engine import RapidEngine
     except ModuleNotFoundError as error:
         raise CommandError(f"The rapid engine needs {error.name}: install hangtag[cpu]") from None
-    return RapidEngine(
-        settings.ocr_slots,
-        lift=settings.ocr_lift_contrast,
-        look_closer=settings.ocr_look_closer,
-        most_tiles=settings.ocr_max_tiles,
-        detector=settings.ocr_detector,
-        recognizer=settings.ocr_recognizer,
-        further_models=settings.ocr_extra_models,
-    )
+    try:
+        return RapidEngine(
+            settings.ocr_slots,
+            lift=settings.ocr_lift_contrast,
+            look_closer=settings.ocr_look_closer,
+            most_tiles=settings.ocr_max_tiles,
+            detector=settings.ocr_detector,
+            recognizer=settings.ocr_recognizer,
+            further_models=settings.ocr_extra_models,
+            tesseract=settings.ocr_tesseract,
+        )
+    except ValueError as error:
+        raise CommandError(str(error), UNUSABLE) from None
 
 
 def _spans(settings: "Settings") -> "Spans":

@@ -54,6 +54,22 @@ def test_read_prints_a_table_and_the_verdict(tmp_path, draw):
     assert "ok" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "finding"),
+    [("HANGTAG_OCR_EXTRA_MODELS", ".", "contains no model"), ("HANGTAG_OCR_TESSERACT", "xyz", "tesseract")],
+)
+def test_a_reader_that_cannot_be_opened_ends_with_one_line(tmp_path, monkeypatch, draw, setting, value, finding):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(setting, value)
+    (tmp_path / "photo.jpg").write_bytes(draw())
+
+    result = runner.invoke(app, ["ocr", "read", "photo.jpg"])
+
+    assert result.exit_code == 2, result.output
+    assert finding in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
 @contextmanager
 def serving(*options: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a worker until the block ends; gives it and its URL."""

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.rapid.engine import RapidEngine
-from ocr_worker.engines.rapid.further import params_of
+from ocr_worker.engines.rapid.further import models_in
 from ocr_worker.engines.rapid.quads import Quad
 from ocr_worker.engines.rapid.scripts import is_strange, without_foreign
 from ocr_worker.reader import Reader
@@ -118,14 +118,14 @@ async def test_lines_in_a_foreign_script_are_read_by_a_further_recognizer():
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match="contains no model"):
-        params_of(tmp_path)
+        models_in(tmp_path)
 
 
 def test_a_dictionary_beside_a_model_is_used(tmp_path):
     for name in ("th.onnx", "th.txt", "el.onnx"):
         (tmp_path / name).touch()
 
-    assert params_of(tmp_path) == [
+    assert models_in(tmp_path) == [
         {"Rec.model_path": str(tmp_path / "el.onnx")},
         {"Rec.model_path": str(tmp_path / "th.onnx"), "Rec.rec_keys_path": str(tmp_path / "th.txt")},
     ]

@@ -1,0 +1,81 @@
+"""
+Reads single lines with Tesseract, a program of the machine, in languages whose data is installed.
+
+Has the form of RapidOCR's TextRecognizer, so that it is one of the further recognizers. Knows no photo.
+"""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+
+#: Seconds for one line. Reading takes a tenth of a second.
+TIMEOUT_S: Final = 10.0
+#: All that the process gets of the environment: no secrets. Its threads would compete with the worker's for the cores.
+_ENVIRONMENT: Final = {"OMP_THREAD_LIMIT": "1"}
+#: Tesseract's page segmentation mode for one line of text.
+_ONE_LINE: Final = "7"
+#: In Tesseract's TSV: the columns of a row's level, of its confidence (0..100) and of its text; and the level of words.
+_LEVEL, _CONFIDENCE, _TEXT, _WORD = 0, 10, 11, "5"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Text and score of each line, as RapidOCR names them."""
+
+    txts: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+class Tesseract:
+    """Reads lines in the given languages (`rus+ukr`). Thread-safe: each line is a process of its own."""
+
+    def __init__(self, languages: str, *, program: str = "tesseract", timeout_s: float = TIMEOUT_S) -> None:
+        """
+        Check the languages once.
+
+        Raises:
+            ValueError: Tesseract is not installed, or has no data for one of the languages.
+
+        """
+        path = shutil.which(program)
+        if path is None:
+            raise ValueError(f"{program} is not installed: install tesseract-ocr and its data (tesseract-ocr-rus, ...)")
+        listed = subprocess.run([path, "--list-langs"], capture_output=True, check=False, timeout=60)  # noqa: S603
+        known = set(listed.stdout.decode(errors="replace").split("\n")[1:])
+        if lacking := sorted(set(languages.split("+")) - known):
+            raise ValueError(f"tesseract has no data for {', '.join(lacking)}: install tesseract-ocr-{lacking[0]}")
+        self._command = [path, "stdin", "stdout", "-l", languages, "--psm", _ONE_LINE, "tsv"]
+        self._timeout_s = timeout_s
+
+    def __call__(self, question: Any) -> Said:
+        """Read each picture of `question.img`, BGR with one line; empty with a score of 0 where Tesseract fails."""
+        read = [self._read(cv2.imencode(".png", crop)[1].tobytes()) for crop in question.img]
+        return Said(tuple(text for text, _ in read), tuple(score for _, score in read))
+
+    def _read(self, png: bytes) -> tuple[str, float]:
+        try:
+            done = subprocess.run(  # noqa: S603 - the command is ours, the picture comes on stdin
+                self._command,
+                input=png,
+                capture_output=True,
+                check=False,
+                timeout=self._timeout_s,
+                env=_ENVIRONMENT,
+            )
+        except subprocess.TimeoutExpired:
+            return "", 0.0
+        return words_in(done.stdout.decode(errors="replace")) if done.returncode == 0 else ("", 0.0)
+
+
+def words_in(tsv: str) -> tuple[str, float]:
+    """Return the words of Tesseract's TSV, joined by spaces, and their average confidence as a score in 0..1."""
+    rows = [row for line in tsv.splitlines() if len(row := line.split("\t")) > _TEXT]
+    words = [row for row in rows if row[_LEVEL] == _WORD and row[_TEXT].strip()]
+    letters = sum(len(row[_TEXT]) for row in words)
+    if not letters:
+        return "", 0.0
+    score = sum(float(row[_CONFIDENCE]) * len(row[_TEXT]) for row in words) / letters / 100
+    return " ".join(row[_TEXT].strip() for row in words), max(0.0, min(score, 1.0))
