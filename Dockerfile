@@ -1,4 +1,4 @@
-# One image per role: docker build --target streams|ocr-gpu|ocr-cpu|ui .   (docs/deployment.md)
+# One image per role: `make images`, or docker build --target streams|ocr-gpu|ocr-cpu|ui . (docs/deployment.md)
 # Pin the base by digest where you build: --build-arg PYTHON=python:3.11.15-slim-bookworm@sha256:...
 ARG PYTHON=python:3.11.15-slim-bookworm
 

@@ -10,7 +10,7 @@ VLLM_PIP := $(PYTHON) -m pip --python .venv-vllm/bin/python --disable-pip-versio
 
 .PHONY: help
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: .venv/hangtag ## Run the whole chain on sample photos: broker, OCR, rules, local Klaviyo
@@ -55,6 +55,14 @@ chaos: .venv/dev .venv/hangtag ## Kill workers and brokers for minutes and count
 bench: .venv/dev .venv/hangtag ## Measure speed against peers on a real Kafka; writes bench/results/
 	$(BIN)/python bench/streams.py
 	$(BIN)/python bench/chain.py
+
+.PHONY: images
+images: ## Build every image, print the sizes and check each (needs a Docker engine; BUILD_ARGS go to docker build)
+	@$(PYTHON) tests/images/build_images.py $(BUILD_ARGS)
+
+.PHONY: smoke-compose
+smoke-compose: ## Start docker-compose.yml, post photos and wait for their profiles (needs a Docker engine)
+	@$(PYTHON) tests/images/smoke_compose.py $(BUILD_ARGS)
 
 .PHONY: audit
 audit: .venv-audit/locked ## Look up known weaknesses of the locked dependencies at PyPI
