@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, inspect
 
 from klaviyo_sink.state.database import LOOK_S, is_missing, open_for_reading
 from klaviyo_sink.state.ledgers import count_forgotten, digest, forgotten_since
+from klaviyo_sink.state.tables import forgotten_shoppers
 from schemas.events import Event
 from schemas.outcomes import Never
 from schemas.steady_clock import now
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 #: Seconds between two reads of the ledger. `hangtag forget` waits longer before it removes anything.
 REFRESH_S: Final = 5.0
+_NO_LEDGER: Final = "no erasure ledger here: nobody was forgotten, or only the sync stage has it"
 
 
 class ForgottenShoppers:
@@ -34,6 +36,7 @@ class ForgottenShoppers:
         """Do not connect yet: the database is opened at the first use, and not created if missing."""
         self._url, self._clock = url, clock
         self._engine: Engine | None = None
+        self._has_ledger = False
         self._digests: set[str] = set()
         self._newest: datetime | None = None
         self._read_at: float | None = None
@@ -76,17 +79,11 @@ class ForgottenShoppers:
         """Read new entries of the ledger. Blocks."""
         try:
             if self._engine is None and is_missing(self._url):
-                self._say_once(log.info, "no erasure ledger here: nobody was forgotten, or only the sync stage has it")
+                self._say_once(log.info, _NO_LEDGER)
             else:
                 self._engine = self._engine or open_for_reading(self._url)
                 with self._engine.connect() as connection:
-                    new, self._newest = forgotten_since(connection, self._newest, now=now())
-                    known = self._digests | new
-                    if count_forgotten(connection) != len(known):
-                        # An entry came from a clock that was far behind, or was removed: read the whole ledger.
-                        known, self._newest = forgotten_since(connection, None, now=now())
-                self._digests = known
-                self._said.clear()
+                    self._read(connection)
         except Exception as error:  # noqa: BLE001 - a guard must not end events, whatever a damaged row or disk raises
             self._say_once(
                 log.warning,
@@ -94,6 +91,20 @@ class ForgottenShoppers:
                 error=type(error).__name__,
             )
         self._read_at = self._clock()
+
+    def _read(self, connection: Connection) -> None:
+        # The first process with write access makes the table. Others may look before that.
+        self._has_ledger = self._has_ledger or inspect(connection).has_table(forgotten_shoppers.name)
+        if not self._has_ledger:
+            self._say_once(log.info, _NO_LEDGER)
+            return
+        new, self._newest = forgotten_since(connection, self._newest, now=now())
+        known = self._digests | new
+        if count_forgotten(connection) != len(known):
+            # An entry came from a clock that was far behind, or was removed: read the whole ledger.
+            known, self._newest = forgotten_since(connection, None, now=now())
+        self._digests = known
+        self._said.clear()
 
     def close(self) -> None:
         """Close the database."""

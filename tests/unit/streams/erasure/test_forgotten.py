@@ -1,6 +1,7 @@
 """What stages know of who was forgotten, and how a forgotten shopper's event ends."""
 
 import socket
+import sqlite3
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from recognized import recognized
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from klaviyo_sink.state.database import open_database
 from klaviyo_sink.state.forgetting import forget
@@ -53,6 +55,20 @@ async def test_a_shopper_is_known_as_forgotten_at_the_latest_after_a_few_seconds
     clock.seconds += REFRESH_S
     assert [await known.includes(one) for one in ("s1", "s2", "s3")] == [True, True, False]
     assert [known.knows_key(key) for key in (b"s1", b"s3", None)] == [True, False, False]
+    known.close()
+
+
+async def test_a_database_that_no_process_has_set_up_yet_is_no_trouble(url, tmp_path):
+    (tmp_path / "state").mkdir()
+    sqlite3.connect(tmp_path / "state/state.db").execute("CREATE TABLE others (id)").connection.close()
+    clock = Clock()
+    known = ForgottenShoppers(url, clock=clock)
+    with capture_logs() as logs:
+        assert not await known.includes("s1")
+    assert [(one["log_level"], one["event"][:20]) for one in logs] == [("info", "no erasure ledger he")]
+    forget_now(url, "s1")
+    clock.seconds += REFRESH_S
+    assert await known.includes("s1")
     known.close()
 
 
