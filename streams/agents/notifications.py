@@ -40,6 +40,9 @@ async def announce(
         if store.is_mark(created.place.uri):
             # A mark of a photo that was deleted after reading: the bucket reports every new object.
             continue
+        if store.is_dated(created.place.uri):
+            # `hangtag upload` or the gateway stored the photo, and publishes its upload.
+            continue
         ids = template.read(created.place)
         if ids is None:
             return Never(

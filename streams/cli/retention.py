@@ -12,8 +12,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from streams.config.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.photos.retention import Folder, Swept
-    from streams.photos.store import PhotoStore
+    from collections.abc import AsyncIterator
+
+    from streams.photos.sweep import Swept
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -27,15 +28,20 @@ def retention() -> None:
 def sweep_now(
     *,
     dry_run: bool = typer.Option(False, "--dry-run", help="Only count what would be deleted."),
+    everything: bool = typer.Option(
+        False, "--all", help="Check every object, not only the days that may contain a photo that is too old."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """
     Delete the photos that were stored more than HANGTAG_PHOTO_RETENTION_DAYS ago, once.
 
-    The recognize stage does this every hour. Run it by hand for a check, or when no stage runs. Exits 1 if the store
-    failed before the end.
+    The recognize stage does this every hour. Run it by hand for a check, or when no stage runs. The keys of photos
+    begin with a day, so it lists only the days that may contain a photo that is too old, and all keys without a day.
+    Exits 1 if the store failed before the end.
     """
-    from streams.photos.retention import swept_folders
+    from streams.photos.folders import swept_folders
+    from streams.photos.sweep import sweep, sweep_everything
     from streams.wiring.clock import now
     from streams.wiring.photos import make_store
 
@@ -45,25 +51,28 @@ def sweep_now(
 
     async def sweep_by_store_time() -> "tuple[datetime, Swept, str | None]":
         before = (await store.time() or now()) - kept_for
-        return before, *await _sweep(store, folders, before, dry_run=dry_run)
+        if everything:
+            swept = sweep_everything(store, folders, before=before, rest_before=before, remove=not dry_run)
+        else:
+            swept = sweep(store, folders, before=before, remove=not dry_run)
+        return before, *await _show(swept)
 
     before, swept, trouble = asyncio.run(sweep_by_store_time())
     _tell(swept, before, trouble, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(0 if trouble is None else 1)
 
 
-async def _sweep(
-    store: "PhotoStore", folders: "tuple[Folder, ...]", before: datetime, *, dry_run: bool
-) -> "tuple[Swept, str | None]":
+async def _show(sweeping: "AsyncIterator[Swept]") -> "tuple[Swept, str | None]":
+    """Sweep, and show the progress; return what was swept, and why the store failed, if it did."""
     from streams.photos.answers import StoreError
-    from streams.photos.retention import Swept, sweep
+    from streams.photos.sweep import Swept
 
     swept = Swept()
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("sweeping", total=None)
         try:
-            async for swept in sweep(store, folders, before=before, remove=not dry_run):
+            async for swept in sweeping:
                 progress.update(task, description=f"{swept.seen:,} checked, {swept.due:,} too old")
         except StoreError as error:
             return swept, error.failure.message
@@ -87,6 +96,6 @@ def _tell(swept: "Swept", before: datetime, trouble: str | None, *, dry_run: boo
     else:
         done = "would be deleted" if dry_run else "deleted"
         typer.echo(f"{swept.seen:,} checked, {swept.due:,} {done} ({swept.due_bytes / 1e6:,.1f} MB)")
-        typer.echo(f"the oldest remaining photo was stored {oldest}" if oldest else "no photo remains")
+        typer.echo(f"no remaining photo was stored before {oldest}" if oldest else "no photo remains")
     if trouble is not None:
         typer.echo(f"stopped: {trouble}. Run it again to continue", err=True)

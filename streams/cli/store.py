@@ -35,7 +35,7 @@ def setup(
     exits 1.
     """
     from streams.photos.bucket.rules import Bucket, command, rule_days
-    from streams.photos.retention import swept_folders
+    from streams.photos.folders import swept_folders
 
     settings, access = Settings(), S3Access()
     bucket = Bucket.of(settings.store_url)

@@ -13,7 +13,7 @@ import structlog
 from schemas.events import Event, PhotoUploaded
 from streams.photos.answers import StoreError
 from streams.photos.bucket.versions import BucketVersions, VersionsError
-from streams.photos.keys import READ, folder_of, owner_of
+from streams.photos.keys import DATED, READ, folder_of, owner_of, segment
 from streams.photos.local_folder import Stored
 from streams.photos.store import PhotoStore
 
@@ -59,7 +59,13 @@ async def _find_own(store: PhotoStore, shopper_id: str) -> tuple[dict[str, Store
     """Return the objects in the shopper's folders by key, and the folders that cannot be listed."""
     found: dict[str, Stored] = {}
     unlisted: list[str] = []
-    for folder in _folders(shopper_id):
+    days: list[str] = []
+    for dated in DATED:
+        try:
+            days += await store.folders(dated)
+        except StoreError as error:
+            unlisted.append(f"folder {dated}/: {error.failure.message}")
+    for folder in _folders(shopper_id, days):
         try:
             async for some in store.find(folder):
                 found |= {stored.key: stored for stored in some}
@@ -91,7 +97,9 @@ async def _remove_versions(
 ) -> str | None:
     """Remove every version of the same photos and marks from a bucket; return why not, or None."""
     try:
-        for folder in _folders(shopper_id):
+        # A day of which only old versions are left is no folder of the store any more.
+        days = [folder for dated in DATED for folder in await versions.folders(dated)]
+        for folder in _folders(shopper_id, days):
             await versions.remove(folder)
         for uri, others in sorted(named.items()):
             key = store.key_of(uri)
@@ -103,9 +111,10 @@ async def _remove_versions(
     return None
 
 
-def _folders(shopper_id: str) -> tuple[str, str]:
+def _folders(shopper_id: str, days: list[str]) -> list[str]:
+    """Return the shopper's folders; `days` are the folders of days."""
     folder = folder_of(shopper_id)
-    return folder, f"{READ}/{folder}"
+    return [folder, f"{READ}/{folder}", *(f"{day}/{segment(shopper_id)}" for day in days)]
 
 
 def _is_own(key: str, others: set[str], shopper_id: str) -> bool:

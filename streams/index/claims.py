@@ -13,8 +13,9 @@ from streams.photos.keys import owner_of
 #: A kind of Klaviyo identifier (`id`, `email`, `external_id`) and its value.
 Name = tuple[str, str]
 
-#: Folder, shopper and file: the last parts of the address of a photo in the store's own place.
-_KEY_PARTS = 3
+#: How many of the last parts of a photo's address are its key in the store: two folders, day, shopper and file; without
+#: a day a folder, shopper and file.
+_KEY_PARTS = (5, 3)
 
 
 def claimed(event: Event) -> set[str]:
@@ -25,8 +26,8 @@ def claimed(event: Event) -> set[str]:
         digest_of_name(name) for name in identifiers(event.identity) if name != ("external_id", event.shopper_id)
     }
     if isinstance(event, PhotoUploaded):
-        key = "/".join(event.photo.uri.split("/")[-_KEY_PARTS:])
-        if owner_of(key) != event.shopper_id:
+        parts = event.photo.uri.split("/")
+        if event.shopper_id not in {owner_of("/".join(parts[-count:])) for count in _KEY_PARTS}:
             digests.add(digest_of_photo(event.photo.uri))
     return digests
 

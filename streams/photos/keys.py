@@ -1,21 +1,35 @@
 """
-Builds and parses keys of photos in the store: one folder per shopper, ids as plain path segments. Pure.
+Builds and parses keys of photos in the store: one folder per day and shopper, ids as plain path segments. Pure.
 
-`uploads/<shopper>/<upload>.<ext>` is a photo. The same key below `read/` marks a photo that was read and deleted.
+`uploads/by.day/<day>/<shopper>/<upload>.<ext>` is a photo; its day is the day (UTC) on which it was stored. Keys of
+older versions, and those that a shop writes itself, have no day: `uploads/<shopper>/<upload>.<ext>`. The same key below
+`read/` marks a photo that was read and deleted.
 """
 
 import re
+from datetime import date
 from typing import Final
 
 #: Folders of the store: photos, and marks of photos that were deleted after reading.
 UPLOADS: Final = "uploads"
 READ: Final = "read"
-_OWN_KEY = re.compile(rf"(?:{READ}/)?{UPLOADS}/([^/]+)/[^/]+")
+#: Folder with a folder for each day. It contains a dot, which `segment` encodes, so no shopper's folder has its name.
+BY_DAY: Final = f"{UPLOADS}/by.day"
+#: The folders with folders of days: of photos, and of marks.
+DATED: Final = (BY_DAY, f"{READ}/{BY_DAY}")
+_DAY = r"\d{4}-\d\d-\d\d"
+_OWN_KEY = re.compile(rf"(?:{READ}/)?(?:{UPLOADS}|{re.escape(BY_DAY)}/{_DAY})/([^/]+)/[^/]+")
+_DAY_FOLDER = re.compile(rf"(?:{READ}/)?{re.escape(BY_DAY)}/({_DAY})(?=/)", re.ASCII)
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
 
 
+def key_of(*, day: date, shopper_id: str, upload_id: str, suffix: str) -> str:
+    """Return the key of a photo that is stored on a day."""
+    return f"{BY_DAY}/{day.isoformat()}/{segment(shopper_id)}/{segment(upload_id)}{suffix.lower()}"
+
+
 def folder_of(shopper_id: str) -> str:
-    """Return the folder of a shopper's photos."""
+    """Return the folder of a shopper's photos whose keys have no day."""
     return f"{UPLOADS}/{segment(shopper_id)}"
 
 
@@ -23,6 +37,18 @@ def owner_of(key: str) -> str | None:
     """Return the shopper whose folder contains a photo or a mark; None if the key does not have the store's form."""
     found = _OWN_KEY.fullmatch(key)
     return id_in(found[1]) if found is not None else None
+
+
+def day_folder_of(key: str) -> str | None:
+    """Return the folder of a day that contains a photo or a mark; None if its key has no day."""
+    found = _DAY_FOLDER.match(key)
+    return found[0] if found is not None and _day(found[1]) is not None else None
+
+
+def day_of(key: str) -> date | None:
+    """Return the day in the key of a photo or a mark; None if it has none."""
+    found = _DAY_FOLDER.match(key)
+    return _day(found[1]) if found is not None else None
 
 
 def segment(part: str) -> str:
@@ -33,3 +59,10 @@ def segment(part: str) -> str:
 def id_in(written: str) -> str:
     """Decode an id that `segment` encoded. Other text is returned unchanged."""
     return _ESCAPED.sub(lambda hit: bytes.fromhex(hit[0].replace("=", "")).decode(errors="replace"), written)
+
+
+def _day(written: str) -> date | None:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None

@@ -1,5 +1,5 @@
 """
-Deletes photos a number of days after the store received them.
+Deletes photos a number of days after the store received them: the sweeps of the recognize stage, and their timer.
 
 Goes by the store's own times; knows neither Kafka nor events. The bucket's own rule (`bucket/rules.py`) is a backup for
 days on which no stage runs.
@@ -8,7 +8,6 @@ days on which no stage runs.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,86 +15,39 @@ import structlog
 
 from schemas.steady_clock import SteadyClock
 from schemas.steady_clock import now as steady_now
-from streams.config.settings import Settings, UnusableError
 from streams.photos.answers import StoreError
-from streams.photos.bucket.events import KeyTemplate
-from streams.photos.bucket.rules import Bucket, rule_days
-from streams.photos.keys import READ, UPLOADS
+from streams.photos.bucket.rules import rule_days
+from streams.photos.folders import Folder
 from streams.photos.store import MISSING, PhotoStore
+from streams.photos.sweep import Swept, sweep_days, sweep_everything
 from streams.telemetry import metrics
 
 log = structlog.get_logger()
 
-#: Time between two sweeps of the recognize stage.
+#: Time between two sweeps of the recognize stage, which list the days that may contain something due.
 SWEEP_EVERY: Final = timedelta(hours=1)
 #: A sweep deletes photos that would expire before the next sweep has finished (a sweep may take an hour).
 AHEAD: Final = 2 * SWEEP_EVERY
+#: Time between two sweeps that check every object.
+CHECK_EVERY: Final = timedelta(hours=22)
+#: The same for objects that only such a sweep finds. It may take two hours.
+CHECK_AHEAD: Final = timedelta(days=1)
 _LOOK_S: Final = 5.0
 _TRY_AGAIN: Final = timedelta(minutes=1)
-#: Folders of the store that belong to Hangtag with everything in them.
-_WHOLE: Final = (f"{READ}/", f"{UPLOADS}/")
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """Progress of a sweep: objects checked, and how many of them were too old (and deleted, unless it only counts)."""
-
-    seen: int = 0
-    due: int = 0
-    due_bytes: int = 0
-    #: When the oldest remaining photo was stored.
-    oldest: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A part of the store with photos or marks: a whole folder, or the keys in it that match a template."""
-
-    #: Beginning of each key: `uploads/`, or `photos-`; empty if it may be any.
-    start: str
-    template: KeyTemplate | None = None
-    #: The store's prefix in its bucket, because templates describe whole keys.
-    prefix: str = ""
-
-    @property
-    def name(self) -> str:
-        """The folder to list; empty for the whole store."""
-        return self.start.rpartition("/")[0]
-
-    def holds(self, key: str) -> bool:
-        """Return whether a key is a photo or a mark, as opposed to a file of others."""
-        if self.template is None:
-            return True
-        return self.template.matches(f"{self.prefix}{key}") and not key.startswith(_WHOLE)
-
-
-def swept_folders(settings: Settings) -> tuple[Folder, ...]:
-    """
-    Return the parts of the store with photos or marks; nothing that belongs to others.
-
-    Raises:
-        UnusableError: Notifications are on, and HANGTAG_NOTIFICATIONS_KEY is not a template.
-
-    """
-    whole = tuple(Folder(start) for start in _WHOLE)
-    if settings.notifications_topic is None:
-        return whole
-    try:
-        template = KeyTemplate(settings.notifications_key)
-    except ValueError as error:
-        raise UnusableError(f"HANGTAG_NOTIFICATIONS_KEY: {error}") from None
-    bucket = Bucket.of(settings.store_url)
-    prefix = bucket.prefix if bucket is not None else ""
-    if not (template.start.startswith(prefix) or prefix.startswith(template.start)):
-        # Photos elsewhere in the bucket do not belong to this store: no stage reads them either.
-        return whole
-    start = template.start[len(prefix) :]
-    return whole if start.startswith(_WHOLE) else (*whole, Folder(start, template, prefix))
 
 
 def may_be_gone_after(kept_for: timedelta) -> timedelta:
     """Return the age from which a photo may be deleted: the sweep deletes early, and a bucket's rule has whole days."""
     return min(kept_for - AHEAD, timedelta(days=rule_days(kept_for.days)))
+
+
+def check_times(kept_for: timedelta) -> tuple[timedelta, timedelta]:
+    """
+    Return the time between two sweeps of everything, and how long before its time such a sweep deletes a photo.
+
+    Of photos that are kept for a day, a daily sweep would have to delete all, so everything is swept hourly.
+    """
+    return (CHECK_EVERY, CHECK_AHEAD) if kept_for >= 2 * CHECK_AHEAD else (SWEEP_EVERY, AHEAD)
 
 
 async def is_gone_for_good(
@@ -133,35 +85,6 @@ async def is_gone_for_good(
     return True
 
 
-async def sweep(
-    store: PhotoStore, folders: tuple[Folder, ...], *, before: datetime, remove: bool = True
-) -> AsyncIterator[Swept]:
-    """
-    Delete everything that was stored before a time; yields the progress after every thousand objects.
-
-    Raises:
-        StoreError: The store did not respond, or refused. The next sweep finds the rest.
-
-    """
-    so_far = Swept()
-    for folder in folders:
-        async for found in store.find(folder.name):
-            some = [one for one in found if folder.holds(one.key)]
-            due = [one for one in some if one.stored_at < before]
-            if remove:
-                await store.remove_all(due)
-            times = [one.stored_at for one in some if one.stored_at >= before]
-            times += [so_far.oldest] if so_far.oldest is not None else []
-            so_far = Swept(
-                so_far.seen + len(some),
-                so_far.due + len(due),
-                so_far.due_bytes + sum(one.size for one in due),
-                min(times, default=None),
-            )
-            yield so_far
-    yield so_far
-
-
 async def keep_sweeping(
     leads: Callable[[], bool],
     store: PhotoStore,
@@ -177,33 +100,87 @@ async def keep_sweeping(
     It deletes photos `AHEAD` of their time, so that nothing is ever older than `kept_for`. A new leader sweeps at once.
     If the store fails, the sweep is retried soon, and nothing else stops.
 
+    An hourly sweep lists only the days that may contain something due. Once a day everything is checked: photos whose
+    key has no day, or a wrong one. Those are deleted up to `CHECK_AHEAD` of their time.
+
     A jump of `now` between two sweeps changes nothing, because the interval is counted in sleeps and a bucket's own
     time decides what is old.
     """
-    passed_s = 0.0
-    steady = SteadyClock(now, lambda: passed_s, believed_after_s=None)
-    due: datetime | None = None
+    leading = _Leading(store, folders, kept_for=kept_for, now=now)
     while True:
-        if not leads():
-            due = None
-        elif due is None or steady() >= due:
-            began, counted = steady(), time.monotonic()
-            swept = await _sweep_once(store, folders, before=(await store.time() or began) - kept_for + AHEAD)
-            due = began + (SWEEP_EVERY if swept else _TRY_AGAIN)
-            passed_s += time.monotonic() - counted
+        if leads():
+            await leading.sweep_if_due()
+        else:
+            leading.start_anew()
         await sleep(_LOOK_S)
-        passed_s += _LOOK_S
+        leading.passed_s += _LOOK_S
 
 
-async def _sweep_once(store: PhotoStore, folders: tuple[Folder, ...], *, before: datetime) -> bool:
-    done = Swept()
-    try:
-        async for so_far in sweep(store, folders, before=before):
-            done = so_far
-    except StoreError as error:
-        log.warning("photos not swept, trying again", reason=error.failure.reason, message=error.failure.message)
-        return False
-    metrics.PHOTOS_SWEPT.inc(done.due)
-    metrics.SWEEP_ENDED.set(steady_now().timestamp())
-    log.info("photos swept", seen=done.seen, deleted=done.due)
-    return True
+class _Leading:
+    """The sweeps of a leader, and when the next ones are due."""
+
+    def __init__(
+        self, store: PhotoStore, folders: tuple[Folder, ...], *, kept_for: timedelta, now: Callable[[], datetime]
+    ) -> None:
+        self._store, self._folders, self._kept_for = store, folders, kept_for
+        #: Seconds that this process slept and swept.
+        self.passed_s = 0.0
+        self._steady = SteadyClock(now, lambda: self.passed_s, believed_after_s=None)
+        self._days_due: datetime | None = None
+        self._check_due: datetime | None = None
+        #: Whether the last sweep of the days, and of everything, was finished.
+        self._days_swept = self._checked = False
+
+    def start_anew(self) -> None:
+        """Sweep everything at once after the next election."""
+        self._days_due = self._check_due = None
+
+    async def sweep_if_due(self) -> None:
+        if await self._sweep_days_if_due() and self._is_due(self._check_due):
+            every, ahead = check_times(self._kept_for)
+            began, before = await self._times()
+            swept = sweep_everything(self._store, self._folders, before=before + AHEAD, rest_before=before + ahead)
+            # A sweep of everything may take hours, and the hourly ones continue meanwhile.
+            self._checked = await self._run(swept, self._sweep_days_if_due)
+            self._check_due = began + (every if self._checked else _TRY_AGAIN)
+            self._tell_time()
+
+    async def _sweep_days_if_due(self) -> bool:
+        """Return False if the store failed when this was tried last."""
+        if self._is_due(self._days_due):
+            began, before = await self._times()
+            self._days_swept = await self._run(sweep_days(self._store, before=before + AHEAD))
+            self._days_due = began + (SWEEP_EVERY if self._days_swept else _TRY_AGAIN)
+            self._tell_time()
+        return self._days_swept
+
+    def _tell_time(self) -> None:
+        if self._days_swept and self._checked:
+            metrics.SWEEP_ENDED.set(steady_now().timestamp())
+
+    def _is_due(self, due: datetime | None) -> bool:
+        return due is None or self._steady() >= due
+
+    async def _times(self) -> tuple[datetime, datetime]:
+        """Return the time of this clock, and the time by the store's clock before which photos have expired."""
+        began = self._steady()
+        return began, (await self._store.time() or began) - self._kept_for
+
+    async def _run(
+        self, sweeping: AsyncIterator[Swept], between: Callable[[], Awaitable[object]] | None = None
+    ) -> bool:
+        """Sweep, and count the seconds that it takes; return False if the store failed."""
+        done, counted = Swept(), time.monotonic()
+        try:
+            async for so_far in sweeping:
+                done = so_far
+                self.passed_s += time.monotonic() - counted
+                if between is not None:
+                    await between()
+                counted = time.monotonic()
+        except StoreError as error:
+            log.warning("photos not swept, trying again", reason=error.failure.reason, message=error.failure.message)
+            return False
+        metrics.PHOTOS_SWEPT.inc(done.due)
+        log.info("photos swept", seen=done.seen, deleted=done.due)
+        return True

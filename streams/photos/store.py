@@ -4,38 +4,32 @@ The photo store: one folder, in a bucket or on disk. Reads and writes only insid
 Knows no event and no Kafka. obstore accesses S3, Google, Azure and the local disk.
 """
 
-import asyncio
-import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from obstore.exceptions import AlreadyExistsError, NotFoundError
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from schemas.outcomes import Later, Misconfigured, Never
 from schemas.producer import AlreadyStored
+from schemas.steady_clock import now as steady_now
+from streams.photos.addresses import Addresses
 from streams.photos.answers import TROUBLE, StoreError, is_gone, why
-from streams.photos.keys import READ, folder_of, owner_of, segment
+from streams.photos.bucket.listing import BucketFolder
+from streams.photos.keys import READ, day_of, key_of, owner_of
 from streams.photos.local_folder import LocalFolder, Stored
 from streams.photos.store_exit import wait_at_exit
 
-#: Rejected in keys: obstore accepts no empty parts, dots or control characters, and some systems read `\` as a slash.
-_UNSAFE_PATH = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
-#: Most bytes of a whole key (docs.aws.amazon.com, "Naming Amazon S3 objects"), and of one name on disk: Linux's limit
-#: (NAME_MAX, 255) minus the `#1` that obstore appends while it writes.
-_LONGEST_KEY: Final = 1024
-_LONGEST_NAME: Final = 250
 _NOT_OURS = Never("photo-not-ours", "photo.uri is outside the store (HANGTAG_STORE_URL); nothing was read")
 _OTHER_PHOTO = Never("other-photo", "the store has another photo of this shopper_id and upload_id; it was kept")
 #: Producers store first and publish then, but some buckets do not show a new object at once.
 MISSING = Later("photo-missing", "there is no photo at photo.uri", tries=4)
 _TIME_KEY: Final = f"{READ}/.time"
-#: Objects to list, and to delete, per request: S3's limit (DeleteObjects, AWS API reference).
+#: Objects to delete per request: S3's limit (DeleteObjects, AWS API reference).
 _AT_ONCE: Final = 1000
 
 
@@ -49,31 +43,54 @@ class TooLarge:
 class PhotoStore:
     """The photos under one URL."""
 
-    def __init__(self, url: str, *, max_bytes: int) -> None:
-        """Open `file:PATH` (created if missing), `s3://`, `gs://` or `az://`. `get` reads at most `max_bytes`."""
+    def __init__(self, url: str, *, max_bytes: int, now: Callable[[], datetime] = steady_now) -> None:
+        """
+        Open a store.
+
+        Args:
+            url: `file:PATH` (created if missing), `s3://`, `gs://` or `az://`.
+            max_bytes: `get` reads no photo with more bytes.
+            now: Returns the time in UTC. Its day becomes part of the keys that `put` writes.
+
+        """
         wait_at_exit()
         self._folder: Path | None = None
-        self._local: LocalFolder | None = None
         if url.startswith("file:"):
             self._folder = folder = Path(unquote(url.removeprefix("file:").removeprefix("//"))).resolve()
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._local = LocalFolder(folder)
             url = folder.as_uri()
-        self._url = url.rstrip("/")
+        url = url.rstrip("/")
+        self._addresses = Addresses(url, self._folder)
         # A folder on disk disappears with its last photo, as in a bucket.
         self._store: ObjectStore = (
-            from_url(self._url) if self._folder is None else LocalStore(self._folder, automatic_cleanup=True)
+            from_url(url) if self._folder is None else LocalStore(self._folder, automatic_cleanup=True)
         )
-        self._max_bytes = max_bytes
+        self._listing: LocalFolder | BucketFolder = (
+            BucketFolder(self._store, scheme=urlsplit(url).scheme)
+            if self._folder is None
+            else LocalFolder(self._folder)
+        )
+        self._max_bytes, self._now = max_bytes, now
 
     async def put(
         self, *, shopper_id: str, upload_id: str, suffix: str, photo: bytes
     ) -> str | AlreadyStored | Later | Never | Misconfigured:
-        """Store a photo and return its URI, or why not. Never overwrites: see `schemas.producer.Photos`."""
-        key = f"{folder_of(shopper_id)}/{segment(upload_id)}{suffix.lower()}"
-        if self._is_too_long(key):
+        """
+        Store a photo and return its URI, or why not. Never overwrites: see `schemas.producer.Photos`.
+
+        The key has the day, so it first looks for the photo under the day before: a try after midnight finds the photo
+        of the try before midnight.
+        """
+        today = self._now().astimezone(UTC).date()
+        day_before, key = (
+            key_of(day=day, shopper_id=shopper_id, upload_id=upload_id, suffix=suffix)
+            for day in (today - timedelta(days=1), today)
+        )
+        if self._addresses.is_too_long(key):
             return Never("invalid-upload", "shopper_id and upload_id are too long together for the photo store")
-        uri = f"{self._url}/{quote(key)}"
+        if await self._exists(day_before):
+            return await self._compared(self._addresses.uri_of(day_before), photo)
+        uri = self._addresses.uri_of(key)
         try:
             await self._store.put_async(key, photo, mode="create")
         except AlreadyExistsError:
@@ -81,6 +98,14 @@ class PhotoStore:
         except TROUBLE as error:
             return why(error)
         return uri
+
+    async def _exists(self, key: str) -> bool:
+        try:
+            await self._store.head_async(key)
+        except TROUBLE:
+            # Without the right to list, S3 answers 403 for a missing object. `put` finds out what else is wrong.
+            return False
+        return True
 
     async def _compared(self, uri: str, photo: bytes) -> AlreadyStored | Later | Never | Misconfigured:
         there = await self.get(uri)
@@ -91,7 +116,7 @@ class PhotoStore:
 
     async def get(self, uri: str) -> bytes | TooLarge | Later | Never | Misconfigured:
         """Read the photo at a URI that `put` returned."""
-        key = self._key(uri)
+        key = self._addresses.key_of(uri)
         if key is None:
             return _NOT_OURS
         try:
@@ -103,7 +128,7 @@ class PhotoStore:
 
     async def labels(self, uri: str) -> dict[str, str] | Later | Never | Misconfigured:
         """Read an object's metadata and content type: names in lower case, with `_` for `-`."""
-        key = self._key(uri)
+        key = self._addresses.key_of(uri)
         if key is None:
             return _NOT_OURS
         try:
@@ -118,7 +143,7 @@ class PhotoStore:
 
     async def remove(self, uri: str) -> Later | Never | Misconfigured | None:
         """Remove what `put` stored; a missing object counts as removed."""
-        key = self._key(uri)
+        key = self._addresses.key_of(uri)
         if key is None:
             return Never("photo-not-ours", "the address is outside the store (HANGTAG_STORE_URL)")
         try:
@@ -129,7 +154,7 @@ class PhotoStore:
 
     async def remove_read(self, uri: str, *, upload_id: str) -> Later | Never | Misconfigured | None:
         """Remove a photo whose text was published, and leave a mark, by which `was_read` knows that it existed."""
-        key = self._key(uri)
+        key = self._addresses.key_of(uri)
         if key is None:
             return _NOT_OURS
         try:
@@ -141,7 +166,7 @@ class PhotoStore:
 
     async def was_read(self, uri: str, *, upload_id: str) -> bool:
         """Return whether `remove_read` removed this upload's photo; also False if the store does not respond."""
-        key = self._key(uri)
+        key = self._addresses.key_of(uri)
         if key is None:
             return False
         try:
@@ -152,16 +177,20 @@ class PhotoStore:
 
     def owner(self, uri: str) -> str | None:
         """Return the shopper whose folder contains a photo; None if it is elsewhere."""
-        key = self._key(uri)
+        key = self._addresses.key_of(uri)
         return owner_of(key) if key is not None else None
 
     def key_of(self, uri: str) -> str | None:
         """Return the key of a URI inside the store; None if it is outside."""
-        return self._key(uri)
+        return self._addresses.key_of(uri)
+
+    def is_dated(self, uri: str) -> bool:
+        """Return whether `put` of this version made a URI, or `remove_read` did for a mark: its key has a day."""
+        return day_of(self._addresses.key_of(uri) or "") is not None
 
     def is_mark(self, uri: str) -> bool:
         """Return whether a URI is that of a mark, not of a photo."""
-        return (self._key(uri) or "").startswith(f"{READ}/")
+        return (self._addresses.key_of(uri) or "").startswith(f"{READ}/")
 
     async def time(self) -> datetime | None:
         """
@@ -179,21 +208,34 @@ class PhotoStore:
             # No permission to write: see docs/privacy.md.
             return None
 
-    async def find(self, folder: str) -> AsyncIterator[Sequence[Stored]]:
+    async def find(self, folder: str, *, without_days: bool = False) -> AsyncIterator[Sequence[Stored]]:
         """
         List everything in a folder, in chunks, while objects may come and go.
+
+        Args:
+            folder: Its key; empty for the whole store.
+            without_days: Pass over the folders of days (`streams.photos.keys`).
 
         Raises:
             StoreError: The store did not respond, or refused.
 
         """
         try:
-            if self._local is not None:
-                async for listed in self._local.find(folder, at_once=_AT_ONCE):
-                    yield listed
-                return
-            async for some in self._store.list(f"{folder}/", chunk_size=_AT_ONCE):
-                yield [Stored(one["path"], one["size"], one["last_modified"]) for one in some]
+            async for listed in self._listing.find(folder, without_days=without_days):
+                yield listed
+        except TROUBLE as error:
+            raise StoreError(why(error)) from None
+
+    async def folders(self, folder: str) -> list[str]:
+        """
+        Return the keys of the folders directly in a folder, in order.
+
+        Raises:
+            StoreError: The store did not respond, or refused.
+
+        """
+        try:
+            return await self._listing.folders(folder)
         except TROUBLE as error:
             raise StoreError(why(error)) from None
 
@@ -205,7 +247,7 @@ class PhotoStore:
             StoreError: The store did not respond, or refused.
 
         """
-        key = self._key(uri)
+        key = self._addresses.key_of(uri)
         if key is None:
             return None
         found = []
@@ -233,39 +275,6 @@ class PhotoStore:
         """
         try:
             for at in range(0, len(found), _AT_ONCE):
-                await self._remove([one.key for one in found[at : at + _AT_ONCE]])
+                await self._listing.remove([one.key for one in found[at : at + _AT_ONCE]])
         except TROUBLE as error:
             raise StoreError(why(error)) from None
-
-    async def _remove(self, keys: list[str]) -> None:
-        if self._local is not None:
-            await asyncio.to_thread(self._local.remove, keys)
-            return
-        try:
-            await self._store.delete_async(keys)
-        except (NotFoundError, FileNotFoundError) as error:
-            if not is_gone(error):
-                raise
-            # Another sweep removed at least one of them first.
-            for key in keys:
-                with suppress(NotFoundError, FileNotFoundError):
-                    await self._store.delete_async(key)
-
-    def _key(self, uri: str) -> str | None:
-        """Return the key of a URI; None if the URI is outside the store or not valid."""
-        if not uri.startswith(f"{self._url}/"):
-            return None
-        key = unquote(uri[len(self._url) + 1 :])
-        if _UNSAFE_PATH.search(key) or self._is_too_long(key) or self._leads_out(key):
-            return None
-        return key
-
-    def _is_too_long(self, key: str) -> bool:
-        if self._folder is not None:
-            return any(len(name.encode()) > _LONGEST_NAME for name in key.split("/"))
-        # The key of its mark must fit, too.
-        return len(f"{urlsplit(self._url).path}/{READ}/{key}".lstrip("/").encode()) > _LONGEST_KEY
-
-    def _leads_out(self, key: str) -> bool:
-        """Return whether a link in a local folder leads outside; buckets have no links."""
-        return self._folder is not None and not (self._folder / key).resolve().is_relative_to(self._folder)

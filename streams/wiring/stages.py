@@ -33,7 +33,8 @@ def recognize(settings: Settings, *, pool: OcrPool | None = None) -> StagePlan:
     """
     from streams.agents import uploads
     from streams.erasure.photos import delete_forgotten
-    from streams.photos.retention import keep_sweeping, swept_folders
+    from streams.photos.folders import swept_folders
+    from streams.photos.retention import keep_sweeping
     from streams.wiring.ocr import make_pool
     from streams.wiring.photos import make_store
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 from sync_process import running
 
@@ -12,9 +13,10 @@ from streams.photos.store import PhotoStore
 async def test_the_process_that_holds_the_first_partition_deletes_old_photos(broker, tmp_path):
     url, log = f"file:{tmp_path / 'photos'}", tmp_path / "log"
     store = PhotoStore(url, max_bytes=100)
-    for upload_id in ("old", "new"):
-        await store.put(shopper_id="s1", upload_id=upload_id, suffix=".jpg", photo=b"photo")
-    old, new = (tmp_path / "photos" / "uploads" / "s1" / f"{name}.jpg" for name in ("old", "new"))
+    old, new = [
+        Path((await store.put(shopper_id="s1", upload_id=upload_id, suffix=".jpg", photo=b"photo"))[len("file://") :])
+        for upload_id in ("old", "new")
+    ]
     os.utime(old, (1, 1))
     settings = Settings(bootstrap_servers=broker.address)
     changed = {

@@ -44,6 +44,16 @@ class BucketVersions:
         """
         return await self._remove(f"{folder}/", exactly=False)
 
+    async def folders(self, folder: str) -> list[str]:
+        """Return the keys of the folders in a folder, also if only old versions are left. Raises as `remove`."""
+        query = {"prefix": f"{self.prefix}{folder}/", "delimiter": "/"}
+        found = [
+            unquote(one.findtext("{*}Prefix") or "").removeprefix(self.prefix).rstrip("/")
+            async for one in self._list(query)
+            if one.tag.rpartition("}")[2] == "CommonPrefixes"
+        ]
+        return list(dict.fromkeys(found))
+
     async def remove_one(self, key: str) -> int:
         """Remove all versions of one object. Raises as `remove`."""
         return await self._remove(key, exactly=True)
@@ -59,7 +69,12 @@ class BucketVersions:
         return removed
 
     async def _find(self, start: str) -> AsyncIterator[Version]:
-        query = {"versions": "", "prefix": start, "encoding-type": "url"}
+        async for one in self._list({"prefix": start}):
+            if one.tag.rpartition("}")[2] in {"Version", "DeleteMarker"}:
+                yield Version(unquote(one.findtext("{*}Key") or ""), one.findtext("{*}VersionId") or "null")
+
+    async def _list(self, query: dict[str, str]) -> AsyncIterator[ET.Element]:
+        query = {"versions": "", "encoding-type": "url", **query}
         while True:
             answer = _check(await self._ask("GET", self.where, query))
             try:
@@ -67,8 +82,7 @@ class BucketVersions:
             except ET.ParseError:
                 raise VersionsError("the server is not an S3 server; check AWS_ENDPOINT") from None
             for one in root:
-                if one.tag.rpartition("}")[2] in {"Version", "DeleteMarker"}:
-                    yield Version(unquote(one.findtext("{*}Key") or ""), one.findtext("{*}VersionId") or "null")
+                yield one
             if root.findtext("{*}IsTruncated") != "true":
                 return
             query |= {

@@ -15,8 +15,9 @@ from streams.agents.notifications import announce
 from streams.agents.uploads import delete_read, recognize
 from streams.config.settings import Settings
 from streams.photos.bucket.events import KeyTemplate, Notification
-from streams.photos.retention import sweep, swept_folders
+from streams.photos.folders import swept_folders
 from streams.photos.store import PhotoStore
+from streams.photos.sweep import sweep
 from streams.runtime.stage import Record
 from streams.runtime.track import Delivery, Partition
 from streams.wiring.assembly import assemble, bind, with_handler
@@ -172,9 +173,12 @@ async def test_a_store_that_does_not_delete_holds_nothing_up(store, folder):
     assert photos(folder) == ["u1.jpg"]
 
 
-async def test_a_notification_of_a_mark_is_no_photo():
+@pytest.mark.parametrize(
+    "key", ["shop/read/uploads/s1/u1.jpg", "shop/uploads/by.day/2026-11-30/s1/u1.jpg"], ids=["a mark", "of the gateway"]
+)
+async def test_a_notification_of_what_hangtag_stored_is_no_upload(key):
     put = {"eventName": "ObjectCreated:Put", "eventTime": NOW.isoformat()}
-    place = {"bucket": {"name": "photos"}, "object": {"key": "shop/read/uploads/s1/u1.jpg"}}
+    place = {"bucket": {"name": "photos"}, "object": {"key": key}}
     told = Notification.model_validate({"Records": [put | {"s3": place}]})
     template, store = (
         KeyTemplate("shop/uploads/{shopper_id}/{upload_id}.{ext}"),

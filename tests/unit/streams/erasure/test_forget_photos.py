@@ -1,12 +1,14 @@
 """Forgetting removes the shopper's photos, whatever is beside them, and no others."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from schemas.outcomes import Later
 from streams.erasure.photos import remove_photos
 from streams.photos.answers import StoreError
+from streams.photos.store import PhotoStore
 
 
 async def put(store, shopper: str, upload_id: str) -> str:
@@ -15,13 +17,31 @@ async def put(store, shopper: str, upload_id: str) -> str:
 
 async def test_files_of_any_name_in_the_shoppers_folder_go(store, folder):
     await put(store, "anna", "u1")
+    own, undated = next(folder.rglob("anna")), folder / "uploads" / "anna"
+    undated.mkdir()
     for name in ("with\ttab.jpg", "with\nbreak", "half\udcff", "u2.jpg#1"):
-        (folder / "uploads" / "anna" / name).write_bytes(b"2")
+        (own / name).write_bytes(b"2")
+        (undated / name).write_bytes(b"2")
     bobs = await put(store, "bob", "u1")
     done = await remove_photos(store, "anna", {}, dry_run=False)
-    assert (done.removed, done.troubles) == (5, ())
-    assert not (folder / "uploads" / "anna").exists()
+    assert (done.removed, done.troubles) == (9, ())
+    assert not list(folder.rglob("anna"))
     assert await store.get(bobs) == b"1"
+
+
+async def test_photos_and_marks_of_every_day_go_and_those_of_others_stay(folder):
+    moment = datetime(2026, 11, 30, tzinfo=UTC)
+    store = PhotoStore(f"file:{folder}", max_bytes=10, now=lambda: moment)
+    for day in range(3):
+        moment += timedelta(days=1)
+        for shopper in ("anna", "anna2"):
+            uri = await put(store, shopper, f"u{day}")
+            if day == 0:
+                await store.remove_read(uri, upload_id=f"u{day}")
+    done = await remove_photos(store, "anna", {}, dry_run=False)
+    assert (done.removed, done.troubles) == (2, ())
+    left = {path.parent.name for path in folder.rglob("*") if path.is_file()}
+    assert left == {"anna2"}
 
 
 async def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_goes(store, monkeypatch):

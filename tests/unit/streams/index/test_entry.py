@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from outfits import NOON, outfit
@@ -93,11 +94,12 @@ def test_bytes_of_strangers_are_of_no_upload_and_those_with_our_header_are():
     assert dead.key == ("u1", "s1")
 
 
-def test_only_names_and_photos_beyond_a_shoppers_own_are_claims():
-    own = "s3://b/photos/uploads/s1/u1.jpg"
+@pytest.mark.parametrize("folder", ["uploads", "uploads/by.day/2026-11-30"])
+def test_only_names_and_photos_beyond_a_shoppers_own_are_claims(folder):
+    own = f"s3://b/photos/{folder}/s1/u1.jpg"
     assert claimed(uploaded(own)) == set()
     assert claimed(SYNCED) == set()
-    theirs = "s3://b/photos/uploads/s2/u1.jpg"
+    theirs = f"s3://b/photos/{folder}/s2/u1.jpg"
     assert claimed(uploaded(theirs)) == {digest_of_photo(theirs)}
     named = Identity(email="A@b.cn", external_id="s1")
     assert claimed(uploaded(own, named)) == {digest_of_name(("email", "a@B.cn"))}

@@ -3,25 +3,31 @@
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
 from schemas.outcomes import Later
 from streams.config.settings import Settings, UnusableError
 from streams.photos.answers import StoreError
-from streams.photos.retention import keep_sweeping, may_be_gone_after, sweep, swept_folders
+from streams.photos.folders import swept_folders
+from streams.photos.retention import keep_sweeping, may_be_gone_after
 from streams.photos.store import PhotoStore
+from streams.photos.sweep import sweep
+from streams.telemetry import metrics
 
 NOW = datetime.now(UTC)
 WEEK = timedelta(days=7)
 FOLDERS = swept_folders(Settings())
 
 
-async def put(store: PhotoStore, folder: Path, upload_id: str, *, at: datetime) -> str:
+async def put(_store: PhotoStore, folder: Path, upload_id: str, *, at: datetime) -> str:
     """Store a photo at a time of the test's choosing."""
+    store = PhotoStore(f"file:{folder}", max_bytes=1000, now=lambda: at)
     uri = await store.put(shopper_id="s1", upload_id=upload_id, suffix=".jpg", photo=b"photo")
-    os.utime(folder / "uploads" / "s1" / f"{upload_id}.jpg", (at.timestamp(), at.timestamp()))
+    os.utime(unquote(urlsplit(uri).path), (at.timestamp(), at.timestamp()))
     return uri
 
 
@@ -115,17 +121,51 @@ async def test_only_the_leader_sweeps_and_a_new_leader_does_so_at_once(store, fo
     assert seen == [{"old"}, {"old"}, {"old"}, set()]
 
 
+@pytest.mark.parametrize("kept_for", [timedelta(days=1), timedelta(days=2), WEEK])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "uploads/s1/{upload}.jpg",
+        "read/uploads/s1/{upload}.jpg",
+        "uploads/by.day/{later}/s1/{upload}.jpg",
+        "uploads/x#1",
+    ],
+    ids=["an older version's key", "a mark", "a day in the future", "half written"],
+)
+async def test_what_only_a_sweep_of_everything_finds_is_no_older_than_photos_may_be(store, folder, kept_for, key):
+    clock, oldest, youngest = NOW, timedelta(), WEEK
+    stored: dict[Path, datetime] = {}
+
+    async def sleep(_seconds: float) -> None:
+        nonlocal clock, oldest, youngest
+        for path in [path for path in stored if not path.exists()]:
+            age = clock - stored.pop(path)
+            oldest, youngest = max(oldest, age), min(youngest, age)
+        clock += timedelta(minutes=9)
+        if clock > NOW + 3 * kept_for:
+            raise TimeoutError
+        path = folder / key.format(upload=f"{clock:%d-%H}", later=f"{clock + timedelta(days=4):%Y-%m-%d}")
+        if path not in stored:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"photo")
+            os.utime(path, (clock.timestamp(), clock.timestamp()))
+            stored[path] = clock
+
+    with pytest.raises(TimeoutError):
+        await keep_sweeping(lambda: True, store, FOLDERS, kept_for=kept_for, now=lambda: clock, sleep=sleep)
+    assert may_be_gone_after(kept_for) - timedelta(minutes=20) <= youngest <= oldest <= kept_for
+
+
 class FailsOnce(PhotoStore):
     """Does not answer its first listing."""
 
     failed = False
 
-    async def find(self, folder):
+    async def folders(self, folder):
         if not self.failed:
             self.failed = True
             raise StoreError(Later("store-unreachable", "no"))
-        async for some in super().find(folder):
-            yield some
+        return await super().folders(folder)
 
 
 async def test_a_store_that_fails_is_swept_again_soon(folder):
@@ -144,6 +184,29 @@ async def test_a_store_that_fails_is_swept_again_soon(folder):
     assert naps == [{"old"}, {"old"}, set()]
 
 
+class ListsDaysOnly(PhotoStore):
+    """Has a key that prevents listing the rest."""
+
+    def find(self, *_folder: object, **_how: object):
+        raise StoreError(Later("store-odd-key", "no"))
+
+
+@pytest.mark.parametrize(("kind", "told"), [(PhotoStore, True), (ListsDaysOnly, False)])
+async def test_the_time_of_the_last_sweep_is_told_only_if_everything_was_swept(folder, kind, told):
+    store, clock = kind(f"file:{folder}", max_bytes=1000), NOW
+    metrics.SWEEP_ENDED.set(0)
+
+    async def sleep(_seconds: float) -> None:
+        nonlocal clock
+        clock += timedelta(minutes=9)
+        if clock > NOW + timedelta(days=2):
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        await keep_sweeping(lambda: True, store, FOLDERS, kept_for=WEEK, now=lambda: clock, sleep=sleep)
+    assert bool(REGISTRY.get_sample_value("hangtag_sweep_timestamp_seconds")) is told
+
+
 async def test_a_dry_sweep_removes_nothing_and_a_sweep_continues_past_deleted_photos(store, folder):
     for number in range(3):
         await put(store, folder, f"old{number}", at=NOW - WEEK)
@@ -151,7 +214,7 @@ async def test_a_dry_sweep_removes_nothing_and_a_sweep_continues_past_deleted_ph
     looked = [swept async for swept in sweep(store, FOLDERS, before=NOW, remove=False)][-1]
     assert (looked.seen, looked.due, looked.due_bytes, len(photos(folder))) == (4, 3, 15, 4)
     [found] = [some async for some in store.find("uploads")]
-    (folder / "uploads" / "s1" / "old1.jpg").unlink()
+    next(folder.rglob("old1.jpg")).unlink()
     await store.remove_all([one for one in found if one.stored_at < NOW])
     assert set(photos(folder)) == {"new"}
 

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -45,6 +46,16 @@ async def test_a_photo_is_never_overwritten_by_another(store, size):
     assert (answer.reason, await store.get(uri)) == ("other-photo", b"1")
 
 
+async def test_a_try_after_midnight_finds_the_photo_of_the_try_before(tmp_path):
+    times = iter([datetime(2026, 11, 30, 23, 59, tzinfo=UTC), *[datetime(2026, 12, 1, tzinfo=UTC)] * 2])
+    store = PhotoStore(f"file:{tmp_path}", max_bytes=100, now=lambda: next(times))
+    uri = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1")
+    assert uri.endswith("/uploads/by.day/2026-11-30/s/u.jpg")
+    assert await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1") == AlreadyStored(uri)
+    other = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"2")
+    assert (other.reason, await store.get(uri)) == ("other-photo", b"1")
+
+
 async def test_of_many_writers_at_once_one_photo_is_kept_and_the_others_get_a_failure(store):
     photos = [b"%d" % (at % 2) for at in range(20)]
     answers = await asyncio.gather(
@@ -65,7 +76,9 @@ async def test_files_of_any_name_are_listed_and_removed(store, tmp_path, name):
     folder = Path(unquote(urlsplit(uri).path)).parent
     (folder / "deeper").mkdir()
     (folder / "deeper" / name).write_bytes(b"22")
-    found = [one for some in [some async for some in store.find("uploads/s")] for one in some]
+    found = [
+        one for some in [some async for some in store.find(f"uploads/by.day/{folder.parent.name}/s")] for one in some
+    ]
     assert sorted(one.size for one in found) == [1, 2]
     await store.remove_all(found)
     assert not folder.exists()
