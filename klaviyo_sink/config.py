@@ -7,9 +7,10 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from klaviyo_sink.api.oauth import TokenFile
+from klaviyo_sink.profile.interests import NO_INTERESTS, Interests
 from klaviyo_sink.profile.naming import DEFAULT_NAMES, PropertyNames
 from klaviyo_sink.profile.recency import DEFAULT_RECENCY, Recency
-from klaviyo_sink.profile.wording import InterestsOf, Wording, no_interests
+from klaviyo_sink.profile.wording import Wording
 from schemas.spans import NO_SPANS, Spans
 
 
@@ -39,7 +40,7 @@ class SinkConfig:
     names: PropertyNames = DEFAULT_NAMES
     #: How tags fade with time, and which interests follow from several uploads.
     recency: Recency = DEFAULT_RECENCY
-    interests_of: InterestsOf = no_interests
+    interests: Interests = NO_INTERESTS
     #: OAuth tokens, used instead of the key.
     tokens: TokenFile | None = None
     #: Creates a span for each request, in the traces of the uploads it contains.
@@ -54,7 +55,7 @@ class SinkConfig:
     @property
     def wording(self) -> Wording:
         """How a style profile is written as Klaviyo properties."""
-        return Wording(self.names, self.recency, self.interests_of)
+        return Wording(self.names, self.recency, self.interests)
 
     def __repr__(self) -> str:
         """Omit everything that contains a secret."""

@@ -53,6 +53,25 @@ class Contribution(NamedTuple):
         """The tags that were read, then those that were only seen."""
         return self.tags + self.seen
 
+    @staticmethod
+    def read(stored: str) -> "Contribution":
+        """
+        Parse what `stored` returned.
+
+        Raises:
+            ValueError: The text is damaged, or was not written by `stored`.
+
+        """
+        return _ONE.validate_json(stored)
+
+    def stored(self) -> str:
+        """Return the upload as text for the database."""
+        return to_json(self._short()).decode()
+
+    def _short(self) -> tuple[object, ...]:
+        # An upload whose picture was not looked at is stored in the older, shorter form, which older versions can read.
+        return self if self.looked else self[:_BEFORE_LOOKS]
+
 
 @dataclass(frozen=True, slots=True)
 class StyleProfile:
@@ -76,24 +95,10 @@ class StyleProfile:
 
     def stored(self) -> str:
         """Return the profile as text for the database."""
-        # An upload whose picture was not looked at is stored in the older, shorter form, which older versions can read.
-        return to_json([one if one.looked else one[:_BEFORE_LOOKS] for one in self.uploads]).decode()
-
-    def may_have_held(self, upload_id: str) -> bool:
-        """Return whether the profile remembers an upload, or may have forgotten it for newer ones."""
-        return len(self.uploads) >= MEMORY or any(one.upload_id == upload_id for one in self.uploads)
-
-    def was_given(self, event: OutfitTagged) -> bool:
-        """Return whether an upload was folded before, or is too old to know; then it may have been sent."""
-        if any(one.upload_id == event.upload_id for one in self.uploads):
-            return True
-        return len(self.uploads) >= MEMORY and event.uploaded_at <= self.uploads[0].uploaded_at
-
-    def as_of(self) -> datetime | None:
-        """Return the time of the newest upload. A phone whose clock is ahead does not make all others old."""
-        return max((min(one.uploaded_at, one.tagged_at) for one in self.uploads), default=None)
+        return f"[{','.join([one.stored() for one in self.uploads])}]"
 
 
+_ONE: Final = TypeAdapter(Contribution)
 _STORED: Final = TypeAdapter(tuple[Contribution, ...])
 
 

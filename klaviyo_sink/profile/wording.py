@@ -4,29 +4,17 @@ Writes a style profile as the properties of a Klaviyo profile. Pure.
 Tags fade relative to the newest upload, not to the clock. So the properties depend only on the set of uploads.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from klaviyo_sink.bodies import Properties
+from klaviyo_sink.profile.interests import NO_INTERESTS, Interests
 from klaviyo_sink.profile.naming import DEFAULT_NAMES, PropertyNames
-from klaviyo_sink.profile.recency import DEFAULT_RECENCY, Recency
-from klaviyo_sink.profile.style import Contribution, StyleProfile, instant
+from klaviyo_sink.profile.recency import DEFAULT_RECENCY, Recency, from_micros
+from klaviyo_sink.profile.style import StyleProfile, instant
+from klaviyo_sink.profile.summary import Summarizing, Summary, Tally
 from schemas.events import Labels
-
-
-class InterestsOf(Protocol):
-    """Derives interests from several uploads. The code that opens the sink passes it, with the rules as data."""
-
-    def __call__(self, uploads: Sequence[Contribution], as_of: datetime, /) -> Mapping[str, Labels]:
-        """Return the interests at a time, by id (`interest/sustainable`), each with its display names."""
-        ...
-
-
-def no_interests(_uploads: Sequence[Contribution], _as_of: datetime, /) -> Mapping[str, Labels]:
-    """Return no interests."""
-    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,53 +23,56 @@ class Wording:
 
     names: PropertyNames = DEFAULT_NAMES
     recency: Recency = DEFAULT_RECENCY
-    interests_of: InterestsOf = no_interests
+    interests: Interests = NO_INTERESTS
 
-    def properties(self, profile: StyleProfile, version: int) -> Properties:
+    @property
+    def summarizing(self) -> Summarizing:
+        """How a style profile is summarized for these properties."""
+        return Summarizing(self.recency, self.interests, self.names.labels != "ids")
+
+    def properties(self, profile: StyleProfile | Summary, version: int) -> Properties:
         """
         Return the whole state as Klaviyo profile properties.
 
         `version` counts the changes of the properties. `…updated_at` is the time of the newest upload, so that it also
         depends only on the set of uploads.
         """
+        summary = profile if isinstance(profile, Summary) else self.summarizing.of(profile.uploads)
         names, lists, seen_lists = self.names, self.names.lists, self.names.seen_lists
-        as_of = profile.as_of()
-        held = self.interests_of(profile.uploads, as_of) if as_of is not None else {}
-        words = self._words(profile, held)
-        read = self._unfaded(profile, as_of, lambda one: one.every if names.seen == "merged" else one.tags)
+        held = self.interests.held(summary.interests, summary.as_of)
+        words = self._words(summary, held)
+        read = self._unfaded(summary, _merged(summary) if names.seen == "merged" else summary.read)
         values = _listed(read | held.keys(), lists.values(), words)
         properties: Properties = {names.prefix + name: values[category] for name, category in lists.items()}
         # If no photo of the shopper was looked at, the profile has no such lists.
-        if seen_lists and any(one.looked for one in profile.uploads):
-            seen = self._unfaded(profile, as_of, lambda one: one.seen) - read
-            shown = _listed(seen, seen_lists.values(), words)
+        if seen_lists and summary.looked:
+            shown = _listed(self._unfaded(summary, summary.seen) - read, seen_lists.values(), words)
             properties |= {names.prefix + name: shown[category] for name, category in seen_lists.items()}
         for alias, name in sorted(names.aliases.items()):
             properties[alias] = values[lists[name]]
         properties[names.version] = version
-        if profile.uploads:
-            properties[f"{names.prefix}updated_at"] = instant(profile.uploads[-1].uploaded_at)
+        if summary.uploads:
+            properties[f"{names.prefix}updated_at"] = instant(from_micros(summary.newest))
         return properties
 
-    def _unfaded(
-        self, profile: StyleProfile, as_of: datetime | None, tags_of: Callable[[Contribution], tuple[str, ...]]
-    ) -> set[str]:
-        """Return the tags that have not faded at a time; none of a profile without uploads, which has no time."""
-        if as_of is None:
-            return set()
-        weights: dict[str, float] = {}
-        for upload in profile.uploads:
-            weight = self.recency.weight(as_of - upload.uploaded_at)
-            for tag in tags_of(upload):
-                weights[tag] = weights.get(tag, 0) + weight
-        return {tag for tag, weight in weights.items() if weight >= self.recency.least}
+    def _unfaded(self, summary: Summary, tallies: Mapping[str, Tally]) -> set[str]:
+        needed = self.recency.needed(summary.as_of, summary.frame)
+        return {tag for tag, (_, units) in tallies.items() if units >= needed}
 
-    def _words(self, profile: StyleProfile, held: Mapping[str, Labels]) -> dict[str, str]:
+    def _words(self, summary: Summary, held: Mapping[str, Labels]) -> dict[str, str]:
         if self.names.labels == "ids":
             return {}
-        # Uploads are sorted by time, so the newest upload's word for a tag counts.
-        words = {tag: word for one in profile.uploads for tag, word in zip(one.every, one.labels, strict=False)}
+        words = {tag: word for tag, (_, _, word) in summary.words.items()}
         return words | {interest: getattr(known_as, self.names.labels) for interest, known_as in held.items()}
+
+
+def _merged(summary: Summary) -> dict[str, Tally]:
+    """Return the tallies of tags that were read or seen."""
+    merged = summary.read.copy()
+    for tag, (count, units) in summary.seen.items():
+        of_read = merged.get(tag, (0, 0))
+        merged[tag] = of_read[0] + count, of_read[1] + units
+    return merged
 
 
 def _listed(tags: Iterable[str], categories: Iterable[str], words: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """Computes a shopper's style profile after a batch of events: what is stored, and what Klaviyo gets. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +10,10 @@ from pydantic_core import to_json
 from sqlalchemy import Row
 
 from klaviyo_sink.bodies import Properties
-from klaviyo_sink.profile.style import StyleProfile, contribution, fold, unique_id
+from klaviyo_sink.profile.style import StyleProfile, contribution, unique_id
+from klaviyo_sink.profile.summary import Summary
 from klaviyo_sink.profile.wording import Wording
+from klaviyo_sink.state.memory import Changes, Memory, Texts, add, oldest_needed, read_profile
 from schemas.events import OutfitTagged
 from schemas.outcomes import Never
 
@@ -29,7 +31,6 @@ _KINDS: Final = TypeAdapter(tuple[StrictStr, StrictInt, StrictInt, StrictInt, St
 class Folded:
     """A shopper's style profile after a batch, for one event of the batch."""
 
-    profile: StyleProfile
     #: The Klaviyo properties, and how often they have changed.
     properties: Properties
     version: int
@@ -47,12 +48,27 @@ class Folded:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A row of `style_profiles`, parsed."""
+
+    profile: StyleProfile | Summary
+    version: int
+    written_version: int
+    row_version: int
+    dirty: int
+    #: The texts of `profile` and `said`.
+    texts: tuple[str, str]
+
+
+#: The row of a new shopper.
+NEW_ROW: Final = StoredRow(StyleProfile(), 0, 0, 0, 0, ("", ""))
+
+
+@dataclass(frozen=True, slots=True)
 class Reckoned:
     """A shopper's style profile before and after a batch, as stored and as Klaviyo gets it."""
 
-    old: StyleProfile
-    profile: StyleProfile
-    stored: str
+    memory: Memory
     properties: Properties
     text: str
     version: int
@@ -69,9 +85,8 @@ class Reckoned:
 
     def folded(self, event: OutfitTagged, name: str, ticket: int, *, known: bool) -> Folded:
         """Return the result for an event of this shopper; `name` is the event's name at Klaviyo."""
-        alone = self.dirty < 0 or (not known and self.old.was_given(event))
+        alone = self.dirty < 0 or (not known and self.memory.before.was_given(event))
         return Folded(
-            self.profile,
             self.properties,
             self.version,
             self.written_version,
@@ -83,32 +98,83 @@ class Reckoned:
         )
 
 
-def reckon(
-    row: Row[Any] | None, events: Sequence[OutfitTagged], wording: Wording, *, above: int = 0
-) -> Reckoned | Never:
-    """
-    Fold events into a row (None: the shopper is new). Returns `UNREADABLE` if the row is damaged.
+def read_row(row: Row[Any]) -> StoredRow | Never:
+    """Return a row of `style_profiles`, parsed; `UNREADABLE` if it is damaged."""
+    try:
+        columns = row.profile, row.version, row.written_version, row.row_version, row.dirty
+        text, version, written, row_version, dirty = _KINDS.validate_python(columns)
+        return StoredRow(read_profile(text), version, written, row_version, dirty, (text, row.said))
+    except ValueError:
+        return UNREADABLE
 
+
+def reckon(
+    row: StoredRow | Never,
+    events: Sequence[OutfitTagged],
+    wording: Wording,
+    known: Collection[str] = (),
+    *,
+    complete: bool = False,
+    above: int = 0,
+) -> Reckoned | Never | None:
+    """
+    Fold events into a row (`NEW_ROW`: the shopper is new). Returns `UNREADABLE` if the row is damaged.
+
+    `known` are texts of remembered uploads, as `memory.add` needs them; returns None if it needs all of them.
     `above` is the version at Klaviyo. A row with an older one, as after a restore, continues from it.
     """
-    old, version, written, row_version, dirty = StyleProfile(), 0, 0, 0, 0
-    if row is not None:
-        try:
-            columns = row.profile, row.version, row.written_version, row.row_version, row.dirty
-            profile, version, written, row_version, dirty = _KINDS.validate_python(columns)
-            old = StyleProfile.read(profile)
-        except ValueError:
-            return UNREADABLE
-    new = fold(old, [contribution(event, wording.names.labels) for event in events])
-    properties = wording.properties(new, version)
+    if isinstance(row, Never):
+        return row
+    uploads = [contribution(event, wording.names.labels) for event in events]
+    try:
+        memory = add(row.profile, uploads, known, wording.summarizing, complete=complete)
+    except ValueError:
+        return UNREADABLE
+    if memory is None:
+        return None
+    version, said = row.version, row.texts[1]
+    properties = wording.properties(memory.summary, version)
     text = to_json(properties).decode()
-    if row is None or text != row.said or version < above:
+    if row is NEW_ROW or text != said or version < above:
         version = max(version, above) + 1
         properties[wording.names.version] = version
         text = to_json(properties).decode()
-    stored = new.stored()
-    changed = row is None or (stored, text) != (row.profile, row.said)
-    return Reckoned(old, new, stored, properties, text, version, written, row_version, dirty, changed=changed)
+    changed = (memory.stored, text) != row.texts or bool(memory.new or memory.gone)
+    return Reckoned(memory, properties, text, version, row.written_version, row.row_version, row.dirty, changed=changed)
+
+
+def reckon_all(
+    rows: Mapping[str, StoredRow | Never],
+    mine: Mapping[str, Sequence[OutfitTagged]],
+    wording: Wording,
+    some_uploads: Callable[[Mapping[str, Collection[str]], Mapping[str, int]], Texts],
+    all_uploads: Callable[[Collection[str]], Texts],
+    *,
+    above: Mapping[str, int],
+) -> dict[str, Reckoned | Never]:
+    """
+    Fold each shopper's events, and read the remembered uploads that this needs.
+
+    `some_uploads` returns those of given ids and a number of the oldest, `all_uploads` all of a few shoppers.
+    """
+    wanted: dict[str, set[str]] = {}
+    oldest: dict[str, int] = {}
+    for shopper_id, row in rows.items():
+        if isinstance(row, StoredRow) and isinstance(row.profile, Summary):
+            ids = wanted[shopper_id] = {event.upload_id for event in mine[shopper_id]}
+            if needed := oldest_needed(row.profile, len(ids)):
+                oldest[shopper_id] = needed
+    reckoned: dict[str, Reckoned | Never] = {}
+    left, known, complete = set(rows), some_uploads(wanted, oldest), False
+    while left:
+        for shopper_id in left:
+            texts, least = known.get(shopper_id, ()), above.get(shopper_id, 0)
+            one = reckon(rows[shopper_id], mine[shopper_id], wording, texts, complete=complete, above=least)
+            if one is not None:
+                reckoned[shopper_id] = one
+        left -= reckoned.keys()
+        known, complete = all_uploads(left), True
+    return reckoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +183,7 @@ class Batch:
 
     made: list[dict[str, Any]]
     changed: list[dict[str, Any]]
+    uploads: Changes
     answers: list[Folded | Never | None]
 
 
@@ -138,18 +205,19 @@ def begin_writes(
 ) -> Batch:
     """Begin a write for each shopper who needs one (`forced`: for each shopper). Return rows and results."""
     fresh = {shopper_id for (shopper_id, _), name in names.items() if name not in known}
-    made, changed, tickets = [], [], {}
+    made, changed, tickets, uploads = [], [], {}, Changes([], [], [])
     for shopper_id, one in sorted(reckoned.items()):
         if isinstance(one, Never):
             continue
         begins = forced or shopper_id in fresh or not one.settled
         ticket = tickets[shopper_id] = one.row_version + 1 if begins else 0
+        uploads.add(shopper_id, one.memory)
         if not one.row_version:
             first = {"shopper_id": shopper_id, "row_version": 1, "version": one.version, "written_version": 0}
-            made.append(first | {"profile": one.stored, "said": one.text, "dirty": ticket})
+            made.append(first | {"profile": one.memory.stored, "said": one.text, "dirty": ticket})
         elif one.changed or begins:
             late = {"of_shopper": shopper_id, "read_row": one.row_version, "row": one.row_version + 1}
-            late |= {"to_version": one.version, "to_profile": one.stored, "to_said": one.text}
+            late |= {"to_version": one.version, "to_profile": one.memory.stored, "to_said": one.text}
             changed.append(late | {"to_dirty": ticket or one.dirty})
     answers: list[Folded | Never | None] = []
     for event in events:
@@ -159,4 +227,4 @@ def begin_writes(
             answers.append(of_shopper.folded(event, name, tickets[event.shopper_id], known=name in known))
         else:
             answers.append(of_shopper)
-    return Batch(made, changed, answers)
+    return Batch(made, changed, uploads, answers)

@@ -18,12 +18,13 @@ from klaviyo_sink.state.tables import (
     claims,
     forgotten_shoppers,
     keyed_uploads,
+    remembered_uploads,
     style_profiles,
     uploads,
     written_events,
 )
 
-_THEIRS = (style_profiles, written_events, uploads, claims, keyed_uploads)
+_THEIRS = (style_profiles, remembered_uploads, written_events, uploads, claims, keyed_uploads)
 #: Most bytes of a table to rewrite, which takes some ten seconds; and how many seconds to wait for its lock.
 LARGEST_REWRITTEN: Final = 1_000_000_000
 LOCK_S: Final = 5

@@ -7,6 +7,7 @@ Blocking; knows neither HTTP nor asyncio. Every method is one transaction over a
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, select, update
@@ -14,8 +15,18 @@ from sqlalchemy import Connection, Engine, bindparam, select, update
 from klaviyo_sink.limits import Spent
 from klaviyo_sink.profile.wording import DEFAULT_WORDING, Wording
 from klaviyo_sink.state.database import insert_new, lock_to_add, open_database, reading
-from klaviyo_sink.state.folding import Batch, Folded, Reckoned, begin_writes, event_names, reckon
+from klaviyo_sink.state.folding import (
+    NEW_ROW,
+    Batch,
+    Folded,
+    Reckoned,
+    begin_writes,
+    event_names,
+    read_row,
+    reckon_all,
+)
 from klaviyo_sink.state.ledgers import forgotten, taken_names, taken_uploads
+from klaviyo_sink.state.remembered import all_uploads, some_uploads, store_uploads
 from klaviyo_sink.state.settling import Current, Settled, Write, end_writes
 from klaviyo_sink.state.tables import spent_requests, style_profiles, written_events
 from schemas.events import OutfitTagged
@@ -145,14 +156,11 @@ class StateDatabase:
         # Where the database supports it, rows are locked in one order, so that writers of one shopper queue.
         theirs = style_profiles.c.shopper_id.in_(sorted(mine))
         query = select(style_profiles).where(theirs).order_by("shopper_id").with_for_update()
-        found = {row.shopper_id: row for row in connection.execute(query)}
-        above = versions or {}
-        reckoned = {
-            shopper_id: reckon(found.get(shopper_id), uploads, self._wording, above=above.get(shopper_id, 0))
-            for shopper_id, uploads in mine.items()
-        }
+        rows = dict.fromkeys(mine, NEW_ROW) | {row.shopper_id: read_row(row) for row in connection.execute(query)}
+        some, every = partial(some_uploads, connection), partial(all_uploads, connection)
+        reckoned = reckon_all(rows, mine, self._wording, some, every, above=versions or {})
         names = event_names(events)
-        known = _known(connection, names, reckoned)
+        known = _known(connection, events, names, reckoned)
         return begin_writes(events, names, known, reckoned, forced=versions is not None)
 
     def _store(self, connection: Connection, batch: Batch) -> list[Folded | Never | None]:
@@ -164,6 +172,7 @@ class StateDatabase:
         # A forgotten shopper has lost their row, which was noticed above.
         if forgotten(connection, [one["shopper_id"] for one in batch.made]):
             raise OvertakenError
+        store_uploads(connection, batch.uploads)
         return batch.answers
 
     def _settle(self, connection: Connection, writes: Sequence[Write], at: datetime) -> dict[str, Settled | None]:
@@ -193,18 +202,21 @@ def open_state(url: str, wording: Wording = DEFAULT_WORDING) -> StateDatabase:
 
 
 def _known(
-    connection: Connection, names: Mapping[tuple[str, str], str], reckoned: Mapping[str, Reckoned | Never]
+    connection: Connection,
+    events: Sequence[OutfitTagged],
+    names: Mapping[tuple[str, str], str],
+    reckoned: Mapping[str, Reckoned | Never],
 ) -> set[str]:
     """Return the names of events that Klaviyo has accepted."""
     taken = taken_names(connection, names.values())
     # The ledger may have an event under another name: older versions computed names differently, and identifiers may
     # change. The upload id stays the same. Query only uploads that the style profile may have had before, because an
     # upload is folded before it is sent.
-    doubtful = [
+    doubtful = {
         upload
-        for upload, name in names.items()
-        if name not in taken
-        and isinstance(one := reckoned.get(upload[0]), Reckoned)
-        and one.old.may_have_held(upload[1])
-    ]
+        for event in events
+        if names[upload := (event.shopper_id, event.upload_id)] not in taken
+        and isinstance(one := reckoned.get(event.shopper_id), Reckoned)
+        and one.memory.before.was_given(event)
+    }
     return taken | {names[upload] for upload in taken_uploads(connection, doubtful)}

@@ -17,13 +17,27 @@ style_profiles: Final = Table(
     Column("version", Integer, nullable=False),
     # The greatest version that Klaviyo has accepted.
     Column("written_version", Integer, nullable=False),
-    # StyleProfile as JSON.
+    # StyleProfile or Summary as JSON (`memory.py`).
     Column("profile", Text, nullable=False),
     # The Klaviyo properties as JSON, at `version`.
     Column("said", Text, nullable=False, server_default=""),
     # The duty to mend the profile (`settling.py`). 0: Klaviyo has `written_version`. Positive: the ticket of the newest
     # write in progress. Negative: a write failed or was overlapped, and the next write must send the profile itself.
     Column("dirty", Integer, nullable=False, server_default="0"),
+)
+
+#: The remembered uploads of each shopper whose `profile` is a summary.
+remembered_uploads: Final = Table(
+    "remembered_uploads",
+    metadata,
+    Column("shopper_id", String(255), primary_key=True),
+    Column("upload_id", String(128), primary_key=True),
+    # In microseconds since 1970: whole numbers have one order in every database.
+    Column("uploaded_at", BigInteger, nullable=False),
+    # Contribution as JSON: an element of the list that `profile` is otherwise.
+    Column("contribution", Text, nullable=False),
+    Index("ix_remembered_uploads_by_age", "shopper_id", "uploaded_at"),
+    sqlite_with_rowid=False,
 )
 
 #: The written ledger: events that Klaviyo has accepted. Entered after the write, never before.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from klaviyo_sink.api.oauth import TokenFile
     from klaviyo_sink.config import SinkConfig
     from klaviyo_sink.dry_run import DryRun
-    from klaviyo_sink.profile.wording import InterestsOf
+    from klaviyo_sink.profile.interests import Interests
     from klaviyo_sink.sink import Sink
 
 
@@ -30,7 +30,7 @@ async def make_sink(settings: Settings, *, dry_run: DryRun | None = None, spans:
     from klaviyo_sink.state.database import StateUnavailableError
     from streams.wiring import klaviyo_metrics
 
-    config = replace(make_sink_config(settings), interests_of=make_interests(settings), spans=spans)
+    config = replace(make_sink_config(settings), interests=make_interests(settings), spans=spans)
     try:
         sink = await open_sink(config, dry_run=dry_run)
     except StateUnavailableError as error:
@@ -39,7 +39,7 @@ async def make_sink(settings: Settings, *, dry_run: DryRun | None = None, spans:
     return sink
 
 
-def make_interests(settings: Settings) -> InterestsOf:
+def make_interests(settings: Settings) -> Interests:
     """
     Connect the lexicon's interests with the style profiles. Read once: to change them, restart the sync stage.
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from klaviyo_sink.profile.wording import DEFAULT_WORDING
 from klaviyo_sink.state.database import open_database
-from klaviyo_sink.state.folding import begin_writes, event_names, reckon
+from klaviyo_sink.state.folding import NEW_ROW, begin_writes, event_names, read_row, reckon_all
 from klaviyo_sink.state.forgetting import forget
 from klaviyo_sink.state.settling import Current, end_writes
 from klaviyo_sink.state.store import StateDatabase
@@ -27,6 +27,8 @@ class MemoryDatabase:
     rows: dict[str, Any] = field(default_factory=dict)
     ledger: dict[str, tuple[str, str]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    #: Remembered uploads that have rows of their own, by shopper and upload.
+    uploads: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def fold(self, events):
         return self._fold(events, None)
@@ -39,11 +41,8 @@ class MemoryDatabase:
         for event in events:
             if event.shopper_id not in self.gone:
                 mine.setdefault(event.shopper_id, []).append(event)
-        above = versions or {}
-        reckoned = {
-            one: reckon(self.rows.get(one), uploads, DEFAULT_WORDING, above=above.get(one, 0))
-            for one, uploads in mine.items()
-        }
+        rows = {one: read_row(self.rows[one]) if one in self.rows else NEW_ROW for one in mine}
+        reckoned = reckon_all(rows, mine, DEFAULT_WORDING, self._some, self._every, above=versions or {})
         batch = begin_writes(events, event_names(events), set(self.ledger), reckoned, forced=versions is not None)
         for made in batch.made:
             self.rows[made["shopper_id"]] = SimpleNamespace(**made)
@@ -51,7 +50,28 @@ class MemoryDatabase:
             row = self.rows[change["of_shopper"]]
             row.row_version, row.version, row.profile = change["row"], change["to_version"], change["to_profile"]
             row.said, row.dirty = change["to_said"], change["to_dirty"]
+        for name in batch.uploads.cleared:
+            self.uploads.pop(name, None)
+        for gone in batch.uploads.gone:
+            del self.uploads[gone["of_shopper"]][gone["of_upload"]]
+        for new in batch.uploads.new:
+            assert new["upload_id"] not in self.uploads.setdefault(new["shopper_id"], {})
+            self.uploads[new["shopper_id"]][new["upload_id"]] = new
         return batch.answers
+
+    def _some(self, wanted, oldest):
+        found = {}
+        for shopper, ids in wanted.items():
+            theirs = sorted(self.uploads[shopper].values(), key=lambda one: one["uploaded_at"])
+            found[shopper] = {
+                one["contribution"]
+                for place, one in enumerate(theirs)
+                if one["upload_id"] in ids or place < oldest.get(shopper, 0)
+            }
+        return found
+
+    def _every(self, shoppers):
+        return {one: {upload["contribution"] for upload in self.uploads[one].values()} for one in shoppers}
 
     def settle(self, writes, *, at):
         mine = {one.shopper_id: one for one in writes if one.shopper_id not in self.gone}
@@ -78,13 +98,14 @@ class MemoryDatabase:
     def forget(self, shopper_id):
         self.gone.add(shopper_id)
         self.rows.pop(shopper_id, None)
+        self.uploads.pop(shopper_id, None)
         self.ledger = {name: one for name, one in self.ledger.items() if one[0] != shopper_id}
 
     def snapshot(self):
-        return copy.deepcopy((self.rows, self.ledger, self.gone))
+        return copy.deepcopy((self.rows, self.ledger, self.gone, self.uploads))
 
     def restore(self, saved):
-        self.rows, self.ledger, self.gone = copy.deepcopy(saved)
+        self.rows, self.ledger, self.gone, self.uploads = copy.deepcopy(saved)
 
 
 class SqliteDatabase(StateDatabase):

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from klaviyo_sink.profile.interests import Interest, Interests
 from klaviyo_sink.profile.recency import Recency
 from klaviyo_sink.profile.style import StyleProfile, contribution, fold
 from klaviyo_sink.profile.wording import Wording
@@ -36,14 +37,15 @@ class Running:
 TAGS = ("material/cotton", "material/silk", "style/v-neck", "category/dress", "category/t-shirt", "interest/vacation")
 
 
-def liked_lately(uploads, as_of):
-    """Say what two uploads of the last three days were made of."""
-    said = [tag for one in uploads if as_of - one.uploaded_at < timedelta(days=3) for tag in one.tags]
-    return {f"interest/{tag.partition('/')[2]}": Labels(en="", zh="") for tag in said if said.count(tag) >= 2}
-
-
+#: What two uploads of the last three days have.
+LIKED_LATELY = Interests(
+    [
+        Interest(f"interest/{one.partition('/')[2]}", Labels(en="", zh=""), (frozenset([one]),), 2, timedelta(days=3))
+        for one in TAGS
+    ]
+)
 #: Things fade within the days that the uploads below are apart.
-WORDING = Wording(recency=Recency(timedelta(days=2)), interests_of=liked_lately)
+WORDING = Wording(recency=Recency(timedelta(days=2)), interests=LIKED_LATELY)
 STORMS = (
     [],
     [{"status": 503, "share": 0.2}, {"status": 500, "share": 0.1, "cut": True}],
@@ -72,7 +74,7 @@ async def run(uploads, storm, crashes, seed, clock, folder):
         SecretStr(KEY),
         state_url=f"sqlite:///{folder}/state.db",
         recency=WORDING.recency,
-        interests_of=WORDING.interests_of,
+        interests=WORDING.interests,
     )
 
     async def time_goes_on():

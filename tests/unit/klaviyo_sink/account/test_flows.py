@@ -17,6 +17,7 @@ from klaviyo_sink.account.canary import Canary
 from klaviyo_sink.account.pace import most_left_s
 from klaviyo_sink.account.setup import Setup, SetupError
 from klaviyo_sink.api.client import KlaviyoClient, PrivateKey
+from klaviyo_sink.profile.interests import Interest, Interests
 from klaviyo_sink.profile.naming import DEFAULT_NAMES, PropertyNames
 from klaviyo_sink.sink import open_sink
 from schemas.events import Identity, Labels
@@ -110,16 +111,15 @@ async def test_a_cotton_t_shirt_brings_the_offer_to_who_agreed_and_to_no_one_els
 async def test_an_interest_brings_the_offer_with_the_uploads_of_who_has_it(
     config, client, clock, sandbox, outfit, labels, tags, texted
 ):
-    def of_two(uploads, _as_of):
-        return {"interest/vacation": Labels(en="Vacation", zh="度假")} if len(uploads) > 1 else {}
-
+    shown = frozenset({"category/dress", "category/t-shirt"})
+    of_two = Interest("interest/vacation", Labels(en="Vacation", zh="度假"), (shown,), 2, timedelta(days=90))
     names = PropertyNames(labels=labels)
     [campaign] = read_campaigns(None)
     wanted = campaign.model_copy(update={"tags": tags, "reentry_days": 1, "not_texted_days": 1})
     words = {"interest/vacation": "度假"} if labels == "zh" else {}
     await set_up(client, clock, campaigns=[wanted], names=names, words=words)
     await consent(sandbox, "s1", "s2")
-    sink = await open_sink(replace(config, names=names, interests_of=of_two), now=clock.now)
+    sink = await open_sink(replace(config, names=names, interests=Interests([of_two])), now=clock.now)
     await sink.sync(outfit("other", "category/dress", shopper_id="s2"))
     for upload, tag in (("u1", "category/dress"), ("u2", "category/t-shirt"), ("u3", "category/dress")):
         await sink.sync(outfit(upload, tag, uploaded_at=clock.at))

@@ -9,7 +9,6 @@ from virtual_loop import VirtualLoop
 from klaviyo_sink.delivery.batches import OVERTAKEN, Batches
 from klaviyo_sink.delivery.follow_up import FollowUps
 from klaviyo_sink.delivery.results import Delivered
-from klaviyo_sink.profile.style import StyleProfile
 from klaviyo_sink.state.folding import Folded
 from klaviyo_sink.state.settling import Current, Duty, Settled
 
@@ -108,7 +107,7 @@ async def test_a_shopper_whom_others_keep_writing_is_looked_at_again(outfit):
         ticket = 1
 
         def fold(self, events):
-            return [Folded(StyleProfile(), {}, 1, 0, "name", known=False, ticket=1) for _ in events]
+            return [Folded({}, 1, 0, "name", known=False, ticket=1) for _ in events]
 
         def settle(self, writes, *, at):  # noqa: ARG002 - as StateDatabase.settle
             self.ticket += 1

@@ -14,7 +14,6 @@ from klaviyo_sink.delivery.gatherer import Gatherer
 from klaviyo_sink.delivery.lanes import BREAK_EVEN, JOBS_AT_ONCE
 from klaviyo_sink.delivery.results import Delivered
 from klaviyo_sink.delivery.rows import Row
-from klaviyo_sink.profile.style import StyleProfile
 from klaviyo_sink.sink import Written, open_sink
 from klaviyo_sink.state.folding import Folded
 from klaviyo_sink.state.settling import Current, Duty, Settled
@@ -183,7 +182,7 @@ async def test_states_that_another_process_overtook_leave_their_place_among_the_
 
     class Overtaken:
         def fold(self, events):
-            return [Folded(StyleProfile(), {}, 1, 0, one.shopper_id, known=False, ticket=1) for one in events]
+            return [Folded({}, 1, 0, one.shopper_id, known=False, ticket=1) for one in events]
 
         def settle(self, writes, *, at):  # noqa: ARG002 - as StateDatabase.settle
             duty = Duty.NONE if "states" in did else Duty.MEND

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from klaviyo_sink.profile.interests import Interest, Interests
 from klaviyo_sink.profile.naming import PropertyNames
 from klaviyo_sink.profile.recency import Recency
 from klaviyo_sink.profile.style import Contribution, StyleProfile, fold
@@ -27,10 +28,10 @@ def materials(*uploads: Contribution, recency=DEFAULT_WORDING.recency):
     return Wording(recency=recency).properties(fold(StyleProfile(), uploads), 1)["outfit_materials"]
 
 
-def sustainable(uploads, as_of):
-    """Two organic things within 30 days."""
-    recent = [one for one in uploads if as_of - one.uploaded_at < timedelta(days=30) and "claim/organic" in one.tags]
-    return {"interest/sustainable": ORGANIC} if len(recent) >= 2 else {}
+#: Two organic things within 30 days.
+SUSTAINABLE = Interests(
+    [Interest("interest/sustainable", ORGANIC, (frozenset({"claim/organic"}),), 2, timedelta(days=30))]
+)
 
 
 def test_a_tag_of_one_upload_stays_a_year_and_of_several_longer():
@@ -59,7 +60,7 @@ def test_a_recency_that_cannot_be_is_refused(wrong):
 
 @pytest.mark.parametrize(("labels", "said"), [("ids", "sustainable"), ("en", ORGANIC.en), ("zh", ORGANIC.zh)])
 def test_interests_are_ids_or_words_and_end_with_their_window(labels, said):
-    wording = Wording(PropertyNames(labels=labels), interests_of=sustainable)
+    wording = Wording(PropertyNames(labels=labels), interests=SUSTAINABLE)
 
     def interests(*uploads: Contribution):
         return wording.properties(fold(StyleProfile(), uploads), 1)["outfit_interests"]
@@ -86,7 +87,7 @@ histories = st.lists(
 
 @given(histories, st.randoms(use_true_random=False))
 def test_order_and_repetition_do_not_change_the_profile(history, chance):
-    wording = Wording(interests_of=sustainable)
+    wording = Wording(interests=SUSTAINABLE)
     again = history + chance.choices(history, k=3) if history else []
     chance.shuffle(again)
     one_by_one = StyleProfile()
@@ -98,7 +99,7 @@ def test_order_and_repetition_do_not_change_the_profile(history, chance):
 async def test_an_interest_reaches_the_profile_and_leaves_it_again(config, clock, sandbox, outfit):
     clock.at += timedelta(days=60)
     told = []
-    sink = await open_sink(replace(config, interests_of=sustainable), now=clock.now)
+    sink = await open_sink(replace(config, interests=SUSTAINABLE), now=clock.now)
     for number, day in enumerate((0, 9, 50)):
         at = outfit().uploaded_at + timedelta(days=day)
         await sink.sync(outfit(f"u{number}", "claim/organic", uploaded_at=at, tagged_at=at))
@@ -112,7 +113,7 @@ async def test_new_rules_apply_with_the_next_upload_even_if_it_adds_no_tag(confi
     for name in ("u1", "u2"):
         await plain.sync(outfit(name, "claim/organic"))
     await plain.aclose()
-    ruled = await open_sink(replace(config, interests_of=sustainable), now=clock.now)
+    ruled = await open_sink(replace(config, interests=SUSTAINABLE), now=clock.now)
     assert (await ruled.sync(outfit("u1", "claim/organic"))).outcome == "written"
     await ruled.aclose()
     [profile] = (await sandbox.state())["profiles"]

@@ -77,7 +77,7 @@ def test_statistics_from_before_they_were_switched_off_go_too(postgres, engine):
     for table, column in (("style_profiles", "shopper_id"), ("written_events", "shopper_id")):
         postgres.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS -1")
     # As it was before migration 0005: without what later ones made.
-    postgres.execute("DROP TABLE uploads, index_positions, claims, keyed_uploads")
+    postgres.execute("DROP TABLE remembered_uploads, uploads, index_positions, claims, keyed_uploads")
     postgres.execute("ANALYZE", "UPDATE hangtag_sink_version SET version_num = '0004'")
     statistics = "SELECT pg_relation_filepath('pg_statistic')"
     with engine.connect() as connection:

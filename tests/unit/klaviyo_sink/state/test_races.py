@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy
+from remembered_by import remembered_by
 
 from klaviyo_sink.profile.style import unique_id
-from klaviyo_sink.profile.wording import DEFAULT_WORDING
+from klaviyo_sink.profile.wording import DEFAULT_WORDING, Wording
 from klaviyo_sink.state.settling import FAILED, Duty, Write, may_land_later
 from klaviyo_sink.state.store import FOLD_ATTEMPTS, OvertakenError, open_state
 
@@ -30,9 +31,7 @@ def state(url):
 def test_folding_blocks_no_other_writer_and_sees_its_rows(state, url, outfit):
     theirs = [outfit("u2", "material/silk")]
 
-    class Meddled:
-        names = DEFAULT_WORDING.names
-
+    class Meddled(Wording):
         def properties(self, profile, version):
             if theirs:
                 state.fold([theirs.pop()])
@@ -41,15 +40,13 @@ def test_folding_blocks_no_other_writer_and_sees_its_rows(state, url, outfit):
     mine = open_state(url, Meddled())
     [folded] = mine.fold([outfit("u1")])
     mine.close()
-    assert (folded.version, len(folded.profile.uploads)) == (2, 2)
+    assert (folded.version, len(remembered_by(state).uploads)) == (2, 2)
 
 
 def test_a_shopper_forgotten_while_a_batch_is_folded_gets_no_row(state, url, outfit, forget_shopper):
     gone = ["s1"]
 
-    class Forgetting:
-        names = DEFAULT_WORDING.names
-
+    class Forgetting(Wording):
         def properties(self, profile, version):
             if gone:
                 forget_shopper(url, gone.pop())
@@ -124,8 +121,8 @@ def interrupt_stores(state, times):
 def test_a_row_stored_since_it_was_read_is_read_again(state, outfit):
     state.fold([outfit("u1")])
     interrupt_stores(state, times=2)
-    [folded] = state.fold([outfit("u2", "material/silk")])
-    assert [one.upload_id for one in folded.profile.uploads] == ["u1", "u2"]
+    state.fold([outfit("u2", "material/silk")])
+    assert [one.upload_id for one in remembered_by(state).uploads] == ["u1", "u2"]
 
 
 def test_a_writer_that_always_meets_a_newer_row_stops_and_changes_nothing(state, outfit):
@@ -133,8 +130,7 @@ def test_a_writer_that_always_meets_a_newer_row_stops_and_changes_nothing(state,
     interrupt_stores(state, times=1 + FOLD_ATTEMPTS)
     with pytest.raises(OvertakenError):
         state.fold([outfit("u2", "material/silk")])
-    [folded] = state.fold([outfit("u1")])
-    assert [one.upload_id for one in folded.profile.uploads] == ["u1"]
+    assert [one.upload_id for one in remembered_by(state).uploads] == ["u1"]
 
 
 def test_two_processes_folding_the_same_shopper_lose_nothing(url, outfit):
@@ -146,7 +142,6 @@ def test_two_processes_folding_the_same_shopper_lose_nothing(url, outfit):
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(fold_ten, range(2)))
-    [folded] = states[0].fold([outfit("u0-0")])
-    assert len(folded.profile.uploads) == 20
+    assert len(remembered_by(states[0]).uploads) == 20
     for state in states:
         state.close()

@@ -1,4 +1,4 @@
-"""The quick way to a shopper's interests says what the rules say."""
+"""The sink's way to a shopper's interests says what the rules say."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klaviyo_sink.profile import naming
+from klaviyo_sink.profile.recency import DEFAULT_RECENCY
 from klaviyo_sink.profile.style import Contribution
+from klaviyo_sink.profile.summary import Summarizing
 from rules.lexicon import aspects
 from rules.lexicon.interests import Upload, interests_of
 from rules.lexicon.load import load_lexicon
@@ -17,31 +19,37 @@ INTERESTS = load_lexicon().interests
 COUNTED = sorted({tag for interest in INTERESTS for tag in interest.counted()} | {"colour/red", "style/slim"})
 
 
+def held(uploads, *, seen=True):
+    interests = interests_held(INTERESTS, seen=seen)
+    summary = Summarizing(DEFAULT_RECENCY, interests, words=False).of(uploads)
+    return interests.held(summary.interests, summary.as_of)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.sets(st.sampled_from(COUNTED), max_size=6)), max_size=12),
     st.integers(0, 800),
 )
-def test_only_uninteresting_rules_are_passed_over(made, days):
+def test_the_newest_uploads_that_count_decide_as_all_uploads_do(made, days):
+    as_of = START + timedelta(days=days)
     uploads = [
-        Contribution(START + timedelta(days=day), f"u{i}", START, "l", tuple(sorted(tags)))
+        Contribution(START + timedelta(days=day), f"u{i}", as_of, "l", tuple(sorted(tags)))
         for i, (day, tags) in enumerate(made)
     ]
-    as_of = START + timedelta(days=days)
+    uploads.append(Contribution(as_of, "newest", as_of, "l", ()))
     # A clock that runs ahead makes an upload new, not unheard of.
     history = [Upload(one.upload_id, min(one.uploaded_at, as_of), frozenset(one.tags)) for one in uploads]
     plain = {one.id: one.labels for one in interests_of(INTERESTS, history, as_of)}
-    assert interests_held(INTERESTS)(uploads, as_of) == plain
+    assert held(uploads) == plain
 
 
 def test_a_seen_tag_completes_an_interest_with_a_read_tag():
-    def held(read: str, *seen: str, counts: bool = True) -> set[str]:
-        upload = Contribution(START, "u", START, "l", (read,), (), seen, looked=True)
-        return set(interests_held(INTERESTS, seen=counts)([upload], START))
+    def of_one(read: str, *seen: str, counts: bool = True) -> set[str]:
+        return set(held([Contribution(START, "u", START, "l", (read,), (), seen, looked=True)], seen=counts))
 
-    assert held("pattern/floral", "scene/beach") == {"interest/vacation"}
-    assert held("occasion/running", "scene/outdoors") == {"interest/active"}
-    assert held("pattern/floral") == held("occasion/running") == set()
-    assert held("pattern/floral", "scene/beach", counts=False) == set()
+    assert of_one("pattern/floral", "scene/beach") == {"interest/vacation"}
+    assert of_one("occasion/running", "scene/outdoors") == {"interest/active"}
+    assert of_one("pattern/floral") == of_one("occasion/running") == set()
+    assert of_one("pattern/floral", "scene/beach", counts=False) == set()
 
 
 def test_the_lists_of_seen_values_are_of_categories_that_may_be_seen():
