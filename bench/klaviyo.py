@@ -102,7 +102,7 @@ def outfit(upload_id: str, shopper_id: str, at: datetime, tags: Iterable[str]) -
 async def ours(url: str, uploads: list[OutfitTagged], folder: str) -> dict[str, float | int]:
     """Empty the backlog through the sink."""
     config = SinkConfig(url, SecretStr(KEY), state_url=f"sqlite:///{folder}/state.db")
-    sink = await open_sink(replace(config, interests_of=make_interests(Settings())))
+    sink = await open_sink(replace(config, interests=make_interests(Settings())))
     waiting = iter(uploads)
     later = 0
 
