@@ -91,8 +91,8 @@ def _around(boxes: list[BBox]) -> BBox:
 def _below(upper: BBox, lower: BBox) -> bool:
     left, top, right, bottom = upper
     left_2, top_2, right_2, bottom_2 = lower
-    gap, height, height_2 = top_2 - bottom, bottom - top, bottom_2 - top_2
-    if not (-height < gap <= _ROW_GAP * height and -height_2 < gap <= _ROW_GAP * height_2):
+    height = min(bottom - top, bottom_2 - top_2)
+    if not -height < top_2 - bottom <= _ROW_GAP * height:
         return False
     shared = min(right, right_2) - max(left, left_2)
     return shared >= _SHARED_WIDTH * (right - left) or shared >= _SHARED_WIDTH * (right_2 - left_2)

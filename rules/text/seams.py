@@ -19,8 +19,7 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
     text, starts = page.text, page.starts
     #: The last line of each block. No word continues after it.
     last_lines = {number - 1 for number in page.blocks}
-    pieces: list[str] = []
-    begin = 0
+    letters = list(text)
     seams: list[int] = []
     #: Positions in the joined text where line breaks were removed.
     closed: list[int] = []
@@ -33,14 +32,13 @@ def find_on(page: Page, matcher: Matcher) -> list[Match]:
                 continue
             joint = ""
         else:
-            hyphen = page.lines[number].text.rstrip().endswith("-") and before != "\n" != behind
+            hyphen = before != "\n" != behind and page.lines[number].text.rstrip().endswith("-")
             joint = "" if hyphen and _is_split(text, starts[number], after, starts[number + 2], matcher) else " "
-        pieces += (text[begin : after - 1], joint)
-        begin = after
+        letters[after - 1] = joint
         seams.append(after - 1 - len(closed))
         if not joint:
             closed.append(seams[-1])
-    return matcher.find("".join([*pieces, text[begin:]]), seams, closed)
+    return matcher.find("".join(letters), seams, closed)
 
 
 def _is_split(text: str, start: int, after: int, stop: int, matcher: Matcher) -> bool:
