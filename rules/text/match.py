@@ -5,6 +5,7 @@ Knows words and positions, not meanings.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -79,7 +80,9 @@ class Matcher:
         # and with which no word may begin, come first; otherwise they would be compared with all others in vain.
         for letter in _COMMON:
             self._automaton.add_word(letter + _NEVER, None)
-        for text, term in sorted(chosen.items(), key=lambda item: not item[0].isascii()):
+        # The others come in the order of the words that begin with them, Latin ones first.
+        begun = Counter(text[0] for text in chosen)
+        for text, term in sorted(chosen.items(), key=lambda item: (not item[0].isascii(), -begun[item[0][0]])):
             plural = "es" if text.endswith(_SIBILANTS) else "s"
             glue = _LETTERS if len(text) >= _LONG else _ALPHANUMERIC
             self._automaton.add_word(text, (len(text), _is_letter(text[0]), _is_letter(text[-1]), glue, plural, term))
@@ -127,7 +130,7 @@ class Matcher:
                     continue
             if length == _TOO_SHORT and not left and term.kind in GIVING and joined[start + 1]:
                 continue
-            if term.kind == "part" and any(joined[start + 1 : stop]):
+            if term.kind == "part" and joined.find(1, start + 1, stop) >= 0:
                 continue
             found.append((start, stop, term))
         return _covering(found, joined)

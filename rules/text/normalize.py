@@ -17,8 +17,8 @@ CJK = "\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\
 _HAS_CJK = re.compile(f"[{CJK}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(" {2,}")
-#: "D E N I M": four or more single letters.
-_SPREAD = re.compile(r"[a-z](?<![a-z0-9].)(?: [a-z]){3,}(?![a-z0-9])")
+#: "D E N I M": four or more single letters, from the first space on.
+_SPREAD = re.compile(r" (?<=[^a-z0-9][a-z] )[a-z](?: [a-z]){2,}(?![a-z0-9])")
 _MARK = "\x1f"
 # Each pattern begins with a plain character and looks behind it, because that search is fast.
 #: Spaces inside words: "纯 棉", "T 恤", and those marked in spread Latin words.
@@ -71,6 +71,8 @@ def normal_words(words: list[str]) -> list[str]:
     return [line.strip() for line in text[1:-1].split("\n")]
 
 
+# A page asks for the same letters again and again.
+@cache
 def is_cjk(letter: str) -> bool:
     """Return whether a character is a Chinese, Japanese or Korean letter."""
     return letter >= "\u2e80" and _HAS_CJK.match(letter) is not None

@@ -107,7 +107,7 @@ class Repair:
         near = {word for word in swapped if word in self._owners}
         near = near or {
             word
-            for spelling in (token, token.replace("rn", "m"), token.replace("vv", "w"), token.replace("cl", "d"))
+            for spelling in {token, token.replace("rn", "m"), token.replace("vv", "w"), token.replace("cl", "d")}
             for short in (spelling, *_shortened(spelling))
             for word in self._near.get(short, ())
             if len(token) >= _LONG and len(word) >= _LONG and _one_off(spelling, word)
