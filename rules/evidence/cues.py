@@ -58,24 +58,25 @@ def cues_on(page: Page, vocabulary: Vocabulary, lines: Mapping[int, Sequence[Mat
     for first, after in pairwise(page.blocks):
         numbers = [number for number in range(first, after) if number in lines or number in percents]
         block = [match for number in numbers for match in lines.get(number, ())]
-        kinds = {match.term.kind for match in block}
+        names = [match for match in block if match.term.kind in _NAMING]
+        parts = [match for match in names if match.term.kind == "part"]
         if block:
             cues.negated |= vocabulary.negations.negated(page.text, block)
-        if not kinds.isdisjoint(("part", "field")):
+        if names:
             cues.announced |= _announced(page.text, vocabulary, block)
-        if "part" in kinds or any(number in percents for number in numbers):
-            names = PartNames(page.text, vocabulary, cues.negated)
-            items = _items(names, numbers, lines, percents)
-            compositions, parts = compositions_in(
+        if parts or any(number in percents for number in numbers):
+            items = _items(PartNames(page.text, vocabulary, cues.negated), numbers, lines, percents)
+            compositions, listed = compositions_in(
                 items,
                 lambda one, other: vocabulary.fits(page.text, one, other),
                 lambda one, other: vocabulary.fits_loosely(page.text, one, other),
             )
             cues.compositions += compositions
             cues.shares |= {share.fibre.start: share for one in compositions for share in one.shares}
-            cues.parts |= parts
-        if "part" in kinds:
+            cues.parts |= listed
+        if parts:
             cues.parts |= _beside_part(page.text, vocabulary, block, cues.shares)
+        if any(vocabulary.parts[part.term.owner].leads for part in parts):
             cues.parts |= _behind_part(page.text, vocabulary, block)
     return cues
 
@@ -107,20 +108,13 @@ def _of_labels(
     fibres: Container[str],
 ) -> list[int]:
     """List the lines with percentages or names of parts, and those with fibres above and below them."""
-    kept = {number for number in numbers if number in percents}
-    fibrous = set[int]()
-    for number in numbers:
-        for match in lines.get(number, ()):
-            if match.term.kind in _NAMING:
+    kept = {
+        number for number in numbers if number in percents or any(match.term.kind in _NAMING for match in lines[number])
+    }
+    for order, step in ((numbers, 1), (numbers[::-1], -1)):
+        for number in order:
+            if number - step in kept and any(match.term.owner in fibres for match in lines.get(number, ())):
                 kept.add(number)
-            elif match.term.owner in fibres:
-                fibrous.add(number)
-    for number in numbers:
-        if number - 1 in kept and number in fibrous:
-            kept.add(number)
-    for number in reversed(numbers):
-        if number + 1 in kept and number in fibrous:
-            kept.add(number)
     return sorted(kept)
 
 
@@ -188,7 +182,7 @@ def _announced(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> set
     found = set()
     reached: int | None = None
     for start, stop, term in block:
-        if term.kind in {"field", "part"}:
+        if term.kind in _NAMING:
             reached = stop
         elif reached is not None and vocabulary.is_list(text[reached:start]) and term.owner in vocabulary.fibres:
             found.add(start)

@@ -126,8 +126,7 @@ class _Judge:
         if kind not in GIVING and kind not in _NO_TAG:
             return None
         line = page.line_at(start)
-        opposite = self._vocabulary.entries[tag].opposite if start in self._cues.negated else None
-        if opposite is not None and self._cues.negated[start] in _FORBIDS:
+        if self._cues.negated.get(start) in _FORBIDS and (opposite := self._vocabulary.entries[tag].opposite):
             score = QUALITY["negated"] * line.score
             return Finding(opposite, f"{opposite}#negated", page.text[start:stop], line, score)
         if kind in _NO_TAG:

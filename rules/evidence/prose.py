@@ -44,11 +44,13 @@ def lone_words(
     named = any(match.term.owner in _TITLES for line in lines.values() for match in line)
     for number, line in lines.items():
         said = [match for match in line if match.term.kind not in _SILENT]
-        term = said[0].term if said else None
-        if term is not None and term.text in in_company and all(match.term.text in in_company for match in said):
+        if not said:
+            continue
+        term = said[0].term
+        if term.text in in_company and all(match.term.text in in_company for match in said):
             yield from (match.start for match in said)
             continue
-        if term is None or any(match.term is not term for match in said) or term.categories <= telling:
+        if term.categories <= telling or any(match.term is not term for match in said[1:]):
             continue
         if " " in term.text or (len(term.text) >= _TELLING and not term.text.isascii()):
             continue
