@@ -29,6 +29,8 @@ class Words:
     score: str
     line: str
     box: str
+    #: Name of the result's picture.
+    result: str
     legend: str
     steps: str
     before: str
@@ -37,6 +39,8 @@ class Words:
     closer: str
     not_told: str
     timings: str
+    duration: str
+    share: str
     #: Names of the steps in `Reading.timings_ms`, and of the rules.
     laps: Mapping[str, str]
 
@@ -69,6 +73,7 @@ _ZH = Words(
     score="得分",
     line="文字",
     box="位置（像素）",
+    result="照片和识别出的文字框",
     legend="橙色的行是标签的依据",
     steps="预处理：之前与之后",
     before="之前：解码后的小图，{width} × {height}",
@@ -76,7 +81,9 @@ _ZH = Words(
     untouched="之后：对比度足够，没有改动",
     closer="虚线框内用原图又看了一次：{count} 处",
     not_told="这个引擎不做对比度处理，也不看第二次。",
-    timings="用时",
+    timings="步骤",
+    duration="用时",
+    share="占比",
     laps=MappingProxyType(
         {
             "decode": "解码",
@@ -119,6 +126,7 @@ _EN = Words(
     score="Score",
     line="Line",
     box="Box (px)",
+    result="The photo with boxes around the recognized lines",
     legend="orange lines are evidence of a tag",
     steps="Preprocessing: before and after",
     before="Before: the decoded small picture, {width} × {height}",
@@ -126,7 +134,9 @@ _EN = Words(
     untouched="After: unchanged, the contrast was high enough",
     closer="dashed boxes were read again from the full photo: {count}",
     not_told="This engine does not show contrast changes or a second look.",
-    timings="Timings",
+    timings="Step",
+    duration="Time",
+    share="Share",
     laps=MappingProxyType(
         {
             "decode": "decode",

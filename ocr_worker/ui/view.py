@@ -79,7 +79,7 @@ def _photo(trial: Trial, proven: set[int], words: Words) -> str:
     )
     marks = "".join(_mark(number, line.bbox, size, proven=number in proven) for number, line in enumerate(lines, 1))
     legend = f"<figcaption>{escape(words.legend)}</figcaption>" if proven else ""
-    return f"<figure>{_picture(trial.jpeg, size, boxes + marks)}{legend}</figure>"
+    return f"<figure>{_picture(trial.jpeg, size, boxes + marks, words.result)}{legend}</figure>"
 
 
 def _box(line: TextLine, *, proven: bool) -> str:
@@ -105,10 +105,11 @@ def _mark(number: int, bbox: BBox, size: tuple[int, int], *, proven: bool) -> st
     return f'<g class="{_kind(proven=proven)}">{circle}{text}</g>'
 
 
-def _picture(jpeg: bytes, size: tuple[int, int], over: str) -> str:
+def _picture(jpeg: bytes, size: tuple[int, int], over: str, name: str) -> str:
+    """Draw a picture with marks over it. Screen readers read `name` instead."""
     width, height = size
     image = f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{b64encode(jpeg).decode()}"/>'
-    return f'<svg viewBox="0 0 {width} {height}" role="img">{image}{over}</svg>'
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(name)}">{image}{over}</svg>'
 
 
 def _tags(tags: Sequence[Tag], numbers: dict[tuple[str, BBox], int], language: Language) -> str:
@@ -153,7 +154,7 @@ def _lines(lines: Sequence[TextLine], proven: set[int], words: Words) -> str:
 def _steps(trial: Trial, words: Words) -> str:
     width, height = trial.size
     before = words.before.format(width=width, height=height)
-    shown = f"<figure>{_picture(trial.jpeg, trial.size, '')}<figcaption>{escape(before)}</figcaption></figure>"
+    shown = f"<figure>{_picture(trial.jpeg, trial.size, '', before)}<figcaption>{escape(before)}</figcaption></figure>"
     if trial.given is None:
         return f"{shown}<p>{escape(words.not_told)}</p>"
     after = words.lifted.format(percent=f"{trial.lifted:.0%}") if trial.lifted else words.untouched
@@ -163,7 +164,8 @@ def _steps(trial: Trial, words: Words) -> str:
         f'<rect class="closer" x="{x1:.0f}" y="{y1:.0f}" width="{x2 - x1:.0f}" height="{y2 - y1:.0f}"/>'
         for x1, y1, x2, y2 in trial.closer
     )
-    return f"{shown}<figure>{_picture(trial.given, trial.size, looks)}<figcaption>{escape(after)}</figcaption></figure>"
+    picture = _picture(trial.given, trial.size, looks, after)
+    return f"{shown}<figure>{picture}<figcaption>{escape(after)}</figcaption></figure>"
 
 
 def _timings(trial: Trial, words: Words) -> str:
@@ -178,7 +180,7 @@ def _timings(trial: Trial, words: Words) -> str:
         )
         for name, ms in laps.items()
     ]
-    return _table((words.timings, "", ""), rows)
+    return _table((words.timings, words.duration, words.share), rows)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

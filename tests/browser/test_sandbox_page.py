@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import axe
 import httpx
+import npm
 import pytest
 from pydantic import SecretStr
 
@@ -226,6 +228,19 @@ async def test_no_page_is_wider_than_its_window(url, page, width):
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
         if width == 390 and name == "profiles":
             await picture(page, "telephone")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_people_with_disabilities_can_use_every_page(url, page, scheme):
+    # Node and its packages come from the system and from npm: work on the code needs neither.
+    if trouble := npm.missing(axe.NODE):
+        pytest.skip(f"the pages were not checked by axe: {trouble}")
+    await fill(url)
+    await page.emulate_media(color_scheme=scheme)
+    for name in PAGES:
+        await page.goto(f"{url}/sandbox/{name}" if name else url)
+        await page.evaluate(axe.script())
+        assert axe.faults(await page.evaluate(axe.RUN)) == [], name
 
 
 async def test_it_is_dark_where_the_reader_s_screen_is(url, page):

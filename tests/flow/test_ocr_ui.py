@@ -11,6 +11,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import axe
+import npm
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, expect, sync_playwright
@@ -115,6 +117,26 @@ def test_a_photo_comes_back_with_numbered_boxes_tags_and_their_evidence(served, 
     # The photo has been read, so it is nowhere on the disk; and the field takes the next one.
     assert uploads(served[1]) == []
     expect(page.locator(FIELD)).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_people_with_disabilities_can_use_the_page(open_page, width, scheme):
+    # Node and its packages come from the system and from npm: work on the code needs neither.
+    if trouble := npm.missing(axe.NODE):
+        pytest.skip(f"the page was not checked by axe: {trouble}")
+    page = open_page("en-GB")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    expect(page.locator("#samples .caption-label").first).to_be_attached()
+    page.evaluate(axe.script())
+    assert axe.faults(page.evaluate(axe.RUN)) == []
+
+    page.set_input_files(FIELD, PHOTOS / "care-label-en.jpg")
+    expect(page.locator("#tags")).to_contain_text("Polyester 65 %", timeout=PATIENCE_MS)
+    # Gradio dims what it is about to replace.
+    expect(page.locator(".pending")).to_have_count(0)
+    assert axe.faults(page.evaluate(axe.RUN)) == []
 
 
 def test_the_language_changes_with_the_result_in_place(open_page):

@@ -96,5 +96,5 @@ def page(request: Request, reader: Reader, title: str, *body: Html) -> HTMLRespo
     if reader.refreshing:
         headers["Refresh"] = str(REFRESH_S)
     language = "zh-CN" if reader.language == "zh" else "en"
-    inner = tag("body", tag("h1", heading), tag("nav", *ways), tag("main", *body))
+    inner = tag("body", tag("header", tag("h1", heading), tag("nav", *ways)), tag("main", *body))
     return HTMLResponse(f'<!doctype html><html lang="{language}"><head>{head}</head>{inner}</html>', headers=headers)

@@ -29,7 +29,7 @@ display:inline-block}
 .tag.waiting,.tag.draft,.tag.skipped,.tag.manual,.tag.UNSUBSCRIBED{color:var(--warn)}.card h2:first-child{margin-top:0}
 main{padding-top:.8rem}
 .phones{display:flex;flex-wrap:wrap;gap:1rem}.phone{width:20rem;max-width:100%;border:1px solid var(--line);
-border-radius:1.6rem;padding:1rem;background:var(--card)}.phone h3{font-size:.95rem;text-align:center;margin:0 0 .8rem}
+border-radius:1.6rem;padding:1rem;background:var(--card)}.phone h2{font-size:.95rem;text-align:center;margin:0 0 .8rem}
 .bubble{background:var(--bubble);border-radius:1.1rem 1.1rem 1.1rem .3rem;padding:.6rem .9rem;margin:.2rem 0;
 white-space:pre-wrap}.bubble.skipped,.bubble.draft{border:1px dashed var(--warn);background:none;color:inherit}
 .under{font-size:.8rem;color:var(--dim);margin:0 0 .8rem .3rem}ol.line{list-style:none;margin:0;padding:0 0 0 1rem;

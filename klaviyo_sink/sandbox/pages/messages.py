@@ -71,5 +71,5 @@ def bubble(reader: Reader, message: Message) -> Html:
 def _phone(reader: Reader, messages: list[Message]) -> Html:
     first = messages[0]
     address = first.to or reader("no phone number" if first.channel == "sms" else "no e-mail address")
-    heading = tag("h3", reader.person(first.profile_id), Html("<br>"), tag("span", address, class_="dim"))
+    heading = tag("h2", reader.person(first.profile_id), Html("<br>"), tag("span", address, class_="dim"))
     return tag("section", heading, *(bubble(reader, one) for one in messages), class_="phone")
