@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import typer
@@ -16,12 +17,15 @@ from streams.cli.support.boundary import CommandError
 from streams.cli.support.terminal import json_line, plain
 from streams.config.settings import Settings
 
+#: Letters of one table.
+_ROWS = 500
+
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 TOPIC = typer.Option(None, help="Only letters of this topic: uploads, texts or tags.")
 REASON = typer.Option(None, help="Only letters with this reason.")
 SINCE = typer.Option(None, help="Only letters since then: an age (15m, 2h, 7d) or an RFC 3339 time.")
-LIMIT = typer.Option(None, min=1, help="At most this many letters, the oldest first.")
+LIMIT = typer.Option(None, min=1, help="Only the newest letters, at most this many. It reads no older ones.")
 
 
 @app.command(name="list")
@@ -34,22 +38,27 @@ def list_letters(
     replayed: bool = typer.Option(False, "--replayed", help="Also show letters that were replayed."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per letter."),
 ) -> None:
-    """List dead letters, oldest first."""
-    found = [letter for letter in _letters(topic, reason, since, values=False) if replayed or not letter.replayed]
-    shown = found[:limit]
+    """List dead letters, newest first."""
+    found = (letter for letter in _letters(topic, reason, since) if replayed or not letter.replayed)
+    shown = islice(found, limit)
     if as_json:
         for letter in shown:
             typer.echo(json_line(_facts(letter)))
         return
-    table = Table("letter", "when", "stage", "reason", "why", "tries")
-    for letter in shown:
-        facts = _facts(letter)
-        cells = (facts[name] for name in ("letter", "time", "stage", "reason", "message", "attempts"))
-        table.add_row(*(escape(plain(str(cell))) for cell in cells))
-    Console().print(table)
-    counts = Counter(str(_facts(letter)["reason"]) for letter in found)
+    counts: Counter[str] = Counter()
+    while some := [_facts(letter) for letter in islice(shown, _ROWS)]:
+        table = Table("letter", "when", "stage", "reason", "why", "tries")
+        for facts in some:
+            cells = (facts[name] for name in ("letter", "time", "stage", "reason", "message", "attempts"))
+            table.add_row(*(escape(plain(str(cell))) for cell in cells))
+        Console().print(table)
+        counts.update(str(facts["reason"]) for facts in some)
+    if not counts:
+        typer.echo("no dead letters")
+        return
     summary = ", ".join(f"{count} {why}" for why, count in counts.most_common())
-    typer.echo(plain(f"{len(found)} letters ({len(shown)} shown): {summary}") if found else "no dead letters")
+    older = " (older ones were not read)" if counts.total() == limit else ""
+    typer.echo(plain(f"{counts.total()} letters{older}: {summary}"))
 
 
 @app.command()
@@ -94,7 +103,8 @@ def replay(
     """
     Publish dead letters again on their topics. Safe to interrupt and to repeat; skips letters that arrive meanwhile.
 
-    Letters of forgotten shoppers are not replayed.
+    It publishes the letters of a partition in their order. With --limit it takes the newest ones; repeat the command
+    for older ones. Letters of forgotten shoppers are not replayed.
     """
     from streams.erasure.guard import forgotten_until_now
     from streams.erasure.letters import shoppers_in
@@ -108,10 +118,21 @@ def replay(
     def is_wanted(seen: Any) -> bool:
         return not any(map(is_forgotten, shoppers_in(settings, seen)))
 
-    found = _letters(topic, reason, since, is_wanted=is_wanted, values=False)
-    waiting = [letter for letter in found if not letter.replayed and letter.facts is not None]
-    chosen = [letter for letter in waiting if letter.replayable][:limit]
-    if stuck := len(waiting) - sum(letter.replayable for letter in waiting):
+    waiting = (
+        letter
+        for letter in _letters(topic, reason, since, is_wanted=is_wanted)
+        if not letter.replayed and letter.facts is not None
+    )
+    chosen, stuck = [], 0
+    for letter in waiting:
+        if letter.replayable:
+            chosen.append(letter)
+        else:
+            stuck += 1
+        if len(chosen) == limit:
+            break
+    chosen.reverse()
+    if stuck:
         typer.echo(f"{stuck} letters cannot be replayed: their value is missing or they name another topic", err=True)
     if dry_run:
         for letter in chosen:
@@ -136,9 +157,9 @@ def replay(
 
 def _letters(topic: str | None, reason: str | None, since: str | None, **how: Any) -> Any:
     from streams.kafka.reader import parse_since
-    from streams.operations.dead_letters import letters
+    from streams.operations.dead_letters import newest_letters
 
-    return letters(
+    return newest_letters(
         Settings(), topic=topic, reason=reason, since=parse_since(since, now=steady_now().timestamp()), **how
     )
 

@@ -83,8 +83,8 @@ def follow(
     part = within or Within(since)
     consumer, read_foreign = reader(settings, few=part.is_narrow), ForeignHeaders(settings)
     try:
-        partitions = _partitions(settings, names, part)
-        edges = _edges(consumer, partitions)
+        partitions = partitions_of(settings, names, part)
+        edges = edges_of(consumer, partitions)
         starts = _starts(consumer, edges, part, from_end=from_end)
         ends = {} if forever else _ends(consumer, edges, part.until)
         left = {_at(start) for start in starts if forever or start.offset < ends[_at(start)]}
@@ -131,7 +131,7 @@ def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, 
     """Read a part of each partition: `chosen` maps the log's first and end offset to those of the part."""
     consumer, read_foreign = reader(settings), ForeignHeaders(settings)
     try:
-        partitions = _partitions(settings, [name], Within())
+        partitions = partitions_of(settings, [name], Within())
         wanted = {at.partition: chosen(*consumer.get_watermark_offsets(at, timeout=10)) for at in partitions}
         left = {number for number, (start, end) in wanted.items() if end > start}
         consumer.assign([TopicPartition(name, number, wanted[number][0]) for number in left])
@@ -154,7 +154,7 @@ def ends(settings: Settings, names: list[str]) -> dict[tuple[str, int], int]:
     """Return the offset after the newest message, by topic and partition. Raises as `follow`."""
     consumer = reader(settings)
     try:
-        return _ends(consumer, _edges(consumer, _partitions(settings, names, Within())), None)
+        return _ends(consumer, edges_of(consumer, partitions_of(settings, names, Within())), None)
     except KafkaException as error:
         raise UnreadableTopicError(f"cannot read {', '.join(names)}: {error.args[0].str()}") from None
     finally:
@@ -198,7 +198,8 @@ def parse_since(text: str | None, *, now: float) -> float | None:
     return moment.timestamp()
 
 
-def _partitions(settings: Settings, names: list[str], part: Within) -> list[TopicPartition]:
+def partitions_of(settings: Settings, names: list[str], part: Within) -> list[TopicPartition]:
+    """Return the partitions of topics that belong to a part. Raises UnreadableTopicError."""
     try:
         metadata = Admin(settings).cluster()
     except NoKafkaError as error:
@@ -211,7 +212,8 @@ def _partitions(settings: Settings, names: list[str], part: Within) -> list[Topi
     return [place for place in places if part.has(place, len(there[place.topic]))]
 
 
-def _edges(consumer: Consumer, partitions: list[TopicPartition]) -> Edges:
+def edges_of(consumer: Consumer, partitions: list[TopicPartition]) -> Edges:
+    """Return the edges of partitions."""
     return {_at(at): consumer.get_watermark_offsets(at, timeout=10) for at in partitions}
 
 
@@ -221,13 +223,14 @@ def _starts(consumer: Consumer, edges: Edges, part: Within, *, from_end: bool) -
     known = {at: _within(edges[at], offset) for at, offset in (part.starts or {}).items() if at in edges}
     rest = {at: edge for at, edge in edges.items() if at not in known}
     if part.since is not None and rest:
-        known |= _by_time(consumer, rest, part.since)
+        known |= offsets_at(consumer, rest, part.since)
     else:
         known |= {at: edge[from_end] for at, edge in rest.items()}
     return [TopicPartition(*at, known[at]) for at in edges]
 
 
-def _by_time(consumer: Consumer, edges: Edges, since: float) -> dict[tuple[str, int], int]:
+def offsets_at(consumer: Consumer, edges: Edges, since: float) -> dict[tuple[str, int], int]:
+    """Return the offset from which messages since a time are read, by topic and partition."""
     found = _found(consumer, edges, since)
     if all(offset < 0 for offset in found.values()) and all(
         offset < 0 for offset in _found(consumer, edges, 0).values()

@@ -14,6 +14,8 @@ from schemas.events import DeadLetter
 from schemas.outcomes import Later, Never
 from schemas.topics import dlq_name, topics
 from streams.config.settings import Settings
+from streams.kafka.backwards import backwards
+from streams.kafka.places import read_places
 from streams.kafka.reader import Seen, follow
 from streams.kafka.within import Within
 from streams.runtime.dead_letters import (
@@ -104,6 +106,40 @@ def letters(
     return sorted(read, key=lambda letter: letter.seen.timestamp)
 
 
+def newest_letters(
+    settings: Settings,
+    *,
+    topic: str | None = None,
+    reason: str | None = None,
+    since: float | None = None,
+    is_wanted: Callable[[Seen], bool] = lambda _seen: True,
+) -> Iterator[Letter]:
+    """
+    Read the letters, newest first, without values and headers. Arguments and errors as `letters`.
+
+    A mark comes after its letter. So a reader who goes backwards knows at each letter whether it was replayed, and may
+    stop there. Memory holds the marks whose letters are not read yet.
+    """
+    marked: set[str] = set()
+
+    def take(seen: Seen) -> tuple[str, Letter | None]:
+        """Return the place of a letter and the letter, if it is wanted; of a mark, its letter's place marked by `*`."""
+        mark = place_replayed(seen)
+        if mark is not None:
+            return f"*{mark}", None
+        letter = letter_of(seen)
+        has_reason = reason is None or (letter.facts is not None and letter.facts.reason == reason)
+        return letter.place, _light(letter) if has_reason and is_wanted(seen) else None
+
+    for place, letter in backwards(settings, dlq_topics(settings, topic), take, since=since):
+        if place.startswith("*"):
+            marked.add(place[1:])
+            continue
+        if letter is not None:
+            yield replace(letter, replayed=place in marked)
+        marked.discard(place)
+
+
 def letter_at(settings: Settings, topic: str, partition: int, offset: int) -> Letter | None:
     """
     Read the letter at a place, and the rest of its partition up to its mark; None if there is no letter.
@@ -130,12 +166,9 @@ def letter_at(settings: Settings, topic: str, partition: int, offset: int) -> Le
 
 
 def whole(settings: Settings, chosen: Iterable[Letter]) -> Iterator[Letter]:
-    """Read letters again with their values, one at a time, in the order of each partition."""
-    places = {letter.place for letter in chosen}
-    names = sorted({place.partition(":")[0] for place in places})
-    for seen in follow(settings, names) if names else ():
-        if seen.place in places:
-            yield letter_of(seen)
+    """Read letters again with their values, and nothing between them; one at a time, in the order of each partition."""
+    places = [(letter.seen.topic, letter.seen.partition, letter.seen.offset) for letter in chosen]
+    return (letter_of(seen) for seen in read_places(settings, places))
 
 
 def letter_of(seen: Seen) -> Letter:

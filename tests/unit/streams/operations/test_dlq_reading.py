@@ -39,7 +39,11 @@ def log(monkeypatch) -> list[Seen]:
     def follow(_settings: Settings, names: list[str], **_: object) -> Iterator[Seen]:
         yield from (one for one in messages if one.topic in names)
 
+    def read_places(_settings: Settings, places: list[tuple[str, int, int]]) -> Iterator[Seen]:
+        yield from (one for one in messages if (one.topic, one.partition, one.offset) in places)
+
     monkeypatch.setattr(module, "follow", follow)
+    monkeypatch.setattr(module, "read_places", read_places)
     return messages
 
 
