@@ -96,7 +96,7 @@ def open_for_reading(url: str) -> Engine:
 
 def parsed_url(url: str) -> URL:
     """
-    Parse a database's URL.
+    Parse a database's URL. Unless it names an encoding, a connection to PostgreSQL uses UTF-8.
 
     Raises:
         StateUnavailableError: It is not valid. The message quotes nothing, because any part may belong to a password.
@@ -109,10 +109,18 @@ def parsed_url(url: str) -> URL:
     # If a URL has two @, the parser takes a part of the password as the host, which error messages show.
     if "@" in (parsed.host or ""):
         raise StateUnavailableError(_NO_URL)
+    if parsed.get_backend_name() == "postgresql" and "client_encoding" not in parsed.query:
+        # A cluster made where no locale is set has the encoding SQL_ASCII; psycopg would then return bytes for text.
+        return parsed.update_query_dict({"client_encoding": "utf8"})
     return parsed
 
 
 def _engine(url: str, *, to_read: bool = False) -> Engine:
+    # libpq's option names; its shortest connection time-out is two seconds, too.
+    hasty = {
+        "connect_timeout": LOOK_S,
+        "options": f"-c statement_timeout={LOOK_S * 1000} -c default_transaction_read_only=on",
+    }
     parsed = parsed_url(url)
     kind = parsed.get_backend_name()
     if kind not in {"sqlite", "postgresql"}:
@@ -125,7 +133,7 @@ def _engine(url: str, *, to_read: bool = False) -> Engine:
             parsed,
             hide_parameters=True,
             pool_pre_ping=kind != "sqlite",
-            connect_args=_postgres_options(to_read=to_read) if kind == "postgresql" else {},
+            connect_args=hasty if to_read and kind == "postgresql" else {},
         )
     except ImportError as error:
         reason = f"its driver is not installed ({error.name})"
@@ -135,17 +143,6 @@ def _engine(url: str, *, to_read: bool = False) -> Engine:
         # The error's text may quote the URL with its password.
         raise StateUnavailableError(_NO_URL) from None
     raise StateUnavailableError(f"the state database cannot be opened: {reason}")
-
-
-def _postgres_options(*, to_read: bool) -> dict[str, str | int]:
-    """Return libpq's options of a connection."""
-    # A cluster made where no locale is set has the encoding SQL_ASCII; psycopg would then return bytes for text.
-    options: dict[str, str | int] = {"client_encoding": "utf8"}
-    if to_read:
-        # libpq's shortest connection time-out is two seconds, too.
-        timeout = f"-c statement_timeout={LOOK_S * 1000} -c default_transaction_read_only=on"
-        options |= {"connect_timeout": LOOK_S, "options": timeout}
-    return options
 
 
 def is_missing(url: str) -> bool:

@@ -42,6 +42,11 @@ class Postgres:
                 connection.execute(text(statement))
         engine.dispose()
 
+    def without_encoding(self) -> str:
+        """Create a database as in a cluster that was made where no locale is set, and return its URL."""
+        self.execute("CREATE DATABASE bare TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+        return self.url.replace("/postgres?", "/bare?")
+
     def files_with(self, *words: bytes) -> list[str]:
         """List the files, below the server's folder, that hold one of the words. What is in memory is written first."""
         self.execute("CHECKPOINT")

@@ -14,8 +14,7 @@ if MISSING:
 @pytest.mark.parametrize("open_it", [open_database, open_for_reading])
 def test_text_of_any_script_comes_back_from_a_database_without_an_encoding(open_it):
     with running() as server:
-        server.execute("CREATE DATABASE bare TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
-        engine = open_it(server.url.replace("/postgres?", "/bare?"))
+        engine = open_it(server.without_encoding())
         with engine.connect() as connection:
             assert connection.execute(text("SHOW server_encoding")).scalar_one() == "SQL_ASCII"
             assert connection.execute(select(literal("纯棉 café"))).scalar_one() == "纯棉 café"
