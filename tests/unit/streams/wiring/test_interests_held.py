@@ -1,4 +1,4 @@
-"""The sink's way to a shopper's interests says what the rules say."""
+"""The sink finds the interests of a shopper that the lexicon's rules define."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +10,8 @@ from klaviyo_sink.profile.recency import DEFAULT_RECENCY
 from klaviyo_sink.profile.style import Contribution
 from klaviyo_sink.profile.summary import Summarizing
 from rules.lexicon import aspects
-from rules.lexicon.interests import Upload, interests_of
 from rules.lexicon.load import load_lexicon
+from schemas.events import Labels
 from streams.wiring.interests import interests_held
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,6 +25,20 @@ def held(uploads, *, seen=True):
     return interests.held(summary.interests, summary.as_of)
 
 
+def plainly_held(uploads, as_of):
+    """Count for each interest the uploads in its window that have a tag of each group."""
+    return {
+        interest.id
+        for interest in INTERESTS
+        if sum(
+            as_of - min(one.uploaded_at, as_of) < timedelta(days=interest.days)
+            and all(set(group) & set(one.tags) for group in interest.tags)
+            for one in uploads
+        )
+        >= interest.uploads
+    }
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.sets(st.sampled_from(COUNTED), max_size=6)), max_size=12),
     st.integers(0, 800),
@@ -36,10 +50,14 @@ def test_the_newest_uploads_that_count_decide_as_all_uploads_do(made, days):
         for i, (day, tags) in enumerate(made)
     ]
     uploads.append(Contribution(as_of, "newest", as_of, "l", ()))
-    # A clock that runs ahead makes an upload new, not unheard of.
-    history = [Upload(one.upload_id, min(one.uploaded_at, as_of), frozenset(one.tags)) for one in uploads]
-    plain = {one.id: one.labels for one in interests_of(INTERESTS, history, as_of)}
-    assert held(uploads) == plain
+    assert held(uploads).keys() == plainly_held(uploads, as_of)
+
+
+def test_an_interest_has_the_display_names_of_its_rule():
+    found = held([Contribution(START, "u", START, "l", ("occasion/beach", "pattern/floral"))])
+
+    (vacation,) = (one for one in INTERESTS if one.id == "interest/vacation")
+    assert found == {"interest/vacation": Labels(en=vacation.en, zh=vacation.zh)}
 
 
 def test_a_seen_tag_completes_an_interest_with_a_read_tag():
