@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import Self
+from typing import Final, Self
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -89,6 +89,9 @@ class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type i
         return NoKafkaError(f"no Kafka at {self._place}", "Start it, or set HANGTAG_BOOTSTRAP_SERVERS")
 
 
+#: Kilobytes of messages that a reader fetches ahead. With librdkafka's 65,536 the small messages of a full topic and
+#: their overhead occupy 1.2 GB, and nothing is faster.
+_AHEAD_KBYTES: Final = 4096
 #: For readers of few messages. By default librdkafka fetches 100,000 ahead per partition.
 _FEW: ClientConfig = {"queued.min.messages": 100, "max.partition.fetch.bytes": 262_144, "fetch.wait.max.ms": 10}
 
@@ -107,6 +110,7 @@ def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = Fal
             "auto.offset.reset": "earliest",
             "allow.auto.create.topics": False,
             "enable.partition.eof": True,
+            "queued.max.messages.kbytes": _AHEAD_KBYTES,
             "isolation.level": "read_uncommitted" if aborted else "read_committed",
         }
         | (_FEW if few else {})
