@@ -7,7 +7,7 @@ The docstrings are the descriptions in schemas/jsonschema/ and schemas/asyncapi.
 import operator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.parts import (
     BBox,
@@ -19,6 +19,7 @@ from schemas.parts import (
     Identity,
     Labels,
     Messages,
+    Moment,
     Photo,
     PhotoRead,
     Quality,
@@ -85,7 +86,7 @@ class Event(FrozenModel):
     """Id of the upload: one photo that a shopper posted. All events of the upload carry it, also as `ce_id`."""
     shopper_id: ShopperId
     """The shop's id of the shopper, and the key of every message."""
-    uploaded_at: AwareDatetime
+    uploaded_at: Moment
     """When the shopper posted the photo, with time zone."""
     backfill: bool = False
     """True for an old upload that is processed again: it is recorded everywhere, but triggers no Klaviyo flow."""
@@ -140,7 +141,7 @@ class TextRecognized(Event):
     """What a look at the picture showed. Absent if nothing looked, or no answer came in time."""
     engine: Engine
     """The OCR engine that read the photo."""
-    recognized_at: AwareDatetime
+    recognized_at: Moment
     """When the photo was read."""
 
 
@@ -160,7 +161,7 @@ class OutfitTagged(Event):
     """The OCR engine that read the photo."""
     look: Engine | None = Field(default=None, exclude_if=operator.not_)
     """What looked at the photo. Absent if nothing did; then every tag was read."""
-    tagged_at: AwareDatetime
+    tagged_at: Moment
     """When the upload was tagged."""
 
     @model_validator(mode="after")
@@ -182,7 +183,7 @@ class ProfileSynced(Event):
     """How it was written: in a request of its own, or in a bulk job with other profiles."""
     profile_version: Annotated[int, Field(ge=0)]
     """Version of the style profile that was written; higher is newer."""
-    synced_at: AwareDatetime
+    synced_at: Moment
     """When Klaviyo accepted it."""
 
 
@@ -202,7 +203,7 @@ class UploadFeedback(Event):
     """A more exact reason than `code`, if there is one."""
     messages: Messages
     """The message for the shopper."""
-    judged_at: AwareDatetime
+    judged_at: Moment
     """When the photo was judged."""
 
 

@@ -7,9 +7,19 @@ Import these names from `schemas.events`.
 """
 
 import operator
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 _NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]+$"
 UploadId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NO_CONTROL)]
@@ -19,6 +29,18 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Score = Annotated[float, Field(ge=0, le=1)]
 #: `category/value`, lower case English, for example `material/organic-cotton`.
 TagId = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*/[a-z0-9]+([.-][a-z0-9]+)*$", max_length=80)]
+
+
+def _exists_in_utc(moment: datetime) -> datetime:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no such time in UTC") from None
+    return moment
+
+
+#: A time with its zone. 9999-12-31T23:00-12:00 is refused, because whoever converts it to UTC fails.
+Moment = Annotated[AwareDatetime, AfterValidator(_exists_in_utc)]
 #: x1, y1, x2, y2 in pixels of the upright original photo. The schema means the same in every JSON Schema draft.
 BBox = Annotated[
     tuple[int, int, int, int],

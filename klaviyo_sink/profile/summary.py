@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from klaviyo_sink.profile.interests import Counted, Interests
-from klaviyo_sink.profile.recency import Recency, micros
+from klaviyo_sink.profile.recency import Recency, from_micros, micros
 from klaviyo_sink.profile.style import Contribution
 
 #: Of one tag: how many uploads have it, and the sum of their units (`recency.py`).
@@ -60,6 +60,10 @@ class Summary:
 
         """
         found = _STORED.validate_json(stored[len(_MARK) : -1])
+        try:
+            from_micros(found.newest), from_micros(found.as_of)
+        except OverflowError:
+            raise ValueError("a time that no upload can have") from None
         if not all(newest for _, newest in found.interests.values()):
             raise ValueError("an interest for which no upload counts")
         return found
@@ -87,8 +91,8 @@ class Summarizing:
 
     def of(self, uploads: Sequence[Contribution]) -> Summary:
         """Return the summary of a set of uploads."""
-        as_of = max(map(_as_of, uploads), default=0)
-        empty = Summary(self.made_by, self.recency.frame(as_of), 0, 0, 0, as_of, {}, {}, {}, {})
+        newest, as_of = (max(map(time_of, uploads), default=0) for time_of in (_uploaded, _as_of))
+        empty = Summary(self.made_by, self.recency.frame(as_of), 0, 0, newest, as_of, {}, {}, {}, {})
         summary = self.after(empty, (), uploads)
         if summary is None:
             raise AssertionError("an upload that is added needs no other")

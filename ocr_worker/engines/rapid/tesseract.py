@@ -6,6 +6,7 @@ Has the form of RapidOCR's TextRecognizer, so that it is one of the further reco
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,8 +44,7 @@ class Tesseract:
         path = shutil.which(program)
         if path is None:
             raise ValueError(f"{program} is not installed: install tesseract-ocr and its data (tesseract-ocr-rus, ...)")
-        listed = subprocess.run([path, "--list-langs"], capture_output=True, check=False, timeout=60)  # noqa: S603
-        known = set(listed.stdout.decode(errors="replace").split("\n")[1:])
+        known = set((_run([path, "--list-langs"], b"", TIMEOUT_S) or "").split("\n")[1:])
         if lacking := sorted(set(languages.split("+")) - known):
             raise ValueError(f"tesseract has no data for {', '.join(lacking)}: install tesseract-ocr-{lacking[0]}")
         self._command = [path, "stdin", "stdout", "-l", languages, "--psm", _ONE_LINE, "tsv"]
@@ -56,18 +56,18 @@ class Tesseract:
         return Said(tuple(text for text, _ in read), tuple(score for _, score in read))
 
     def _read(self, png: bytes) -> tuple[str, float]:
-        try:
-            done = subprocess.run(  # noqa: S603 - the command is ours, the picture comes on stdin
-                self._command,
-                input=png,
-                capture_output=True,
-                check=False,
-                timeout=self._timeout_s,
-                env=_ENVIRONMENT,
-            )
-        except subprocess.TimeoutExpired:
-            return "", 0.0
-        return words_in(done.stdout.decode(errors="replace")) if done.returncode == 0 else ("", 0.0)
+        return words_in(_run(self._command, png, self._timeout_s) or "")
+
+
+def _run(command: Sequence[str], png: bytes, timeout_s: float) -> str | None:
+    """Return what Tesseract prints; None if it fails, is too slow or cannot start."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the command is ours, the picture comes on stdin
+            command, input=png, capture_output=True, check=False, timeout=timeout_s, env=_ENVIRONMENT
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
 
 
 def words_in(tsv: str) -> tuple[str, float]:

@@ -58,6 +58,8 @@ def test_unknown_fields_are_ignored():
         (None, "tombstone"),
         (b"", "not-json"),
         (b"{", "not-json"),
+        (json.dumps(VALID | {"uploaded_at": "9999-12-31T23:00:00-12:00"}).encode(), "invalid-event"),
+        (json.dumps(VALID | {"uploaded_at": "0001-01-01T00:00:00+12:00"}).encode(), "invalid-event"),
         (b"\xff\xfe", "not-json"),
         (b'"x"', "not-json"),
         (b"[" * 100_000, "not-json"),

@@ -47,6 +47,12 @@ def test_nothing_fades_without_a_newer_upload_and_never_with_half_life_0():
     assert materials(upload("a", "material/silk"), upload("z", "style/slim", day=9999), recency=forever) == ("silk",)
 
 
+def test_a_phone_whose_clock_stands_before_1970_counts_like_others():
+    profile = fold(StyleProfile(), [upload("a", "material/silk", day=-30_000, tagged_day=-30_000)])
+    said = Wording().properties(profile, 1)
+    assert (said["outfit_materials"], said["outfit_updated_at"][:2]) == (("silk",), "19")
+
+
 def test_a_phone_whose_clock_runs_ahead_makes_nothing_old():
     ahead = upload("a", "material/silk", day=365, tagged_day=0)
     assert materials(ahead, upload("b", "material/wool", day=1)) == ("silk", "wool")

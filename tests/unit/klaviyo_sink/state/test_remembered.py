@@ -209,6 +209,8 @@ def many(state, url, shopper="s1"):
             "UPDATE style_profiles SET profile = replace(profile, 'material/cotton', 'x')",
             numbered(0, "material/silk", tagged_at=NOON + timedelta(days=9)),
         ),
+        ("UPDATE style_profiles SET profile = replace(profile, '\"newest\":', '\"newest\":9999')", numbered(99)),
+        ("UPDATE style_profiles SET profile = replace(profile, '\"as_of\":', '\"as_of\":9999')", numbered(99)),
         ("UPDATE remembered_uploads SET contribution = '[' WHERE upload_id = 'u0'", numbered(0)),
     ],
 )

@@ -37,7 +37,9 @@ def stand_in(tmp_path):
 
     def made(*lines: str) -> str:
         program = tmp_path / "tesseract"
-        listing = 'if [ "$1" = --list-langs ]; then printf "List of languages:\\nrus\\n"; exit 0; fi'
+        listing = (
+            'if [ "$1" = --list-langs ]; then printf "List of languages:\\nrus\\n$HANGTAG_OCR_TOKEN\\n"; exit 0; fi'
+        )
         program.write_text("\n".join(("#!/bin/sh", listing, *lines)) + "\n")
         program.chmod(0o755)
         return str(program)
@@ -67,6 +69,21 @@ def test_a_language_without_data_is_named(stand_in):
         Tesseract("rus+kor", program=stand_in())
 
 
+def test_a_program_that_cannot_start_reads_nothing(stand_in, tmp_path):
+    read = Tesseract("rus", program=stand_in())
+    (tmp_path / "tesseract").unlink()
+
+    assert read(QUESTION) == Said(("",), (0.0,))
+
+
+def test_a_program_that_is_none_is_refused_at_the_start(tmp_path):
+    (tmp_path / "tesseract").write_text("#!/no/such/interpreter\n")
+    (tmp_path / "tesseract").chmod(0o755)
+
+    with pytest.raises(ValueError, match="no data for rus"):
+        Tesseract("rus", program=str(tmp_path / "tesseract"))
+
+
 @pytest.mark.parametrize("lines", [("exit 1",), ("exec sleep 60",), ("printf '\\377\\376'",)])
 def test_a_reading_that_fails_hangs_or_is_no_text_is_empty(stand_in, lines):
     read = Tesseract("rus", program=stand_in(*lines), timeout_s=0.5)
@@ -76,6 +93,8 @@ def test_a_reading_that_fails_hangs_or_is_no_text_is_empty(stand_in, lines):
 
 def test_the_program_gets_no_secrets(stand_in, monkeypatch):
     monkeypatch.setenv("HANGTAG_OCR_TOKEN", "planted")
+    with pytest.raises(ValueError, match="no data for planted"):
+        Tesseract("planted", program=stand_in())
     words = row("$HANGTAG_OCR_TOKEN-", 99).rstrip("\n")
     read = Tesseract("rus", program=stand_in(f'cat >/dev/null; echo "{words}"'))
 
