@@ -25,7 +25,6 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 TOPIC = typer.Option(None, help="Only letters of this topic: uploads, texts or tags.")
 REASON = typer.Option(None, help="Only letters with this reason.")
 SINCE = typer.Option(None, help="Only letters since then: an age (15m, 2h, 7d) or an RFC 3339 time.")
-LIMIT = typer.Option(None, min=1, help="Only the newest letters, at most this many. It reads no older ones.")
 
 
 @app.command(name="list")
@@ -33,13 +32,18 @@ def list_letters(
     topic: str = TOPIC,
     reason: str = REASON,
     since: str = SINCE,
-    limit: int = LIMIT,
+    limit: int = typer.Option(None, min=1, help="Only the newest letters, at most this many. It reads no older ones."),
     *,
     replayed: bool = typer.Option(False, "--replayed", help="Also show letters that were replayed."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object per letter."),
 ) -> None:
     """List dead letters, newest first."""
-    found = (letter for letter in _letters(topic, reason, since) if replayed or not letter.replayed)
+    from streams.kafka.reader import parse_since
+    from streams.operations.dead_letters import newest_letters
+
+    after = parse_since(since, now=steady_now().timestamp())
+    letters = newest_letters(Settings(), topic=topic, reason=reason, since=after)
+    found = (letter for letter in letters if replayed or not letter.replayed)
     shown = islice(found, limit)
     if as_json:
         for letter in shown:
@@ -96,20 +100,21 @@ def replay(
     topic: str = TOPIC,
     reason: str = REASON,
     since: str = SINCE,
-    limit: int = LIMIT,
+    limit: int = typer.Option(None, min=1, help="Only the oldest letters, at most this many."),
     *,
     dry_run: bool = typer.Option(False, "--dry-run", help="Only show what would be replayed."),
 ) -> None:
     """
     Publish dead letters again on their topics. Safe to interrupt and to repeat; skips letters that arrive meanwhile.
 
-    It publishes the letters of a partition in their order. With --limit it takes the newest ones; repeat the command
-    for older ones. Letters of forgotten shoppers are not replayed.
+    It publishes the letters of a partition in their order. With --limit it takes the oldest ones; repeat the command
+    for newer ones. A letter that fails again becomes the newest. Letters of forgotten shoppers are not replayed.
     """
     from streams.erasure.guard import forgotten_until_now
     from streams.erasure.letters import shoppers_in
+    from streams.kafka.reader import parse_since
+    from streams.operations.dead_letters import oldest_open, whole
     from streams.operations.dead_letters import replay as put_back
-    from streams.operations.dead_letters import whole
     from streams.wiring.kafka import make_emitter
 
     settings = Settings()
@@ -118,20 +123,8 @@ def replay(
     def is_wanted(seen: Any) -> bool:
         return not any(map(is_forgotten, shoppers_in(settings, seen)))
 
-    waiting = (
-        letter
-        for letter in _letters(topic, reason, since, is_wanted=is_wanted)
-        if not letter.replayed and letter.facts is not None
-    )
-    chosen, stuck = [], 0
-    for letter in waiting:
-        if letter.replayable:
-            chosen.append(letter)
-        else:
-            stuck += 1
-        if len(chosen) == limit:
-            break
-    chosen.reverse()
+    after = parse_since(since, now=steady_now().timestamp())
+    chosen, stuck = oldest_open(settings, limit=limit, topic=topic, reason=reason, since=after, is_wanted=is_wanted)
     if stuck:
         typer.echo(f"{stuck} letters cannot be replayed: their value is missing or they name another topic", err=True)
     if dry_run:
@@ -153,15 +146,6 @@ def replay(
         typer.echo(f"stopped: {trouble}. Run the same command again to continue", err=True)
         raise typer.Exit(1)
     typer.echo(f"{len(chosen)} letters replayed")
-
-
-def _letters(topic: str | None, reason: str | None, since: str | None, **how: Any) -> Any:
-    from streams.kafka.reader import parse_since
-    from streams.operations.dead_letters import newest_letters
-
-    return newest_letters(
-        Settings(), topic=topic, reason=reason, since=parse_since(since, now=steady_now().timestamp()), **how
-    )
 
 
 def _facts(letter: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A dead-letter topic contains letters and marks. A mark says "the letter at this 
 until its mark exists. So any selection of letters can be replayed, interrupted and repeated, while new letters arrive.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -67,45 +68,6 @@ def dlq_topics(settings: Settings, short: str | None = None) -> list[str]:
     return wanted[:1]
 
 
-def letters(
-    settings: Settings,
-    *,
-    topic: str | None = None,
-    reason: str | None = None,
-    since: float | None = None,
-    is_wanted: Callable[[Seen], bool] = lambda _seen: True,
-    values: bool = True,
-) -> list[Letter]:
-    """
-    Read the letters, oldest first.
-
-    Args:
-        settings: Address of Kafka.
-        topic: Only letters of this topic: uploads, texts, tags, or any by its full name.
-        reason: Only letters with this reason.
-        since: Only letters since then, seconds since the epoch.
-        is_wanted: Only letters for which this returns true.
-        values: Keep values and headers. Without them each letter takes some hundred bytes of memory.
-
-    Raises:
-        NoLettersError: There is no such topic.
-        UnreadableTopicError: A topic is missing, or no broker responds.
-
-    """
-    found: dict[str, Letter] = {}
-    marked: set[str] = set()
-    for seen in follow(settings, dlq_topics(settings, topic), since=since):
-        mark = place_replayed(seen)
-        if mark is not None:
-            marked.add(mark)
-            continue
-        letter = letter_of(seen)
-        if (reason is None or (letter.facts and letter.facts.reason == reason)) and is_wanted(seen):
-            found[letter.place] = letter if values else _light(letter)
-    read = [replace(letter, replayed=place in marked) for place, letter in found.items()]
-    return sorted(read, key=lambda letter: letter.seen.timestamp)
-
-
 def newest_letters(
     settings: Settings,
     *,
@@ -113,14 +75,29 @@ def newest_letters(
     reason: str | None = None,
     since: float | None = None,
     is_wanted: Callable[[Seen], bool] = lambda _seen: True,
+    marked: set[str] | None = None,
 ) -> Iterator[Letter]:
     """
-    Read the letters, newest first, without values and headers. Arguments and errors as `letters`.
+    Read the letters, newest first, without values and headers.
 
     A mark comes after its letter. So a reader who goes backwards knows at each letter whether it was replayed, and may
     stop there. Memory holds the marks whose letters are not read yet.
+
+    Args:
+        settings: Address of Kafka.
+        topic: Only letters of this topic: uploads, texts, tags, or any by its full name.
+        reason: Only letters with this reason.
+        since: Only letters since then, seconds since the epoch.
+        is_wanted: Only letters for which this returns true.
+        marked: Gets the places of the marks, and loses each with its letter. At the end it contains marks that were
+            read after their letters: without a key, letter and mark may be on partitions whose clocks differ.
+
+    Raises:
+        NoLettersError: There is no such topic.
+        UnreadableTopicError: A topic is missing, or no broker responds.
+
     """
-    marked: set[str] = set()
+    marked = set() if marked is None else marked
 
     def take(seen: Seen) -> tuple[str, Letter | None]:
         """Return the place of a letter and the letter, if it is wanted; of a mark, its letter's place marked by `*`."""
@@ -138,6 +115,35 @@ def newest_letters(
         if letter is not None:
             yield replace(letter, replayed=place in marked)
         marked.discard(place)
+
+
+def oldest_open(
+    settings: Settings,
+    *,
+    limit: int | None = None,
+    topic: str | None = None,
+    reason: str | None = None,
+    since: float | None = None,
+    is_wanted: Callable[[Seen], bool] = lambda _seen: True,
+) -> tuple[list[Letter], int]:
+    """
+    Return the oldest open letters that can be replayed, at most `limit`, and the number of those that cannot.
+
+    A letter that fails again becomes the newest one. So whoever replays the oldest ones again and again reaches all.
+    It reads every letter, because the mark of an old letter may be among the newest messages; memory holds `limit`
+    letters. Arguments and errors as `newest_letters`.
+    """
+    marked: set[str] = set()
+    kept: deque[Letter] = deque(maxlen=limit)
+    stuck = 0
+    for letter in newest_letters(settings, topic=topic, reason=reason, since=since, is_wanted=is_wanted, marked=marked):
+        if letter.replayed or letter.facts is None:
+            continue
+        if letter.replayable:
+            kept.append(letter)
+        else:
+            stuck += 1
+    return [letter for letter in reversed(kept) if letter.place not in marked], stuck
 
 
 def letter_at(settings: Settings, topic: str, partition: int, offset: int) -> Letter | None:

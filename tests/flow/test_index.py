@@ -22,7 +22,7 @@ from streams.index.projector import Projector
 from streams.kafka import places, reader
 from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.reader import follow
-from streams.operations.dead_letters import letters, replay
+from streams.operations.dead_letters import oldest_open, replay, whole
 from streams.operations.preview import newest_tagged
 from streams.operations.retag import Kept
 from streams.operations.trace import trace_upload
@@ -116,7 +116,7 @@ def test_messages_after_the_end_of_the_index_are_found_too(tmp_path):
 
 async def _replay(settings: Settings) -> None:
     emitter = make_emitter(settings)
-    assert await replay(letters(settings), emitter) is None
+    assert await replay(whole(settings, oldest_open(settings)[0]), emitter) is None
     await emitter.aclose()
 
 

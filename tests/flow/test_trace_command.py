@@ -30,7 +30,7 @@ from streams.cli.main import app
 from streams.config.settings import Settings
 from streams.kafka.embedded.broker import EmbeddedBroker
 from streams.kafka.partitioner import partition_of
-from streams.operations.dead_letters import letters, replay
+from streams.operations.dead_letters import oldest_open, replay, whole
 from streams.runtime.dead_letters import letter_headers
 from streams.wiring.kafka import make_emitter
 
@@ -113,7 +113,7 @@ async def fill(settings: Settings) -> None:
         await asyncio.sleep(0.002)
     # Its id begins with the other's.
     await bury("u1-replayed")
-    assert await replay(letters(settings), emitter) is None
+    assert await replay(whole(settings, oldest_open(settings)[0]), emitter) is None
     await bury("u1-dead")
     await emitter.aclose()
 
