@@ -26,7 +26,7 @@ def post(gateway: str, photo: Path, shopper: str, key: str, tries: int = 5) -> s
                 answer = requests.post(
                     f"{gateway}/uploads", headers=headers, files={"photo": file}, data=form, timeout=60
                 )
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             # The gateway may have the photo: with the same key it does not publish it twice.
             trouble = type(error).__name__
         else:

@@ -63,8 +63,8 @@ def test_a_wrong_token_ends_the_program_with_the_gateways_answer(language, gatew
     assert "401" in done.stderr
 
 
-class LosesTheFirst(BaseHTTPRequestHandler):
-    """A gateway that closes the connection of the first request, and accepts the second."""
+class LosesSome(BaseHTTPRequestHandler):
+    """A gateway that loses the first connection before its answer, the second within it, and accepts the third."""
 
     requests = 0
 
@@ -78,7 +78,8 @@ class LosesTheFirst(BaseHTTPRequestHandler):
         self.send_response(202)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[:9] if self.requests == 2 else body)
+        self.close_connection = True
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -86,11 +87,11 @@ def test_a_lost_connection_is_no_reason_to_give_up(language, monkeypatch):
     if trouble := missing(language, "post_photo"):
         pytest.skip(f"post_photo in {language} was not run: {trouble}")
     monkeypatch.setenv("HANGTAG_GATEWAY_TOKEN", TOKEN)
-    LosesTheFirst.requests = 0
-    with ThreadingHTTPServer(("127.0.0.1", 0), LosesTheFirst) as server:
+    LosesSome.requests = 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), LosesSome) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         words = [*command(language, "post_photo"), f"http://127.0.0.1:{server.server_port}", str(PHOTO), "s", "key"]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
         server.shutdown()
     assert (done.returncode, done.stdout.strip()) == (0, "u-1"), done.stderr
-    assert LosesTheFirst.requests == 2
+    assert LosesSome.requests == 3

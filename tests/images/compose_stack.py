@@ -33,6 +33,17 @@ class ComposeStack:
         """
         # Below the home folder, because not every engine sees /tmp.
         self._folder = Path(tempfile.mkdtemp(prefix=".hangtag-smoke-", dir=Path.home()))
+        try:
+            self._start()
+        except BaseException:
+            try:
+                self.print_logs()
+            finally:
+                self._remove()
+            raise
+        return self
+
+    def _start(self) -> None:
         block = re.search(r"```bash\n# Secrets\n(.*?)```", (ROOT / "docs/deployment.md").read_text(), re.DOTALL)
         subprocess.run(["bash", "-euc", block[1]], cwd=self._folder, check=True)
         secrets = self._folder / ".hangtag/secrets"
@@ -42,19 +53,15 @@ class ComposeStack:
         (self._folder / "env").write_text(settings)
         self.gateway_port, self.sandbox_port = ports["GATEWAY_PORT"], ports["SANDBOX_PORT"]
         self.token = (secrets / "HANGTAG_GATEWAY_TOKEN").read_text()
-        try:
-            self.compose("up", "--no-build", "--wait", f"--wait-timeout={_STARTS_WITHIN_S}", *SERVICES, quiet=False)
-        except BaseException:
-            self.print_logs()
-            self._remove()
-            raise
-        return self
+        self.compose("up", "--no-build", "--wait", f"--wait-timeout={_STARTS_WITHIN_S}", *SERVICES, quiet=False)
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         """Remove all of it; after a failure print the end of every log first."""
-        if failure:
-            self.print_logs()
-        self._remove()
+        try:
+            if failure:
+                self.print_logs()
+        finally:
+            self._remove()
 
     def compose(self, *arguments: str, quiet: bool = True) -> str:
         """Run a command of Compose for this stack, and return what it printed; raises EngineFailedError."""
@@ -70,8 +77,11 @@ class ComposeStack:
         print(self.compose("ps", "--all"), self.compose("logs", "--no-color", "--tail=25"), sep="\n")
 
     def _remove(self) -> None:
-        self.compose("--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=30")
-        shutil.rmtree(self._folder)
+        try:
+            self.compose("--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=30")
+        finally:
+            # The folder contains the secrets.
+            shutil.rmtree(self._folder)
 
 
 def _free_port() -> int:

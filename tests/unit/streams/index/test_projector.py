@@ -104,11 +104,15 @@ def test_an_index_without_new_messages_is_written_now_and_then_so_that_it_does_n
     seconds = iter(range(0, 10_000, 30))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(seconds))
 
+    before = foreign_positions(engine, "there")
+    meanwhile = []
+
     def silent(*_arguments: Any, going: Callable[[], bool], **_options: Any) -> Iterator[Seen]:
         assert going()
+        meanwhile.append(foreign_positions(engine, "there"))
         return iter(())
 
     monkeypatch.setattr(module, "follow", silent)
-    before = foreign_positions(engine, "there")
     Projector(Settings(state_url=SecretStr(str(engine.url))), now=now).run(lambda: True, to_end=True)
-    assert foreign_positions(engine, "there") != before
+    assert meanwhile
+    assert meanwhile != [before]
