@@ -31,6 +31,8 @@ MISSING = Later("photo-missing", "there is no photo at photo.uri", tries=4)
 _TIME_KEY: Final = f"{READ}/.time"
 #: Objects to delete per request: S3's limit (DeleteObjects, AWS API reference).
 _AT_ONCE: Final = 1000
+#: How far the clocks of two machines that store the same upload may be apart.
+_CLOCKS_APART: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +81,20 @@ class PhotoStore:
         Store a photo and return its URI, or why not. Never overwrites: see `schemas.producer.Photos`.
 
         The key has the day, so it first looks for the photo under the day before: a try after midnight finds the photo
-        of the try before midnight.
+        of the try before midnight. In the last hour of a day it also looks under the next day, on which another
+        machine, whose clock is ahead, may have stored it.
         """
-        today = self._now().astimezone(UTC).date()
-        day_before, key = (
-            key_of(day=day, shopper_id=shopper_id, upload_id=upload_id, suffix=suffix)
-            for day in (today - timedelta(days=1), today)
-        )
+        now = self._now().astimezone(UTC)
+        key = key_of(day=now.date(), shopper_id=shopper_id, upload_id=upload_id, suffix=suffix)
         if self._addresses.is_too_long(key):
             return Never("invalid-upload", "shopper_id and upload_id are too long together for the photo store")
-        if await self._exists(day_before):
-            return await self._compared(self._addresses.uri_of(day_before), photo)
+        for day in sorted({now.date() - timedelta(days=1), (now + _CLOCKS_APART).date()} - {now.date()}):
+            other = self._addresses.uri_of(key_of(day=day, shopper_id=shopper_id, upload_id=upload_id, suffix=suffix))
+            exists = await self._exists(other)
+            if not isinstance(exists, bool):
+                return exists
+            if exists:
+                return await self._compared(other, photo)
         uri = self._addresses.uri_of(key)
         try:
             await self._store.put_async(key, photo, mode="create")
@@ -99,12 +104,22 @@ class PhotoStore:
             return why(error)
         return uri
 
-    async def _exists(self, key: str) -> bool:
+    async def _exists(self, uri: str) -> bool | Later | Never | Misconfigured:
+        """Return whether there is a photo at a URI, or why the store does not say."""
+        key = self._addresses.key_of(uri)
+        if key is None:
+            return _NOT_OURS
         try:
             await self._store.head_async(key)
-        except TROUBLE:
-            # Without the right to list, S3 answers 403 for a missing object. `put` finds out what else is wrong.
-            return False
+        except TROUBLE as error:
+            if is_gone(error) or isinstance(why(error), Misconfigured):
+                # Without the right to list, S3 answers 403 for a missing object. `put` finds out what else is wrong.
+                return False
+            # As in `labels`: only a response with a body says what is wrong.
+            said = await self.get(uri)
+            if said == MISSING:
+                return False
+            return True if isinstance(said, bytes | TooLarge) else said
         return True
 
     async def _compared(self, uri: str, photo: bytes) -> AlreadyStored | Later | Never | Misconfigured:

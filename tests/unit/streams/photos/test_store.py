@@ -3,11 +3,13 @@
 import asyncio
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from obstore.exceptions import GenericError
+from obstore.store import LocalStore
 
 from schemas.outcomes import Later, Never
 from schemas.producer import AlreadyStored
@@ -54,6 +56,46 @@ async def test_a_try_after_midnight_finds_the_photo_of_the_try_before(tmp_path):
     assert await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"1") == AlreadyStored(uri)
     other = await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"2")
     assert (other.reason, await store.get(uri)) == ("other-photo", b"1")
+
+
+@pytest.mark.parametrize("apart", [timedelta(minutes=59), timedelta(minutes=-59)], ids=["ahead", "behind"])
+async def test_two_machines_with_different_clocks_store_an_upload_once_around_midnight(tmp_path, apart):
+    midnight = datetime(2026, 12, 1, tzinfo=UTC)
+    for minutes in range(-60, 61, 20):
+        at = midnight + timedelta(minutes=minutes)
+        stores = [PhotoStore(f"file:{tmp_path}", max_bytes=100, now=lambda now=now: now) for now in (at + apart, at)]
+        upload = {"shopper_id": "s", "upload_id": f"u{minutes}", "suffix": ".jpg", "photo": b"1"}
+        uri = await stores[0].put(**upload)
+        assert await stores[1].put(**upload) == AlreadyStored(uri)
+
+
+class SilentHead(LocalStore):
+    """Answers no HEAD, as a bucket that is overloaded."""
+
+    async def head_async(self, _path: str) -> None:
+        raise GenericError("Server returned non-2xx status code: 503 Service Unavailable: ")
+
+
+class Silent(SilentHead):
+    """Answers neither HEAD nor GET."""
+
+    async def get_async(self, path: str, **_options: object) -> None:
+        await self.head_async(path)
+
+
+async def test_an_upload_is_not_stored_again_while_the_store_does_not_say_whether_it_has_it(tmp_path, monkeypatch):
+    times = iter([datetime(2026, 11, 30, 12, tzinfo=UTC), *[datetime(2026, 12, 1, 12, tzinfo=UTC)] * 3])
+    upload = {"shopper_id": "s", "upload_id": "u", "suffix": ".jpg", "photo": b"1"}
+
+    def opened() -> PhotoStore:
+        return PhotoStore(f"file:{tmp_path}", max_bytes=100, now=lambda: next(times))
+
+    uri = await opened().put(**upload)
+    monkeypatch.setattr("streams.photos.store.LocalStore", Silent)
+    assert (await opened().put(**upload)).reason == "store-unreachable"
+    monkeypatch.setattr("streams.photos.store.LocalStore", SilentHead)
+    assert await opened().put(**upload) == AlreadyStored(uri)
+    assert isinstance(await opened().put(**upload | {"upload_id": "new"}), str)
 
 
 async def test_of_many_writers_at_once_one_photo_is_kept_and_the_others_get_a_failure(store):
