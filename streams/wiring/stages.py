@@ -28,7 +28,7 @@ def recognize(settings: Settings, *, pool: OcrPool | None = None) -> StagePlan:
     Plan the stage from photos to texts. `pool` replaces the pool of OCR workers.
 
     Raises:
-        UnusableError: the photo store cannot be opened, or HANGTAG_NOTIFICATIONS_KEY is no template.
+        UnusableError: the photo store cannot be opened, or HANGTAG_NOTIFICATIONS_KEY cannot be used.
 
     """
     from streams.agents import uploads
@@ -136,18 +136,16 @@ def notifications(settings: Settings) -> StagePlan:
     Plan the stage from a bucket's notifications to uploads.
 
     Raises:
-        UnusableError: HANGTAG_NOTIFICATIONS_TOPIC is not set, or HANGTAG_NOTIFICATIONS_KEY is no template.
+        UnusableError: HANGTAG_NOTIFICATIONS_TOPIC is not set, or HANGTAG_NOTIFICATIONS_KEY cannot be used.
 
     """
     from streams.agents.notifications import announce
     from streams.erasure.photos import delete_forgotten
-    from streams.photos.bucket.events import KeyTemplate, Notification
+    from streams.photos.bucket.events import Notification
+    from streams.photos.folders import photo_template
     from streams.wiring.photos import make_store
 
-    try:
-        template = KeyTemplate(settings.notifications_key)
-    except ValueError as error:
-        raise UnusableError(f"HANGTAG_NOTIFICATIONS_KEY: {error}") from None
+    template = photo_template(settings)
     if settings.notifications_topic is None:
         raise UnusableError("This stage reads a bucket's notifications: set HANGTAG_NOTIFICATIONS_TOPIC to their topic")
     kept_for = timedelta(days=settings.photo_retention_days)

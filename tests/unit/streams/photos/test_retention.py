@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
 from schemas.outcomes import Later
-from streams.config.settings import Settings, UnusableError
+from streams.config.settings import Settings
 from streams.photos.answers import StoreError
 from streams.photos.folders import swept_folders
 from streams.photos.retention import keep_sweeping, may_be_gone_after
@@ -224,40 +224,6 @@ async def test_objects_beside_the_photos_are_not_touched(store, folder):
     os.utime(folder / "holiday.jpg", (1, 1))
     _ = [swept async for swept in sweep(store, FOLDERS, before=NOW)]
     assert set(photos(folder)) == {"holiday"}
-
-
-@pytest.mark.parametrize(
-    ("key", "folders"),
-    [
-        ("uploads/{shopper_id}/{upload_id}.{ext}", ()),
-        ("app/{shopper_id}/photos/{upload_id}.{ext}", ("app",)),
-        ("uploads/app/{shopper_id}/{upload_id}.{ext}", ()),
-        ("photos-{shopper_id}/{upload_id}.{ext}", ("",)),
-        ("{shopper_id}/{upload_id}.{ext}", ("",)),
-    ],
-)
-def test_photos_from_a_buckets_notifications_are_swept_in_their_folder(key, folders):
-    found = swept_folders(Settings(notifications_topic="s3", notifications_key=key))
-    assert tuple(one.name for one in found) == ("read", "uploads", *folders)
-
-
-@pytest.mark.parametrize(
-    ("key", "starts"),
-    [
-        ("shop/photos/{shopper_id}/{upload_id}.{ext}", ("photos/",)),
-        ("shop/uploads/{shopper_id}/{upload_id}.{ext}", ()),
-        ("{tenant}/{shopper_id}/{upload_id}.{ext}", ("",)),
-        ("elsewhere/{shopper_id}/{upload_id}.{ext}", ()),
-    ],
-)
-def test_a_template_matches_the_whole_key_and_a_folder_is_below_the_stores_url(key, starts):
-    settings = Settings(store_url="s3://photos/shop", notifications_topic="s3", notifications_key=key)
-    assert tuple(one.start for one in swept_folders(settings)) == ("read/", "uploads/", *starts)
-
-
-def test_an_invalid_key_template_is_reported():
-    with pytest.raises(UnusableError, match="HANGTAG_NOTIFICATIONS_KEY"):
-        swept_folders(Settings(notifications_topic="s3", notifications_key="uploads/{upload_id}"))
 
 
 async def test_without_a_folder_for_photos_only_keys_that_match_the_template_are_deleted(store, folder):
