@@ -36,9 +36,10 @@ def sweep_now(
     """
     Delete the photos that were stored more than HANGTAG_PHOTO_RETENTION_DAYS ago, once.
 
-    The recognize stage does this every hour. Run it by hand for a check, or when no stage runs. The keys of photos
-    begin with a day, so it lists only the days that may contain a photo that is too old, and all keys without a day.
-    Exits 1 if the store failed before the end.
+    Run it by hand for a check, or regularly with --all where no recognize stage runs. That stage sweeps by itself.
+    Photos that Hangtag stored have their day in the key: uploads/by.day/DAY/. Without --all, it relies on those days:
+    it lists the days that may contain a photo that is too old, and all keys without a day.
+    Exits 1 if the store did not let it finish.
     """
     from streams.photos.folders import swept_folders
     from streams.photos.sweep import sweep, sweep_everything
@@ -80,7 +81,8 @@ async def _show(sweeping: "AsyncIterator[Swept]") -> "tuple[Swept, str | None]":
 
 
 def _tell(swept: "Swept", before: datetime, trouble: str | None, *, dry_run: bool, as_json: bool) -> None:
-    oldest = swept.oldest.isoformat(timespec="seconds") if swept.oldest is not None else None
+    # After a failure, photos may be left that it never saw.
+    oldest = swept.oldest.isoformat(timespec="seconds") if swept.oldest is not None and trouble is None else None
     if as_json:
         report = {
             "before": before.isoformat(timespec="seconds"),
@@ -89,6 +91,7 @@ def _tell(swept: "Swept", before: datetime, trouble: str | None, *, dry_run: boo
             "due": swept.due,
             "due_bytes": swept.due_bytes,
             "oldest_left": oldest,
+            "days_not_checked": swept.days_not_checked,
             "dry_run": dry_run,
             "error": trouble,
         }
@@ -96,6 +99,10 @@ def _tell(swept: "Swept", before: datetime, trouble: str | None, *, dry_run: boo
     else:
         done = "would be deleted" if dry_run else "deleted"
         typer.echo(f"{swept.seen:,} checked, {swept.due:,} {done} ({swept.due_bytes / 1e6:,.1f} MB)")
-        typer.echo(f"no remaining photo was stored before {oldest}" if oldest else "no photo remains")
+        if swept.days_not_checked:
+            typer.echo(f"folders of younger days not checked: {swept.days_not_checked:,} (--all checks them)")
+        if trouble is None:
+            which = "checked photo" if swept.days_not_checked else "photo"
+            typer.echo(f"no remaining {which} was stored before {oldest}" if oldest else f"no {which} remains")
     if trouble is not None:
         typer.echo(f"stopped: {trouble}. Run it again to continue", err=True)

@@ -99,7 +99,7 @@ class Forgetting:
         claims = await asyncio.to_thread(self._without_forgotten, claims)
         self.tell("photos")
         photos = await remove_photos(
-            self.store, shopper_id, claims.photos, dry_run=self.dry_run, versions=self.versions
+            self.store, shopper_id, claims.photos, dry_run=self.dry_run, now=at, versions=self.versions
         )
         trouble = "; ".join([*photos.troubles, *([unread] if unread else [])]) or None
         yield ErasureStep("photos", photos.removed, trouble, photos.note)

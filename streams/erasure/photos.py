@@ -7,13 +7,14 @@ is kept.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from schemas.events import Event, PhotoUploaded
 from streams.photos.answers import StoreError
 from streams.photos.bucket.versions import BucketVersions, VersionsError
-from streams.photos.keys import DATED, READ, folder_of, owner_of, segment
+from streams.photos.keys import DATED, READ, folder_of, owner_of, possible_day_folders, segment
 from streams.photos.local_folder import Stored
 from streams.photos.store import PhotoStore
 
@@ -36,10 +37,22 @@ async def remove_photos(
     named: Mapping[str, set[str]],
     *,
     dry_run: bool,
+    now: datetime,
     versions: BucketVersions | None = None,
 ) -> PhotosRemoved:
-    """Remove photos and marks. `named` has the addresses in the shopper's events, and who else names each."""
-    found, unlisted = await _find_own(store, shopper_id)
+    """
+    Remove photos and marks.
+
+    Args:
+        store: The photo store.
+        shopper_id: Whose photos to remove.
+        named: The addresses in the shopper's events, and who else names each.
+        dry_run: Only count them.
+        now: The current time, in UTC.
+        versions: The bucket's old versions, to remove them too.
+
+    """
+    found, unlisted = await _find_own(store, shopper_id, now)
     try:
         troubles = await _find_named(store, shopper_id, named, found)
         if not dry_run:
@@ -55,7 +68,7 @@ async def remove_photos(
     return PhotosRemoved(removed, (*unlisted, *troubles), note)
 
 
-async def _find_own(store: PhotoStore, shopper_id: str) -> tuple[dict[str, Stored], list[str]]:
+async def _find_own(store: PhotoStore, shopper_id: str, now: datetime) -> tuple[dict[str, Stored], list[str]]:
     """Return the objects in the shopper's folders by key, and the folders that cannot be listed."""
     found: dict[str, Stored] = {}
     unlisted: list[str] = []
@@ -65,6 +78,7 @@ async def _find_own(store: PhotoStore, shopper_id: str) -> tuple[dict[str, Store
             days += await store.folders(dated)
         except StoreError as error:
             unlisted.append(f"folder {dated}/: {error.failure.message}")
+            days += possible_day_folders(dated, now)
     for folder in _folders(shopper_id, days):
         try:
             async for some in store.find(folder):

@@ -21,6 +21,7 @@ _ANSWER_TO_DELETE = re.compile(r"\(code: (\w{1,60})\)$")
 #: Codes that stay until a person fixes something, in addition to the statuses 401 and 403.
 _REFUSALS: Final = {"AccessDenied", "ExpiredToken", "InvalidToken", "NoSuchBucket", "ContainerNotFound"}
 _REFUSED_STATUS: Final = {"401", "403"}
+_ODD_KEY: Final = "store-odd-key"
 
 
 class StoreError(Exception):
@@ -29,6 +30,11 @@ class StoreError(Exception):
     def __init__(self, failure: Later | Misconfigured) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+    @property
+    def is_odd_key(self) -> bool:
+        """Return whether one key prevents a listing. Other folders can be listed nevertheless."""
+        return self.failure.reason == _ODD_KEY
 
 
 def _answer_in(error: Exception) -> tuple[str, str]:
@@ -57,7 +63,7 @@ def why(error: Exception) -> Later | Misconfigured:
     if isinstance(error, InvalidPathError):
         # Only a listing raises it, and no upload waits for a listing.
         return Later(
-            "store-odd-key",
+            _ODD_KEY,
             "an object of the photo store has empty parts, control characters or no UTF-8 in its key; remove it",
         )
     return Later("store-unreachable", f"the photo store did not answer as it should ({what}); check HANGTAG_STORE_URL")

@@ -7,7 +7,7 @@ older versions, and those that a shop writes itself, have no day: `uploads/<shop
 """
 
 import re
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Final
 
 #: Folders of the store: photos, and marks of photos that were deleted after reading.
@@ -17,6 +17,8 @@ READ: Final = "read"
 BY_DAY: Final = f"{UPLOADS}/by.day"
 #: The folders with folders of days: of photos, and of marks.
 DATED: Final = (BY_DAY, f"{READ}/{BY_DAY}")
+#: Longest time for which a photo, or a mark, is kept (the limit of HANGTAG_PHOTO_RETENTION_DAYS).
+_LONGEST_KEPT: Final = timedelta(days=7)
 _DAY = r"\d{4}-\d\d-\d\d"
 _OWN_KEY = re.compile(rf"(?:{READ}/)?(?:{UPLOADS}|{re.escape(BY_DAY)}/{_DAY})/([^/]+)/[^/]+")
 _DAY_FOLDER = re.compile(rf"(?:{READ}/)?{re.escape(BY_DAY)}/({_DAY})(?=/)", re.ASCII)
@@ -51,6 +53,23 @@ def day_of(key: str) -> date | None:
     return _day(found[1]) if found is not None else None
 
 
+def possible_day_folders(dated: str, stored_at: datetime) -> list[str]:
+    """
+    Return the folders of days of photos and marks that the store received up to a week before a time.
+
+    Use them where a store cannot list its folders of days. A mark is under the day of its photo, which is up to a week
+    older. The clock that dates a key may be a day away from the store's.
+
+    Args:
+        dated: The folder of the folders of days, one of `DATED`.
+        stored_at: The time, in UTC.
+
+    """
+    last = stored_at.date() + timedelta(days=1)
+    days = (2 * _LONGEST_KEPT).days + 3
+    return [f"{dated}/{last - timedelta(days=back)}" for back in range(days)]
+
+
 def segment(part: str) -> str:
     """Encode any id as one plain path segment: no slash, no leading dot, nothing that a store would change."""
     return re.sub(r"[^A-Za-z0-9_-]", lambda hit: "".join(f"={byte:02X}" for byte in hit[0].encode()), part)
@@ -63,6 +82,8 @@ def id_in(written: str) -> str:
 
 def _day(written: str) -> date | None:
     try:
-        return date.fromisoformat(written)
+        day = date.fromisoformat(written)
     except ValueError:
         return None
+    # Who reads a key computes with the day before and the day after.
+    return day if date.min < day < date.max else None

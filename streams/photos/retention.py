@@ -101,7 +101,8 @@ async def keep_sweeping(
     If the store fails, the sweep is retried soon, and nothing else stops.
 
     An hourly sweep lists only the days that may contain something due. Once a day everything is checked: photos whose
-    key has no day, or a wrong one. Those are deleted up to `CHECK_AHEAD` of their time.
+    key has no day, or a wrong one. Those are deleted up to `CHECK_AHEAD` of their time. Where photos are kept for a
+    day, there is only the check of everything, which is hourly then.
 
     A jump of `now` between two sweeps changes nothing, because the interval is counted in sleeps and a bucket's own
     time decides what is old.
@@ -123,39 +124,41 @@ class _Leading:
         self, store: PhotoStore, folders: tuple[Folder, ...], *, kept_for: timedelta, now: Callable[[], datetime]
     ) -> None:
         self._store, self._folders, self._kept_for = store, folders, kept_for
+        self._check_every, self._check_ahead = check_times(kept_for)
         #: Seconds that this process slept and swept.
         self.passed_s = 0.0
         self._steady = SteadyClock(now, lambda: self.passed_s, believed_after_s=None)
         self._days_due: datetime | None = None
         self._check_due: datetime | None = None
-        #: Whether the last sweep of the days, and of everything, was finished.
-        self._days_swept = self._checked = False
+        #: Why the last sweep of the days, and of everything, was not finished.
+        self._days_trouble: StoreError | None = None
+        self._check_trouble: StoreError | None = None
 
     def start_anew(self) -> None:
         """Sweep everything at once after the next election."""
         self._days_due = self._check_due = None
 
     async def sweep_if_due(self) -> None:
-        if await self._sweep_days_if_due() and self._is_due(self._check_due):
-            every, ahead = check_times(self._kept_for)
+        await self._sweep_days_if_due()
+        if self._is_due(self._check_due):
             began, before = await self._times()
-            swept = sweep_everything(self._store, self._folders, before=before + AHEAD, rest_before=before + ahead)
+            swept = sweep_everything(
+                self._store, self._folders, before=before + AHEAD, rest_before=before + self._check_ahead
+            )
             # A sweep of everything may take hours, and the hourly ones continue meanwhile.
-            self._checked = await self._run(swept, self._sweep_days_if_due)
-            self._check_due = began + (every if self._checked else _TRY_AGAIN)
+            self._check_trouble = await self._run(swept, self._sweep_days_if_due)
+            self._check_due = began + _time_to_next(self._check_every, self._check_trouble)
             self._tell_time()
 
-    async def _sweep_days_if_due(self) -> bool:
-        """Return False if the store failed when this was tried last."""
-        if self._is_due(self._days_due):
+    async def _sweep_days_if_due(self) -> None:
+        if self._check_every > SWEEP_EVERY and self._is_due(self._days_due):
             began, before = await self._times()
-            self._days_swept = await self._run(sweep_days(self._store, before=before + AHEAD))
-            self._days_due = began + (SWEEP_EVERY if self._days_swept else _TRY_AGAIN)
+            self._days_trouble = await self._run(sweep_days(self._store, before=before + AHEAD))
+            self._days_due = began + _time_to_next(SWEEP_EVERY, self._days_trouble)
             self._tell_time()
-        return self._days_swept
 
     def _tell_time(self) -> None:
-        if self._days_swept and self._checked:
+        if self._check_due is not None and self._days_trouble is None and self._check_trouble is None:
             metrics.SWEEP_ENDED.set(steady_now().timestamp())
 
     def _is_due(self, due: datetime | None) -> bool:
@@ -168,9 +171,10 @@ class _Leading:
 
     async def _run(
         self, sweeping: AsyncIterator[Swept], between: Callable[[], Awaitable[object]] | None = None
-    ) -> bool:
-        """Sweep, and count the seconds that it takes; return False if the store failed."""
+    ) -> StoreError | None:
+        """Sweep, and count the seconds that it takes; return why the store did not let it finish, or None."""
         done, counted = Swept(), time.monotonic()
+        trouble: StoreError | None = None
         try:
             async for so_far in sweeping:
                 done = so_far
@@ -179,8 +183,15 @@ class _Leading:
                     await between()
                 counted = time.monotonic()
         except StoreError as error:
+            trouble = error
             log.warning("photos not swept, trying again", reason=error.failure.reason, message=error.failure.message)
-            return False
         metrics.PHOTOS_SWEPT.inc(done.due)
         log.info("photos swept", seen=done.seen, deleted=done.due)
-        return True
+        return trouble
+
+
+def _time_to_next(every: timedelta, trouble: StoreError | None) -> timedelta:
+    """Return the time from one sweep to the next. An odd key stays until a person removes it, so that can wait."""
+    if trouble is None:
+        return every
+    return SWEEP_EVERY if trouble.is_odd_key else _TRY_AGAIN

@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 from streams.cli.main import app as hangtag
 from streams.config.settings import Settings
 from streams.erasure.photos import remove_photos
+from streams.photos.answers import StoreError
 from streams.photos.bucket import listing
 from streams.photos.folders import swept_folders
 from streams.photos.signing import AwsKey, SignedForS3
 from streams.photos.store import PhotoStore
-from streams.photos.sweep import sweep
+from streams.photos.sweep import sweep, sweep_days
 from streams.wiring import clock
 from streams.wiring.photos import make_store, open_versions
 
@@ -135,6 +136,21 @@ async def test_a_sweep_lists_no_day_that_is_younger_than_what_is_due(s3, s3_envi
     assert costs[0] == costs[1]
 
 
+async def test_an_odd_name_beside_the_folders_of_days_stops_neither_the_sweep_nor_forget(s3, s3_environment, bucket):
+    s3.send("PUT", f"{bucket}/uploads/by.day/a%09b/x.jpg", content=b"x")
+    now, store = datetime.now(UTC), make_store(Settings(store_url=f"s3://{bucket}"))
+    for shopper in ("s1", "s2"):
+        await store.put(shopper_id=shopper, upload_id="u", suffix=".jpg", photo=b"x")
+
+    done = await remove_photos(store, "s1", {}, dry_run=False, now=now)
+    assert (done.removed, "control characters" in done.troubles[0]) == (1, True)
+    assert sum("/s2/" in key for key in s3.keys(bucket)) == 1
+
+    with pytest.raises(StoreError, match="control characters"):
+        _ = [one async for one in sweep_days(store, before=now + timedelta(minutes=1))]
+    assert not any("/s2/" in key for key in s3.keys(bucket))
+
+
 @pytest.mark.parametrize("days", [30, -30])
 def test_a_wrong_clock_of_this_machine_deletes_nothing_of_a_bucket(s3, s3_environment, bucket, days):
     s3_environment.setenv("HANGTAG_STORE_URL", f"s3://{bucket}")
@@ -156,7 +172,7 @@ async def test_no_object_of_a_forgotten_shopper_remains(s3, bucket):
     told_of = object_path(bucket, "shop/app/王 芳/u 1.jpg")
     s3.send("PUT", told_of, content=b"x")
 
-    done = await remove_photos(store, "王 芳", {f"s3://{told_of}": set()}, dry_run=False)
+    done = await remove_photos(store, "王 芳", {f"s3://{told_of}": set()}, dry_run=False, now=datetime.now(UTC))
 
     assert (done.removed, done.troubles) == (21 - 3 + 1, ())
     left = s3.keys(bucket)
@@ -187,7 +203,9 @@ async def test_no_version_of_a_forgotten_shoppers_photos_remains_under_any_name(
     for _ in range(2):
         s3.send("PUT", told_of, content=b"x")
     async with open_versions(settings) as versions:
-        done = await remove_photos(store, "s", {f"s3://{told_of}": set()}, dry_run=False, versions=versions)
+        done = await remove_photos(
+            store, "s", {f"s3://{told_of}": set()}, dry_run=False, now=datetime.now(UTC), versions=versions
+        )
     assert (done.troubles, done.note) == ((), None)
     listed = ET.fromstring(s3.send("GET", f"{bucket}?versions=&max-keys=1000").content)  # noqa: S314 - the test's own server
     left = {one.text for one in listed.iter() if one.tag.endswith("}Key")}
@@ -202,7 +220,9 @@ async def test_without_the_right_to_versions_forget_removes_photos_and_notes_the
         s3_environment.setenv("AWS_ACCESS_KEY_ID", key_id)
         s3_environment.setenv("AWS_SECRET_ACCESS_KEY", secret)
         async with open_versions(settings) as versions:
-            done = await remove_photos(make_store(settings), "s", {}, dry_run=False, versions=versions)
+            done = await remove_photos(
+                make_store(settings), "s", {}, dry_run=False, now=datetime.now(UTC), versions=versions
+            )
     assert (done.removed, done.troubles) == (1, ())
     assert "s3:ListBucketVersions" in done.note
     assert s3.keys(bucket) == []

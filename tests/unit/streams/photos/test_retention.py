@@ -157,15 +157,25 @@ async def test_what_only_a_sweep_of_everything_finds_is_no_older_than_photos_may
 
 
 class FailsOnce(PhotoStore):
-    """Does not answer its first listing."""
+    """Does not answer the first listing of days, nor the first of objects."""
 
-    failed = False
+    def __init__(self, url: str, **how: object) -> None:
+        super().__init__(url, **how)
+        self.failures = {"folders", "find"}
 
     async def folders(self, folder):
-        if not self.failed:
-            self.failed = True
-            raise StoreError(Later("store-unreachable", "no"))
+        self._fail_once("folders")
         return await super().folders(folder)
+
+    async def find(self, folder, *, without_days=False):
+        self._fail_once("find")
+        async for found in super().find(folder, without_days=without_days):
+            yield found
+
+    def _fail_once(self, what: str) -> None:
+        if what in self.failures:
+            self.failures.remove(what)
+            raise StoreError(Later("store-unreachable", "no"))
 
 
 async def test_a_store_that_fails_is_swept_again_soon(folder):

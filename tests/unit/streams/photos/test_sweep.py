@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from schemas.outcomes import Later
 from streams.cli.main import app as hangtag
 from streams.config.settings import Settings
+from streams.photos.answers import StoreError
 from streams.photos.folders import swept_folders
 from streams.photos.local_folder import Stored
 from streams.photos.retention import AHEAD
@@ -63,22 +65,23 @@ async def last(sweeping: AsyncIterator[Swept]) -> Swept:
 
 
 @pytest.mark.parametrize("sweeping", [sweep_days, lambda store, **times: sweep(store, FOLDERS, **times)])
-async def test_its_cost_depends_on_what_is_due_and_not_on_what_exists(tmp_path, sweeping):
-    costs = []
-    for each_day in (10, 200):
-        folder = tmp_path / str(each_day)
+async def test_it_lists_the_photos_of_the_two_days_at_the_limit_and_of_no_younger_day(tmp_path, sweeping):
+    entries = {}
+    for at_limit, each_day in ((10, 10), (10, 200), (200, 10)):
+        folder = tmp_path / f"{at_limit}-{each_day}"
         store = Counting(f"file:{folder}", max_bytes=10)
         for name in range(15):
             put_photo(folder, f"due{name}", at=NOW - WEEK - timedelta(hours=1))
-        for day in range(5):
-            for name in range(each_day):
+        for day in range(8):
+            for name in range(each_day if day < 6 else at_limit):
                 put_photo(folder, f"s{name}", at=NOW - timedelta(days=day))
                 put_photo(folder, f"s{name}", at=NOW - timedelta(days=day), root="read/uploads")
         done = await last(sweeping(store, before=NOW - WEEK))
-        assert done.due == 15
-        assert done.oldest <= NOW - timedelta(days=4)
-        costs.append((store.lists, store.entries))
-    assert costs[0] == costs[1]
+        assert (done.due, done.days_not_checked, done.oldest) == (15, 12, NOW - WEEK)
+        entries[at_limit, each_day] = store.entries
+    assert entries[10, 200] == entries[10, 10]
+    # The photos and the marks of two days.
+    assert entries[200, 10] == entries[10, 10] + 2 * 2 * 190
 
 
 async def test_of_a_day_that_is_partly_due_only_what_is_due_goes(store, folder):
@@ -132,6 +135,8 @@ async def test_a_sweep_of_everything_finds_photos_under_a_day_that_had_not_begun
         "uploads/by.day/u.jpg",
         "uploads/by.day/2026-13-01/s/u.jpg",
         "uploads/by.day/2026-11-31x/s/u.jpg",
+        "uploads/by.day/0001-01-01/s/u.jpg",
+        "uploads/by.day/9999-12-31/s/u.jpg",
         "uploads/by.day/2026-11-29/u.jpg",
         "uploads/2026-11-30/u.jpg",
         "uploads/a\tb/u\\.jpg",
@@ -142,6 +147,69 @@ async def test_keys_of_any_form_are_swept(store, folder, key):
     old, new = put(folder, key, at=NOW - timedelta(seconds=1)), put(folder, f"{key}.new", at=NOW)
     done = await last(sweep(store, FOLDERS, before=NOW))
     assert (done.seen, done.due, old.exists(), new.exists()) == (2, 1, False, True)
+
+
+class OddNames(PhotoStore):
+    """Cannot list some folders, because a key in them is odd."""
+
+    odd: tuple[str, ...] = ()
+
+    async def folders(self, folder: str) -> list[str]:
+        self._check(folder)
+        return await super().folders(folder)
+
+    async def find(self, folder: str, *, without_days: bool = False) -> AsyncIterator[Sequence[Stored]]:
+        self._check(folder)
+        async for found in super().find(folder, without_days=without_days):
+            yield found
+
+    def _check(self, folder: str) -> None:
+        if folder in self.odd:
+            raise StoreError(Later("store-odd-key", f"{folder} has an odd key"))
+
+
+@pytest.mark.parametrize(
+    "odd", [("uploads/by.day", "read/uploads/by.day"), ("read",), ("uploads/by.day/2026-11-23",), ("uploads",)]
+)
+async def test_an_odd_key_does_not_stop_the_sweep_of_other_folders_and_is_reported(folder, odd):
+    store = OddNames(f"file:{folder}", max_bytes=10)
+    store.odd = odd
+    keys = {
+        "uploads/by.day/2026-11-22/s/u.jpg",
+        "uploads/by.day/2026-11-23/s/u.jpg",
+        "uploads/s/u.jpg",
+        "read/uploads/by.day/2026-11-16/s/u.jpg",
+        "read/uploads/s/u.jpg",
+    }
+    for key in keys:
+        put(folder, key, at=NOW - WEEK - timedelta(seconds=1))
+    with pytest.raises(StoreError, match="odd key"):
+        await last(sweep(store, FOLDERS, before=NOW - WEEK))
+    left = {key for key in keys if (folder / key).exists()}
+    # Keys without a day are listed in `uploads` and `read`, without the days.
+    stay = {
+        "read": {"read/uploads/s/u.jpg"},
+        "uploads": {"uploads/s/u.jpg"},
+        "uploads/by.day/2026-11-23": {"uploads/by.day/2026-11-23/s/u.jpg"},
+    }
+    assert left == stay.get(odd[0], set())
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "oldest_said"),
+    [
+        ([], "folders of younger days not checked: 1 (--all", False),
+        (["--all"], "no remaining photo was stored before", True),
+    ],
+)
+def test_the_command_says_nothing_about_photos_that_it_did_not_check(folder, monkeypatch, options, said, oldest_said):
+    at = datetime.now(UTC) - timedelta(days=3)
+    put_photo(folder, "s", at=at, day=(at + timedelta(days=300)).date())
+    monkeypatch.setenv("HANGTAG_STORE_URL", f"file:{folder}")
+    ran = CliRunner().invoke(hangtag, ["retention", "sweep", *options])
+    assert said in ran.stdout
+    assert ("stored before" in ran.stdout) is oldest_said
+    assert str((at + timedelta(days=299)).date()) not in ran.stdout
 
 
 @pytest.mark.parametrize(("options", "seen"), [([], 2), (["--all"], 3)])
@@ -155,4 +223,5 @@ def test_the_command_passes_over_younger_days_unless_it_is_to_check_everything(f
     told = json.loads(said.stdout)
     assert (told["seen"], told["deleted"]) == (seen, 1)
     assert datetime.fromisoformat(told["oldest_left"]) <= now
+    assert told["days_not_checked"] == (0 if options else 1)
     assert [path.exists() for path in (old, undated, new)] == [False, True, True]
