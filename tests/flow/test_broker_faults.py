@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
+from every_letter import letters
 from traffic import Upload, hear, publish, stage, supervised, uploads
 
 from streams.config.settings import Settings
-from streams.operations.dead_letters import letters
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import asyncio
 import json
 
 import pytest
+from every_letter import letters
 from traffic import Upload, hear, publish, stage, uploads
 
 from schemas.topics import topics
 from streams.config.settings import Settings
 from streams.kafka.reader import follow
-from streams.operations.dead_letters import letters, replay
+from streams.operations.dead_letters import replay
 from streams.wiring.kafka import make_emitter, make_topics
 
 

@@ -7,13 +7,13 @@ import time
 import psutil
 import pytest
 from confluent_kafka import Producer
+from every_letter import letters
 from foreign import any_record
 from raw_produce import RawRecord, produce, record_batch
 from traffic import Upload, hear, publish, stage, uploads
 
 from streams.config.settings import Settings
 from streams.kafka.reader import follow
-from streams.operations.dead_letters import letters
 from streams.wiring.kafka import make_topics
 
 #: As many as make a run of a few seconds; the seed changes nothing but which bytes are sent.

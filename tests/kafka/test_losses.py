@@ -10,20 +10,16 @@ import signal
 import time
 
 import pytest
+from every_letter import letters
 from traffic import Upload, committed, hear, hear_all, publish, stage, uploads
 
 from streams.config.settings import Settings
-from streams.operations.dead_letters import Letter, newest_letters, whole
 from streams.wiring.kafka import make_emitter, make_topics
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"retry_base_s": 0.1, "drain_s": 5})
-
-
-def letters(settings: Settings) -> list[Letter]:
-    return [*whole(settings, newest_letters(settings))]
 
 
 def await_committed_to_the_end(settings: Settings, *, limit_s: float = 30) -> None:
