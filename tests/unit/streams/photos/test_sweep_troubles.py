@@ -71,7 +71,7 @@ async def test_a_failed_listing_of_days_stops_no_sweep_of_everything(folder):
 
 async def test_photos_that_are_kept_for_a_day_are_listed_once_an_hour(folder):
     store = Counts(f"file:{folder}", max_bytes=1000)
-    put_undated(folder, at=NOW)
+    await store.put(shopper_id="s", upload_id="u", suffix=".jpg", photo=b"photo")
     await run_for(store, kept_for=timedelta(days=1), runs_for=timedelta(hours=2, minutes=59))
     # `read` and `uploads`, at the start and after each hour.
     assert store.lists == 2 * 3
