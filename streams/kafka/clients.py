@@ -89,6 +89,12 @@ class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type i
         return NoKafkaError(f"no Kafka at {self._place}", "Start it, or set HANGTAG_BOOTSTRAP_SERVERS")
 
 
+#: Errors of a partition whose leader is not elected, or that a broker does not know yet.
+LEADERLESS: Final = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 #: Kilobytes of messages that a reader fetches ahead. With librdkafka's 65,536 the small messages of a full topic and
 #: their overhead occupy 1.2 GB, and nothing is faster.
 _AHEAD_KBYTES: Final = 4096

@@ -9,12 +9,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.codec import Headers
 from streams.config.settings import Settings
-from streams.kafka.clients import Admin, NoKafkaError, reader
+from streams.kafka.clients import LEADERLESS, Admin, NoKafkaError, reader
 from streams.kafka.foreign_headers import ForeignHeaders, headers_of
 from streams.kafka.within import Within
 
 #: Seconds without a response after which a read to the end is given up.
 _SILENCE_S = 15
+#: Seconds that a partition without a leader may take to get one, and seconds between two tries.
+_ELECTION_S, _AGAIN_S = 1.0, 0.1
 
 #: By topic and partition, the offset of the oldest message and the offset after the newest.
 Edges = dict[tuple[str, int], tuple[int, int]]
@@ -213,8 +215,20 @@ def partitions_of(settings: Settings, names: list[str], part: Within) -> list[To
 
 
 def edges_of(consumer: Consumer, partitions: list[TopicPartition]) -> Edges:
-    """Return the edges of partitions."""
-    return {_at(at): consumer.get_watermark_offsets(at, timeout=10) for at in partitions}
+    """Return the edges of partitions. Waits a second for a partition without a leader: an election, a new topic."""
+    return {_at(at): _edge_of(consumer, at, time.monotonic() + _ELECTION_S) for at in partitions}
+
+
+def _edge_of(consumer: Consumer, at: TopicPartition, give_up: float) -> tuple[int, int]:
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(at, timeout=10)
+        except KafkaException as error:
+            if error.args[0].code() not in LEADERLESS or time.monotonic() > give_up:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return low, high
 
 
 def _starts(consumer: Consumer, edges: Edges, part: Within, *, from_end: bool) -> list[TopicPartition]:

@@ -21,7 +21,7 @@ from confluent_kafka.admin import OffsetSpec
 from schemas.steady_clock import now as steady_now
 from streams.config.settings import Settings
 from streams.flow import flow_of
-from streams.kafka.clients import Admin, client_config
+from streams.kafka.clients import LEADERLESS, Admin, client_config
 from streams.kafka.isolated import Isolated
 from streams.kafka.strangers import foreign_commits, strangers
 from streams.lag.evaluate import GroupPartition, PartitionOffsets, RecordTime
@@ -32,12 +32,6 @@ from streams.lag.groups import Commit, Log, answer_of, commits_of, error_text, m
 _ELECTION_S: Final = 1.0
 #: Seconds between two tries.
 _AGAIN_S: Final = 0.1
-#: Errors of a partition whose leader is not elected, or that a broker does not know yet.
-_LEADERLESS: Final = {
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-}
 
 
 def _now() -> float:
@@ -177,7 +171,7 @@ class LagReader:
         """Return beginning and end of each partition's log, without partitions that have no leader."""
         ends, unread = self._read_ends(logs)
         give_up = time.monotonic() + _ELECTION_S
-        while (again := {log for log, code in unread.items() if code in _LEADERLESS}) and time.monotonic() < give_up:
+        while (again := {log for log, code in unread.items() if code in LEADERLESS}) and time.monotonic() < give_up:
             time.sleep(_AGAIN_S)
             found, still = self._read_ends(again)
             ends |= found

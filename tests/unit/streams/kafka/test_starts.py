@@ -1,8 +1,9 @@
 """Where a reader starts in each partition: at the offset that it knows, else by time, else at the beginning."""
 
-from confluent_kafka import TopicPartition
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.kafka.reader import _starts
+from streams.kafka.reader import _starts, edges_of
 from streams.kafka.within import Within
 
 EDGES = {("dlq", number): (10, 90) for number in range(4)}
@@ -31,3 +32,26 @@ def test_a_partition_without_a_known_offset_starts_by_time_and_not_at_its_beginn
 def test_without_a_time_it_starts_at_the_beginning():
     assert starts(Within(starts={("dlq", 0): 50})) == [50, 10, 10, 10]
     assert starts(Within(since=1000)) == [90, 70, 90, 90]
+
+
+class Electing:
+    """A consumer of a partition that has no leader at first."""
+
+    def __init__(self, *errors: int) -> None:
+        self.errors = [*errors]
+
+    def get_watermark_offsets(self, _place: TopicPartition, timeout: float) -> tuple[int, int]:
+        assert timeout
+        if self.errors:
+            raise KafkaException(KafkaError(self.errors.pop(0)))
+        return 10, 90
+
+
+def test_a_partition_that_is_electing_its_leader_is_read_when_it_has_one():
+    electing = Electing(KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+    assert edges_of(electing, [TopicPartition("texts", 0)]) == {("texts", 0): (10, 90)}
+
+
+def test_any_other_error_is_raised_at_once():
+    with pytest.raises(KafkaException):
+        edges_of(Electing(KafkaError.TOPIC_AUTHORIZATION_FAILED), [TopicPartition("texts", 0)])
