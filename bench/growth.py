@@ -1,9 +1,10 @@
 """
 What commands cost as uploads grow, on a real Kafka: wall time, CPU, memory and messages read at several sizes.
 
-Uploads are put into the topics as the stages would leave them (tests/flow/growing.py), then indexed, then looked for.
-Photos are files of one byte, of which a hundred are due. The gateway is asked for the status of 10,000 uploads. Prints
-a table, writes bench/results/growth.json. `tests/flow/test_index.py` counts messages instead of seconds.
+The bench writes uploads into the topics as the stages would (tests/flow/growing.py), builds the index, and runs each
+command. Photos are files of one byte; a sweep must delete a hundred of them. The bench requests the status of 10,000
+uploads from the gateway and compares it. It prints a table, and writes bench/results/growth.json.
+`tests/flow/test_index.py` counts messages instead of seconds.
 """
 
 import argparse
@@ -38,8 +39,8 @@ EACH, LETTERS_OF = 8, 20
 #: Photos that a sweep deletes, and days of the others.
 DUE, DAYS = 100, 6
 GATEWAY = "gateway start"
-#: Statuses to ask the gateway for, and how many at once.
-ASKED, AT_ONCE = 10_000, 20
+#: Statuses to request from the gateway, and how many requests run at once.
+REQUESTS, AT_ONCE = 10_000, 20
 #: Step, whether it is final, and whether it has feedback, a failure and tags, by the kind of upload.
 STATUSES = {
     BAD_PHOTO: ("uploaded", True, True, False, False),
@@ -102,7 +103,7 @@ def measure(words: list[str], environment: dict[str, str], folder: Path) -> Foun
 
 
 def ended(process: subprocess.Popen, *, wall_s: Callable[[], float]) -> Found:
-    """Wait for a process, and return what it used."""
+    """Wait for a process to end. Return its wall and CPU seconds, its most memory in MB, and its exit code."""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return {
@@ -114,7 +115,7 @@ def ended(process: subprocess.Popen, *, wall_s: Callable[[], float]) -> Found:
 
 
 def measure_gateway(words: list[str], environment: dict[str, str], uploads: int) -> Found:
-    """Start a gateway; return the seconds until it is ready, and how many of the statuses asked for are wrong."""
+    """Start a gateway. Return the seconds until it is ready, and the number of wrong statuses that it returns."""
     began = time.monotonic()
     command = [sys.executable, "-m", "streams", *words]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -123,13 +124,13 @@ def measure_gateway(words: list[str], environment: dict[str, str], uploads: int)
             while http.get("/readyz").status_code != 200:
                 time.sleep(0.02)
         ready_s = time.monotonic() - began
-        wrong = asyncio.run(wrong_statuses(line.split()[-1], range(0, uploads, max(1, uploads // ASKED))))
+        wrong = asyncio.run(wrong_statuses(line.split()[-1], range(0, uploads, max(1, uploads // REQUESTS))))
         process.terminate()
         return ended(process, wall_s=lambda: ready_s) | {"wrong": wrong}
 
 
 async def wrong_statuses(url: str, numbers: Iterable[int]) -> int:
-    """Ask a gateway for statuses, and return how many are wrong."""
+    """Request the statuses of uploads from a gateway, and return how many are wrong."""
     left = iter(numbers)
 
     async def ask(http: httpx.AsyncClient) -> int:

@@ -4,9 +4,10 @@ What several OCR readers cost and read on your own photos, in turn. Prints a tab
     python -P bench/ocr_readers.py FOLDER [--rounds 5] [--truth FILE] [--only auto,rapidocr] [--other PYTHON]
 
 Each reader is a process with one thread, which reads one photo at a time; in every round the readers take turns at each
-photo. A ratio is the median over photos and rounds of a reader's CPU by that of `auto` at the same photo. `--other` is
+photo. A ratio is the median over photos and rounds of a reader's CPU by that of the first reader at the same photo; the
+first is `auto`, or what `--only` names first. `--other` is
 the interpreter of an environment with another version of Hangtag. `--truth` is a JSON object of the lines that each
-file contains; without it, readers are compared with what `auto` reads. Writes bench/results/ocr_readers.json.
+file contains; without it, readers are compared with what the first reads. Writes bench/results/ocr_readers.json.
 """
 
 import argparse

@@ -6,7 +6,7 @@ Pure. Knows no lexicon; a lexicon's words are normalized here too.
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from opencc import OpenCC
@@ -71,8 +71,8 @@ def normal_words(words: list[str]) -> list[str]:
     return [line.strip() for line in text[1:-1].split("\n")]
 
 
-# A page asks for the same letters again and again.
-@cache
+# A page asks for the same letters again and again. Bounded, because shoppers choose the letters.
+@lru_cache(maxsize=4096)
 def is_cjk(letter: str) -> bool:
     """Return whether a character is a Chinese, Japanese or Korean letter."""
     return letter >= "\u2e80" and _HAS_CJK.match(letter) is not None

@@ -95,6 +95,9 @@ LEADERLESS: Final = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 }
+#: Seconds that such a partition may take until it has a leader, and seconds between two tries.
+ELECTION_S: Final = 1.0
+ELECTION_AGAIN_S: Final = 0.1
 #: Kilobytes of messages that a reader fetches ahead. With librdkafka's 65,536 the small messages of a full topic and
 #: their overhead occupy 1.2 GB, and nothing is faster.
 _AHEAD_KBYTES: Final = 4096

@@ -9,14 +9,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.codec import Headers
 from streams.config.settings import Settings
-from streams.kafka.clients import LEADERLESS, Admin, NoKafkaError, reader
+from streams.kafka.clients import ELECTION_AGAIN_S, ELECTION_S, LEADERLESS, Admin, NoKafkaError, reader
 from streams.kafka.foreign_headers import ForeignHeaders, headers_of
 from streams.kafka.within import Within
 
 #: Seconds without a response after which a read to the end is given up.
 _SILENCE_S = 15
-#: Seconds that a partition without a leader may take to get one, and seconds between two tries.
-_ELECTION_S, _AGAIN_S = 1.0, 0.1
 
 #: By topic and partition, the offset of the oldest message and the offset after the newest.
 Edges = dict[tuple[str, int], tuple[int, int]]
@@ -133,8 +131,8 @@ def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, 
     """Read a part of each partition: `chosen` maps the log's first and end offset to those of the part."""
     consumer, read_foreign = reader(settings), ForeignHeaders(settings)
     try:
-        partitions = partitions_of(settings, [name], Within())
-        wanted = {at.partition: chosen(*consumer.get_watermark_offsets(at, timeout=10)) for at in partitions}
+        edges = edges_of(consumer, partitions_of(settings, [name], Within()))
+        wanted = {number: chosen(*edge) for (_, number), edge in edges.items()}
         left = {number for number, (start, end) in wanted.items() if end > start}
         consumer.assign([TopicPartition(name, number, wanted[number][0]) for number in left])
         found = []
@@ -149,7 +147,7 @@ def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, 
     finally:
         consumer.close()
         read_foreign.close()
-    return found, len(partitions)
+    return found, len(edges)
 
 
 def ends(settings: Settings, names: list[str]) -> dict[tuple[str, int], int]:
@@ -216,7 +214,7 @@ def partitions_of(settings: Settings, names: list[str], part: Within) -> list[To
 
 def edges_of(consumer: Consumer, partitions: list[TopicPartition]) -> Edges:
     """Return the edges of partitions. Waits a second for a partition without a leader: an election, a new topic."""
-    return {_at(at): _edge_of(consumer, at, time.monotonic() + _ELECTION_S) for at in partitions}
+    return {_at(at): _edge_of(consumer, at, time.monotonic() + ELECTION_S) for at in partitions}
 
 
 def _edge_of(consumer: Consumer, at: TopicPartition, give_up: float) -> tuple[int, int]:
@@ -226,7 +224,7 @@ def _edge_of(consumer: Consumer, at: TopicPartition, give_up: float) -> tuple[in
         except KafkaException as error:
             if error.args[0].code() not in LEADERLESS or time.monotonic() > give_up:
                 raise
-            time.sleep(_AGAIN_S)
+            time.sleep(ELECTION_AGAIN_S)
         else:
             return low, high
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, Self
+from typing import Self
 
 from confluent_kafka import (
     Consumer,
@@ -21,17 +21,12 @@ from confluent_kafka.admin import OffsetSpec
 from schemas.steady_clock import now as steady_now
 from streams.config.settings import Settings
 from streams.flow import flow_of
-from streams.kafka.clients import LEADERLESS, Admin, client_config
+from streams.kafka.clients import ELECTION_AGAIN_S, ELECTION_S, LEADERLESS, Admin, client_config
 from streams.kafka.isolated import Isolated
 from streams.kafka.strangers import foreign_commits, strangers
 from streams.lag.evaluate import GroupPartition, PartitionOffsets, RecordTime
 from streams.lag.foreign_commits import ForeignCommits
 from streams.lag.groups import Commit, Log, answer_of, commits_of, error_text, members_of
-
-#: Seconds that a partition may be without a leader before a look reports it: an election, or a new topic's start.
-_ELECTION_S: Final = 1.0
-#: Seconds between two tries.
-_AGAIN_S: Final = 0.1
 
 
 def _now() -> float:
@@ -170,9 +165,9 @@ class LagReader:
     def _ends(self, logs: set[Log], troubles: list[str]) -> dict[Log, tuple[int, int]]:
         """Return beginning and end of each partition's log, without partitions that have no leader."""
         ends, unread = self._read_ends(logs)
-        give_up = time.monotonic() + _ELECTION_S
+        give_up = time.monotonic() + ELECTION_S
         while (again := {log for log, code in unread.items() if code in LEADERLESS}) and time.monotonic() < give_up:
-            time.sleep(_AGAIN_S)
+            time.sleep(ELECTION_AGAIN_S)
             found, still = self._read_ends(again)
             ends |= found
             unread = {log: code for log, code in unread.items() if log not in again} | still
@@ -271,7 +266,7 @@ class LagReader:
                 else:
                     found[place] = "end"
                 self._consumer.pause([TopicPartition(message.topic(), message.partition())])
-            if time.monotonic() - began >= _ELECTION_S:
+            if time.monotonic() - began >= ELECTION_S:
                 found |= dict.fromkeys(early - found.keys(), "end")
         self._consumer.unassign()
         return found

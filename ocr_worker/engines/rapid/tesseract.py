@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
+import structlog
+
+log = structlog.get_logger()
 
 #: Seconds for one line. Reading takes a tenth of a second.
 TIMEOUT_S: Final = 10.0
@@ -23,7 +26,7 @@ _LEVEL, _CONFIDENCE, _TEXT, _WORD = 0, 10, 11, "5"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Recognized:
     """Text and score of each line, as RapidOCR names them."""
 
     txts: tuple[str, ...]
@@ -38,22 +41,25 @@ class Tesseract:
         Check the languages once.
 
         Raises:
-            ValueError: Tesseract is not installed, or has no data for one of the languages.
+            ValueError: Tesseract is not installed, does not run, or has no data for one of the languages.
 
         """
         path = shutil.which(program)
         if path is None:
             raise ValueError(f"{program} is not installed: install tesseract-ocr and its data (tesseract-ocr-rus, ...)")
-        known = set((_run([path, "--list-langs"], b"", TIMEOUT_S) or "").split("\n")[1:])
+        listed = _run([path, "--list-langs"], b"", TIMEOUT_S)
+        if listed is None:
+            raise ValueError(f"{path} does not run: try `{program} --list-langs`")
+        known = set(listed.split("\n")[1:])
         if lacking := sorted(set(languages.split("+")) - known):
             raise ValueError(f"tesseract has no data for {', '.join(lacking)}: install tesseract-ocr-{lacking[0]}")
         self._command = [path, "stdin", "stdout", "-l", languages, "--psm", _ONE_LINE, "tsv"]
         self._timeout_s = timeout_s
 
-    def __call__(self, question: Any) -> Said:
+    def __call__(self, question: Any) -> Recognized:
         """Read each picture of `question.img`, BGR with one line; empty with a score of 0 where Tesseract fails."""
         read = [self._read(cv2.imencode(".png", crop)[1].tobytes()) for crop in question.img]
-        return Said(tuple(text for text, _ in read), tuple(score for _, score in read))
+        return Recognized(tuple(text for text, _ in read), tuple(score for _, score in read))
 
     def _read(self, png: bytes) -> tuple[str, float]:
         return words_in(_run(self._command, png, self._timeout_s) or "")
@@ -65,9 +71,14 @@ def _run(command: Sequence[str], png: bytes, timeout_s: float) -> str | None:
         done = subprocess.run(  # noqa: S603 - the command is ours, the picture comes on stdin
             command, input=png, capture_output=True, check=False, timeout=timeout_s, env=_ENVIRONMENT
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError) as error:
+        # The line stays unread, as without Tesseract. The error's own text may quote what Tesseract printed.
+        log.warning("tesseract did not run, the line stays unread", error=type(error).__name__)
         return None
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+    if done.returncode:
+        log.warning("tesseract failed, the line stays unread", code=done.returncode)
+        return None
+    return done.stdout.decode(errors="replace")
 
 
 def words_in(tsv: str) -> tuple[str, float]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.config import OcrConfig
 from ocr_worker.engines.rapid.engine import RapidEngine
-from ocr_worker.engines.rapid.tesseract import Said, Tesseract, words_in
+from ocr_worker.engines.rapid.tesseract import Recognized, Tesseract, words_in
 from ocr_worker.reader import Reader
 from ocr_worker.result import Reading
 
@@ -73,14 +73,14 @@ def test_a_program_that_cannot_start_reads_nothing(stand_in, tmp_path):
     read = Tesseract("rus", program=stand_in())
     (tmp_path / "tesseract").unlink()
 
-    assert read(QUESTION) == Said(("",), (0.0,))
+    assert read(QUESTION) == Recognized(("",), (0.0,))
 
 
 def test_a_program_that_is_none_is_refused_at_the_start(tmp_path):
     (tmp_path / "tesseract").write_text("#!/no/such/interpreter\n")
     (tmp_path / "tesseract").chmod(0o755)
 
-    with pytest.raises(ValueError, match="no data for rus"):
+    with pytest.raises(ValueError, match="does not run"):
         Tesseract("rus", program=str(tmp_path / "tesseract"))
 
 
@@ -88,7 +88,7 @@ def test_a_program_that_is_none_is_refused_at_the_start(tmp_path):
 def test_a_reading_that_fails_hangs_or_is_no_text_is_empty(stand_in, lines):
     read = Tesseract("rus", program=stand_in(*lines), timeout_s=0.5)
 
-    assert read(QUESTION) == Said(("",), (0.0,))
+    assert read(QUESTION) == Recognized(("",), (0.0,))
 
 
 def test_the_program_gets_no_secrets(stand_in, monkeypatch):
@@ -101,6 +101,7 @@ def test_the_program_gets_no_secrets(stand_in, monkeypatch):
     assert read(QUESTION).txts == ("-",)
 
 
+# Font and Tesseract come from the system, and work on the code needs neither.
 @pytest.mark.skipif(not FONT.exists(), reason="draws Cyrillic with Debian's fonts-dejavu-core")
 @pytest.mark.skipif(not reads_russian(), reason="needs Debian's tesseract-ocr-rus")
 async def test_a_russian_label_is_read_and_its_latin_lines_stay():
