@@ -56,8 +56,8 @@ class OcrSettings(BaseSettings):
     )
     ocr_recognizer: Literal["small", "tiny"] = Field(
         "small",
-        description="Model with which the rapid engine reads lines. `tiny` costs about a quarter, but runs words"
-        " together.",
+        description="Model with which the rapid engine reads lines. With `tiny` a label costs two thirds of the CPU,"
+        " but words run together.",
     )
     ocr_extra_models: Path | None = Field(
         None, description="Folder of further PP-OCR recognizers (*.onnx) for scripts the rapid engine does not know."

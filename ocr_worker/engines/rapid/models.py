@@ -61,7 +61,7 @@ _BETTER = 0.03
 _FILLED = 0.8
 #: `auto` is the small detector at half scale first; `small` and `tiny` look once, at full scale.
 Detector = Literal["auto", "small", "tiny"]
-#: `tiny` reads most lines at a quarter of the cost, but runs words together.
+#: `tiny` reads a line at a quarter of the cost, a whole label at two thirds. But it runs words together.
 Recognizer = Literal["small", "tiny"]
 #: The tiny models are included here, because RapidOCR's wheel lacks them. The detector costs less than half of the
 #: small one's, but cuts some lines.
