@@ -15,6 +15,8 @@ from opencc import OpenCC
 CJK = "\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 
 _HAS_CJK = re.compile(f"[{CJK}]")
+#: Characters that OpenCC changes only within some phrases ("坏布" is "坯布"): those of its TSPhrases.txt.
+_IN_PHRASES = "坏瞭藉覆沈哩甦衹"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(" {2,}")
 #: "D E N I M": four or more single letters, from the first space on.
@@ -47,7 +49,8 @@ def normalize(lines: str) -> Normal:
     odd, table = _odd_characters()
     text = odd.sub(lambda found: table[found[0]], text)
     cjk = _HAS_CJK.search(text) is not None
-    if cjk:
+    # Most texts need no conversion. It takes ten times as long as this search.
+    if cjk and _traditional().search(text):
         text = _simplifier().convert(text)
     text = "\n" + _SPACES.sub(" ", text) + "\n"
     if "%" in text:
@@ -81,6 +84,15 @@ def is_cjk(letter: str) -> bool:
 @cache
 def _simplifier() -> OpenCC:
     return OpenCC("t2s")
+
+
+@cache
+def _traditional() -> re.Pattern[str]:
+    """Return a pattern that finds the characters that conversion may change. It includes all rare Chinese letters."""
+    letters = [chr(code) for code in (*range(0x2E80, 0x3000), *range(0x3400, 0xA000), *range(0xF900, 0xFB00))]
+    simplified = _simplifier().convert("\n".join(letters)).split("\n")
+    changed = [letter for letter, simple in zip(letters, simplified, strict=True) if letter != simple]
+    return re.compile(f"[{''.join(changed)}{_IN_PHRASES}\U00020000-\U0003ffff]")
 
 
 @cache

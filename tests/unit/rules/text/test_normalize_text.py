@@ -1,8 +1,11 @@
 """One form for all the ways in which people and OCR write a word."""
 
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from opencc import OpenCC
 
 from rules.text.normalize import normal_words, normalize
 
@@ -33,6 +36,23 @@ from rules.text.normalize import normal_words, normalize
 )
 def test_it_is_written_one_way(written: str, normal: str):
     assert normal_words([written]) == [normal]
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=0x3400, max_codepoint=0x9FFF), max_size=30))
+@example("𠁞𪚏")
+@example("坏布")
+@example("明瞭")
+@example("找藉口")
+@example("反覆")
+@example("沈思")
+@example("一哩")
+@example("甦醒")
+@example("衹有")
+def test_chinese_text_becomes_what_opencc_makes_of_it(text: str):
+    """Including the letters that OpenCC changes only within a phrase: most texts skip the conversion."""
+    plain = unicodedata.normalize("NFKC", text)
+
+    assert normal_words([text]) == [OpenCC("t2s").convert(plain)]
 
 
 def test_it_notes_where_it_closed_a_gap():
