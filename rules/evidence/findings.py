@@ -40,6 +40,8 @@ _FORBIDS = {"without", "directly", "bare", "not allowed", "forbidding", "answere
 _SECOND = re.compile(r" ?[2b] ?:")
 #: Kinds of matches that are listed but give no tag, with the reason.
 _NO_TAG = {"trap": "the phrase means something else", "ignored": "never a tag"}
+#: The other kinds only qualify words around them.
+_JUDGED = frozenset((*GIVING, *_NO_TAG))
 
 
 class Finding(NamedTuple):
@@ -74,7 +76,9 @@ def findings_on(page: Page, vocabulary: Vocabulary) -> list[Finding]:
     matches = vocabulary.local_words.resolved(page.text, find_on(page, vocabulary.matcher))
     lines = page.by_line(matches)
     judge = _Judge(page, vocabulary, cues_on(page, vocabulary, lines), LineTalk(page, vocabulary, lines), matches)
-    found = [finding for match in matches if (finding := judge.finding(match)) is not None]
+    found = [
+        judge.finding(match, number) for number, line in lines.items() for match in line if match.term.kind in _JUDGED
+    ]
     return found + list(judge.pure(found)) + [judge.size(size) for size in sizes_on(page)]
 
 
@@ -119,18 +123,16 @@ class _Judge:
     def _charts(self) -> frozenset[int]:
         return chart_lines(self._page)
 
-    def finding(self, match: Match) -> Finding | None:
-        """Judge a match; None if it only qualifies others."""
+    def finding(self, match: Match, number: int) -> Finding:
+        """Judge a match that begins in a line, given by its index."""
         start, stop, term = match
         page, kind, tag = self._page, term.kind, term.owner
-        if kind not in GIVING and kind not in _NO_TAG:
-            return None
-        line = page.line_at(start)
+        line = page.lines[number]
+        word = page.text[start:stop]
         if self._cues.negated.get(start) in _FORBIDS and (opposite := self._vocabulary.entries[tag].opposite):
-            score = QUALITY["negated"] * line.score
-            return Finding(opposite, f"{opposite}#negated", page.text[start:stop], line, score)
+            return Finding(opposite, f"{opposite}#negated", word, line, QUALITY["negated"] * line.score)
         if kind in _NO_TAG:
-            return Finding(tag, f"{tag}#{kind}", page.text[start:stop], line, 0.0, None, _NO_TAG[kind])
+            return Finding(tag, f"{tag}#{kind}", word, line, 0.0, None, _NO_TAG[kind])
         share = self._cues.shares.get(start)
         how = "composition" if share is not None and kind != "misread" else kind
         score = QUALITY[how] * line.score
@@ -141,17 +143,16 @@ class _Judge:
             percent = self._main.get(share.fibre.code) if self._in_main(share) else None
         if page.gaps and bisect_right(page.gaps, start) < bisect_left(page.gaps, stop):
             score *= MENDED
-        word = page.text[start:stop]
         second = None
         if "\n" in word:
             second = page.line_at(stop - 1)
-            score = MENDED * min(score, score / line.score * page.line_at(stop - 1).score)
+            score = MENDED * min(score, score / line.score * second.score)
             word = word.replace("\n", " ")
-        against = self._against(match)
+        against = self._against(match, number)
         if against == GIVES_WAY and (instead := self._vocabulary.entries[tag].instead) is not None:
             return Finding(instead, f"{instead}#{how}", word, line, score)
         unsure = percent is not None and self._unsure
-        return Finding(tag, f"{tag}#{how}", word, line, score, percent, against, unsure=unsure, second=second)
+        return Finding(tag, f"{tag}#{how}", word, line, score, percent, against, None, unsure, second)
 
     def pure(self, found: list[Finding]) -> Iterator[Finding]:
         """Yield the claims of purity that follow from the composition ("100% cotton")."""
@@ -178,20 +179,15 @@ class _Judge:
             label=size.label,
         )
 
-    def _against(self, match: Match) -> str | None:
+    def _against(self, match: Match, number: int) -> str | None:
         """Return why a match gives no tag; None if it gives one."""
-        entry = self._vocabulary.entries[match.term.owner]
-        return self._denied(match) or self._unproven(match, entry) or self._elsewhere(match, entry)
-
-    def _denied(self, match: Match) -> str | None:
-        """Return why the text denies the word, or None."""
-        if match.start in self._cues.negated:
-            return f"negated: {self._cues.negated[match.start]}"
-        if match.start in self._nothing:
+        start, owner = match.start, match.term.owner
+        if start in self._cues.negated:
+            return f"negated: {self._cues.negated[start]}"
+        if start in self._nothing or (self._zero and not self._zero.isdisjoint(self._vocabulary.brought[owner])):
             return "the label says 0 %"
-        if self._zero and not self._zero.isdisjoint(self._vocabulary.brought[match.term.owner]):
-            return "the label says 0 %"
-        return None
+        entry = self._vocabulary.entries[owner]
+        return self._unproven(match, entry) or self._elsewhere(match, entry, number)
 
     def _unproven(self, match: Match, entry: Entry) -> str | None:
         """Return why the word alone is not enough at its place, or None."""
@@ -212,10 +208,10 @@ class _Judge:
         end = self._page.text.index("\n", start)
         return any(line <= one < end for one in self._cues.shares)
 
-    def _elsewhere(self, match: Match, entry: Entry) -> str | None:
+    def _elsewhere(self, match: Match, entry: Entry, number: int) -> str | None:
         """Return why the word is not about this garment as a whole, or None."""
         start = match.start
-        if start not in self._cues.shares and (other := self._talk.against(match)) is not None:
+        if start not in self._cues.shares and (other := self._talk.against(match, number)) is not None:
             return other
         part = self._cues.parts.get(start)
         if part is not None and not self._is_main(part) and not self._counts(start, entry, part):

@@ -97,13 +97,13 @@ class LineTalk:
         }
         self._handles = _handles_in(page.text)
 
-    def against(self, match: Match) -> str | None:
-        """Return why a word is not about the garment, or None."""
+    def against(self, match: Match, number: int) -> str | None:
+        """Return why a word in a line, given by its index, is not about the garment, or None."""
         if self._handles:
             at = bisect_right(self._handles, (match.start, len(self._page.text)))
             if at and match.start < self._handles[at - 1][1]:
                 return "part of a name"
-        line = self._lines.get(bisect_right(self._page.starts, match.start) - 1) if self._lines else None
+        line = self._lines.get(number)
         if line is None:
             return None
         if self._is_overridden(match, line):
