@@ -87,7 +87,7 @@ class Sink:
         self._client = open_client(config, now=now, listener=budget, transport=transport)
         self._look_up = Lookups(self._find_current)
         self._lanes = Lanes(self._client, budget, self._look_up)
-        self._behind = BehindCheck(self._client, budget, self._find_current, config.names.version)
+        self._behind = BehindCheck(self._client, budget, self._find_current, self._is_ours, config.names)
         self._follow_ups = FollowUps(self._write_again, self._find_dirty, config.timeout_s)
         self._batches = Batches(
             state,
@@ -236,6 +236,9 @@ class Sink:
 
     def _find_current(self, shoppers: Collection[str]) -> Awaitable[dict[str, Current | None]]:
         return self._in_database(self._state.current, shoppers)
+
+    def _is_ours(self, version: int, updated_at: str) -> Awaitable[bool]:
+        return self._in_database(self._state.wrote, version, updated_at)
 
     async def _find_dirty(self, shopper_id: str) -> int | None:
         try:

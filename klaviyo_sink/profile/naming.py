@@ -101,6 +101,11 @@ class PropertyNames:
         """Name of the property that counts the changes."""
         return f"{self.prefix}version"
 
+    @property
+    def updated_at(self) -> str:
+        """Name of the property with the time of the newest upload."""
+        return f"{self.prefix}updated_at"
+
 
 DEFAULT_NAMES: Final = PropertyNames()
 

@@ -52,7 +52,7 @@ class Wording:
             properties[alias] = values[lists[name]]
         properties[names.version] = version
         if summary.uploads:
-            properties[f"{names.prefix}updated_at"] = instant(from_micros(summary.newest))
+            properties[names.updated_at] = instant(from_micros(summary.newest))
         return properties
 
     def _unfaded(self, summary: Summary, tallies: Mapping[str, Tally]) -> set[str]:

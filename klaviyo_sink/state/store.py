@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from klaviyo_sink.limits import Spent
@@ -127,6 +128,18 @@ class StateDatabase:
             )
             rows = connection.execute(theirs)
             return found | {row.shopper_id: Current(row.version, row.said, row.dirty) for row in rows}
+
+    def wrote(self, version: int, updated_at: str) -> bool:
+        """
+        Return whether any shopper's properties have this version and this `updated_at`, as Klaviyo keeps it.
+
+        Reads every row, about a second for a million. Call it rarely.
+        """
+        columns = style_profiles.c
+        # The time is a JSON string, as in `said`.
+        theirs = (columns.version == version) & columns.said.contains(to_json(updated_at).decode(), autoescape=True)
+        with reading(self._engine) as connection:
+            return connection.execute(select(columns.shopper_id).where(theirs).limit(1)).first() is not None
 
     def spend(self, operation: str, change: Callable[[Spent], tuple[Spent, T]]) -> T:
         """Change what was spent on an operation; no other process can change it meanwhile."""

@@ -91,6 +91,35 @@ async def test_an_old_backup_is_noticed_and_takes_nothing_from_a_profile(config,
     assert await properties(sandbox) == before
 
 
+def by_one_address(outfit, upload, material, shopper):
+    shared = Identity(email="family@shop.cn")
+    return outfit(upload, f"material/{material}", shopper_id=shopper, identity=shared)
+
+
+async def test_a_shopper_whose_profile_another_one_wrote_last_is_no_sign_of_an_old_backup(config, clock, outfit):
+    """A family shares an address, and so a profile. Its version is that of the member who was written last."""
+    async with opened(config, clock) as sink:
+        await sink.sync(by_one_address(outfit, "u1", "cotton", "mother"))
+        for number, material in enumerate(("silk", "wool", "linen")):
+            await sink.sync(by_one_address(outfit, f"v{number}", material, "daughter"))
+    async with opened(config, clock) as sink:
+        assert isinstance(await sink.sync(by_one_address(outfit, "u2", "denim", "mother")), Written)
+
+
+async def test_a_shared_profile_that_no_row_explains_is_a_sign_of_an_old_backup(config, clock, outfit):
+    file = Path(config.state_url.removeprefix("sqlite:///"))
+    async with opened(config, clock) as sink:
+        await sink.sync(by_one_address(outfit, "u1", "cotton", "mother"))
+        await sink.sync(by_one_address(outfit, "v0", "silk", "daughter"))
+    backup = await asyncio.to_thread(shutil.copy, file, file.with_suffix(".bak"))
+    async with opened(config, clock) as sink:
+        for number, material in enumerate(("wool", "linen"), 1):
+            await sink.sync(by_one_address(outfit, f"v{number}", material, "daughter"))
+    await asyncio.to_thread(put_back, backup, file)
+    async with opened(config, clock) as sink:
+        assert isinstance(await sink.sync(by_one_address(outfit, "u2", "denim", "mother")), Misconfigured)
+
+
 @pytest.mark.usefixtures("restored")
 async def test_reconciling_rebuilds_the_state_and_the_next_upload_adds_to_it(config, clock, sandbox, uploads):
     before, events = await properties(sandbox), len((await sandbox.state())["events"])
