@@ -25,6 +25,8 @@ _CONSISTS = re.compile(
 _MIXED = re.compile(r"\s*(?:(?:blend|mix)\s)?")
 #: The text that may stand between "lined with" and a word about the lining, or between two such words.
 _INSIDE = re.compile(r" (?:(?!(?:with|and|in|on|or|of|at|by|to|for|from|has|plus) )[a-z]+ ){0,2}")
+#: The text between a tag's word that names a part and its fabric: "fully lined with silk".
+_LEADS = re.compile(" (?:with|in)(?= )")
 #: The category of garments.
 _GARMENT = "category"
 #: What an inner fabric takes from the garment.
@@ -76,7 +78,7 @@ def cues_on(page: Page, vocabulary: Vocabulary, lines: Mapping[int, Sequence[Mat
             cues.parts |= listed
         if parts:
             cues.parts |= _beside_part(page.text, vocabulary, block, cues.shares)
-        if any(vocabulary.parts[part.term.owner].leads for part in parts):
+        if not vocabulary.leads.keys().isdisjoint([match.term.owner for match in block]):
             cues.parts |= _behind_part(page.text, vocabulary, block)
     return cues
 
@@ -145,11 +147,15 @@ def _beside_part(
 def _behind_part(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> dict[int, str]:
     """Return the words about an inner fabric that is named before them: "lined with soft red silk and cashmere"."""
     found: dict[int, str] = {}
-    part: Match | None = None
+    part: str | None = None
     reached = 0
     for match in block:
+        owner = match.term.owner
         if match.term.kind == "part":
-            part = match if vocabulary.parts[match.term.owner].leads else None
+            part = vocabulary.leads.get(owner)
+        elif owner in vocabulary.leads and (leads := _LEADS.match(text, match.stop)):
+            part, reached = vocabulary.leads[owner], leads.end()
+            continue
         elif match.term.kind == "trade":
             continue
         elif part is not None:
@@ -158,7 +164,7 @@ def _behind_part(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> d
             if _GARMENT in match.term.categories or not (_INSIDE.fullmatch(gap) or (looks and gap == " and ")):
                 part = None
             elif looks:
-                found[match.start] = part.term.owner
+                found[match.start] = part
         reached = match.stop
     return found
 

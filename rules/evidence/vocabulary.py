@@ -53,6 +53,8 @@ class Vocabulary:
         self.hidden = frozenset(
             name for name, part in self.parts.items() if not (part.main or part.filling or part.shows or part.leads)
         )
+        #: The part that a part's name or a tag's word names when its fabric follows.
+        self.leads = {owner: name for name, part in self.parts.items() if part.leads for owner in (name, *part.tags)}
         self.details = lexicon.context.details
         #: Weak words, with the tags that override them.
         self.weak = {

@@ -50,11 +50,24 @@ def test_the_fabric_of_a_lining_gives_no_tag(ids: Ids, text: str, taken: str):
         ("Plaid shirt lined in striped cotton", "pattern/plaid", "pattern/striped"),
         ("Vest lined with fleece in a nylon shell", "material/polyamide", "material/fleece"),
         ("Cape lined with silk and long sleeves", "style/long-sleeve", "material/silk"),
+        ("Wool coat fully lined with viscose", "style/lined", "material/viscose"),
+        ("Blue trench coat, fully lined in soft red satin", "colour/blue", "colour/red"),
+        ("Mantel aus Wolle, gefüttert mit Viskose", "material/wool", "material/viscose"),
+        ("Manteau en laine, doublé en viscose", "material/wool", "material/viscose"),
+        ("Veste en coton doublée de soie", "material/cotton", "material/silk"),
+        ("Abrigo de lana forrado en viscosa", "material/wool", "material/viscose"),
+        ("Casaco de lã forrado com seda", "material/wool", "material/silk"),
+        ("Cappotto di lana foderato in viscosa", "material/wool", "material/viscose"),
+        ("Wollen jas, gevoerd met viscose", "material/wool", "material/viscose"),
     ],
 )
 def test_lined_with_is_about_what_follows_only(ids: Ids, text: str, kept: str, taken: str):
     assert kept in ids(text)
     assert taken not in ids(text)
+
+
+def test_a_lined_garment_without_a_named_lining_keeps_its_fabrics(ids: Ids):
+    assert {"style/lined", "material/wool", "material/silk"} <= ids("Fully lined wool coat with silk")
 
 
 def test_a_fabric_before_a_lining_is_its_own_only_where_no_other_part_has_it(ids: Ids):
