@@ -59,6 +59,8 @@ def test_the_fabric_of_a_lining_gives_no_tag(ids: Ids, text: str, taken: str):
         ("Casaco de lã forrado com seda", "material/wool", "material/silk"),
         ("Cappotto di lana foderato in viscosa", "material/wool", "material/viscose"),
         ("Wollen jas, gevoerd met viscose", "material/wool", "material/viscose"),
+        ("Kappa fodrad med viskos", "category/coat", "material/viscose"),
+        ("Palton din lână căptușit cu vâscoză", "material/wool", "material/viscose"),
     ],
 )
 def test_lined_with_is_about_what_follows_only(ids: Ids, text: str, kept: str, taken: str):
