@@ -27,6 +27,11 @@ _MARK = "\x1f"
 _GAP = re.compile(f"{_MARK}| (?=[{CJK}])(?:(?<=[{CJK}] )|(?<=[^a-z0-9][a-z] ))| (?=[a-z] ?[{CJK}])(?<=[{CJK}] )")
 #: "cotton65%", "棉65%" and "65%cotton".
 _STUCK = re.compile(r"[\d%](?:(?<=[^\W\d_]\d)(?=\d{0,2}(?:[.,]\d{1,2})? ?%)|(?<=\d%)(?=[^\W_]))")
+#: The percent sign as a word: "100 percent cotton", "50 Prozent".
+_PERCENT_STEMS = ("cent", "zent", "cient", "цент", "セント", "센트")
+_PERCENT = re.compile(
+    r"(?<=\d) ?(?:(?:per ?cento?|prozent|pour ?cent|por ?ci?ento|procent|процент(?:а|ов)?)(?![^\W\d_])|パーセント|퍼센트)"
+)
 
 
 class Normal(NamedTuple):
@@ -42,7 +47,7 @@ def normalize(lines: str) -> Normal:
     Normalize lines joined by line breaks. Returns the same number of lines, in time linear in their length.
 
     Applies NFKC (full-width forms) and case folding, removes Latin accents and invisible characters, converts
-    traditional to simplified Chinese and hyphens to spaces, and joins letter-spaced words.
+    traditional to simplified Chinese, hyphens to spaces and "percent" to its sign, and joins letter-spaced words.
     """
     text = lines if lines.isascii() else _SURROGATES.sub(" ", lines)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -53,6 +58,8 @@ def normalize(lines: str) -> Normal:
     if cjk and _traditional().search(text):
         text = _simplifier().convert(text)
     text = "\n" + _SPACES.sub(" ", text) + "\n"
+    if any(stem in text for stem in _PERCENT_STEMS):
+        text = _PERCENT.sub("%", text)
     if "%" in text:
         text = _STUCK.sub(lambda stuck: "% " if stuck[0] == "%" else f" {stuck[0]}", text)
     text = _SPREAD.sub(lambda spread: spread[0].replace(" ", _MARK), text)
