@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,22 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import (
+    JSON,
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal,
+    make_url,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -181,6 +196,23 @@ def lock_to_forget(connection: Connection) -> None:
 def in_utc(moment: datetime) -> datetime:
     """Return a time from the database with its time zone, which SQLite does not store."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def has_key(connection: Connection, table: Table, keys: Iterable[tuple[str, ...]]) -> ColumnElement[bool]:
+    """
+    Return the condition that a row's primary key, of texts, is one of any number of keys.
+
+    The keys are one JSON parameter. Both databases then look each key up in the primary key's index. With a list of
+    tuples, SQLite reads the whole table, and PostgreSQL compares every row that it finds with every key.
+    """
+    if connection.dialect.name == "postgresql":
+        each, part, place = func.json_array_elements, func.json_extract_path_text, "{}"
+    else:
+        each, part, place = func.json_each, func.json_extract, "$[{}]"
+    columns = [*table.primary_key.columns]
+    wanted = each(literal([*keys], JSON)).table_valued("value", name="wanted")
+    parts = select(*[part(wanted.c.value, place.format(number)) for number in range(len(columns))])
+    return columns[0].in_(parts) if len(columns) == 1 else tuple_(*columns).in_(parts)
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:

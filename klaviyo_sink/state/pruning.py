@@ -3,14 +3,13 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, delete, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, delete, select
 
+from klaviyo_sink.state.database import has_key
 from klaviyo_sink.state.tables import written_events
 
 #: Entries that one transaction deletes. On SQLite the sync stage waits for it to end.
 AT_ONCE: Final = 1000
-#: Most rows in one DELETE: SQLite accepts 32,766 parameters.
-_IN_ONE: Final = 500
 
 
 def drop(connection: Connection, table: Table, old: ColumnElement[bool], *, by: Column[Any], most: int) -> int:
@@ -23,11 +22,7 @@ def drop(connection: Connection, table: Table, old: ColumnElement[bool], *, by: 
     key = [*table.primary_key.columns]
     query = select(*key).where(old).order_by(by).limit(most).with_for_update(skip_locked=True)
     keys = [tuple(row) for row in connection.execute(query)]
-    for at in range(0, len(keys), _IN_ONE):
-        some = keys[at : at + _IN_ONE]
-        # SQLite does not use the index of a single column for a tuple.
-        mine = key[0].in_([one for (one,) in some]) if len(key) == 1 else tuple_(*key).in_(some)
-        connection.execute(delete(table).where(mine))
+    connection.execute(delete(table).where(has_key(connection, table, keys)))
     return len(keys)
 
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from klaviyo_sink.state.database import in_utc, insert_new, lock_to_add, reading
+from klaviyo_sink.state.database import has_key, in_utc, insert_new, lock_to_add, reading
 from klaviyo_sink.state.ledgers import forgotten
 from klaviyo_sink.state.pruning import drop
 from klaviyo_sink.state.tables import claims, index_positions, uploads
 
-#: Most uploads in one query: SQLite accepts 32,766 parameters.
+#: Most digests in one query: SQLite accepts 32,766 parameters.
 _AT_ONCE: Final = 500
 #: Topic and partition.
 Log = tuple[str, int]
@@ -58,13 +58,8 @@ class Indexed:
 
 def find(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Indexed]:
     """Return the rows of uploads by upload id and shopper id; omits uploads without a row."""
-    found: dict[tuple[str, str], Indexed] = {}
-    columns, ordered = uploads.c, sorted(keys)
-    for at in range(0, len(ordered), _AT_ONCE):
-        some = ordered[at : at + _AT_ONCE]
-        query = select(uploads).where(tuple_(columns.upload_id, columns.shopper_id).in_(some))
-        found |= {(row.upload_id, row.shopper_id): _indexed(row) for row in connection.execute(query)}
-    return found
+    query = select(uploads).where(has_key(connection, uploads, sorted(keys)))
+    return {(row.upload_id, row.shopper_id): _indexed(row) for row in connection.execute(query)}
 
 
 def of_upload(connection: Connection, upload_id: str) -> list[Indexed]:

@@ -226,6 +226,20 @@ def test_the_index_of_uploads_has_one_writer_at_a_time_and_no_forgotten_shopper(
     engine.dispose()
 
 
+def test_any_number_of_uploads_is_found_and_deleted_by_key(url):
+    engine = open_database(url)
+    rows = [Indexed(f"u{number}", f"found-{number}", AT, AT, "uploaded", None, "{}") for number in range(5000)]
+    write(engine, rows, [], cluster="c", before=read_positions(engine, "c"), after={})
+    keys = [(row.upload_id, row.shopper_id) for row in rows]
+    with engine.connect() as connection:
+        assert find(connection, [*keys, ("u1", "found-2")]) == dict(zip(keys, rows, strict=True))
+    limits = {"before": AT + timedelta(1), "dead_before": AT}
+    assert prune(engine, **limits, most=4000) == 4000
+    assert prune(engine, **limits, most=4000) == 1000
+    clear(engine)
+    engine.dispose()
+
+
 def test_old_entries_of_the_ledger_are_dropped_and_those_that_another_is_dropping_are_left_to_it(url):
     engine = open_database(url)
     ids = [f"pruned-{number}" for number in range(4)]
