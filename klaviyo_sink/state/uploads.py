@@ -5,7 +5,7 @@ Rows and positions change in one transaction, and only if the positions are stil
 writers, one fails and changes nothing. Knows no Kafka, and does not interpret the column `facts`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -90,9 +90,12 @@ def write(
     cluster: str,
     before: Mapping[Log, int],
     after: Mapping[Log, int],
+    known: Iterable[Indexed] = (),
 ) -> dict[Log, int]:
     """
     Store rows and claims, and move the positions from `before` to `after`. Skips forgotten shoppers.
+
+    `known` are the stored rows of the same uploads. Where `seen_at` stays the same, the indexes stay untouched.
 
     Returns the positions as stored, with the new count of writes: the `before` of the same writer's next call.
 
@@ -109,8 +112,12 @@ def write(
         mine = sorted(rows, key=lambda row: (row.upload_id, row.shopper_id))
         theirs = sorted(claimed, key=lambda claim: (claim.digest, claim.shopper_id))
         gone = forgotten(connection, {row.shopper_id for row in mine} | {claim.shopper_id for claim in theirs})
-        _put(connection, uploads, [_values(uploads, row) for row in mine if row.shopper_id not in gone])
-        _put(connection, claims, [_values(claims, claim) for claim in theirs if claim.shopper_id not in gone])
+        kept = [row for row in mine if row.shopper_id not in gone]
+        indexed = {_of_index(row) for row in known}
+        # SQLite writes an index again for every column that a statement sets, even to the same value.
+        _put(connection, uploads, [row for row in kept if _of_index(row) in indexed], leave={"seen_at"})
+        _put(connection, uploads, [row for row in kept if _of_index(row) not in indexed])
+        _put(connection, claims, [claim for claim in theirs if claim.shopper_id not in gone], later="seen_at")
     return dict(before) | moved
 
 
@@ -210,15 +217,29 @@ def _move_of(log: Log, cluster: str, before: int, after: int) -> dict[str, Any]:
     return place | {"read_offset": before, "to_offset": after}
 
 
-def _put(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, or replace existing ones."""
+def _put(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Indexed | Claim],
+    *,
+    leave: Collection[str] = (),
+    later: str | None = None,
+) -> None:
+    """Insert rows, or replace existing ones: except these columns of them, and only if a time is later."""
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(table)
     key = {column.name for column in table.primary_key}
-    newer = {column.name: insert.excluded[column.name] for column in table.c if column.name not in key}
-    connection.execute(insert.on_conflict_do_update(index_elements=sorted(key), set_=newer), rows)
+    newer = {one.name: insert.excluded[one.name] for one in table.c if one.name not in key and one.name not in leave}
+    where = None if later is None else insert.excluded[later] > table.c[later]
+    put = insert.on_conflict_do_update(index_elements=sorted(key), set_=newer, where=where)
+    connection.execute(put, [_values(table, row) for row in rows])
+
+
+def _of_index(row: Indexed) -> tuple[str, str, datetime]:
+    """Return the columns of a row that are in indexes."""
+    return row.upload_id, row.shopper_id, row.seen_at
 
 
 def _values(table: Table, row: Indexed | Claim) -> dict[str, Any]:

@@ -161,10 +161,11 @@ class Projector:
             entries[one.key] = noted(old, one, now=now)
             for digest in claimed(one.event) if one.event is not None else ():
                 seen[digest, one.key[1]] = Claim(digest, one.key[1], entries[one.key].status.changed_at)
-        rows = map(to_row, entries.values())
+        rows, before, after = map(to_row, entries.values()), self._before, self._after
         # Continue from the positions of this write, not from the database's newest: if another projector has written
         # since, the next write must fail.
-        self._continue_from(write(engine, rows, seen.values(), cluster=cluster, before=self._before, after=self._after))
+        moved = write(engine, rows, seen.values(), cluster=cluster, before=before, after=after, known=found.values())
+        self._continue_from(moved)
 
     def _prune(self, engine: Engine) -> None:
         if self._pruned_at is not None and time.monotonic() - self._pruned_at < _PRUNE_EVERY_S:

@@ -110,6 +110,16 @@ def test_entries_are_dropped_with_their_topics_and_dead_letters_stay_longer(engi
         assert claimants(connection, {"a", "b"}) == {"b": {"s1"}}
 
 
+def test_a_claim_keeps_the_time_of_its_newest_event_whichever_is_read_last(engine):
+    new, old = Claim("d", "s1", AT), Claim("d", "s1", AT - timedelta(days=9))
+    for claim in (old, new, old):
+        write(engine, [], [claim], before=read_positions(engine, "c"), after={}, **HERE)
+    limit = AT - timedelta(days=8)
+    assert prune(engine, before=limit, dead_before=limit, most=5) == 0
+    with reading(engine) as connection:
+        assert claimants(connection, {"d"}) == {"d": {"s1"}}
+
+
 def test_cleared_it_is_read_from_the_beginning(engine):
     write(engine, [row()], [], before={}, after={("t", 0): 5}, **HERE)
     clear(engine)

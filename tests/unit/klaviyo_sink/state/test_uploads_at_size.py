@@ -1,5 +1,6 @@
 """What the index of uploads costs per message does not depend on how many uploads it holds."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,3 +85,30 @@ def test_old_uploads_are_deleted_at_the_same_cost_among_ten_times_as_many(engine
     small = steps(engine, drop)
     fill(engine, range(SMALL, LARGE))
     assert steps(engine, drop) <= small * 1.1
+
+
+def test_a_change_of_an_upload_writes_its_row_and_no_index(engine, path):
+    def change(uploads: list[Indexed], known: list[Indexed]) -> int:
+        """Change uploads, and return how many kB are written."""
+        newer = [row(int(one.upload_id[1:]), facts='{"a": 1}') for one in uploads]
+        raw = sqlite3.connect(path)
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw.close()
+        write(engine, newer, [], cluster="c", before=read_positions(engine, "c"), after={}, known=known)
+        with reading(engine) as connection:
+            assert set(find(connection, {(one.upload_id, one.shopper_id) for one in newer}).values()) == set(newer)
+        return Path(f"{path}-wal").stat().st_size // 1000
+
+    fill(engine, range(LARGE))
+    together = [row(number) for number in range(LARGE // 2, LARGE // 2 + SOME)]
+    assert change(together, known=together) < 50
+    # The shoppers' index alone has these rows on as many pages.
+    assert change(together, known=[]) > 200
+
+
+def test_an_upload_whose_first_message_is_read_late_gets_its_time(engine):
+    fill(engine, range(1))
+    earlier = row(0, at=AT - timedelta(seconds=5))
+    write(engine, [earlier], [], cluster="c", before=read_positions(engine, "c"), after={}, known=[row(0)])
+    with reading(engine) as connection:
+        assert [*find(connection, {(earlier.upload_id, earlier.shopper_id)}).values()] == [earlier]

@@ -1,7 +1,7 @@
 """The projector and a second one beside it: neither writes over what the other wrote."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from klaviyo_sink.state.database import open_database
-from klaviyo_sink.state.uploads import MovedError, foreign_positions, read_positions, write
+from klaviyo_sink.state.uploads import Indexed, MovedError, foreign_positions, read_positions, write
 from schemas.codec import encode
 from streams.config.settings import Settings
 from streams.index import projector as module
@@ -38,8 +38,10 @@ def tagged(offset: int) -> Seen:
 def test_rows_that_another_projector_wrote_right_after_are_not_treated_as_ours(engine, monkeypatch):
     write = module.write
 
-    def another_writes_next(*arguments: Any, cluster: str, before: Positions, after: Positions) -> Positions:
-        mine = write(*arguments, cluster=cluster, before=before, after=after)
+    def another_writes_next(
+        *arguments: Any, cluster: str, before: Positions, after: Positions, known: Iterable[Indexed]
+    ) -> Positions:
+        mine = write(*arguments, cluster=cluster, before=before, after=after, known=known)
         write(engine, [], [], cluster=cluster, before=mine, after=mine | {("outfit.tags", 0): 50})
         return mine
 
@@ -53,6 +55,22 @@ def test_rows_that_another_projector_wrote_right_after_are_not_treated_as_ours(e
     with pytest.raises(MovedError):
         one._store(engine, "c")
     assert read_positions(engine, "c")["outfit.tags", 0] == 50
+
+
+def test_a_further_message_of_an_upload_leaves_the_indexes_of_the_database_as_they_are(engine, monkeypatch):
+    known: list[str] = []
+
+    def watched(*arguments: Any, **options: Any) -> Positions:
+        known.extend(row.upload_id for row in options["known"])
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(module, "write", watched)
+    one = Projector(Settings(), now=now)
+    one._continue_from(read_positions(engine, "c"))
+    for offset in (0, 1, 0):
+        one._take(tagged(offset))
+        one._store(engine, "c")
+    assert known == ["u0"]
 
 
 def test_it_looks_for_old_rows_once_a_minute_from_the_first_second_of_a_machine(engine, monkeypatch):
