@@ -17,6 +17,9 @@ _HUNDRED_CUT = re.compile(r"(?<![\w%])(?<!\d[.,])(?:[^\W\d]|[\[\]!/\\])?(00) ?%$
 _BEHIND = re.compile(r"%(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%])")
 #: A percent sign read as a dollar or another sign.
 _MISREAD_SIGN = re.compile(r"(\d(?<![\w.,$].)\d{0,2})[$&](?= ?[^\W\d])")
+#: Numbers with at most one sign ("cotton/polyester 65/35"), which are percentages if they add up to 100.
+_RATIO = re.compile(r"\d(?<![\w/.,%].)\d?(?: ?/ ?\d{1,2}){1,3}(?=(?: ?%)?(?![\w/.,%]))")
+_PART_OF_RATIO = re.compile(r"\d+")
 _HUNDRED = re.compile("百分(?:之)?百")
 #: The longest number before a sign, with its space.
 _LONGEST = 8
@@ -44,6 +47,11 @@ def percents_in(text: str) -> Iterator[Percent]:
         if percent is not None:
             found.setdefault(percent.start, percent)
         at = text.find("%", at + 1)
+    for ratio in _RATIO.finditer(text) if "/" in text else ():
+        parts = list(_PART_OF_RATIO.finditer(text, *ratio.span()))
+        if sum(float(part[0]) for part in parts) == _WHOLE:
+            for part in parts:
+                found.setdefault(part.start(), Percent(*part.span(), float(part[0]), mended=True))
     if found and ("$" in text or "&" in text):
         for match in _MISREAD_SIGN.finditer(text):
             if float(match[1]) <= _WHOLE:

@@ -30,7 +30,8 @@ _STUCK = re.compile(r"[\d%](?:(?<=[^\W\d_]\d)(?=\d{0,2}(?:[.,]\d{1,2})? ?%)|(?<=
 #: The percent sign as a word: "100 percent cotton", "50 Prozent".
 _PERCENT_STEMS = ("cent", "zent", "cient", "цент", "セント", "센트")
 _PERCENT = re.compile(
-    r"(?<=\d) ?(?:(?:per ?cento?|prozent|pour ?cent|por ?ci?ento|procent|процент(?:а|ов)?)(?![^\W\d_])|パーセント|퍼센트)"
+    r"(?<=\d) ?(?:(?:per ?cento?|prozent|pour ?cent|por ?ci?ento|procent|процент(?:а|ов)?)(?![^\W\d_])"
+    "|パーセント|퍼센트)"
 )
 
 

@@ -258,6 +258,32 @@ def test_shares_that_leave_a_gap_are_unsure(tagged: Callable[[str], Tagging]):
     assert all(tag.share_unsure for tag in tagged("66% cotton 35% linen").tags)
 
 
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("Twill, polyester/cotton 65/35", {"polyester": 65, "cotton": 35}),
+        ("Fabric: cotton / nylon 70/30%", {"cotton": 70, "polyamide": 30}),
+        ("80/20 wool nylon blend", {"wool": 80, "polyamide": 20}),
+        (
+            "viscose/polyester/elastane 70/25/5",
+            {"viscose": 70, "polyester": 25, "elastane": 5},
+        ),
+        ("羊毛/锦纶 80/20", {"wool": 80, "polyamide": 20}),
+    ],
+)
+def test_a_ratio_that_adds_up_to_a_hundred_gives_shares(
+    shares: Callable[[str], dict[str, float]], label: str, expected: dict[str, float]
+):
+    assert shares(label) == expected
+
+
+@pytest.mark.parametrize(
+    "label", ["Cotton shirt, 10/2026, polyester", "cotton polyester 170/92A", "cotton/polyester 60/30"]
+)
+def test_other_numbers_with_a_slash_are_no_ratio(shares: Callable[[str], dict[str, float]], label: str):
+    assert shares(label) == {}
+
+
 def test_unknown_words_are_allowed_between_shares_only_where_the_total_fits(shares: Callable[[str], dict[str, float]]):
     assert shares("60% superfine highland merino 40% acrylic") == {"merino": 60, "wool": 60, "acrylic": 40}
     assert shares("30% more warmth from wool") == {}
