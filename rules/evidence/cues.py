@@ -63,7 +63,7 @@ def cues_on(page: Page, vocabulary: Vocabulary, lines: Mapping[int, Sequence[Mat
         names = [match for match in block if match.term.kind in _NAMING]
         parts = [match for match in names if match.term.kind == "part"]
         if block:
-            cues.negated |= vocabulary.negations.negated(page.text, block)
+            cues.negated |= vocabulary.negations.negated(page.text, block, page.gaps)
         if names:
             cues.announced |= _announced(page.text, vocabulary, block)
         if parts or any(number in percents for number in numbers):

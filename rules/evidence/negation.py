@@ -5,6 +5,7 @@ Works on the matches in one line; the negations themselves are data.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 
 from rules.lexicon.context import Context
@@ -17,11 +18,13 @@ _PERCENTAGE = re.compile(r"\s*\d{1,3}(?:[.,]\d+)? ?%\s*")
 _FIGURE = re.compile(r"[ :]*\d")
 #: The rest of a list separated by commas: at most a few unknown words between them.
 _ITEMS = re.compile(r"\s*(?:[^\W\d_]+\s){0,2}(?:[^\W\d_]*(?:\s[^\W\d_]+)?,\s*){1,3}")
-_CLAUSE = re.compile(r"[.;:!?。；！？|]")
 #: Longest distance to the word that ends a list.
 _LIST = 60
 #: Beginnings of words that open a negated list.
-_NEGATES = re.compile(r"no |not |do not |dont |不可|请勿|勿|不要|切勿|ne pas |nicht |non |no se ")
+_OPENING = "no |not |do not |dont |不可|请勿|勿|不要|切勿|ne pas |nicht |non |no se "
+_NEGATES = re.compile(_OPENING)
+#: Ends a list: a mark, or an item with a negation of its own.
+_CLAUSE = re.compile(rf"[.;:!?。；！？|]|,\s*(?:{_OPENING})")
 #: The category of care instructions.
 _CARE = "care"
 #: A pattern that matches nothing.
@@ -51,20 +54,27 @@ class Negations:
         answers = normal_words([word for words in context.answers.values() for word in words])
         self._answer = re.compile(rf"[ )]*: *({'|'.join(map(re.escape, answers)) or _NEVER})(?= *[\n,.;|/)。]| *$)")
 
-    def negated(self, text: str, line: Sequence[Match]) -> dict[int, str]:
+    def negated(self, text: str, line: Sequence[Match], gaps: Sequence[int] = ()) -> dict[int, str]:
         """
         Find the negated tag words in a block of lines, given its matches in order.
 
-        Returns the name of the negation by the start of each negated word.
+        Args:
+            text: The text of the page.
+            line: The matches of a block.
+            gaps: Positions in the text, ascending, where spaces between Chinese letters were removed.
+
+        Returns:
+            The name of the negation, by the start of each negated word.
+
         """
         spent: set[int] = set()
         answered = self._answered(text, line, spent)
         stands = {self._rules[match.term.owner].stand for match in line if match.term.kind == "negation"}
         backwards, forwards = dict[int, str](), dict[int, str]()
         if not stands.isdisjoint(("after", "either")):
-            backwards = self._sweep(text, reversed(line), "after", spent)
+            backwards = self._sweep(text, reversed(line), "after", spent, gaps)
         if not stands.isdisjoint(("before", "either")) or any(match.term.text in self._openings for match in line):
-            forwards = self._sweep(text, line, "before", spent)
+            forwards = self._sweep(text, line, "before", spent, gaps)
         return backwards | forwards | answered
 
     def _opened_by(self, term: Term) -> str | None:
@@ -86,7 +96,9 @@ class Negations:
                     spent.add(answer.start(1))
         return taken
 
-    def _sweep(self, text: str, line: Iterable[Match], stand: str, spent: set[int]) -> dict[int, str]:
+    def _sweep(
+        self, text: str, line: Iterable[Match], stand: str, spent: set[int], gaps: Sequence[int]
+    ) -> dict[int, str]:
         """Scan a line in one direction. `spent` are the negations that were used in the other."""
         taken: dict[int, str] = {}
         last: Match | None = None
@@ -108,6 +120,7 @@ class Negations:
                 begins = last.term.kind == "negation"
                 near = not gap.strip(" ") if between else self._carries(text, name, last, gap, match, opened=opened)
                 near = near or (stand == "before" and self._listed(gap, text[match.stop : match.stop + _LIST]))
+                near = near and not (gaps and gap.strip() and _are_apart(gaps, edge, match))
                 rule = self._rules[name]
                 if near and rule.of in {None, *match.term.categories}:
                     taken |= {one.start: name for one in (*(between if rule.described else ()), match)}
@@ -159,3 +172,10 @@ class Negations:
         letters = _CJK_LETTER.subn(" ", gap)
         reach = self._rules[name].reach
         return letters[1] <= reach and len(_LATIN_WORD.findall(letters[0])) <= reach // 2
+
+
+def _are_apart(gaps: Sequence[int], negation: Match, word: Match) -> bool:
+    """Return whether a space stood between unknown letters behind a negation and the word: "不可用洗衣机 低温熨烫"."""
+    if negation.start < word.start:
+        return bisect_right(gaps, negation.stop) < bisect_right(gaps, word.start)
+    return bisect_left(gaps, word.stop) < bisect_left(gaps, negation.start)

@@ -97,6 +97,14 @@ def test_a_field_with_the_value_no_removes_only_its_own_word(ids: Callable[[str]
         ("请勿将本品放入转笼干燥", {"care/do-not-tumble-dry"}),
         ("DO NOT\nDRY CLEAN", {"care/do-not-dry-clean"}),
         ("No bleach, tumble dry low", {"care/do-not-bleach", "care/tumble-dry"}),
+        (
+            "Do not bleach, tumble dry low, do not iron or dry clean",
+            {"care/do-not-bleach", "care/tumble-dry", "care/do-not-iron", "care/do-not-dry-clean"},
+        ),
+        (
+            "Ne pas javelliser, repassage doux, ne pas sécher en machine",
+            {"care/do-not-bleach", "care/iron-low", "care/do-not-tumble-dry"},
+        ),
     ],
 )
 def test_a_forbidden_treatment_gives_its_opposite(ids: Callable[[str], set[str]], text: str, tags: set[str]):
@@ -113,6 +121,23 @@ def test_a_forbidden_treatment_gives_its_opposite(ids: Callable[[str], set[str]]
 )
 def test_a_negation_holds_over_its_colon_and_an_unknown_item(ids: Callable[[str], set[str]], text: str, gone: set[str]):
     assert not ids(text) & gone
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("不可用洗衣机 低温熨烫", "care/iron-low"),
+        ("不含荧光剂 纯棉T恤", "material/cotton"),
+        ("无荧光 羊毛衫", "material/wool"),
+    ],
+)
+def test_a_negation_of_something_unknown_ends_at_a_space(ids: Callable[[str], set[str]], text: str, tag: str):
+    assert tag in ids(text)
+
+
+@pytest.mark.parametrize("text", ["不含 羊毛 T恤", "不 含 羊 毛 T恤", "不含 棉 羊毛 T恤"])
+def test_a_space_right_after_a_negation_changes_nothing(ids: Callable[[str], set[str]], text: str):
+    assert not ids(text) & {"material/wool", "material/cotton"}
 
 
 def test_a_number_is_no_negation(ids: Callable[[str], set[str]]):
