@@ -101,10 +101,13 @@ ELECTION_AGAIN_S: Final = 0.1
 #: Kilobytes of messages that a reader fetches ahead. With librdkafka's 65,536 the small messages of a full topic and
 #: their overhead occupy 1.2 GB, and nothing is faster.
 _AHEAD_KBYTES: Final = 4096
+#: Compressed bytes in one response, of all partitions and of one. With librdkafka's 50 MB and 1 MB, a first response of
+#: well compressed messages is many times as large as what may be fetched ahead.
+_FETCH_BYTES, _PARTITION_BYTES = 1_000_000, 131_072
 #: Milliseconds after which a reader that has so much fetches again. With librdkafka's 1,000 it waits for most of them.
 _FETCH_AGAIN_MS: Final = 20
 #: For readers of few messages. By default librdkafka fetches 100,000 ahead per partition.
-_FEW: ClientConfig = {"queued.min.messages": 100, "max.partition.fetch.bytes": 262_144, "fetch.wait.max.ms": 10}
+_FEW: ClientConfig = {"queued.min.messages": 100, "max.partition.fetch.bytes": 65_536, "fetch.wait.max.ms": 10}
 
 
 def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = False, aborted: bool = False) -> Consumer:
@@ -122,6 +125,8 @@ def reader(settings: Settings, *, group: str = "hangtag-reader", few: bool = Fal
             "allow.auto.create.topics": False,
             "enable.partition.eof": True,
             "queued.max.messages.kbytes": _AHEAD_KBYTES,
+            "fetch.max.bytes": _FETCH_BYTES,
+            "max.partition.fetch.bytes": _PARTITION_BYTES,
             "fetch.queue.backoff.ms": _FETCH_AGAIN_MS,
             "isolation.level": "read_uncommitted" if aborted else "read_committed",
         }

@@ -129,7 +129,7 @@ def oldest(settings: Settings, name: str, per_partition: int) -> tuple[list[Seen
 
 def _few(settings: Settings, name: str, chosen: Callable[[int, int], tuple[int, int]]) -> tuple[list[Seen], int]:
     """Read a part of each partition: `chosen` maps the log's first and end offset to those of the part."""
-    consumer, read_foreign = reader(settings), ForeignHeaders(settings)
+    consumer, read_foreign = reader(settings, few=True), ForeignHeaders(settings)
     try:
         edges = edges_of(consumer, partitions_of(settings, [name], Within()))
         wanted = {number: chosen(*edge) for (_, number), edge in edges.items()}
