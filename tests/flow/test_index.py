@@ -1,6 +1,7 @@
 """The index of uploads: what commands find by it is what they find in the topics, and it costs the same at any size."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,6 +99,15 @@ def test_the_lookup_of_an_unknown_upload_reads_no_messages(grown, read):
     with grown.index() as index:
         assert trace_upload(grown.settings, "no-such-upload", index=index).steps == ()
     assert read == []
+
+
+def test_messages_of_several_topics_are_read_without_a_wait_for_each_topic(grown):
+    names = [NAMES.uploads, NAMES.texts, NAMES.tags, NAMES.profiles, NAMES.feedback, NAMES.uploads_dlq]
+    began = time.monotonic()
+    found = places.read_places(grown.settings, [(topic.name, 0, 0) for topic in names])
+    assert {seen.topic for seen in found} == {topic.name for topic in names}
+    # librdkafka would wait a second for each topic after the first.
+    assert time.monotonic() - began < 3
 
 
 def test_messages_after_the_end_of_the_index_are_found_too(tmp_path):
