@@ -217,8 +217,9 @@ def test_an_index_of_another_kafka_cluster_is_rebuilt(tmp_path):
             indexed = set(connection.execute(select(uploads.c.upload_id)).scalars())
             connection.execute(update(index_positions).values(cluster="another", next_offset=7))
             connection.execute(update(uploads).values(upload_id=uploads.c.upload_id + "-there"))
-        looks = iter(range(1000))
-        Projector(made.settings, now=now).run(lambda: next(looks, None) is not None, to_end=True)
+        slept: list[float] = []
+        Projector(made.settings, now=now, sleep=slept.append).run(lambda: len(slept) < 1000, to_end=True)
+        assert sum(slept) == 60, "another projector has a minute to show that it writes this index"
         with reading(engine) as connection:
             assert set(connection.execute(select(uploads.c.upload_id)).scalars()) == indexed
         engine.dispose()
