@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
+from class_archive import ensure_class_archive
 from cluster import KafkaCluster, libraries
 from confluent_kafka.admin import AdminClient, NewTopic
 from fetch import ServerMissingError
@@ -43,10 +44,12 @@ def _missing() -> str | None:
         libraries()
     except ServerMissingError as error:
         return str(error)
+    ensure_class_archive()
     return None
 
 
-@pytest.fixture(scope="session")
+# Of the package: while other tests run, an idle broker would take CPU time from them.
+@pytest.fixture(scope="package")
 def kafka() -> Iterator[str]:
     """Provide the bootstrap servers of a one-broker cluster, or of the one HANGTAG_TEST_BOOTSTRAP names."""
     if ELSEWHERE:

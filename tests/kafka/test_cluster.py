@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cluster import KafkaCluster, KafkaFailedError
+from cluster import KafkaCluster, KafkaFailedError, class_archive
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -100,6 +100,11 @@ def replicas(admin: AdminClient, topic: str) -> tuple[int, int]:
         # The request went to the broker that was just stopped.
         return -1, 0
     return (found.partitions[0].leader, len(found.partitions[0].isrs)) if found else (-1, 0)
+
+
+def test_a_broker_reads_its_classes_from_the_archive(three_brokers: KafkaCluster):
+    mapped = psutil.Process(three_brokers.pid(1)).memory_maps()
+    assert str(class_archive()) in {one.path for one in mapped}
 
 
 @pytest.mark.parametrize("end", ["kill", "stop", "pause"])
