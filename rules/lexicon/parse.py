@@ -5,9 +5,10 @@ Knows nothing about matching.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -45,6 +46,13 @@ class Parser:
         self._problems: list[Problem] = []
         self._bytes = 0
         self._languages: list[Language] = []
+
+    def copy(self) -> Self:
+        """Return a parser that has read the same files. No table is ever changed in place, so both share them."""
+        copied = type(self)()
+        for name, value in vars(self).items():
+            setattr(copied, name, copy(value))
+        return copied
 
     def read(self, path: Path) -> None:
         """Merge a file over those read so far."""

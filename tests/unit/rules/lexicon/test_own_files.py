@@ -30,6 +30,15 @@ def test_it_says_which_files_and_entries_it_read(tmp_path: Path):
     assert "read material.toml: cotton" in result.stdout
 
 
+def test_a_lexicon_with_own_files_changes_none_that_is_loaded_later(tmp_path: Path):
+    before = load_lexicon()
+    write(tmp_path, "material.toml", '[cotton]\nwords = ["田园棉"]\n\n[silk]\nwithout = ["silk"]\n')
+    write(tmp_path, "context.toml", '[negations.without]\nwords = ["minus"]\n')
+
+    assert load_lexicon(tmp_path).version != before.version
+    assert load_lexicon() == before
+
+
 def test_a_file_that_is_not_read_is_named(tmp_path: Path):
     write(tmp_path, "material.toml.txt", "[cotton]\n")
     write(tmp_path, "more/style.toml", "[slim]\n")
