@@ -1,12 +1,16 @@
-"""Set-up for every test: no time limit for hypothesis, and logs restored after each test."""
+"""Set-up for every test: what its processes import, no time limit for hypothesis, and logs restored afterwards."""
 
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings
+
+# Processes that tests start import the installed package, as the tests do, and not the checkout they are started in.
+os.environ["PYTHONSAFEPATH"] = "1"  # noqa: TID251 - a switch of Python's, not a setting
 
 # On a busy machine any single example may take longer than hypothesis' default of 200 ms.
 settings.register_profile("no-deadline", deadline=None)

@@ -26,6 +26,12 @@ def test_events_load_without_a_kafka_client():
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+def test_a_process_that_a_test_starts_in_the_checkout_imports_the_installed_package():
+    command = [sys.executable, "-c", "import schemas; print(schemas.__file__)"]
+    said = subprocess.run(command, cwd=DOCS.parent, capture_output=True, text=True, check=True).stdout
+    assert Path(said.strip()).is_relative_to(sys.prefix)
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_imports_only_what_packages_export(example: str):
     for statement in ast.walk(ast.parse(example)):

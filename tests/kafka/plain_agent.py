@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import faust
+
+sys.path.insert(0, str(Path(__file__).parent))
+
 from stage_process import recognized
 
 from schemas.codec import decode, encode
