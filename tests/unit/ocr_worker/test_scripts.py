@@ -163,10 +163,3 @@ def test_a_blurred_line_with_a_low_score_is_not_strange(blur, strange):
 
     assert is_strange(crop, 0.7) is strange
     assert not is_strange(crop, 0.95)
-
-
-async def test_the_samples_hold_no_foreign_script(read):
-    photos = Path(__file__).parents[3] / "samples" / "photos"
-    for photo in sorted(photos.iterdir()):
-        if photo.name not in {"not-a-photo.jpg", "cut-short.jpg"}:
-            assert (await read(photo.read_bytes())).quality.verdict != "script_unsupported", photo.name
