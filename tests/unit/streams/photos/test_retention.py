@@ -27,8 +27,12 @@ async def put(_store: PhotoStore, folder: Path, upload_id: str, *, at: datetime)
     """Store a photo at a time of the test's choosing."""
     store = PhotoStore(f"file:{folder}", max_bytes=1000, now=lambda: at)
     uri = await store.put(shopper_id="s1", upload_id=upload_id, suffix=".jpg", photo=b"photo")
-    os.utime(unquote(urlsplit(uri).path), (at.timestamp(), at.timestamp()))
+    os.utime(path_of(uri), (at.timestamp(), at.timestamp()))
     return uri
+
+
+def path_of(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path))
 
 
 def photos(folder: Path) -> dict[str, datetime]:
@@ -62,15 +66,15 @@ async def test_while_the_clock_moves_on_no_photo_is_ever_older_than_a_week(store
 @pytest.mark.parametrize("looks", [1, 10_000], ids=["for one look", "for good"])
 async def test_a_jump_of_the_clock_deletes_nothing_early_and_keeps_nothing_longer(store, folder, days, looks):
     true, look, deleted_at = NOW, 0, {}
-    await put(store, folder, "new", at=NOW)
-    await put(store, folder, "six-days", at=NOW - timedelta(days=6))
+    stored_at = {"new": NOW, "six-days": NOW - timedelta(days=6)}
+    paths = {name: path_of(await put(store, folder, name, at=at)) for name, at in stored_at.items()}
 
     def now() -> datetime:
         return true + (timedelta(days=days) if 100 <= look < 100 + looks else timedelta())
 
     async def sleep(_seconds: float) -> None:
         nonlocal true, look
-        for photo in {"new", "six-days"} - set(photos(folder)):
+        for photo in [photo for photo, path in paths.items() if not path.exists()]:
             deleted_at.setdefault(photo, true - NOW)
         look += 1
         true += timedelta(seconds=5)
