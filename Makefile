@@ -22,6 +22,8 @@ ui: .venv-ui/hangtag ## Serve a page to try photos on: http://127.0.0.1:7860
 
 .PHONY: test
 # Three at a time on two cores, because many tests wait. The long ones, on a real Kafka, come before the unit tests.
+# Each of the processes that run tests reads all of them first; compiled ones take half the time.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/dev .venv/hangtag .venv-s3/locked ## Run the tests (real Kafka too, where java and mvn are present)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
