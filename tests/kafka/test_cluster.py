@@ -19,6 +19,8 @@ from schemas.topics import topics
 SCRIPT = Path(__file__).with_name("cluster.py")
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 QUIET = {"log_level": 0, "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200}
+#: A frozen broker keeps its connections open, so a client waits this long for it; by default a minute.
+IMPATIENT = {"socket.timeout.ms": 3000}
 
 
 def eventually(condition: Callable[[], bool], timeout_s: float = 30) -> None:
@@ -30,9 +32,8 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 30) -> None:
 
 def produce(bootstrap: str, topic: str, values: list[bytes]) -> list[KafkaError | None]:
     outcomes: list[KafkaError | None] = []
-    # A frozen broker keeps its connections open, so the client waits this long for it; by default a minute.
-    quick = {"enable.idempotence": True, "linger.ms": 0, "socket.timeout.ms": 3000}
-    producer = Producer({**QUIET, **quick, "bootstrap.servers": bootstrap})
+    quick = {"enable.idempotence": True, "linger.ms": 0}
+    producer = Producer({**QUIET, **IMPATIENT, **quick, "bootstrap.servers": bootstrap})
     for value in values:
         producer.produce(
             topic, value, key=b"k", headers=[("h", b"\xff")], on_delivery=lambda error, _: outcomes.append(error)
@@ -110,7 +111,7 @@ def test_a_broker_reads_its_classes_from_the_archive(three_brokers: KafkaCluster
 @pytest.mark.parametrize("end", ["kill", "stop", "pause"])
 def test_a_leader_s_end_loses_nothing_that_was_acknowledged(three_brokers: KafkaCluster, end: str):
     bootstrap = three_brokers.bootstrap_servers
-    admin = AdminClient({**QUIET, "bootstrap.servers": bootstrap})
+    admin = AdminClient({**QUIET, **IMPATIENT, "bootstrap.servers": bootstrap})
     admin.create_topics([NewTopic(end, 1)])[end].result()
     eventually(lambda: replicas(admin, end)[1] == 3)
     leader, _ = replicas(admin, end)
