@@ -21,11 +21,11 @@ ui: .venv-ui/hangtag ## Serve a page to try photos on: http://127.0.0.1:7860
 	.venv-ui/bin/hangtag ocr ui
 
 .PHONY: test
-# Three at a time on two cores, because many tests wait. The long ones, on a real Kafka, come before the unit tests.
+# Four at a time on two cores, because many tests wait. The long ones, on a real Kafka, come before the unit tests.
 # Each of the processes that run tests reads all of them first; compiled ones take half the time.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/dev .venv/hangtag .venv-s3/locked ## Run the tests (real Kafka too, where java and mvn are present)
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-vllm
 test-vllm: .venv/dev .venv/hangtag .venv-vllm/vllm ## Test against vLLM itself, with tiny models on the CPU (x86-64 Linux, 6 GB)
