@@ -20,14 +20,18 @@ _WORD = re.compile(r"[^\W\d_]+")
 class LocalWords:
     """Chooses, for each match of a local word, its meaning in the language of the page."""
 
-    def __init__(self, languages: Sequence[Language], terms: Iterable[tuple[str, Term]]) -> None:
-        """Prepare the languages, and pairs of a language and the term that is local to it."""
+    def __init__(
+        self, languages: Sequence[Language], terms: Iterable[tuple[str, Term]], english: Iterable[str] = ()
+    ) -> None:
+        """Prepare the languages, pairs of a language and the term that is local to it, and the English labels."""
         self._languages = [one.language for one in languages]
         #: The languages of each everyday word.
         self._speakers: dict[str, list[str]] = {}
         for one in languages:
             for cue in set(normal_words(list(one.cues))):
                 self._speakers.setdefault(cue, []).append(one.language)
+        for word, language in _own_words(languages, english).items():
+            self._speakers.setdefault(word, [language])
         self._local = frozenset(
             normal_words([word for one in languages for words in one.local.values() for word in words])
         )
@@ -59,3 +63,17 @@ class LocalWords:
         if shown[_GLOBAL] == most:
             return []
         return [language for language in self._languages if shown[language] == most]
+
+
+def _own_words(languages: Sequence[Language], english: Iterable[str]) -> dict[str, str]:
+    """Return the words for tags that only one language has, and English has not, with that language."""
+    spoken: dict[str, set[str]] = {}
+    for one in languages:
+        for word in normal_words([word for words in one.words.values() for word in words]):
+            spoken.setdefault(word, set()).add(one.language)
+    said_in_english = {word for label in normal_words(list(english)) for word in label.split()}
+    return {
+        word: language
+        for word, (language, *others) in ((word, sorted(names)) for word, names in spoken.items())
+        if not others and _WORD.fullmatch(word) and word not in said_in_english
+    }

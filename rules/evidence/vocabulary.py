@@ -34,7 +34,11 @@ class Vocabulary:
         words = list(terms(lexicon))
         local = list(local_terms(lexicon))
         self.matcher = Matcher([*words, *(term for _, term in local)])
-        self.local_words = LocalWords(lexicon.languages, [(name, replace(term, kind="word")) for name, term in local])
+        self.local_words = LocalWords(
+            lexicon.languages,
+            [(name, replace(term, kind="word")) for name, term in local],
+            [entry.en for entry in self.entries.values()],
+        )
         turnable = [tag for tag, entry in self.entries.items() if entry.opposite]
         self.negations = Negations(lexicon.context, words, turnable)
         self.labels = {tag_id: Labels(en=entry.en, zh=entry.zh) for tag_id, entry in self.entries.items()}
