@@ -21,19 +21,23 @@ class Size(NamedTuple):
     label: str
 
 
-_FIELD = "(?:尺码|尺寸|号型|规格|码数|サイズ|사이즈|size|sz|taille|talla|grosse|taglia)"
+_FIELD = (
+    "(?:尺码|尺寸|号型|规格|码数|サイズ|사이즈|размер|size|sz|taille|talla|grosse|taglia|tamanho|maat|rozmiar|velikost"
+    "|meret|marimea?|beden|storlek|storrelse)"
+)
 _NAMES_SIZE = re.compile(f"{_FIELD}|文胸|内衣|ブラ|(?<![a-z])bra(?![a-z])")
 #: What follows a length, width or weight: "180*220cm", "30 x 40", "72 cm".
 _DIMENSION = r" ?(?:[*x×] ?\d|cm|mm|厘米|公分|kg|克|g\b|ml|寸|米)"
 #: Words about the size of another person: a model, or a recommendation by weight and height.
 _SOMEBODY = re.compile(
     r"模特|试穿|身高|体重|建议|参考|麻豆|\d斤|适合|偏大|偏小|推荐|модел|モデル|着用|모델"
-    r"|(?<![a-z])(?:models?|wears|wearing|shown in|manken)(?![a-z])"
+    r"|(?<![a-z])(?:models?|wears|wearing|shown in|manken|mannequin|indossa|modell(?:en|a)?|modelk[aey]|modelul"
+    r"|(?:la|el|o|a) modelo|giymektedir|giyiyor)(?![a-z])"
 )
 #: One group for each notation of a size; its surroundings are checked afterwards.
 _SIZE = re.compile(
     # No notation begins within a Latin word or a number. This is checked once, before all notations are tried.
-    r"(?<![a-z\d/%])(?=[\dsmlxweutgcijdf尺号型规码サ사])(?:"
+    r"(?<![a-z\d/%])(?=[\dsmlxweutgcijdfrvb尺号型规码サ사р])(?:"
     r"(?:(?P<before>[sml])[ ,(]{1,2})?(?P<chinese>\d{2,3}/\d{2,3} ?[abcy])(?:[ ,(]{1,2}(?P<behind>[sml])(?!\w))?"
     r"|(?P<waist>w ?\d{2}[ /x]*l ?\d{2}|\d{2} ?w[ /x]*\d{2} ?l)"
     r"|(?P<region>(?:eur?|us|uk) ?:? ?\d{1,2}(?:[.,]5)?)"

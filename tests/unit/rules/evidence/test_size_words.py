@@ -23,6 +23,12 @@ import pytest
         ("Size 6-12M", {"6-12m"}),
         ("Size: 3-4 years", {"3-4y"}),
         ("均码", {"one-size"}),
+        ("Maat: M", {"m"}),
+        ("Rozmiar L", {"l"}),
+        ("Размер: 48", {"48"}),
+        ("Størrelse S", {"s"}),
+        ("Tamanho: 40", {"40"}),
+        ("Beden: 38", {"38"}),
     ],
 )
 def test_a_size_is_read(ids: Callable[[str], set[str]], text: str, sizes: set[str]):
@@ -46,6 +52,12 @@ def test_a_size_is_read(ids: Callable[[str], set[str]], text: str, sizes: set[st
         "3-4 years warranty",
         "T-shirt 90b1",
         "guide des tailles",
+        "Le mannequin porte une taille M",
+        "La modella indossa una taglia M",
+        "La modelo lleva una talla M",
+        "Modelka nosi rozmiar M",
+        "Modellen bär storlek M",
+        "Manken M beden giymektedir",
         "XS\nS\nM\nL\nXL",
     ],
 )
