@@ -51,7 +51,9 @@ def normalize(lines: str) -> Normal:
     traditional to simplified Chinese, hyphens to spaces and "percent" to its sign, and joins letter-spaced words.
     """
     text = lines if lines.isascii() else _SURROGATES.sub(" ", lines)
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    # Many type an ordinal sign for a degree sign. NFKC makes a letter of it: "30oc".
+    text = unicodedata.normalize("NFKC", text.replace("º", "°"))
+    text = unicodedata.normalize("NFKC", text.casefold())
     odd, table = _odd_characters()
     text = odd.sub(lambda found: table[found[0]], text)
     cjk = _HAS_CJK.search(text) is not None

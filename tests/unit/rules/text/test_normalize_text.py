@@ -39,6 +39,7 @@ from rules.text.normalize import normal_words, normalize
         ("3 centuries", "3 centuries"),
         ("a\u200bb\u00adc", "abc"),
         ("a\tb\x00c", "a b c"),
+        ("30ºC", "30°c"),
         ("lone \ud800 surrogate", "lone surrogate"),
         ("👗 dress", "👗 dress"),
     ],
