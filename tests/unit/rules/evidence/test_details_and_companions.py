@@ -128,3 +128,34 @@ def test_fabrics_named_as_examples_count(ids: Ids, text: str, tags: set[str]):
 )
 def test_cosmetics_toys_and_packaging_are_no_clothes(ids: Ids, text: str):
     assert not {"category/outfit-set", "material/silk", "material/velvet", "material/plush"} & ids(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Handtuch aus Baumwolle",
+        "Toalla de algodón",
+        "Lenzuola di lino",
+        "Ręcznik bawełniany",
+        "Prosop din bumbac",
+        "Полотенце из хлопка",
+        "綿のタオル",
+    ],
+)
+def test_household_linen_in_other_languages_is_no_garment(ids: Ids, text: str):
+    assert not ids(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("Abito a fiori. Cintura non inclusa", "category/belt"),
+        ("Платье в горошек, ремень в комплект не входит", "category/belt"),
+        ("Spódnica w kratę, pasek skórzany nie wchodzi w skład zestawu", "category/belt"),
+        ("Silk dress, necklace sold separately", "category/necklace"),
+        ("碎花连衣裙 帽子另购", "category/hat"),
+    ],
+)
+def test_what_the_buyer_does_not_get_gives_nothing(ids: Ids, text: str, taken: str):
+    assert taken not in ids(text)
+    assert any(tag.startswith("pattern/") or tag == "material/silk" for tag in ids(text))
