@@ -86,15 +86,57 @@ def test_compounds_are_cut_in_two(ids: Callable[[str], set[str]], text: str, tag
         ("Velvet robe with belt", "category/robe"),
         ("Weiter Rock aus Wolle", "category/skirt"),
         ("Schmale Hose mit Bund", "category/pants"),
+        ("Sorte støvler", "colour/black"),
+        ("Jersey de cuello alto para mujer", "category/sweater"),
+        ("Pantaloni a vita bassa", "style/low-waist"),
+        ("Cintura da uomo", "category/belt"),
+        ("Falda con cintura elástica", "style/elastic-waist"),
     ],
 )
 def test_a_word_has_the_meaning_of_the_language_of_its_text(ids: Callable[[str], set[str]], text: str, tag: str):
     assert tag in ids(text)
 
 
-@pytest.mark.parametrize("text", ["LET'S ROCK TONIGHT", "garden hose 20 m", "Mayo & Ketchup", "BARN DANCE 1994"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LET'S ROCK TONIGHT",
+        "garden hose 20 m",
+        "Mayo & Ketchup",
+        "BARN DANCE 1994",
+        "Sort by price",
+        "vita contemplativa",
+        "Split the bill",
+        "our host Bruin",
+    ],
+)
 def test_a_word_of_another_language_gives_nothing(ids: Callable[[str], set[str]], text: str):
     assert ids(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("Wijde spijkerbroek", {"category/jeans", "style/wide-leg"}),
+        ("Rutig herrskjorta i flanell", {"pattern/checked", "claim/menswear", "category/shirt", "material/flannel"}),
+        ("Prikket sommerkjole med pufærmer", {"pattern/dots", "category/dress", "style/puff-sleeve"}),
+        ("Bordová zavinovací sukně se zipem", {"category/skirt", "style/wrap"}),
+        ("Fioletowa koszula z falbaną", {"colour/purple", "category/shirt", "style/ruffle"}),
+        ("Karcsúsított barna zakó", {"style/slim", "colour/brown", "category/blazer"}),
+        ("Vișinie, cu volane", {"colour/burgundy", "style/ruffle"}),
+        ("Клетчатая рубашка на пуговицах", {"pattern/checked", "category/shirt", "style/buttoned"}),
+        ("Ekru balon kollu bluz", {"colour/off-white", "style/puff-sleeve", "category/blouse"}),
+        ("Bermudas con lunares y lazada", {"category/bermuda-shorts", "pattern/dots", "style/bow"}),
+        ("Giacca doppiopetto in velluto a coste", {"style/double-breasted", "material/corduroy"}),
+        ("Cardigan torsadé bordeaux", {"material/cable-knit", "colour/burgundy", "category/cardigan"}),
+        ("Calça de ganga desportiva", {"material/denim", "category/pants", "style/sporty"}),
+        ("Figurbetontes Kleid mit Hahnentritt", {"style/slim", "category/dress", "pattern/houndstooth"}),
+        ("千鳥格子のスタンドカラーコート", {"pattern/houndstooth", "style/mandarin-collar", "category/coat"}),
+        ("머스타드 코듀로이 스커트", {"colour/mustard", "material/corduroy", "category/skirt"}),
+    ],
+)
+def test_fits_details_and_colours_are_read_in_many_languages(ids: Callable[[str], set[str]], text: str, tags: set[str]):
+    assert tags <= ids(text)
 
 
 def test_a_shop_may_add_a_language_of_its_own(tmp_path: Path):
