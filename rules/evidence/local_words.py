@@ -6,7 +6,7 @@ Pure. Detects a page's languages by everyday words; knows no tags.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rules.lexicon.languages import Language
 from rules.text.match import Match, Term
@@ -47,12 +47,17 @@ class LocalWords:
         found: list[Match] = []
         for match in matches:
             meanings = self._meanings.get(match.term.text)
-            term = next((meanings[language] for language in spoken if language in meanings), None) if meanings else None
+            term = self._meaning(match.term.text, meanings, spoken) if meanings else None
             if term is not None:
                 found.append(match._replace(term=term))
             elif match.term.kind != "local":
                 found.append(match)
         return found
+
+    def _meaning(self, word: str, meanings: Mapping[str, Term], spoken: Sequence[str]) -> Term | None:
+        """Return a word's meaning in a language of the page, unless it is an everyday word in another one of them."""
+        others = set(self._speakers.get(word, ())).intersection(spoken)
+        return next((meanings[name] for name in spoken if name in meanings and others <= {name}), None)
 
     def _spoken(self, text: str) -> list[str]:
         """Return the languages with the most words on the page; none for English, which has no local words."""

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Iterator
 
 from rules.text.normalize import normal_words
 
-_LONG_WORD = re.compile("[a-z]{7,}+")
+_LONG_WORD = re.compile("[a-z]{6,}+")
 #: Longest compound, in letters.
 _LONGEST = 32
 #: Least lengths of the two halves.
-_FIRST, _LAST = 4, 3
+_FIRST, _LAST = 3, 3
 
 
 class Compounds:
