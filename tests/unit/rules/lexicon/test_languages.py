@@ -73,6 +73,8 @@ def test_prohibitions_are_read_in_many_languages(ids: Callable[[str], set[str]],
         ("Satinkleider", {"material/satin", "category/dress"}),
         ("Lederimitatjacken", {"material/faux-leather", "category/jacket"}),
         ("Sommerkleid", {"season/summer", "category/dress"}),
+        ("Uldfrakke", {"material/wool", "category/coat"}),
+        ("Gyapjúkabát", {"material/wool", "category/coat"}),
     ],
 )
 def test_compounds_are_cut_in_two(ids: Callable[[str], set[str]], text: str, tags: set[str]):
@@ -108,6 +110,7 @@ def test_a_word_has_the_meaning_of_the_language_of_its_text(ids: Callable[[str],
         "vita contemplativa",
         "Split the bill",
         "our host Bruin",
+        "La taglia e la misura",
     ],
 )
 def test_a_word_of_another_language_gives_nothing(ids: Callable[[str], set[str]], text: str):
@@ -132,6 +135,8 @@ def test_a_word_of_another_language_gives_nothing(ids: Callable[[str], set[str]]
         ("Calça de ganga desportiva", {"material/denim", "category/pants", "style/sporty"}),
         ("Figurbetontes Kleid mit Hahnentritt", {"style/slim", "category/dress", "pattern/houndstooth"}),
         ("千鳥格子のスタンドカラーコート", {"pattern/houndstooth", "style/mandarin-collar", "category/coat"}),
+        ("Geringelter Badeanzug", {"pattern/striped", "category/swimsuit"}),
+        ("Płaszcz w kolorze karmelowym", {"category/coat", "colour/camel-colour"}),
         ("머스타드 코듀로이 스커트", {"colour/mustard", "material/corduroy", "category/skirt"}),
     ],
 )
