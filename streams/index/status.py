@@ -134,9 +134,8 @@ def _missed(failure: Failure) -> int:
 
 def _settled(facts: dict[str, Any]) -> Status:
     status = Status.model_validate(facts)
-    failure = status.failure
-    if failure is not None and _missed(failure) <= _ORDER.index(status.step):
+    if status.failure is not None and _missed(status.failure) <= _ORDER.index(status.step):
         # The step was completed after all, because someone replayed the letter.
-        failure = None
-    status = status.model_copy(update={"failure": failure})
-    return status.model_copy(update={"final": ending(status) is not None})
+        status = status.model_copy(update={"failure": None})
+    final = ending(status) is not None
+    return status if status.final == final else status.model_copy(update={"final": final})
