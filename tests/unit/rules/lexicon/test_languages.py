@@ -111,6 +111,7 @@ def test_a_word_has_the_meaning_of_the_language_of_its_text(ids: Callable[[str],
         "Split the bill",
         "our host Bruin",
         "La taglia e la misura",
+        "A durable and extensible design",
     ],
 )
 def test_a_word_of_another_language_gives_nothing(ids: Callable[[str], set[str]], text: str):
