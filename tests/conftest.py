@@ -1,5 +1,6 @@
 """Set-up for every test: what its processes import, no time limit for hypothesis, and logs restored afterwards."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -15,6 +16,12 @@ os.environ["PYTHONSAFEPATH"] = "1"  # noqa: TID251 - a switch of Python's, not a
 # On a busy machine any single example may take longer than hypothesis' default of 200 ms.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+def pytest_collection_finish() -> None:
+    """Keep thousands of tests and their modules out of every garbage collection: they stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
