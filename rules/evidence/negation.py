@@ -120,8 +120,9 @@ class Negations:
                 begins = last.term.kind == "negation"
                 near = not gap.strip(" ") if between else self._carries(text, name, last, gap, match, opened=opened)
                 near = near or (stand == "before" and self._listed(gap, text[match.stop : match.stop + _LIST]))
-                near = near and not (gaps and gap.strip() and _are_apart(gaps, edge, match))
                 rule = self._rules[name]
+                # A space ends a list of care instructions. Fibres may follow each other after spaces.
+                near = near and not (gaps and (gap.strip() or rule.of == _CARE) and _are_apart(gaps, edge, match))
                 if near and rule.of in {None, *match.term.categories}:
                     taken |= {one.start: name for one in (*(between if rule.described else ()), match)}
                     if begins:
@@ -174,8 +175,9 @@ class Negations:
         return letters[1] <= reach and len(_LATIN_WORD.findall(letters[0])) <= reach // 2
 
 
-def _are_apart(gaps: Sequence[int], negation: Match, word: Match) -> bool:
-    """Return whether a space stood between unknown letters behind a negation and the word: "不可用洗衣机 低温熨烫"."""
-    if negation.start < word.start:
-        return bisect_right(gaps, negation.stop) < bisect_right(gaps, word.start)
-    return bisect_left(gaps, word.stop) < bisect_left(gaps, negation.start)
+def _are_apart(gaps: Sequence[int], edge: Match, word: Match) -> bool:
+    """Return whether a space stood between two words ("不可用洗衣机 低温熨烫"). One right beside a negation joins."""
+    joins = edge.term.kind == "negation"
+    if edge.start < word.start:
+        return (bisect_right if joins else bisect_left)(gaps, edge.stop) < bisect_right(gaps, word.start)
+    return bisect_left(gaps, word.stop) < (bisect_left if joins else bisect_right)(gaps, edge.start)

@@ -97,6 +97,8 @@ def test_a_field_with_the_value_no_removes_only_its_own_word(ids: Callable[[str]
         ("请勿将本品放入转笼干燥", {"care/do-not-tumble-dry"}),
         ("DO NOT\nDRY CLEAN", {"care/do-not-dry-clean"}),
         ("No bleach, tumble dry low", {"care/do-not-bleach", "care/tumble-dry"}),
+        ("Not suitable for tumble drying", {"care/do-not-tumble-dry"}),
+        ("请勿使用烘干机", {"care/do-not-tumble-dry"}),
         (
             "Do not bleach, tumble dry low, do not iron or dry clean",
             {"care/do-not-bleach", "care/tumble-dry", "care/do-not-iron", "care/do-not-dry-clean"},
@@ -127,6 +129,7 @@ def test_a_negation_holds_over_its_colon_and_an_unknown_item(ids: Callable[[str]
     ("text", "tag"),
     [
         ("不可用洗衣机 低温熨烫", "care/iron-low"),
+        ("可机洗 不可用烘干机 中温熨烫", "care/iron-medium"),
         ("不含荧光剂 纯棉T恤", "material/cotton"),
         ("无荧光 羊毛衫", "material/wool"),
     ],
