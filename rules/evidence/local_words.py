@@ -32,9 +32,9 @@ class LocalWords:
                 self._speakers.setdefault(cue, []).append(one.language)
         for word, language in _own_words(languages, english).items():
             self._speakers.setdefault(word, [language])
-        self._local = frozenset(
-            normal_words([word for one in languages for words in one.local.values() for word in words])
-        )
+        local = set(normal_words([word for one in languages for words in one.local.values() for word in words]))
+        #: Without local words, which are no evidence of their own language: "lana" alone is not Italian.
+        self._telling = {word: names for word, names in self._speakers.items() if word not in local}
         self._meanings: dict[str, dict[str, Term]] = {}
         for language, term in terms:
             self._meanings.setdefault(term.text, {})[language] = term
@@ -61,9 +61,8 @@ class LocalWords:
 
     def _spoken(self, text: str) -> list[str]:
         """Return the languages with the most words on the page; none for English, which has no local words."""
-        # A local word is no evidence of its own language: "lana" alone is not Italian.
-        words = set(_WORD.findall(text)) - self._local
-        shown = Counter([language for word in words for language in self._speakers.get(word, ())])
+        words = self._telling.keys() & _WORD.findall(text)
+        shown = Counter([language for word in words for language in self._telling[word]])
         most = max(shown.values(), default=0)
         if shown[_GLOBAL] == most:
             return []
