@@ -57,9 +57,17 @@ def test_one_more_upload_never_needs_the_others(before, one):
     assert after == (whole if whole.frame == SUMMARIZING.of(known).frame else None)
 
 
-@given(st.lists(uploads, min_size=2, max_size=8, unique_by=lambda one: one.upload_id))
+apart = st.lists(uploads, min_size=2, max_size=8, unique_by=(lambda one: one.upload_id, lambda one: one.uploaded_at))
+
+
+@given(apart)
 def test_forgetting_the_oldest_upload_for_a_new_one_never_needs_the_others(made):
-    """Of uploads with words whose times are right, as nearly all are."""
+    """
+    Of uploads with words whose times are right, as nearly all are.
+
+    Of uploads at one moment it may need them: an interest keeps the times of its newest uploads, and the oldest
+    upload's may be one of them.
+    """
     oldest, *others = sorted(
         one._replace(tagged_at=one.uploaded_at, labels=tuple(map(str.upper, one.every))) for one in made
     )
