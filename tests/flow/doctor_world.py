@@ -32,6 +32,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(10)
+        assert not thread.is_alive(), "the server does not end"
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,7 @@ def _missing() -> str | None:
     return None
 
 
-# Of the package: while other tests run, an idle broker would take CPU time from them.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """Provide the bootstrap servers of a one-broker cluster, or of the one HANGTAG_TEST_BOOTSTRAP names."""
     if ELSEWHERE:
