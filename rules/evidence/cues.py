@@ -171,9 +171,6 @@ def _behind_part(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> d
 
 def _of_compositions(text: str, lines: Mapping[int, Sequence[Match]]) -> list[Percent]:
     """Return the percentages that are not discounts: without a promotion word next to them."""
-    percents = list(percents_in(text))
-    if not percents:
-        return []
     promotions = [match for line in lines.values() for match in line if match.term.kind == "ignored"]
     begins = {match.start for match in promotions}
     ends = {match.stop for match in promotions}
@@ -183,7 +180,7 @@ def _of_compositions(text: str, lines: Mapping[int, Sequence[Match]]) -> list[Pe
         behind = percent.stop + (text[percent.stop] == " ")
         return before in ends or behind in begins
 
-    return [percent for percent in percents if not beside(percent)] if promotions else percents
+    return [percent for percent in percents_in(text) if not beside(percent)]
 
 
 def _announced(text: str, vocabulary: Vocabulary, block: Sequence[Match]) -> set[int]:

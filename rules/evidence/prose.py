@@ -41,7 +41,7 @@ def lone_words(
     and `trade` words. So do a percentage, a word that is `telling` by itself, and a word that fills the space between
     two punctuation marks. Words that need company are lone if all others are of the same kind.
     """
-    named: bool | None = None
+    named = any(match.term.owner in _TITLES for line in lines.values() for match in line)
     for number, line in lines.items():
         said = [match for match in line if match.term.kind not in _SILENT]
         if not said:
@@ -55,11 +55,8 @@ def lone_words(
         if " " in term.text or (len(term.text) >= _TELLING and not term.text.isascii()):
             continue
         start, stop = page.starts[number], page.starts[number + 1] - 1
-        if page.text.find("%", start, stop) < 0:
-            if named is None:
-                named = any(match.term.owner in _TITLES for other in lines.values() for match in other)
-            if named or not _filled(page.text, said, start, stop):
-                yield from (match.start for match in said)
+        if page.text.find("%", start, stop) < 0 and (named or not _filled(page.text, said, start, stop)):
+            yield from (match.start for match in said)
 
 
 def _filled(text: str, said: Sequence[Match], start: int, stop: int) -> bool:
