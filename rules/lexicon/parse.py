@@ -4,9 +4,10 @@ Parses a lexicon: merges TOML files one over another, and records every problem 
 Knows nothing about matching.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -84,13 +85,16 @@ class Parser:
             self._problems += [Problem(path, 1, _explained(detail, Language)) for detail in error.errors()]
             return
         self._languages.append(language)
+        added: dict[tuple[str, str], Sequence[str]] = {}
         for field in ("words", "beside_percent", "traps"):
             for key, words in getattr(language, field).items():
-                if key not in self._tables:
+                if key in self._tables:
+                    added[key, field] = words if field == "traps" else language.with_elisions(words)
+                else:
                     self._problems.append(Problem(path, 1, f"no file defines '{key}', for which it has words"))
-                    continue
-                added = words if field == "traps" else language.with_elisions(words)
-                self._tables[key] = self._tables[key] | {field: _with_new(self._tables[key].get(field, ()), added)}
+        known = {(key, field): self._tables[key].get(field, ()) for key, field in added}
+        for (key, field), merged in _with_new(known, added).items():
+            self._tables[key] = self._tables[key] | {field: merged}
         name = language.language
         for group, fields in (("parts", language.parts), ("negations", language.negations)):
             self._add_context(group, {part: {"words": list(words)} for part, words in fields.items()})
@@ -255,12 +259,18 @@ def _merged(old: Table, new: Table) -> Table:
     return merged
 
 
-def _with_new(known: Sequence[str], words: Sequence[str]) -> list[str]:
-    """Append the words that equal no known one after normalization."""
-    forms = set(normal_words(list(known)))
-    found = list(known)
-    for word, form in zip(words, normal_words(list(words)), strict=True):
-        if form not in forms:
-            found.append(word)
-            forms.add(form)
-    return found
+def _with_new(
+    known: Mapping[tuple[str, str], Sequence[str]], added: Mapping[tuple[str, str], Sequence[str]]
+) -> dict[tuple[str, str], list[str]]:
+    """Append to each known list the added words that equal none of its words after normalization."""
+    # All words at once: each call of the normalization costs as much as some hundred words.
+    forms = iter(normal_words([word for place, words in added.items() for word in (*known[place], *words)]))
+    merged = {}
+    for place, words in added.items():
+        seen = set(islice(forms, len(known[place])))
+        found = merged[place] = list(known[place])
+        for word, form in zip(words, islice(forms, len(words)), strict=True):
+            if form not in seen:
+                found.append(word)
+                seen.add(form)
+    return merged
