@@ -51,10 +51,15 @@ class Projector:
     """One run over the topics, in the thread that calls it."""
 
     def __init__(
-        self, settings: Settings, *, now: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Do not connect yet; `run` does."""
-        self._settings, self._now, self._sleep = settings, now, sleep
+        """Do not connect yet; `run` does. `monotonic` counts seconds, and no change of the machine's clock moves it."""
+        self._settings, self._now, self._monotonic, self._sleep = settings, now, monotonic, sleep
         self._topics: dict[str, Topic] = {topic.name: topic for topic in topics(settings.topic_prefix).all()}
         self._batch: list[Sighting] = []
         self._before: dict[Log, int] = {}
@@ -63,7 +68,7 @@ class Projector:
         self._since: float | None = None
         self._pruned_at: float | None = None
         #: When the index was last written, in seconds.
-        self._written_at = time.monotonic()
+        self._written_at = self._monotonic()
 
     def run(self, going: Callable[[], bool], *, to_end: bool = False, tell: Callable[[], None] = lambda: None) -> None:
         """
@@ -132,18 +137,18 @@ class Projector:
 
     def _take(self, seen: Seen) -> None:
         if self._since is None:
-            self._since = time.monotonic()
+            self._since = self._monotonic()
         self._after[seen.topic, seen.partition] = seen.offset + 1
         one = sighting(self._topics[seen.topic], seen)
         if one is not None:
             self._batch.append(one)
 
     def _is_due(self) -> bool:
-        return self._since is not None and time.monotonic() - self._since >= _LINGER_S
+        return self._since is not None and self._monotonic() - self._since >= _LINGER_S
 
     def _is_silent(self) -> bool:
         """Return whether a projector of another cluster might soon take this index for abandoned."""
-        return time.monotonic() - self._written_at >= _ALIVE_S
+        return self._monotonic() - self._written_at >= _ALIVE_S
 
     def _continue_from(self, positions: dict[Log, int]) -> None:
         self._batch, self._before, self._after, self._since = [], positions, dict(positions), None
@@ -151,7 +156,7 @@ class Projector:
     def _store(self, engine: Engine, cluster: str) -> None:
         if self._since is None and not self._is_silent():
             return
-        now, self._written_at = self._now(), time.monotonic()
+        now, self._written_at = self._now(), self._monotonic()
         with reading(engine) as connection:
             found = find(connection, {one.key for one in self._batch})
         entries: dict[Key, Entry] = {}
@@ -168,10 +173,10 @@ class Projector:
         self._continue_from(moved)
 
     def _prune(self, engine: Engine) -> None:
-        if self._pruned_at is not None and time.monotonic() - self._pruned_at < _PRUNE_EVERY_S:
+        if self._pruned_at is not None and self._monotonic() - self._pruned_at < _PRUNE_EVERY_S:
             return
         # If there are more, continue at the next call half a second later.
-        self._pruned_at = None if prune_old(engine, self._now()) else time.monotonic()
+        self._pruned_at = None if prune_old(engine, self._now()) else self._monotonic()
 
 
 def cluster_of(settings: Settings) -> str:

@@ -19,7 +19,6 @@ from streams.config.settings import Settings
 from streams.kafka.embedded.broker import EmbeddedBroker
 
 
-# Of the module: a later test may set this process's clock, and a server that sleeps by it then does not end.
 @pytest.fixture(scope="module")
 def around() -> Iterator[Around]:
     with (

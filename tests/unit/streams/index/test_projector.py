@@ -75,9 +75,8 @@ def test_a_further_message_of_an_upload_leaves_the_indexes_of_the_database_as_th
 
 def test_it_looks_for_old_rows_once_a_minute_from_the_first_second_of_a_machine(engine, monkeypatch):
     searched = []
-    monkeypatch.setattr(module.time, "monotonic", lambda: 0.0)
     monkeypatch.setattr(module, "prune_old", lambda *_: searched.append(1))
-    one = Projector(Settings(), now=now)
+    one = Projector(Settings(), now=now, monotonic=lambda: 0.0)
     one._prune(engine)
     one._prune(engine)
     assert len(searched) == 1
@@ -120,8 +119,6 @@ def test_an_index_that_another_cluster_still_writes_is_left_alone_and_reported(e
 def test_an_index_without_new_messages_is_written_now_and_then_so_that_it_does_not_look_abandoned(engine, monkeypatch):
     monkeypatch.setattr(module, "cluster_of", lambda _settings: "here")
     seconds = iter(range(0, 10_000, 30))
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(seconds))
-
     before = foreign_positions(engine, "there")
     meanwhile = []
 
@@ -131,6 +128,7 @@ def test_an_index_without_new_messages_is_written_now_and_then_so_that_it_does_n
         return iter(())
 
     monkeypatch.setattr(module, "follow", silent)
-    Projector(Settings(state_url=SecretStr(str(engine.url))), now=now).run(lambda: True, to_end=True)
+    settings = Settings(state_url=SecretStr(str(engine.url)))
+    Projector(settings, now=now, monotonic=lambda: next(seconds)).run(lambda: True, to_end=True)
     assert meanwhile
     assert meanwhile != [before]
