@@ -11,7 +11,7 @@ from streams.kafka.reader import Seen, UnreadableTopicError, polled, seen_of
 
 #: A place at most this many offsets after the previous one is read in the same pass, because one fetch returns both.
 _NEAR = 20
-#: Seconds that the brokers may take to name all leaders.
+#: Seconds that the brokers may take to name a topic's leaders.
 _LEADERS_S = 10
 
 
@@ -28,8 +28,9 @@ def read_places(settings: Settings, places: Iterable[tuple[str, int, int]]) -> I
         return
     consumer, read_foreign = reader(settings, few=True), ForeignHeaders(settings)
     try:
-        # One request for all leaders: librdkafka takes a second to look for the leader of each further topic.
-        consumer.list_topics(timeout=_LEADERS_S)
+        # Otherwise librdkafka takes a second to look for the leaders of each topic after the first.
+        for topic in {topic for topic, _, _ in wanted}:
+            consumer.list_topics(topic, timeout=_LEADERS_S)
         near: list[tuple[str, int, int]] = []
         for place in [*wanted, None]:
             if near and (place is None or place[:2] != near[-1][:2] or place[2] - near[-1][2] > _NEAR):
