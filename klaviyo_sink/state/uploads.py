@@ -225,7 +225,17 @@ def _put(
     leave: Collection[str] = (),
     later: str | None = None,
 ) -> None:
-    """Insert rows, or replace existing ones: except these columns of them, and only if a time is later."""
+    """
+    Insert rows. Where a row's key exists, replace its other columns.
+
+    Args:
+        connection: The transaction to write in.
+        table: The table of the rows.
+        rows: The rows; all keys differ.
+        leave: Columns of an existing row that keep their values.
+        later: A column with a time. An existing row is replaced only if the new row's time is later.
+
+    """
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite

@@ -40,7 +40,7 @@ _FORBIDS = {"without", "directly", "bare", "not allowed", "forbidding", "answere
 _SECOND = re.compile(r" ?[2b] ?:")
 #: Kinds of matches that are listed but give no tag, with the reason.
 _NO_TAG = {"trap": "the phrase means something else", "ignored": "never a tag"}
-#: The other kinds only qualify words around them.
+#: Kinds of matches that are judged. The others only qualify the words around them.
 _JUDGED = frozenset((*GIVING, *_NO_TAG))
 
 

@@ -1,7 +1,7 @@
 """
 Words that mean different things in different languages: "robe" is a dress in French, "Rock" a skirt in German.
 
-Pure. Detects a page's languages by everyday words; knows no tags.
+Pure. Detects a page's languages by everyday words, and by words for tags that only one language has. Knows no tags.
 """
 
 import re
@@ -21,9 +21,9 @@ class LocalWords:
     """Chooses, for each match of a local word, its meaning in the language of the page."""
 
     def __init__(
-        self, languages: Sequence[Language], terms: Iterable[tuple[str, Term]], english: Iterable[str] = ()
+        self, languages: Sequence[Language], terms: Iterable[tuple[str, Term]], english: Iterable[str]
     ) -> None:
-        """Prepare the languages, pairs of a language and the term that is local to it, and the English labels."""
+        """Prepare the languages, pairs of a language and its local term, and the English labels of tags."""
         self._languages = [one.language for one in languages]
         #: The languages of each everyday word.
         self._speakers: dict[str, list[str]] = {}
@@ -75,9 +75,9 @@ def _own_words(languages: Sequence[Language], english: Iterable[str]) -> dict[st
     for one in languages:
         for word in normal_words([word for words in one.words.values() for word in words]):
             spoken.setdefault(word, set()).add(one.language)
-    said_in_english = {word for label in normal_words(list(english)) for word in label.split()}
+    english_words = {word for label in normal_words(list(english)) for word in label.split()}
     return {
-        word: language
-        for word, (language, *others) in ((word, sorted(names)) for word, names in spoken.items())
-        if not others and _WORD.fullmatch(word) and word not in said_in_english
+        word: names.pop()
+        for word, names in spoken.items()
+        if len(names) == 1 and _WORD.fullmatch(word) and word not in english_words
     }

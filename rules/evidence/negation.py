@@ -54,7 +54,7 @@ class Negations:
         answers = normal_words([word for words in context.answers.values() for word in words])
         self._answer = re.compile(rf"[ )]*: *({'|'.join(map(re.escape, answers)) or _NEVER})(?= *[\n,.;|/)。]| *$)")
 
-    def negated(self, text: str, line: Sequence[Match], gaps: Sequence[int] = ()) -> dict[int, str]:
+    def negated(self, text: str, line: Sequence[Match], gaps: Sequence[int]) -> dict[int, str]:
         """
         Find the negated tag words in a block of lines, given its matches in order.
 
@@ -176,7 +176,7 @@ class Negations:
 
 
 def _are_apart(gaps: Sequence[int], edge: Match, word: Match) -> bool:
-    """Return whether a space stood between two words ("不可用洗衣机 低温熨烫"). One right beside a negation joins."""
+    """Return whether a space stood between two words ("不可用洗衣机 低温熨烫"), other than right beside a negation."""
     joins = edge.term.kind == "negation"
     if edge.start < word.start:
         return (bisect_right if joins else bisect_left)(gaps, edge.stop) < bisect_right(gaps, word.start)

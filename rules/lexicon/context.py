@@ -32,7 +32,8 @@ class Part(Data):
     filling: bool = False
     #: Whether the names stand only before their fabric ("lined with silk"): nothing before them belongs to it.
     leads: bool = False
-    #: For a part that leads: tags whose words name it too if "with" or "in" follows ("fully lined with silk").
+    #: Tags whose words also name this part where "with" or "in" follows them: "fully lined with silk" names the inner
+    #: fabric. Only for a part that leads.
     tags: tuple[TagId, ...] = ()
     #: Whether it is visible from outside: then a material named with it counts, but not its percentage.
     shows: bool = False

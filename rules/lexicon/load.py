@@ -50,7 +50,7 @@ def load_lexicon(own: Path | None = None, *, draft: Path | None = None) -> Lexic
     Read the included lexicon, and merge a shop's own folder of `*.toml` files over it.
 
     An own entry with an existing id adds to its lists, replaces its labels, removes words (`without`) or switches it
-    off (`off = true`). A `draft` is one more file, merged last. Takes about 0.2 s the first time, and 0.05 s then; call
+    off (`off = true`). A `draft` is one more file, merged last. Takes about 0.5 s the first time, and 0.05 s then; call
     it again to reload the own files.
 
     Raises:

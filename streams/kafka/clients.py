@@ -89,7 +89,7 @@ class Admin(AdminClient):  # type: ignore[misc]  # confluent-kafka has no type i
         return NoKafkaError(f"no Kafka at {self._place}", "Start it, or set HANGTAG_BOOTSTRAP_SERVERS")
 
 
-#: Errors of a partition whose leader is not elected, or that a broker does not know yet.
+#: Kafka's errors while a partition has no leader (an election), and while a broker does not know it yet (a new topic).
 LEADERLESS: Final = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,

@@ -1,7 +1,7 @@
 """
-An archive of Kafka's classes as Java has loaded and checked them. It halves the CPU time of each start.
+Makes an archive of Kafka's classes, loaded and checked, from which Java starts a broker in half the CPU time.
 
-Made once, beside the jars, by a broker that starts and stops. A Java that is not the archive's ignores it.
+A broker that starts and stops writes the archive once, beside the jars. A Java that did not make it ignores it.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from cluster import KafkaCluster, class_archive
 def ensure_class_archive() -> None:
     """Make the archive if there is none; raises as `KafkaCluster`."""
     archive = class_archive()
-    # Two test runs may come here at once.
+    # Two processes that run tests may make it at the same time.
     with archive.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if archive.exists():
@@ -28,7 +28,7 @@ def ensure_class_archive() -> None:
 
 
 class _ArchivingKafka(KafkaCluster):
-    """One broker, whose Java writes the archive as it ends in order."""
+    """One broker. Its Java writes the archive when the broker stops normally."""
 
     def __init__(self, archive: Path, data: Path) -> None:
         super().__init__(data_dir=data)

@@ -31,11 +31,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip here, not in the fixtures: so all skips share one line of the summary."""
-    if OWN & set(getattr(item, "fixturenames", ())) and (missing := _missing()):
+    if not OWN & set(getattr(item, "fixturenames", ())):
+        return
+    if missing := _missing():
         if REQUIRED:
             pytest.fail(f"real Kafka is required (HANGTAG_REQUIRE_KAFKA=1): {missing}", pytrace=False)
         # Java is no dependency of ours; CI has it, and sets HANGTAG_REQUIRE_KAFKA.
         pytest.skip(f"real Kafka tests skipped: {missing}")
+    ensure_class_archive()
 
 
 @cache
@@ -44,7 +47,6 @@ def _missing() -> str | None:
         libraries()
     except ServerMissingError as error:
         return str(error)
-    ensure_class_archive()
     return None
 
 

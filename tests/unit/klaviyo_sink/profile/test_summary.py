@@ -63,10 +63,10 @@ apart = st.lists(uploads, min_size=2, max_size=8, unique_by=(lambda one: one.upl
 @given(apart)
 def test_forgetting_the_oldest_upload_for_a_new_one_never_needs_the_others(made):
     """
-    Of uploads with words whose times are right, as nearly all are.
+    The uploads have words and were tagged when they were uploaded, and no two were uploaded at the same time.
 
-    Of uploads at one moment it may need them: an interest keeps the times of its newest uploads, and the oldest
-    upload's may be one of them.
+    Two uploads of the same time may need the others, because the oldest upload's time may then be among the newest
+    times that an interest keeps.
     """
     oldest, *others = sorted(
         one._replace(tagged_at=one.uploaded_at, labels=tuple(map(str.upper, one.every))) for one in made
